@@ -1,0 +1,98 @@
+"""The command ``edge-st``.
+
+Every command is a module with ``add(subparsers) -> None``, which registers its parser with
+``set_defaults(run=function(args) -> int)``. Installed distributions add commands by the same contract through the
+entry-point group ``edge_st.commands``. What a command needs beyond argparse it imports when it runs.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from edge_st_runtime.errors import EdgeSTError
+
+from . import demo, doctor, embed, info, models, plugins, pull, search
+
+COMMANDS = {
+    "demo": demo.add,
+    "embed": embed.add,
+    "search": search.add,
+    "info": info.add,
+    "list": models.add,
+    "pull": pull.add,
+    "doctor": doctor.add,
+}
+OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
+EXIT_CODES = "exit codes: 0 ok, 1 error, 2 wrong usage, 130 interrupted, 141 the reader of the output went away"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; ``argv`` defaults to the process' own arguments."""
+    try:
+        args = _parse(sys.argv[1:] if argv is None else list(argv))
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else OK
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except (EdgeSTError, OSError) as error:
+        return _fail(_describe(error), FAILED)
+    return code
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    first = next((word for word in argv if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="edge-st",
+        description="Sentence embeddings and search on ONNX Runtime, OpenVINO or NumPy, without PyTorch.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in COMMANDS.values():
+        add(subparsers)
+    if first not in COMMANDS:
+        plugins.add_all(subparsers)
+        if first == "export" and "export" not in subparsers.choices:
+            raise SystemExit(_fail(plugins.EXPORT_IS_MISSING, USAGE))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return parser.parse_args(argv)
+
+
+class _Version(argparse.Action):
+    """Prints the version; looks it up only when asked."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002 (argparse's name)
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from edge_st import __version__
+
+        print(f"edge-st {__version__}")
+        parser.exit()
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, EdgeSTError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"edge-st: error: {message}", file=sys.stderr)
+    return code
+
+
+def _discard_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe once more when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,0 +1,32 @@
+"""``edge-st info``: what a model is and how it would run here."""
+
+import argparse
+import json
+
+from .shared import MODEL_HELP, Subparsers, add_json, load, print_json, table
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("info", help="print a model's engine, graph, precision, limit and dimension")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=MODEL_HELP)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the model and print ``model.info()``."""
+    found = load(args.model).info()
+    if args.json:
+        print_json(found)
+    else:
+        print(table([(name, _cell(value)) for name, value in found.items()]))
+    return 0
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else str(value)

@@ -1,0 +1,40 @@
+"""Commands that other installed distributions add, found through the entry-point group ``edge_st.commands``."""
+
+import argparse
+from functools import partial
+from importlib.metadata import EntryPoint
+
+from edge_st_runtime.errors import EdgeSTError
+
+from .shared import Subparsers
+
+GROUP = "edge_st.commands"
+EXPORT_IS_MISSING = (
+    "the command 'export' comes with the package edge-st-export, which is not installed here; on the build machine "
+    "type: pip install -c constraints.txt edge-st-export   (constraints.txt: see the README, it pins versions that fit)"
+)
+
+
+def add_all(subparsers: Subparsers) -> None:
+    """Register every such command, in the order of their names; the built-in ones keep theirs."""
+    from importlib.metadata import entry_points
+
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.name not in subparsers.choices:
+            _add(point, subparsers)
+
+
+def _add(point: EntryPoint, subparsers: Subparsers) -> None:
+    try:
+        add = point.load()
+    except (ImportError, AttributeError) as error:
+        broken = subparsers.add_parser(point.name, help="cannot be loaded", add_help=False)
+        broken.add_argument("rest", nargs=argparse.REMAINDER)
+        broken.set_defaults(run=partial(_report, point, str(error)))
+    else:
+        add(subparsers)
+
+
+def _report(point: EntryPoint, reason: str, _: argparse.Namespace) -> int:
+    owner = point.dist.name if point.dist else point.value
+    raise EdgeSTError(f"{owner} is installed, but its command {point.name!r} cannot be loaded: {reason}")

@@ -1,0 +1,59 @@
+"""Vectors to files, one at a time; a file appears under its name only when it is complete."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, TypeAlias
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+Row: TypeAlias = NDArray[Any]
+Key: TypeAlias = tuple[str, str | int]
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A new path beside ``target``: moved onto it when the block ends well, removed otherwise."""
+    target = target.resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_npy(file: BinaryIO, rows: Iterable[Row], empty: Row) -> int:
+    """Write rows (dim,) as one NumPy array (rows, dim) without knowing their number; return it.
+
+    ``empty`` is the array for no rows, (0, dim): it tells dimension and dtype. NumPy pads the header so that the
+    first axis can grow in place.
+    """
+    _write_header(file, empty, 0)
+    start, count = file.tell(), 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 (counted to be returned)
+        file.write(np.ascontiguousarray(row, dtype=empty.dtype).tobytes())
+    file.seek(0)
+    _write_header(file, empty, count)
+    if file.tell() != start:
+        raise RuntimeError(f"the .npy header grew from {start} to {file.tell()} bytes")
+    return count
+
+
+def write_jsonl(file: TextIO, rows: Iterable[tuple[Key, Row]]) -> int:
+    """Write ``{key: value, "embedding": [...]}`` lines; return their number. Nine digits keep float32 exactly."""
+    count = 0
+    for count, ((name, value), row) in enumerate(rows, 1):  # noqa: B007 (counted to be returned)
+        numbers = ", ".join(map("%.9g".__mod__, row.tolist()))
+        file.write(f'{{"{name}": {json.dumps(value)}, "embedding": [{numbers}]}}\n')
+    return count
+
+
+def _write_header(file: BinaryIO, empty: Row, count: int) -> None:
+    shape = (count, *empty.shape[1:])
+    header = {"descr": npy.dtype_to_descr(empty.dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(file, header)

@@ -1,0 +1,30 @@
+"""The vocabulary of arrays that the runtime passes around."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+Ids: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """Token ids of a batch, padded to its longest text.
+
+    ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 at a text's own tokens.
+    ``token_type_ids`` has the same shape, or is None where every token is of type 0.
+    """
+
+    input_ids: Ids
+    attention_mask: Mask
+    token_type_ids: Ids | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(batch, tokens)."""
+        rows, columns = self.input_ids.shape
+        return rows, columns

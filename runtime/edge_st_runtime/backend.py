@@ -1,0 +1,69 @@
+"""The contract between the runtime and an engine, and the one place that opens one."""
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .arrays import Floats, TokenBatch
+from .errors import EngineMissingError, OptionError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+_INSTALL = {"onnx": ("onnxruntime", "edge-st[onnx]"), "openvino": ("openvino", "edge-st[openvino]")}
+_MODULES = {"onnx": "ort", "openvino": "ov"}
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How to open a graph: what to compute in, on which device, or with which execution provider."""
+
+    num_threads: int
+    dtype: str = "float32"
+    device: str | None = None
+    provider: str | None = None
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
+    session_options: Any = None
+
+
+class Backend(Protocol):
+    """A loaded graph. ``run`` may be called from many threads at once and again after a fork."""
+
+    #: callers that together keep every allowed core busy
+    concurrency: int
+    #: "token_embeddings" or "sentence_embedding"
+    meaning: str
+
+    def run(self, batch: TokenBatch) -> Floats:
+        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """Engine, its version, providers and threads."""
+        ...
+
+
+def installed_engines() -> list[str]:
+    """The engines that can be imported, in order of preference."""
+    return [engine for engine, (package, _) in _INSTALL.items() if importlib.util.find_spec(package)]
+
+
+def require_engine(engine: str) -> None:
+    """Raise OptionError for an unknown engine, EngineMissingError for one that is not installed."""
+    if engine not in _INSTALL:
+        raise OptionError(f"backend is {engine!r}; expected 'auto', {', '.join(map(repr, _INSTALL))}")
+    package, extra = _INSTALL[engine]
+    if importlib.util.find_spec(package) is None:
+        raise EngineMissingError(f"backend {engine!r} needs {package}, which is not installed; pip install '{extra}'")
+
+
+def open_backend(engine: str, graph: Path, options: EngineOptions) -> Backend:
+    """Open ``graph`` with ``engine``, imported now.
+
+    Raises EngineMissingError, DamagedFileError for a graph that does not load, ProviderError where the requested
+    provider is not what the engine gave.
+    """
+    require_engine(engine)
+    backend: Backend = importlib.import_module(f".{_MODULES[engine]}", __package__).open_graph(graph, options)
+    return backend

@@ -1,0 +1,45 @@
+"""Cut texts into batches by a token budget, so that a batch stays in cache and memory does not grow with the input."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import TokenBatch
+
+TOKEN_BUDGET = 512
+
+
+def plan_batches(lengths: NDArray[np.int64], budget: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Positions of the texts of each batch, longest texts first.
+
+    ``lengths`` (texts,) are token counts. A batch holds at most ``batch_size`` texts and at most ``budget`` tokens with
+    its padding, or one text alone.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        longest = max(1, int(lengths[order[start]]))
+        rows = min(batch_size, max(1, budget // longest))
+        yield order[start : start + rows]
+        start += rows
+
+
+def pad_batch(
+    ids: Sequence[NDArray[np.int32]], type_ids: Sequence[NDArray[np.int32]] | None, pad_id: int, pad_left: bool
+) -> TokenBatch:
+    """The token lists of a batch as rectangles (texts, longest), padded with ``pad_id`` and type 0."""
+    lengths = np.array([len(row) for row in ids])
+    columns = np.arange(lengths.max(initial=0))
+    attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
+    return TokenBatch(
+        _fill(ids, attended, pad_id),
+        attended.astype(np.int64),
+        None if type_ids is None else _fill(type_ids, attended, 0),
+    )
+
+
+def _fill(rows: Sequence[NDArray[np.int32]], attended: NDArray[np.bool_], padding: int) -> NDArray[np.int64]:
+    rectangle = np.full(attended.shape, padding, dtype=np.int64)
+    rectangle[attended] = np.concatenate(rows)
+    return rectangle

@@ -1,0 +1,58 @@
+"""Read the small files of a model folder; every error names the file."""
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from .errors import DamagedFileError, MissingFileError, UnsafePathError
+
+T = TypeVar("T")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of ``name`` below ``folder``.
+
+    Raises UnsafePathError where ``name`` is absolute or climbs with ``..``. Links are followed: the Hub's cache is
+    made of them.
+    """
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or ":" in name or "\0" in name:
+        raise UnsafePathError(f"{folder} names the file {name!r}, which leads outside the folder; do not use this model")
+    return folder / parts
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; raises MissingFileError or DamagedFileError."""
+    return _expect(_parse(path), dict, path, "a JSON object")
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """The JSON list in ``path``; raises MissingFileError or DamagedFileError."""
+    return _expect(_parse(path), list, path, "a JSON list")
+
+
+def read_optional_json(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``, or an empty one where there is no such file."""
+    return read_json(path) if path.is_file() else {}
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFileError(f"{path} is missing; export the model again or download the whole folder") from None
+    except (ValueError, OSError) as error:
+        raise DamagedFileError(f"{path} cannot be read as JSON ({error}); export or download the model again") from error
+
+
+def _expect(value: Any, kind: type[T], path: Path, what: str) -> T:
+    if not isinstance(value, kind):
+        raise DamagedFileError(f"{path} holds {type(value).__name__}; expected {what}")
+    return value

@@ -1,0 +1,130 @@
+"""Read a model folder, as sentence-transformers writes it, into a frozen description. Nothing is executed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
+from .files import inside, read_json_list, read_optional_json
+from .module_loaders import load_module, pooling_from_config
+from .modules import Module
+from .record import Record, read_record
+
+TRANSFORMER, STATIC = "Transformer", "StaticEmbedding"
+_TRANSFORMER_CONFIGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "longformer", "data2vec-text"}
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFolder:
+    """Everything a folder says about its model, apart from the weights of the first module.
+
+    ``first`` is "Transformer" or "StaticEmbedding", stored in ``first_path``; ``modules`` are those after it;
+    ``settings`` is config_sentence_transformers.json.
+    """
+
+    path: Path
+    first: str
+    first_path: Path
+    modules: tuple[Module, ...]
+    settings: Mapping[str, Any]
+    transformer: Mapping[str, Any]
+    config: Mapping[str, Any]
+    record: Record | None
+
+    @property
+    def lower_case(self) -> bool:
+        """Whether texts are lowered before the tokenizer sees them."""
+        return bool(self.transformer.get("do_lower_case"))
+
+    def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
+        """The limit in tokens, in sentence-transformers' order: its own configuration, then tokenizer and positions.
+
+        ``tokenizer_limit`` is the tokenizer's model_max_length. Source: sentence-transformers' Transformer.
+        """
+        arguments = self.transformer.get("tokenizer_args") or self.transformer.get("processor_kwargs") or {}
+        own = arguments.get("model_max_length") or self.transformer.get("max_seq_length")
+        if own is not None:
+            return int(own)
+        limits = [limit for limit in (tokenizer_limit, self._positions()) if limit is not None]
+        return min(limits, default=None)
+
+    def _positions(self) -> int | None:
+        positions = self.config.get("max_position_embeddings")
+        if not isinstance(positions, int) or positions < 1:
+            return None
+        offset = self.config.get("model_type") in _OFFSET_POSITIONS
+        return positions - int(self.config.get("pad_token_id", 1)) - 1 if offset else positions
+
+    def graph_names(self) -> list[str]:
+        """Names, relative to the folder, of every graph file in it."""
+        root = self.first_path
+        found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in root.glob(pattern)]
+        return [path.relative_to(root).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Read the folder at ``path``.
+
+    Without modules.json the modules are a Transformer and the pooling that sentence-transformers would choose: the
+    last token for causal language models, else the mean. Raises FolderNotFoundError, UnsupportedModelError for
+    modules it cannot run (before anything is loaded), MissingFileError and DamagedFileError.
+    """
+    if not path.is_dir():
+        raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
+    record = read_record(path)
+    entries = _entries(path)
+    kinds = [_kind(entry, path) for entry in entries]
+    folders = [inside(path, str(entry.get("path", ""))) for entry in entries]
+    if kinds[0] not in (TRANSFORMER, STATIC):
+        raise UnsupportedModelError(f"{path}: the first module is {kinds[0]}; expected {TRANSFORMER} or {STATIC}")
+    config = read_optional_json(folders[0] / "config.json")
+    modules = [load_module(kind, folder) for kind, folder in zip(kinds[1:], folders[1:], strict=True)]
+    if not (path / "modules.json").is_file():
+        modules.append(pooling_from_config({"pooling_mode": _default_mode(config)}))
+    return ModelFolder(
+        path=path,
+        first=kinds[0],
+        first_path=folders[0],
+        modules=tuple(modules),
+        settings=read_optional_json(path / "config_sentence_transformers.json"),
+        transformer=_transformer_config(folders[0]),
+        config=config,
+        record=record,
+    )
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    if not (path / "modules.json").is_file():
+        if not (path / "config.json").is_file():
+            raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
+        return [{"path": "", "type": f"sentence_transformers.models.{TRANSFORMER}"}]
+    entries = read_json_list(path / "modules.json")
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise DamagedFileError(f"{path / 'modules.json'} names no modules; download or export the model again")
+    return entries
+
+
+def _kind(entry: dict[str, Any], path: Path) -> str:
+    dotted = str(entry.get("type", ""))
+    if not dotted.startswith("sentence_transformers."):
+        raise UnsupportedModelError(
+            f"{path / 'modules.json'} names the module {dotted!r}, which is code of its own; it is not run here. "
+            "Expected modules of sentence-transformers; try exporting it: edge-st export MODEL FOLDER"
+        )
+    return dotted.rpartition(".")[2]
+
+
+def _transformer_config(folder: Path) -> dict[str, Any]:
+    found = (read_optional_json(folder / name) for name in _TRANSFORMER_CONFIGS)
+    return next((config for config in found if config), {})
+
+
+def _default_mode(config: dict[str, Any]) -> str:
+    names = config.get("architectures") or [""]
+    causal = str(names[0]).endswith("ForCausalLM") and config.get("is_causal") is not False
+    return "lasttoken" if causal else "mean"

@@ -1,0 +1,106 @@
+"""Read the modules of a model folder into frozen specs, by the class names that ``modules.json`` carries."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .activations import find_activation
+from .arrays import Floats
+from .errors import DamagedFileError, MissingFileError, UnsupportedModelError
+from .files import read_json, read_optional_json
+from .modules import Dense, Dropout, LayerNorm, Module, Normalize, Pooling
+from .pooling import POOLING
+from .weights import read_safetensors
+
+_LEGACY_MODES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+def load_module(name: str, folder: Path) -> Module:
+    """The module of class ``name`` (such as "Pooling") stored in ``folder``.
+
+    Raises UnsupportedModelError for a class, mode or activation that is not known, MissingFileError and
+    DamagedFileError for its files.
+    """
+    if name not in LOADERS:
+        raise UnsupportedModelError(f"module {name!r} ({folder}); this version runs {', '.join(sorted(LOADERS))}")
+    return LOADERS[name](folder)
+
+
+def pooling_from_config(config: dict[str, Any]) -> Pooling:
+    """A Pooling from its configuration, in the spelling of any version; no mode set means mean."""
+    modes = config.get("pooling_mode")
+    if modes is None:
+        modes = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    unknown = [mode for mode in modes if mode not in POOLING]
+    if unknown:
+        raise UnsupportedModelError(f"pooling mode {unknown[0]!r}; expected one of {', '.join(POOLING)}")
+    return Pooling(modes, bool(config.get("include_prompt", True)))
+
+
+def _pooling(folder: Path) -> Pooling:
+    return pooling_from_config(read_json(folder / "config.json"))
+
+
+def _dense(folder: Path) -> Dense:
+    config, weights = read_json(folder / "config.json"), _weights(folder)
+    weight = _tensor(weights, "linear.weight", folder)
+    expected = (config.get("out_features", len(weight)), config.get("in_features", weight.shape[-1]))
+    if weight.shape != expected:
+        raise DamagedFileError(f"{folder}: linear.weight has shape {weight.shape}, config.json says {expected}")
+    input_name = config.get("module_input_name") or "sentence_embedding"
+    return Dense(
+        weight=weight,
+        bias=_tensor(weights, "linear.bias", folder) if config.get("bias", True) else None,
+        activation=find_activation(config.get("activation_function", "torch.nn.modules.activation.Tanh")),
+        residual=_tensor(weights, "residual.weight", folder) if config.get("use_residual") else None,
+        input_name=input_name,
+        output_name=config.get("module_output_name") or input_name,
+    )
+
+
+def _layer_norm(folder: Path) -> LayerNorm:
+    weights = _weights(folder)
+    return LayerNorm(_tensor(weights, "norm.weight", folder), _tensor(weights, "norm.bias", folder))
+
+
+def _normalize(folder: Path) -> Normalize:
+    config = read_optional_json(folder / "config.json")
+    for key in ("module_input_name", "module_output_name"):
+        if config.get(key) not in (None, "sentence_embedding"):
+            raise UnsupportedModelError(f"{folder}: Normalize with {key} {config[key]!r}; expected sentence_embedding")
+    return Normalize()
+
+
+LOADERS: dict[str, Callable[[Path], Module]] = {
+    "Pooling": _pooling,
+    "Dense": _dense,
+    "LayerNorm": _layer_norm,
+    "Normalize": _normalize,
+    "Dropout": lambda _folder: Dropout(),
+}
+
+
+def _weights(folder: Path) -> dict[str, NDArray[Any]]:
+    if not (folder / "model.safetensors").is_file() and (folder / "pytorch_model.bin").is_file():
+        raise MissingFileError(
+            f"{folder} keeps its weights in pytorch_model.bin, a pickle, which is never opened here; "
+            "convert it on a build machine: edge-st export MODEL FOLDER"
+        )
+    return read_safetensors(folder / "model.safetensors")
+
+
+def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path) -> Floats:
+    if name not in weights:
+        raise DamagedFileError(f"{folder / 'model.safetensors'} has no tensor {name!r}; it has {', '.join(weights)}")
+    return np.ascontiguousarray(weights[name], dtype=np.float32)

@@ -1,0 +1,107 @@
+"""OpenVINO as a backend."""
+
+import queue
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from .arrays import Floats, TokenBatch
+from .backend import EngineOptions
+from .errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from .process import PerProcess
+from .signature import Port, Signature, resolve_signature
+
+_PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A compiled model and its idle infer requests; one request is used by one thread at a time."""
+
+    model: Any
+    idle: "queue.SimpleQueue[Any]"
+
+
+class OpenVinoBackend:
+    """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
+
+    def __init__(self, graph: Path, options: EngineOptions) -> None:
+        self.concurrency = options.num_threads + 1 if options.num_threads > 1 else 1
+        self._options = options
+        self._compiled = PerProcess(partial(_compile, graph, options))
+        self._signature = _signature(graph, self._compiled.get().model)
+        self.meaning = self._signature.meaning
+
+    def run(self, batch: TokenBatch) -> Floats:
+        """Run the graph; raises EngineError."""
+        idle, feeds = self._compiled.get().idle, self._signature.feeds(batch)
+        request = idle.get()
+        try:
+            outputs = request.infer(feeds, share_inputs=True)
+            return np.array(outputs[self._signature.output], dtype=np.float32)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
+        finally:
+            idle.put(request)
+
+    def info(self) -> dict[str, Any]:
+        """Engine, version, the devices that really execute the graph, threads."""
+        return {
+            "engine": "openvino",
+            "engine_version": openvino.__version__,
+            "providers": list(self._compiled.get().model.get_property("EXECUTION_DEVICES")),
+            "threads": self._options.num_threads,
+        }
+
+
+open_graph = OpenVinoBackend
+
+
+def _compile(graph: Path, options: EngineOptions) -> _Compiled:
+    device = (options.device or "cpu").upper()
+    core = openvino.Core()
+    if options.provider is not None:
+        raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
+    if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
+        raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
+    try:
+        model = core.compile_model(core.read_model(graph), device, _properties(device, options))
+    except RuntimeError as error:
+        if not graph.is_file():
+            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+        raise DamagedFileError(
+            f"OpenVINO cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
+            "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
+        ) from error
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for _ in range(options.num_threads):
+        idle.put(model.create_infer_request())
+    return _Compiled(model, idle)
+
+
+def _properties(device: str, options: EngineOptions) -> dict[str, Any]:
+    chosen = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": _PRECISIONS[options.dtype]}
+    if device == "CPU":
+        chosen |= {"NUM_STREAMS": str(options.num_threads), "INFERENCE_NUM_THREADS": str(options.num_threads)}
+    return {**chosen, **options.provider_options}
+
+
+def _signature(graph: Path, model: Any) -> Signature:
+    return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs))
+
+
+def _ports(nodes: Any) -> list[Port]:
+    return [_port(node) for node in nodes]
+
+
+def _port(node: Any) -> Port:
+    rank = node.partial_shape.rank
+    return Port(
+        node.any_name,
+        np.dtype(node.element_type.to_dtype()),
+        rank.get_length() if rank.is_static else None,
+    )

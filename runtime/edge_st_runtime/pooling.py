@@ -1,0 +1,70 @@
+"""Pooling: token embeddings (batch, tokens, hidden) → one vector a text (batch, hidden).
+
+Source: sentence-transformers' Pooling module. Every function takes the token embeddings, the mask of the tokens that
+count, and each token's position within its own text counted from 1 (so that left padding does not move a text).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .arrays import Floats, Mask
+
+Pool = Callable[[Floats, Mask, Mask], Floats]
+
+
+def cls(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+    """The first token that counts; position 0 where none does."""
+    return tokens[np.arange(len(tokens)), mask.argmax(axis=1)]
+
+
+def lasttoken(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+    """The last token that counts; zeros where none does."""
+    last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(tokens))
+    return tokens[rows, last] * mask[rows, last][:, None].astype(np.float32)
+
+
+def maximum(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+    """The largest value of each dimension; minus infinity where no token counts."""
+    return np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
+
+
+def mean(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+    """The average; zeros where no token counts."""
+    return _weighted_sum(tokens, mask) / _at_least(mask.sum(axis=1), 1e-9)
+
+
+def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+    """The sum over the square root of the number of tokens."""
+    return _weighted_sum(tokens, mask) / np.sqrt(_at_least(mask.sum(axis=1), 1e-9))
+
+
+def weightedmean(tokens: Floats, mask: Mask, positions: Mask) -> Floats:
+    """The average weighted by position, later tokens more (SGPT)."""
+    weights = mask * positions
+    return _weighted_sum(tokens, weights) / _at_least(weights.sum(axis=1), 1e-9)
+
+
+POOLING: dict[str, Pool] = {
+    "cls": cls,
+    "max": maximum,
+    "mean": mean,
+    "mean_sqrt_len_tokens": mean_sqrt_len_tokens,
+    "weightedmean": weightedmean,
+    "lasttoken": lasttoken,
+}
+
+
+def without_prompt(mask: Mask, prompt_length: int) -> Mask:
+    """The mask (batch, tokens) with each text's first ``prompt_length`` attended tokens left out."""
+    return mask * (np.cumsum(mask, axis=1) > prompt_length)
+
+
+def _weighted_sum(tokens: Floats, weights: Mask) -> Floats:
+    # einsum, not matmul: BLAS would wake its own threads beside the engine's.
+    return np.einsum("bl,blh->bh", weights.astype(np.float32), tokens)
+
+
+def _at_least(count: Mask, least: float) -> Floats:
+    return np.maximum(count, least).astype(np.float32)[:, None]

@@ -1,0 +1,109 @@
+"""``edge_st.json``: what the exporter wrote down about a model folder."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .arrays import Floats
+from .errors import DamagedFileError
+from .files import inside, read_json, sha256
+
+FILE_NAME = "edge_st.json"
+FORMAT_VERSION = 1
+LOSSLESS_COSINE = 0.9999
+
+
+@dataclass(frozen=True)
+class GraphRecord:
+    """One way to run the model: a graph file, an engine and a precision, and how near it came to the original."""
+
+    file: str
+    engine: str
+    dtype: str
+    cpu_features: frozenset[str] = frozenset()
+    cosine_min: float | None = None
+
+    @property
+    def lossless(self) -> bool:
+        """Whether its worst measured cosine to the original is at least 0.9999."""
+        return self.cosine_min is not None and self.cosine_min >= LOSSLESS_COSINE
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes)."""
+
+    path: Path
+    task: str
+    weights_sha256: str
+    fingerprint: str
+    files: dict[str, tuple[str, int]]
+    graphs: tuple[GraphRecord, ...]
+    golden_texts: tuple[str, ...]
+    golden_embeddings: Floats
+
+    def check_file(self, name: str) -> None:
+        """Raise DamagedFileError unless the file has the recorded size and checksum; unrecorded names pass."""
+        if name not in self.files:
+            return
+        path, (expected, size) = inside(self.path.parent, name), self.files[name]
+        if path.stat().st_size != size:
+            raise DamagedFileError(f"{path} has {path.stat().st_size} bytes, expected {size}; {_REPAIR}")
+        found = sha256(path)
+        if found != expected:
+            raise DamagedFileError(f"{path} has sha256 {found}, expected {expected}; {_REPAIR}")
+
+    def check_files(self, names: Iterable[str]) -> None:
+        """`check_file` for every name."""
+        for name in names:
+            self.check_file(name)
+
+
+_REPAIR = "export the model again, or fetch the file again with: edge-st pull"
+
+
+def read_record(folder: Path) -> Record | None:
+    """The folder's record, or None where it has none.
+
+    Raises DamagedFileError where the file is not what this version can read.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise DamagedFileError(
+            f"{path} has format version {version!r}, this edge-st reads {FORMAT_VERSION}; "
+            "update with: pip install -U edge-st, or export the model again"
+        )
+    try:
+        return _parse(path, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
+
+
+def _parse(path: Path, content: dict[str, Any]) -> Record:
+    return Record(
+        path=path,
+        task=content["task"],
+        weights_sha256=content["weights_sha256"],
+        fingerprint=content["fingerprint"],
+        files={name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()},
+        graphs=tuple(_graph(entry) for entry in content["graphs"]),
+        golden_texts=tuple(content["golden"]["texts"]),
+        golden_embeddings=np.asarray(content["golden"]["embeddings"], dtype=np.float32),
+    )
+
+
+def _graph(entry: dict[str, Any]) -> GraphRecord:
+    return GraphRecord(
+        file=entry["file"],
+        engine=entry["engine"],
+        dtype=entry["dtype"],
+        cpu_features=frozenset(entry.get("cpu_features", ())),
+        cosine_min=entry.get("cosine_min"),
+    )

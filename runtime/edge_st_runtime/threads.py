@@ -1,0 +1,79 @@
+"""How many cores this process may really use.
+
+The host's core count misleads in containers and under ``taskset``; engines that size their thread pools by it fight
+over cores they do not have. The answer here is the smallest of CPU affinity and cgroup quota (v1 and v2).
+"""
+
+import math
+import os
+from pathlib import Path
+
+from .errors import OptionError
+
+VARIABLE = "EDGE_ST_NUM_THREADS"
+
+
+def thread_count(requested: int | None = None) -> int:
+    """The number of threads to compute with: ``requested``, else ``EDGE_ST_NUM_THREADS``, else what the process may use.
+
+    Raises OptionError where the argument or the variable is not a positive integer.
+    """
+    if requested is not None:
+        return _positive(requested, "num_threads")
+    variable = os.environ.get(VARIABLE, "").strip()
+    return _positive(variable, VARIABLE) if variable else available_cores()
+
+
+def available_cores(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores by CPU affinity, lowered to the cgroup's quota rounded up; at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_quota(cgroup_root)
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Cores that the cgroup grants on average, or None where it sets no quota or cannot be read."""
+    limits = [_quota_v2(folder) for folder in _own_groups(root)] + [_quota_v1(root / "cpu")]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _own_groups(root: Path) -> list[Path]:
+    """The folders from the root of the hierarchy down to this process' own group: every level's quota counts."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return [root]
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    folder = root / own
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(root))]
+
+
+def _quota_v2(folder: Path) -> float | None:
+    return _ratio(_read(folder / "cpu.max").split())
+
+
+def _quota_v1(folder: Path) -> float | None:
+    return _ratio([_read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()])
+
+
+def _ratio(words: list[str]) -> float | None:
+    if len(words) != 2 or not all(word.isdigit() for word in words) or int(words[1]) == 0:
+        return None
+    return int(words[0]) / int(words[1])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError:
+        return ""
+
+
+def _positive(value: int | str, name: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise OptionError(f"{name} is {value!r}; expected a whole number of at least 1, or leave it unset")
+    return number

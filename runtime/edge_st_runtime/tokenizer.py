@@ -1,0 +1,182 @@
+"""Texts or pairs of texts → token ids. The only file that imports ``tokenizers``.
+
+The truncation and padding that a ``tokenizer.json`` carries are switched off once, and nothing is set on the tokenizer
+afterwards: the limit is an argument of the call. So one tokenizer serves many threads, and counting never truncates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer, normalizers
+
+from .errors import DamagedFileError, InputError, MissingFileError, OptionError
+from .files import read_optional_json
+
+TextOrPair: TypeAlias = str | tuple[str, str]
+_UNSET = 10**18  # transformers writes 1e30 for "no limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token ids of some texts: ``ids[i]`` (tokens,) int32; ``type_ids`` the same or None where all are 0.
+
+    ``counts`` (texts,) int64 are the numbers of tokens before truncation, special tokens included.
+    """
+
+    ids: list[NDArray[np.int32]]
+    type_ids: list[NDArray[np.int32]] | None
+    counts: NDArray[np.int64]
+
+
+class TextTokenizer:
+    """A ``tokenizer.json`` with the settings that decide ids: special tokens, sides of padding and truncation."""
+
+    def __init__(self, folder: Path, *, lower_case: bool = False, special_tokens: bool = True) -> None:
+        """Read ``folder``'s tokenizer files; raises MissingFileError or DamagedFileError.
+
+        ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
+        """
+        self.tokenizer = _read_tokenizer(folder / "tokenizer.json")
+        config = read_optional_json(folder / "tokenizer_config.json")
+        #: truncation that tokenizer.json carries; only static models obey it
+        self.own_limit: int | None = (self.tokenizer.truncation or {}).get("max_length")
+        self.pad_id = _pad_id(self.tokenizer, config)
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        _set_normalizer(self.tokenizer, config, lower_case)
+        self.model_max_length = _limit(config.get("model_max_length"))
+        self.pad_left = config.get("padding_side") == "left"
+        self.truncate_left = config.get("truncation_side") == "left"
+        self._special_tokens = special_tokens
+        probe = self.tokenizer.encode("a", add_special_tokens=special_tokens)
+        content = [i for i, special in enumerate(probe.special_tokens_mask) if not special]
+        self._prefix = content[0] if content else len(probe)
+        self._suffix = len(probe) - 1 - content[-1] if content else 0
+        self._single_has_types = any(probe.type_ids)
+
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
+        """Tokenize ``texts`` and cut each to ``limit`` tokens, special tokens included (None: no limit).
+
+        A pair loses tokens from its longer text first. Raises InputError for a text that is no valid Unicode.
+        """
+        encodings = self._encode(texts)
+        counts = np.fromiter((len(encoding) for encoding in encodings), dtype=np.int64, count=len(encodings))
+        if limit is not None:
+            for row in np.flatnonzero(counts > limit):
+                if not isinstance(pair := texts[row], str):
+                    encodings[row] = self._truncate_pair(pair, len(encodings[row]), limit)
+        has_types = self._single_has_types or not all(isinstance(text, str) for text in texts)
+        return Tokens(
+            [self._truncate(encoding.ids, limit) for encoding in encodings],
+            [self._truncate(encoding.type_ids, limit) for encoding in encodings] if has_types else None,
+            counts,
+        )
+
+    def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:
+        """Number of tokens (texts,) of each text untruncated, special tokens included."""
+        return np.array([len(encoding) for encoding in self._encode(texts)], dtype=np.int64)
+
+    def prompt_length(self, prompt: str, limit: int | None) -> int:
+        """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.
+
+        Source: sentence-transformers' Transformer._get_prompt_length.
+        """
+        ids = self([prompt], limit).ids[0]
+        return len(ids) - (1 if len(ids) and self._is_special(int(ids[-1])) else 0)
+
+    def check_limit(self, limit: int | None) -> None:
+        """Raise OptionError where ``limit`` leaves no room beside the special tokens."""
+        if limit is not None and limit <= self._prefix + self._suffix:
+            raise OptionError(
+                f"max_seq_length is {limit}; expected more than the {self._prefix + self._suffix} special tokens "
+                "that this tokenizer adds"
+            )
+
+    def _encode(self, texts: Sequence[TextOrPair]) -> list[Encoding]:
+        try:
+            if len(texts) == 1 and isinstance(texts[0], str):
+                return [self.tokenizer.encode(texts[0], add_special_tokens=self._special_tokens)]
+            return self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special_tokens)
+        except (TypeError, UnicodeError) as error:
+            bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), 0)
+            raise InputError(f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore')") from error
+
+    def _truncate(self, values: list[int], limit: int | None) -> NDArray[np.int32]:
+        """The template's special tokens stay, the text's own are cut."""
+        if limit is None or len(values) <= limit:
+            return np.array(values, dtype=np.int32)
+        if self.truncate_left:
+            return np.array(values[: self._prefix] + values[len(values) - limit + self._prefix :], dtype=np.int32)
+        return np.array(values[: limit - self._suffix] + values[len(values) - self._suffix :], dtype=np.int32)
+
+    def _truncate_pair(self, pair: tuple[str, str], count: int, limit: int) -> Encoding:
+        first, second = (self.tokenizer.encode(text, add_special_tokens=False) for text in pair)
+        room = limit - (count - len(first) - len(second))
+        direction = "left" if self.truncate_left else "right"
+        for part, length in zip((first, second), longest_first(len(first), len(second), room), strict=True):
+            part.truncate(length, direction=direction)
+        return self.tokenizer.post_process(first, second, add_special_tokens=self._special_tokens)
+
+    def _is_special(self, token_id: int) -> bool:
+        added = self.tokenizer.get_added_tokens_decoder().get(token_id)
+        return added is not None and added.special
+
+
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """Lengths of a pair's texts cut to ``room`` tokens together, the longer one first. Source: tokenizers."""
+    if first + second <= room:
+        return first, second
+    short, long = sorted((first, second))
+    long = max(short, room - short)
+    if short + long > room:
+        short, long = room // 2, room - room // 2
+    return (short, long) if first <= second else (long, short)
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise MissingFileError(
+            f"{path} is missing; edge-st export writes it, also for models that only have vocab.txt or a "
+            "SentencePiece file"
+        )
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise DamagedFileError(f"{path} is no tokenizer ({error}); download or export it again") from error
+
+
+def _pad_id(tokenizer: Tokenizer, config: dict[str, Any]) -> int:
+    token = config.get("pad_token")
+    name = token.get("content") if isinstance(token, dict) else token
+    found = tokenizer.token_to_id(name) if name else None
+    return found if found is not None else int((tokenizer.padding or {}).get("pad_id", 0))
+
+
+def _set_normalizer(tokenizer: Tokenizer, config: dict[str, Any], lower_case: bool) -> None:
+    """What transformers and sentence-transformers change on a loaded tokenizer: see their BertTokenizerFast, Transformer."""
+    normalizer = tokenizer.normalizer
+    if isinstance(normalizer, normalizers.BertNormalizer) and "Bert" in str(config.get("tokenizer_class")):
+        normalizer.lowercase = config.get("do_lower_case", normalizer.lowercase)
+        normalizer.strip_accents = config.get("strip_accents", normalizer.strip_accents)
+        normalizer.handle_chinese_chars = config.get("tokenize_chinese_chars", normalizer.handle_chinese_chars)
+        tokenizer.normalizer = normalizer
+    if lower_case:
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Lowercase(), *([normalizer] if normalizer is not None else [])]
+        )
+
+
+def _limit(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and value < _UNSET else None
+
+
+def _is_unicode(text: TextOrPair) -> bool:
+    try:
+        (text if isinstance(text, str) else "".join(text)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

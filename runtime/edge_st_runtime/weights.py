@@ -1,0 +1,47 @@
+"""Read ``.safetensors`` files: memory-mapped, without copies, without a dependency.
+
+Source: the safetensors format (8-byte header length, JSON header, raw little-endian tensors).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DamagedFileError, MissingFileError
+
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
+}  # fmt: skip
+
+
+def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Every tensor of the file as a read-only view of the mapped file (bfloat16 is widened to float32).
+
+    Raises MissingFileError, and DamagedFileError where the header or a tensor does not fit the file.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path} is missing; export the model again or download the whole folder")
+    try:
+        content = np.memmap(path, dtype=np.uint8, mode="r")
+        header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
+        header = json.loads(content[8:header_end].tobytes())
+        header.pop("__metadata__", None)
+        return {name: _tensor(content[header_end:], entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise DamagedFileError(
+            f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); download it again"
+        ) from error
+
+
+def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
+    start, end = entry["data_offsets"]
+    if not 0 <= start <= end <= data.size:
+        raise ValueError(f"tensor at bytes {start}-{end} of {data.size}")
+    tensor = data[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":
+        return (tensor.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(tensor)
