@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,10 +26,12 @@ class Repository:
     revisions: set[str] = field(default_factory=lambda: {"main"})
     token: str | None = None  # gated: needs this token
 
-    @property
+    @cached_property
     def commit(self) -> str:
         """A hash over names and contents."""
-        return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
+        return hashlib.sha1(
+            repr([(name, blob_id(self.files[name])) for name in sorted(self.files)]).encode()
+        ).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,13 @@ class HubServer:
         self.repositories[name] = Repository(dict(files), token=token)
         return self.repositories[name]
 
+    def reset(self) -> None:
+        """Forget everything but the address."""
+        for state in (self.repositories, self.log, self.corrupt, self.stall):
+            state.clear()
+        self.stalled.clear()
+        self.resume.clear()
+
     def requested(self, method: str = "GET") -> set[str]:
         """The files that were asked for."""
         return {request.file for request in self.log if request.method == method and request.file}
@@ -87,6 +97,7 @@ def hub_server() -> Iterator[HubServer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
     hub: HubServer
 
     def do_HEAD(self) -> None:
@@ -95,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
         """Keep the tests' output clean."""
 
     def _answer(self) -> None:

@@ -74,9 +74,9 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from edge_st import __version__
+        from .probes import own_version
 
-        print(f"edge-st {__version__}")
+        print(f"edge-st {own_version()}")
         parser.exit()
 
 

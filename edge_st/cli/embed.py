@@ -45,7 +45,9 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--normalize", action="store_true", help="scale every vector to length 1")
     parser.add_argument("--precision", type=_precision, default="float32", help=" | ".join(PRECISIONS))
     parser.add_argument("--truncate-dim", type=positive, metavar="D", help="keep the first D dimensions")
-    parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="texts a batch at most")
+    parser.add_argument(
+        "--batch-size", type=positive, default=32, metavar="N", help="texts a batch at most (default: 32)"
+    )
     parser.set_defaults(run=run)
 
 

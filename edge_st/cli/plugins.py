@@ -2,11 +2,14 @@
 
 import argparse
 from functools import partial
-from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import EdgeSTError
 
 from .shared import Subparsers
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "edge_st.commands"
 EXPORT_IS_MISSING = (
@@ -24,17 +27,18 @@ def add_all(subparsers: Subparsers) -> None:
             _add(point, subparsers)
 
 
-def _add(point: EntryPoint, subparsers: Subparsers) -> None:
+def _add(point: "EntryPoint", subparsers: Subparsers) -> None:
     try:
         add = point.load()
     except (ImportError, AttributeError) as error:
-        broken = subparsers.add_parser(point.name, help="cannot be loaded", add_help=False)
-        broken.add_argument("rest", nargs=argparse.REMAINDER)
+        # no argument begins with "\0", so the parser takes whatever options the command would have had
+        broken = subparsers.add_parser(point.name, help="cannot be loaded", add_help=False, prefix_chars="\0")
+        broken.add_argument("rest", nargs="*")
         broken.set_defaults(run=partial(_report, point, str(error)))
     else:
         add(subparsers)
 
 
-def _report(point: EntryPoint, reason: str, _: argparse.Namespace) -> int:
+def _report(point: "EntryPoint", reason: str, _: argparse.Namespace) -> int:
     owner = point.dist.name if point.dist else point.value
     raise EdgeSTError(f"{owner} is installed, but its command {point.name!r} cannot be loaded: {reason}")

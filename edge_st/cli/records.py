@@ -48,16 +48,18 @@ def _decode(raw: bytes, place: str) -> str:
     try:
         return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{place}: byte {error.start + 1} is not UTF-8; convert the file, for example with iconv") from error
+        message = f"{place}: byte {error.start + 1} is not UTF-8; convert the file, for example with iconv"
+        raise InputError(message) from error
 
 
 def _parse(line: str, field: str, place: str) -> Record:
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({error}); for plain text use --format lines") from error
     if not isinstance(found, dict):
-        raise InputError(f"{place}: a JSON {type(found).__name__}; expected an object such as {{{json.dumps(field)}: ...}}")
+        example = json.dumps({field: "a text"})
+        raise InputError(f"{place}: a JSON {type(found).__name__}; expected an object such as {example}")
     if field not in found:
         raise InputError(f"{place}: no field {field!r}; it has {', '.join(found) or 'none'} (choose with --field)")
     text, key = found[field], found.get("id")

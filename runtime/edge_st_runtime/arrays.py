@@ -1,7 +1,7 @@
 """The vocabulary of arrays that the runtime passes around."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +28,8 @@ class TokenBatch:
         """(batch, tokens)."""
         rows, columns = self.input_ids.shape
         return rows, columns
+
+    def features(self) -> dict[str, Any]:
+        """The arrays under sentence-transformers' names."""
+        features = {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
+        return features if self.token_type_ids is None else {**features, "token_type_ids": self.token_type_ids}

@@ -30,10 +30,20 @@ class EngineOptions:
 class Backend(Protocol):
     """A loaded graph. ``run`` may be called from many threads at once and again after a fork."""
 
-    #: callers that together keep every allowed core busy
-    concurrency: int
-    #: "token_embeddings" or "sentence_embedding"
-    meaning: str
+    @property
+    def concurrency(self) -> int:
+        """Callers that together keep every allowed core busy."""
+        ...
+
+    @property
+    def meaning(self) -> str:
+        """What `run` gives: "token_embeddings" or "sentence_embedding"."""
+        ...
+
+    @property
+    def output(self) -> str:
+        """The name of that output in the graph."""
+        ...
 
     def run(self, batch: TokenBatch) -> Floats:
         """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""

@@ -18,7 +18,9 @@ def inside(folder: Path, name: str) -> Path:
     """
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in name or "\0" in name:
-        raise UnsafePathError(f"{folder} names the file {name!r}, which leads outside the folder; do not use this model")
+        raise UnsafePathError(
+            f"{folder} names the file {name!r}, which leads outside the folder; do not use this model"
+        )
     return folder / parts
 
 
@@ -49,7 +51,9 @@ def _parse(path: Path) -> Any:
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"{path} is missing; export the model again or download the whole folder") from None
     except (ValueError, OSError) as error:
-        raise DamagedFileError(f"{path} cannot be read as JSON ({error}); export or download the model again") from error
+        raise DamagedFileError(
+            f"{path} cannot be read as JSON ({error}); export or download the model again"
+        ) from error
 
 
 def _expect(value: Any, kind: type[T], path: Path, what: str) -> T:

@@ -55,8 +55,9 @@ def weights_digest(path: Path) -> str:
 
 
 def graph_digest(graph: Path) -> str:
-    """A digest of a graph file and of the weights beside it (``.bin``, ``.onnx_data``), for folders without a record."""
-    beside = sorted(path for path in graph.parent.glob(f"{graph.stem}*") if path.suffix in (".bin", ".onnx_data"))
+    """A digest of a graph file and the weights beside it (``.bin``, ``.onnx_data``), for folders without a record."""
+    endings = (".bin", ".onnx_data")
+    beside = sorted(path for path in graph.parent.glob(f"{graph.stem}*") if path.suffix in endings)
     return hashlib.sha256("".join(sha256(path) for path in (graph, *beside)).encode()).hexdigest()
 
 

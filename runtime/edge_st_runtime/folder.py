@@ -50,10 +50,12 @@ class ModelFolder:
         own = arguments.get("model_max_length") or self.transformer.get("max_seq_length")
         if own is not None:
             return int(own)
-        limits = [limit for limit in (tokenizer_limit, self._positions()) if limit is not None]
+        limits = [limit for limit in (tokenizer_limit, self.positions) if limit is not None]
         return min(limits, default=None)
 
-    def _positions(self) -> int | None:
+    @property
+    def positions(self) -> int | None:
+        """The longest input, special tokens included, that the transformer has positions for; None if it tells none."""
         positions = self.config.get("max_position_embeddings")
         if not isinstance(positions, int) or positions < 1:
             return None

@@ -119,7 +119,9 @@ def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
     places = [file_name, f"onnx/{file_name}", f"openvino/{file_name}"]
     file = next((place for place in places if place in graphs), None)
     if file is None:
-        raise MissingFileError(f"file_name {file_name!r} is not in the model folder; it has {', '.join(graphs) or 'no graph'}")
+        raise MissingFileError(
+            f"file_name {file_name!r} is not in the model folder; it has {', '.join(graphs) or 'no graph'}"
+        )
     engine = "openvino" if wish.backend == "openvino" or file.endswith(".xml") else "onnx"
     require_engine(engine)
     return Choice(engine, file, _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype)
@@ -135,7 +137,7 @@ def _dtype_by_name(file: str) -> str:
 def _nothing(graphs: list[str], wish: Wish) -> str:
     found = ", ".join(graphs) or "no graph at all"
     return (
-        f"no graph for backend={wish.backend!r}, dtype={wish.dtype!r} (installed: {', '.join(wish.engines) or 'none'}); "
+        f"no graph for backend={wish.backend!r}, dtype={wish.dtype!r} (installed: {', '.join(wish.engines)}); "
         f"the model has {found}. Choose one with model_kwargs={{'file_name': …}}, or make one on a build machine: "
         "pip install edge-st-export && edge-st export MODEL FOLDER"
     )

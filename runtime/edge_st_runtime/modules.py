@@ -26,10 +26,6 @@ class Module(Protocol):
         """Features with this module's output added."""
         ...
 
-    def output_dimension(self, input_dimension: int) -> int:
-        """Width of ``sentence_embedding`` after this module."""
-        ...
-
 
 @dataclass(frozen=True)
 class Pooling:
@@ -46,10 +42,6 @@ class Pooling:
             mask = without_prompt(mask, features["prompt_length"])
         pooled = [POOLING[mode](tokens, mask, positions) for mode in self.modes]
         return {**features, "sentence_embedding": pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)}
-
-    def output_dimension(self, input_dimension: int) -> int:
-        """The hidden size once for every mode."""
-        return len(self.modes) * input_dimension
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +66,6 @@ class Dense:
             outputs = outputs + inputs @ self.residual.T
         return {**features, self.output_name: outputs}
 
-    def output_dimension(self, input_dimension: int) -> int:
-        """Rows of the weight."""
-        return len(self.weight) if self.output_name == "sentence_embedding" else input_dimension
-
 
 @dataclass(frozen=True, eq=False)
 class LayerNorm:
@@ -93,10 +81,6 @@ class LayerNorm:
         scale = np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + np.float32(1e-5))
         return {**features, "sentence_embedding": centred / scale * self.weight + self.bias}
 
-    def output_dimension(self, input_dimension: int) -> int:
-        """Unchanged."""
-        return input_dimension
-
 
 @dataclass(frozen=True)
 class Normalize:
@@ -106,10 +90,6 @@ class Normalize:
         """Normalize ``sentence_embedding``."""
         return {**features, "sentence_embedding": normalize(features["sentence_embedding"])}
 
-    def output_dimension(self, input_dimension: int) -> int:
-        """Unchanged."""
-        return input_dimension
-
 
 @dataclass(frozen=True)
 class Dropout:
@@ -118,10 +98,6 @@ class Dropout:
     def __call__(self, features: Features) -> Features:
         """Return the features as they are."""
         return features
-
-    def output_dimension(self, input_dimension: int) -> int:
-        """Unchanged."""
-        return input_dimension
 
 
 def apply_modules(modules: tuple[Module, ...], features: Features) -> Features:

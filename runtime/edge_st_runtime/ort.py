@@ -45,7 +45,7 @@ class OrtBackend:
         self._options = options
         self._session = PerProcess(partial(_open, graph, options, runs))
         self._signature = _signature(graph, self._session.get().session)
-        self.meaning = self._signature.meaning
+        self.meaning, self.output = self._signature.meaning, self._signature.output
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""

@@ -34,7 +34,7 @@ class OpenVinoBackend:
         self._options = options
         self._compiled = PerProcess(partial(_compile, graph, options))
         self._signature = _signature(graph, self._compiled.get().model)
-        self.meaning = self._signature.meaning
+        self.meaning, self.output = self._signature.meaning, self._signature.output
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""

@@ -26,6 +26,7 @@ class StaticBackend:
     scales: Floats
     concurrency: int = 1
     meaning: str = SENTENCE_EMBEDDING
+    output: str = SENTENCE_EMBEDDING
 
     @property
     def dimension(self) -> int:

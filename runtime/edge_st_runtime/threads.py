@@ -14,7 +14,7 @@ VARIABLE = "EDGE_ST_NUM_THREADS"
 
 
 def thread_count(requested: int | None = None) -> int:
-    """The number of threads to compute with: ``requested``, else ``EDGE_ST_NUM_THREADS``, else what the process may use.
+    """Threads to compute with: ``requested``, else ``EDGE_ST_NUM_THREADS``, else what the process may use.
 
     Raises OptionError where the argument or the variable is not a positive integer.
     """

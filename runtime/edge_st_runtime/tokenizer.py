@@ -66,7 +66,7 @@ class TextTokenizer:
         encodings = self._encode(texts)
         counts = np.fromiter((len(encoding) for encoding in encodings), dtype=np.int64, count=len(encodings))
         if limit is not None:
-            for row in np.flatnonzero(counts > limit):
+            for row in np.flatnonzero(counts > limit).tolist():
                 if not isinstance(pair := texts[row], str):
                     encodings[row] = self._truncate_pair(pair, len(encodings[row]), limit)
         has_types = self._single_has_types or not all(isinstance(text, str) for text in texts)
@@ -157,7 +157,7 @@ def _pad_id(tokenizer: Tokenizer, config: dict[str, Any]) -> int:
 
 
 def _set_normalizer(tokenizer: Tokenizer, config: dict[str, Any], lower_case: bool) -> None:
-    """What transformers and sentence-transformers change on a loaded tokenizer: see their BertTokenizerFast, Transformer."""
+    """What transformers (BertTokenizerFast) and sentence-transformers (Transformer) change on a loaded tokenizer."""
     normalizer = tokenizer.normalizer
     if isinstance(normalizer, normalizers.BertNormalizer) and "Bert" in str(config.get("tokenizer_class")):
         normalizer.lowercase = config.get("do_lower_case", normalizer.lowercase)

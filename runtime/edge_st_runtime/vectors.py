@@ -51,6 +51,8 @@ def quantize(
         return vectors.astype(np.float32)
     if precision in ("binary", "ubinary"):
         return _to_bits(vectors, precision)
+    if len(vectors) == 0:
+        return vectors.astype(precision)
     if ranges is None:
         ranges = _ranges(vectors, calibration)
     start, end = ranges[0], ranges[1]

@@ -1,0 +1,250 @@
+"""What every model class shares: loading, prompts, limits, identity, saving, pickling."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.fingerprint import fingerprint, graph_digest, weights_digest
+from edge_st_runtime.folder import STATIC
+from edge_st_runtime.loading import LoadOptions, load_model
+from edge_st_runtime.modules import Module, Pooling
+from edge_st_runtime.pipeline import windows
+
+from .inputs import as_batch, with_prompt
+from .limits import Truncation, check_truncation
+from .options import load_options, tokenizer_limit
+from .prompts import check_prompts, merge_prompts
+from .saving import copy_folder
+
+
+class BaseModel:
+    """A loaded model folder. Source: the parts of sentence-transformers' BaseModel that inference needs."""
+
+    _organization = ""
+    _bundled: Path | None = None
+    _default_prompts: ClassVar[Mapping[str, None]] = {}
+
+    prompts: dict[str, str]
+    default_prompt_name: str | None
+    truncation: Truncation
+    _include_prompt: bool | None = None
+
+    def __init__(
+        self,
+        model_name_or_path: str | Path | None = None,
+        *,
+        device: str | None = None,
+        prompts: Mapping[str, str] | None = None,
+        default_prompt_name: str | None = None,
+        cache_folder: str | None = None,
+        trust_remote_code: bool = False,  # noqa: ARG002 - accepted; no code from a model ever runs
+        revision: str | None = None,
+        local_files_only: bool = False,
+        token: bool | str | None = None,
+        model_kwargs: Mapping[str, Any] | None = None,
+        processor_kwargs: Mapping[str, Any] | None = None,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
+        backend: str = "auto",
+        dtype: str = "auto",
+        provider: str | None = None,
+        num_threads: int | None = None,
+        truncation: Truncation = "silent",
+    ) -> None:
+        options = load_options(
+            backend=backend,
+            dtype=dtype,
+            device=device,
+            provider=provider,
+            num_threads=num_threads,
+            model_kwargs=model_kwargs,
+        )
+        limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
+        path = self._locate(model_name_or_path, cache_folder, revision, local_files_only, token, options)
+        self._load(path, options)
+        saved = self._model.folder.settings
+        self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
+        self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
+        check_prompts(self.prompts, self.default_prompt_name)
+        self.truncation = check_truncation(truncation)
+        self.max_seq_length = self._model.limit if limit is None else limit
+
+    def _load(self, path: Path, options: LoadOptions) -> None:
+        self._options = options
+        self._model = load_model(path, options)
+        self._pipeline = self._model.pipeline
+
+    def _locate(
+        self,
+        name: str | Path | None,
+        cache_folder: str | None,
+        revision: str | None,
+        local_files_only: bool,
+        token: bool | str | None,
+        options: LoadOptions,
+    ) -> Path:
+        if name is None:
+            if self._bundled is None:
+                raise OptionError(f"{type(self).__name__} has no bundled model; give a folder or a Hub name")
+            return self._bundled
+        if Path(name).is_dir():
+            return Path(name)
+        from .hub import resolve
+
+        return resolve(
+            str(name),
+            organization=self._organization,
+            cache_folder=cache_folder,
+            revision=revision,
+            local_files_only=local_files_only,
+            token=token,
+            backend=options.backend,
+            file_name=options.file_name,
+        )
+
+    def _prompt_length(self, prompt: str | None) -> int | None:
+        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self._pipeline.modules)
+        return self._pipeline.tokenizer.prompt_length(prompt, self._limit) if prompt and excludes else None
+
+    def _check_device(self, device: str | Sequence[str] | None) -> None:
+        own = self._options.device or "cpu"
+        if isinstance(device, str) and device != own:
+            raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
+
+    def count_tokens(self, inputs: Any) -> int | NDArray[np.int64]:
+        """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
+        texts, singular = as_batch(inputs)
+        counts = [self._pipeline.tokenizer.counts(window) for window in windows(texts)]
+        return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
+
+    def preprocess(self, inputs: Any, prompt: str | None = None) -> dict[str, Any]:
+        """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
+        texts, _ = as_batch(inputs)
+        features = self._pipeline.tokenize(with_prompt(texts, prompt), self._limit) if texts else {}
+        length = self._prompt_length(prompt)
+        return features if length is None else {**features, "prompt_length": length}
+
+    tokenize = preprocess
+
+    @property
+    def max_seq_length(self) -> int | float | None:
+        """Tokens a text is cut to, special tokens included; infinite for static models; settable.
+
+        Raises OptionError for a limit beyond the model's positions or without room for a token.
+        """
+        return math.inf if self._limit is None and self._model.folder.first == STATIC else self._limit
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: float | None) -> None:
+        limit = None if value is None or value == math.inf else int(value)
+        positions = self._model.folder.positions
+        if limit is not None and positions is not None and limit > positions:
+            raise OptionError(f"max_seq_length is {limit}; this model has {positions} positions")
+        self._pipeline.tokenizer.check_limit(limit)
+        self._limit = limit
+
+    def set_pooling_include_prompt(self, include_prompt: bool) -> None:
+        """Whether a prompt's tokens take part in pooling."""
+        self._include_prompt = include_prompt
+        self._pipeline = replace(self._pipeline, modules=self._with_prompt_setting(self._pipeline.modules))
+
+    @property
+    def tokenizer(self) -> Any:
+        """The ``tokenizers.Tokenizer``, with truncation and padding switched off."""
+        return self._pipeline.tokenizer.tokenizer
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._options.device or "cpu"
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.fingerprint`."""
+        return fingerprint(
+            weights=self._weights_digest,
+            tokenizer=self._model.folder.first_path / "tokenizer.json",
+            modules=self._with_prompt_setting(self._model.folder.modules),
+            prompts=self.prompts,
+            max_seq_length=self._limit,
+            dtype=self._model.choice.dtype,
+        )
+
+    def _with_prompt_setting(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
+        setting = self._include_prompt
+        if setting is None:
+            return modules
+        return tuple(
+            replace(module, include_prompt=setting) if isinstance(module, Pooling) else module for module in modules
+        )
+
+    @cached_property
+    def _weights_digest(self) -> str:
+        folder, choice = self._model.folder, self._model.choice
+        if folder.record is not None:
+            return folder.record.weights_sha256
+        path = folder.first_path / choice.file
+        return weights_digest(path) if folder.first == STATIC else graph_digest(path)
+
+    def info(self) -> dict[str, Any]:
+        """What was loaded and how it runs, as values that JSON can hold."""
+        folder, choice = self._model.folder, self._model.choice
+        return {
+            "path": str(folder.path),
+            **self._pipeline.backend.info(),
+            "graph": choice.file,
+            "dtype": choice.dtype,
+            "max_seq_length": self._limit,
+            "prompts": self.prompts,
+            "fingerprint": self.fingerprint,
+        }
+
+    def save_pretrained(
+        self,
+        path: str | Path | None,
+        model_name: str | None = None,  # noqa: ARG002 - for the model card, which is copied as it is
+        create_model_card: bool = True,  # noqa: ARG002
+        train_datasets: list[str] | None = None,  # noqa: ARG002
+        safe_serialization: bool = True,  # noqa: ARG002
+    ) -> None:
+        """Copy the model folder to ``path``; None does nothing. The other arguments change nothing.
+
+        Raises OptionError where ``path`` is inside the model folder.
+        """
+        if path is not None:
+            copy_folder(self._model.folder.path, Path(path))
+
+    save = save_pretrained
+
+    def eval(self) -> Self:
+        """The model itself; it never trains."""
+        return self
+
+    def to(self, device: str) -> Self:
+        """The model itself, if it is on ``device``; raises OptionError otherwise."""
+        self._check_device(device)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipeline")}
+        return {**kept, "_path": self._model.folder.path}
+
+    def state_for(self, **options: Any) -> dict[str, Any]:
+        """What `__setstate__` takes to make this model again with other load options."""
+        return {**self.__getstate__(), "_options": replace(self._options, **options)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = dict(state)
+        self._load(kept.pop("_path"), kept["_options"])
+        self.__dict__.update(kept)
+        self._pipeline = replace(self._pipeline, modules=self._with_prompt_setting(self._pipeline.modules))
+
+    def __repr__(self) -> str:
+        choice = self._model.choice
+        return f"{type(self).__name__}({str(self._model.folder.path)!r}, {choice.engine}, {choice.dtype})"

@@ -1,0 +1,44 @@
+"""``edge-st list``: the models of the manifest."""
+
+import argparse
+import sys
+from dataclasses import asdict
+
+from .shared import Subparsers, add_json, print_json
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "list",
+        help="print the known models",
+        description="Print the known models that meet every condition; a model whose fact is not known does not.",
+    )
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="words in the id, the architecture or the purpose")
+    parser.add_argument("--task", metavar="T", help="sentence-embedding, cross-encoder or sparse-encoder")
+    parser.add_argument("--language", metavar="L", help="two-letter code, or multilingual")
+    parser.add_argument("--licence", metavar="L", help="licence identifier, such as apache-2.0")
+    parser.add_argument("--max-size-mb", type=float, metavar="N", help="largest size of the stored weights")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Filter and print."""
+    from edge_st.manifest import filter_models, format_table, load_manifest
+
+    entries = filter_models(
+        load_manifest(),
+        task=args.task,
+        language=args.language,
+        licence=args.licence,
+        max_size_mb=args.max_size_mb,
+        text=" ".join(args.text) or None,
+    )
+    if args.json:
+        print_json([asdict(entry) for entry in entries])
+    elif entries:
+        print(format_table(entries))
+    else:
+        print("edge-st: note: no model meets these conditions; 'edge-st list' prints all", file=sys.stderr)
+    return 0

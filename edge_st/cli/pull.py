@@ -1,0 +1,32 @@
+"""``edge-st pull``: the files that the runtime needs, from the Hub into a folder."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from .shared import Subparsers, megabytes
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("pull", help="download what running a model needs from the Hub")
+    parser.add_argument("repo_id", metavar="REPO_ID", help="organisation/name")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to make")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: main)")
+    parser.add_argument("--backend", choices=("onnx", "openvino", "auto"), default="auto", help="for which engine")
+    parser.add_argument("--token", metavar="T", help="access token (default: the one you are logged in with)")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it is a model folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Download, then say where it is and how to go on."""
+    from edge_st.hub import pull
+
+    folder = pull(
+        args.repo_id, args.out, revision=args.revision, token=args.token, backend=args.backend, force=args.force
+    )
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"{folder}  {megabytes(size)}")
+    print(f"next: edge-st info {shlex.quote(str(folder))}")
+    return 0

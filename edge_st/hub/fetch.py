@@ -1,0 +1,47 @@
+"""The order in which a model is fetched: first the files that decide, last the one without which nothing loads."""
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from edge_st_runtime.backend import DTYPES
+from edge_st_runtime.errors import MissingFileError, OptionError
+from edge_st_runtime.folder import read_folder
+from edge_st_runtime.graphs import ENDINGS, Wish
+from edge_st_runtime.record import read_record
+
+from .files import HEADS, config_files, read_modules, weight_files
+
+_CONNECTIONS = 8
+
+
+def check_options(backend: str, dtype: str) -> None:
+    """Raise OptionError for an unknown engine or dtype, before anything is asked of the network."""
+    for name, value, known in (("backend", backend, ("auto", *ENDINGS)), ("dtype", dtype, DTYPES)):
+        if value not in known:
+            raise OptionError(f"{name} is {value!r}; expected {', '.join(map(repr, known))}")
+
+
+def fetch_model(model: str, names: Collection[str], wish: Wish, fetch: Callable[[str], Path]) -> tuple[Path, list[str]]:
+    """Call ``fetch``, which gives a file's path, for each of ``names`` that is needed; return the folder and those.
+
+    The model is read before its graph is fetched, so what cannot run is not downloaded. A copy in which the last of
+    the returned files exists is complete. Raises what `read_folder` and `choose_graph` raise.
+    """
+    heads = [name for name in HEADS if name in names]
+    if not heads:
+        raise MissingFileError(f"{model} has neither modules.json nor config.json; expected an embedding model")
+    paths = [fetch(name) for name in heads]
+    folder = paths[0].parent
+    try:
+        modules, record = read_modules(folder), read_record(folder)
+        configs = config_files(names, modules)
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            list(pool.map(fetch, [name for name in configs if name not in heads]))
+        read_folder(folder)
+        weights = weight_files(names, modules, record, wish)
+    except MissingFileError as error:
+        raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
+    for name in weights:
+        fetch(name)
+    return folder, [*configs, *weights]

@@ -1,0 +1,70 @@
+"""What the name of a model means: a folder, or owner and name on the Hub. The rules are sentence-transformers'."""
+
+import os
+from pathlib import Path
+
+from edge_st_runtime.errors import FolderError, FolderNotFoundError, OptionError
+
+_ORIGINAL = """
+albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v1 albert-xlarge-v2
+albert-xxlarge-v1 albert-xxlarge-v2 bert-base-cased bert-base-cased-finetuned-mrpc bert-base-chinese
+bert-base-german-cased bert-base-german-dbmdz-cased bert-base-german-dbmdz-uncased bert-base-multilingual-cased
+bert-base-multilingual-uncased bert-base-uncased bert-large-cased bert-large-cased-whole-word-masking
+bert-large-cased-whole-word-masking-finetuned-squad bert-large-uncased bert-large-uncased-whole-word-masking
+bert-large-uncased-whole-word-masking-finetuned-squad camembert-base ctrl distilbert-base-cased
+distilbert-base-cased-distilled-squad distilbert-base-german-cased distilbert-base-multilingual-cased
+distilbert-base-uncased distilbert-base-uncased-distilled-squad distilbert-base-uncased-finetuned-sst-2-english
+distilgpt2 distilroberta-base gpt2 gpt2-large gpt2-medium gpt2-xl openai-gpt roberta-base
+roberta-base-openai-detector roberta-large roberta-large-mnli roberta-large-openai-detector t5-11b t5-3b t5-base
+t5-large t5-small transfo-xl-wt103 xlm-clm-ende-1024 xlm-clm-enfr-1024 xlm-mlm-100-1280 xlm-mlm-17-1280
+xlm-mlm-en-2048 xlm-mlm-ende-1024 xlm-mlm-enfr-1024 xlm-mlm-enro-1024 xlm-mlm-tlm-xnli15-1024
+xlm-mlm-xnli15-1024 xlm-roberta-base xlm-roberta-large xlm-roberta-large-finetuned-conll02-dutch
+xlm-roberta-large-finetuned-conll02-spanish xlm-roberta-large-finetuned-conll03-english
+xlm-roberta-large-finetuned-conll03-german xlnet-base-cased xlnet-large-cased
+"""
+#: names that belong to no organisation: the first transformers on the Hub.
+#: Source: sentence-transformers, util.ORIGINAL_TRANSFORMER_MODELS.
+ORIGINAL_MODELS = frozenset(_ORIGINAL.split())
+
+
+class NotAFolderError(FolderError, NotADirectoryError):
+    """A file where a model folder is expected."""
+
+
+def existing_folder(name: str | os.PathLike[str]) -> Path | None:
+    """``name`` as a path where there is such a folder, else None.
+
+    Raises NotAFolderError where there is a file, OptionError for what is no string.
+    """
+    path = Path(_text(name))
+    try:
+        if path.is_dir() and str(name):
+            return path
+        is_file = path.is_file()
+    except OSError:  # too long for a path
+        return None
+    if is_file:
+        raise NotAFolderError(f"{path} is a file; expected the model folder that it is in, or a name on the Hub")
+    return None
+
+
+def hub_name(name: str | os.PathLike[str], organization: str) -> str:
+    """``owner/name`` on the Hub for what is no folder here; a name without an owner is the organization's.
+
+    Raises OptionError for what is no string, FolderNotFoundError for what can only be a path.
+    """
+    text = _text(name)
+    parts = text.replace("\\", "/").split("/")
+    if len(parts) > 2 or not all(parts) or parts[0].startswith((".", "~")) or "\\" in text:
+        raise FolderNotFoundError(
+            f"there is no folder {text!r} (in {Path.cwd()}); expected a model folder or a name such as "
+            f"all-MiniLM-L6-v2. Make one with: edge-st export MODEL {text or 'FOLDER'}"
+        )
+    return text if len(parts) == 2 or text.lower() in ORIGINAL_MODELS else f"{organization}/{text}"
+
+
+def _text(name: str | os.PathLike[str]) -> str:
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else name
+    if not isinstance(text, str):
+        raise OptionError(f"the model's name is {name!r}; expected a str: a folder, or a name such as all-MiniLM-L6-v2")
+    return text

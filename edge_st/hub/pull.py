@@ -1,0 +1,99 @@
+"""A model from the Hub as a plain folder: checked file by file, continued after interruptions, in place at once."""
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from edge_st_runtime.backend import installed_engines
+from edge_st_runtime.cpu import cpu_features, has_bfloat16
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files import inside
+from edge_st_runtime.graphs import ENDINGS, Wish
+from edge_st_runtime.record import read_record
+
+from .client import Listing, Repository, fetch_to_file, list_files
+from .fetch import check_options, fetch_model
+from .files import HEADS
+from .names import hub_name
+
+
+def pull(
+    repo_id: str,
+    out: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    backend: str = "auto",
+    dtype: str = "auto",
+    file_name: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Download what running the model ``repo_id`` needs into the new folder ``out``; return its absolute path.
+
+    One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine, whether an engine is
+    installed or not. Every file is checked against the Hub's checksum and that of edge_st.json. Files are gathered in
+    the hidden folder ``.<out>.partial`` beside ``out``, which becomes ``out`` at the end; after an interruption the
+    same call continues there. ``force`` replaces a model folder that is there already.
+
+    Raises HubError, OptionError where ``out`` is occupied, DamagedFileError where the repository contradicts its own
+    edge_st.json, and what the runtime raises for a model that it cannot run.
+    """
+    check_options(backend, dtype)
+    target = Path(out).expanduser().resolve()
+    repository = Repository(hub_name(repo_id, "sentence-transformers"), revision or "main", token)
+    engines = [backend] if backend != "auto" else installed_engines() or list(ENDINGS)
+    wish = Wish("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
+    _refuse_occupied(target, force)
+    listing = list_files(repository)
+    partial = target.with_name(f".{target.name}.partial")
+    _, names = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_file(listing, name, partial))
+    _check_record(partial, names, listing)
+    with repository.mapped_errors():
+        _remove_others(partial, names)
+        _put_in_place(partial, target)
+    return target
+
+
+def _refuse_occupied(target: Path, force: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise OptionError(f"{target} is a file; expected a new folder")
+    if not target.exists() or not any(target.iterdir()):
+        return
+    if not force:
+        raise OptionError(f"{target} is not empty; choose a new folder, or replace it with --force (force=True)")
+    if not any((target / name).is_file() for name in HEADS):
+        raise OptionError(f"{target} is no model folder, so --force does not replace it; choose a new folder")
+
+
+def _check_record(folder: Path, names: Collection[str], listing: Listing) -> None:
+    """Compare with edge_st.json what the Hub's own SHA-256 has not settled."""
+    record = read_record(folder)
+    if record is not None:
+        settled = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
+        record.check_files(sorted(set(names) - settled))
+
+
+def _remove_others(folder: Path, names: Collection[str]) -> None:
+    """Remove what earlier, interrupted calls for other files left behind."""
+    wanted = {inside(folder, name) for name in names}
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in wanted:
+            path.unlink()
+
+
+def _put_in_place(partial: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    try:
+        partial.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

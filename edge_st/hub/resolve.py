@@ -1,0 +1,83 @@
+"""From the name of a model to its folder: itself, or a snapshot in huggingface_hub's cache."""
+
+import logging
+import os
+from pathlib import Path
+
+from edge_st_runtime.backend import installed_engines
+from edge_st_runtime.cpu import cpu_features, has_bfloat16
+from edge_st_runtime.errors import HubError, MissingFileError
+from edge_st_runtime.graphs import Wish
+
+from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
+from .errors import UnreachableError
+from .fetch import check_options, fetch_model
+from .names import existing_folder, hub_name
+
+_logger = logging.getLogger(__name__)
+
+
+def resolve(
+    name_or_path: str | os.PathLike[str],
+    *,
+    organization: str = "sentence-transformers",
+    cache_folder: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+    backend: str = "auto",
+    dtype: str = "auto",
+    file_name: str | None = None,
+    on_cpu: bool = True,
+) -> Path:
+    """The folder of a model: ``name_or_path`` if there is such a folder, else a snapshot of that model on the Hub.
+
+    Names are read as sentence-transformers reads them; one without an owner is ``organization``'s. Of a repository
+    the configuration and one graph are downloaded, the one that ``backend``, ``dtype``, ``file_name`` and this machine
+    choose, into ``cache_folder``, else SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With
+    ``local_files_only`` or HF_HUB_OFFLINE no request is made. Where the Hub does not answer, a complete copy in the
+    cache does, with a logged warning.
+
+    Raises NotAFolderError, FolderNotFoundError, HubError, and what the runtime raises for a model or an option that
+    it does not know or a graph that the repository does not have.
+    """
+    folder = existing_folder(name_or_path)
+    if folder is not None:
+        return folder
+    check_options(backend, dtype)
+    repository = Repository(hub_name(name_or_path, organization), revision or "main", token)
+    cache = os.fspath(cache_folder) if cache_folder else os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
+    engines, features = installed_engines(), cpu_features()
+    wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
+    if local_files_only:
+        return _from_cache(repository, cache, wish, "local_files_only is set")
+    try:
+        return _from_hub(repository, cache, wish)
+    except UnreachableError as error:
+        snapshot = _from_cache(repository, cache, wish, str(error))
+        _logger.warning("%s; using the copy in the cache", error)
+        return snapshot
+
+
+def _from_hub(repository: Repository, cache: str | None, wish: Wish) -> Path:
+    listing = list_files(repository)
+    folder, _ = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_cache(listing, name, cache))
+    remember_revision(listing, cache)
+    return folder
+
+
+def _from_cache(repository: Repository, cache: str | None, wish: Wish, reason: str) -> Path:
+    snapshot = cached_snapshot(repository, cache)
+    if snapshot is None:
+        raise HubError(
+            f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}. "
+            "Run the same once with a connection, or give a local folder"
+        )
+    names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
+    try:
+        return fetch_model(repository.name, names, wish, snapshot.joinpath)[0]
+    except MissingFileError as error:
+        raise HubError(
+            f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}. "
+            "Run the same once with a connection, or give a local folder"
+        ) from error

@@ -1,0 +1,72 @@
+"""What ``encode`` accepts, checked whole before any work. Source: sentence-transformers' is_singular_input."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_st_runtime.errors import InputError, InputTypeError
+from edge_st_runtime.tokenizer import TextOrPair
+
+_EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
+
+
+def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
+    """The texts or pairs in ``inputs``, and whether it was a single one.
+
+    A str (or {"text": str}) is one input; lists, tuples, arrays of str and other sequences are batches; each item is
+    a str or a pair of str. Raises InputTypeError with the position and type of the first item that is neither,
+    InputError for a pair that is not two texts.
+    """
+    if isinstance(inputs, str | dict):
+        return [_item(inputs, None)], True
+    if isinstance(inputs, np.ndarray):
+        if inputs.ndim == 0 or inputs.dtype.kind not in "UO":
+            raise InputTypeError(f"inputs is an array of shape {inputs.shape} and dtype {inputs.dtype}; {_EXPECTED}")
+        inputs = inputs.tolist()
+    if not _is_sequence(inputs):
+        raise InputTypeError(f"inputs is {_type(inputs)}; expected a str or a list of str. Make generators a list()")
+    if all(type(item) is str for item in inputs):
+        return list(inputs), False
+    return [_item(item, index) for index, item in enumerate(inputs)], False
+
+
+def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
+    """The texts or pairs of any iterable, one by one; raises as `as_batch` does, when it comes to the item."""
+    if isinstance(inputs, str | bytes):
+        raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts: [text]")
+    return (_item(item, index) for index, item in enumerate(inputs))
+
+
+def with_prompt(texts: list[TextOrPair], prompt: str | None) -> list[TextOrPair]:
+    """The texts with ``prompt`` in front; of a pair only the first text gets it."""
+    if not prompt:
+        return texts
+    return [prompt + text if isinstance(text, str) else (prompt + text[0], text[1]) for text in texts]
+
+
+def _item(item: Any, index: int | None) -> TextOrPair:
+    where = "inputs" if index is None else f"inputs[{index}]"
+    if isinstance(item, dict) and set(item) == {"text"}:
+        item = item["text"]
+    if isinstance(item, str):
+        return str(item)
+    if not isinstance(item, list | tuple):
+        raise InputTypeError(f"{where} is {_type(item)}; {_EXPECTED}")
+    if not all(isinstance(text, str) for text in item):
+        found = next(text for text in item if not isinstance(text, str))
+        raise InputTypeError(f"{where} holds {_type(found)}; {_EXPECTED}")
+    if len(item) != 2:
+        raise InputError(f"{where} is a {type(item).__name__} of {len(item)} texts; {_EXPECTED}")
+    return str(item[0]), str(item[1])
+
+
+def _is_sequence(inputs: Any) -> bool:
+    """Lists, tuples and what behaves like them, such as a pandas Series; no bytes, sets or generators."""
+    if isinstance(inputs, bytes | bytearray | memoryview):
+        return False
+    return isinstance(inputs, Sequence) or (hasattr(inputs, "__len__") and hasattr(inputs, "iloc"))
+
+
+def _type(value: Any) -> str:
+    return "None" if value is None else f"{type(value).__name__} ({value!r:.40})"

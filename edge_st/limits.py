@@ -1,0 +1,56 @@
+"""What happens to texts beyond the model's limit."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.pipeline import windows
+from edge_st_runtime.tokenizer import TextOrPair, TextTokenizer, Tokens
+
+Truncation = Literal["silent", "warn", "error"]
+logger = logging.getLogger(__name__)
+
+
+def check_truncation(truncation: str) -> Truncation:
+    """``truncation`` itself; raises OptionError unless it is "silent", "warn" or "error"."""
+    for known in get_args(Truncation):
+        if truncation == known:
+            return known
+    raise OptionError(f"truncation is {truncation!r}; expected one of {get_args(Truncation)}")
+
+
+def truncation_guard(
+    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], tokenizer: TextTokenizer
+) -> Callable[[NDArray[np.int64], Tokens], None] | None:
+    """A function that warns of cut texts as they are tokenized, or None where nothing need be said.
+
+    With "error", all texts are counted first: raises TextTooLongError for the first beyond the limit.
+    """
+    if limit is None or truncation == "silent":
+        return None
+    if truncation == "warn":
+        return lambda rows, tokens: _warn(rows[tokens.counts > limit], limit)
+    start = 0
+    for window in windows(texts):
+        counts = tokenizer.counts(window)
+        if (counts > limit).any():
+            first = int((counts > limit).argmax())
+            raise TextTooLongError(
+                f"inputs[{start + first}] has {counts[first]} tokens, the model takes {limit}; split it, or pass "
+                "truncation='warn'"
+            )
+        start += len(window)
+    return None
+
+
+def _warn(rows: NDArray[np.int64], limit: int) -> None:
+    if len(rows):
+        logger.warning("%d texts are cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
+
+
+def _short(rows: list[int]) -> str:
+    return ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")

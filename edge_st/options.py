@@ -1,0 +1,68 @@
+"""sentence-transformers' constructor arguments → the runtime's options."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.loading import LoadOptions
+
+_ENGINE_KEYS = {"provider", "provider_options", "session_options", "file_name", "subfolder", "ov_config", "device"}
+_TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}
+
+
+def load_options(
+    *,
+    backend: str,
+    dtype: str,
+    device: str | None,
+    provider: str | None,
+    num_threads: int | None,
+    model_kwargs: Mapping[str, Any] | None,
+) -> LoadOptions:
+    """The options that the arguments and sentence-transformers' ``model_kwargs`` ask for together.
+
+    ``backend="torch"``, sentence-transformers' default, means the runtime's own choice. Raises OptionError for keys
+    that are unknown, need torch or contradict an argument.
+    """
+    kwargs = dict(model_kwargs or {})
+    if kwargs.pop("export", False):
+        raise OptionError("model_kwargs export=True needs torch; on a build machine: edge-st export MODEL FOLDER")
+    dtypes = [str(kwargs.pop(key)).removeprefix("torch.") for key in ("dtype", "torch_dtype") if key in kwargs]
+    unknown = set(kwargs) - _ENGINE_KEYS
+    if unknown:
+        why = "only mean something to torch" if unknown <= _TORCH_ONLY else "are not known"
+        raise OptionError(f"model_kwargs {sorted(unknown)} {why}; expected {', '.join(sorted(_ENGINE_KEYS))}, dtype")
+    return LoadOptions(
+        backend="auto" if backend == "torch" else backend,
+        dtype=_one("dtype", dtype if dtype != "auto" else None, *dtypes) or "auto",
+        device=_one("device", device, kwargs.get("device")),
+        provider=_one("provider", provider, kwargs.get("provider")),
+        provider_options={**(kwargs.get("provider_options") or {}), **(kwargs.get("ov_config") or {})},
+        session_options=kwargs.get("session_options"),
+        file_name=_file_name(kwargs),
+        num_threads=num_threads,
+    )
+
+
+def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
+    """``model_max_length`` of sentence-transformers' ``processor_kwargs``; raises OptionError for other keys."""
+    kwargs = dict(processor_kwargs or {})
+    limit = kwargs.pop("model_max_length", None)
+    if kwargs:
+        raise OptionError(f"processor_kwargs {sorted(kwargs)} are not known; expected model_max_length")
+    return limit
+
+
+def _one(name: str, *values: Any) -> Any:
+    given = {value for value in values if value is not None}
+    if len(given) > 1:
+        raise OptionError(f"{name} is given twice: {sorted(map(str, given))}; give it once")
+    return next(iter(given), None)
+
+
+def _file_name(kwargs: Mapping[str, Any]) -> str | None:
+    name, subfolder = kwargs.get("file_name"), kwargs.get("subfolder")
+    if subfolder and not name:
+        raise OptionError(f"model_kwargs subfolder={subfolder!r} without file_name; give both")
+    return str(PurePosixPath(subfolder, name)) if subfolder and name else name

@@ -1,0 +1,72 @@
+"""From vectors to what ``encode`` was asked to return."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import EngineMissingError, OptionError
+from edge_st_runtime.modules import Features
+from edge_st_runtime.vectors import normalize
+
+OUTPUT_VALUES = ("sentence_embedding", "token_embeddings", None)
+_PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings")
+
+
+def sentence_embedding(truncate_dim: int | None, normalized: bool) -> Callable[[Features], Floats]:
+    """A function from features to vectors (batch, dim): cut to ``truncate_dim`` first, then normalized."""
+
+    def select(features: Features) -> Floats:
+        vectors: Floats = features["sentence_embedding"][..., :truncate_dim]
+        return normalize(vectors) if normalized else vectors
+
+    return select
+
+
+def token_embeddings(features: Features) -> list[Floats]:
+    """Each text's token embeddings (tokens, hidden), special tokens included, padding left out."""
+    tokens, mask = features["token_embeddings"], features["attention_mask"].astype(bool)
+    return [row[own] for row, own in zip(tokens, mask, strict=True)]
+
+
+def all_features(truncate_dim: int | None) -> Callable[[Features], list[dict[str, Any]]]:
+    """A function from features to one dictionary a text, padding left out."""
+
+    def select(features: Features) -> list[dict[str, Any]]:
+        mask = features["attention_mask"].astype(bool)
+        rows = [dict[str, Any]() for _ in mask]
+        for name, values in features.items():
+            if name == "prompt_length":
+                values = [values] * len(rows)
+            elif name == "sentence_embedding":
+                values = values[..., :truncate_dim]
+            for row, value, own in zip(rows, values, mask, strict=True):
+                row[name] = value[own] if name in _PER_TOKEN else value
+        return rows
+
+    return select
+
+
+def check_output_value(output_value: str | None, *, pools: bool) -> None:
+    """Raise OptionError for an unknown value, or for token embeddings of a model that has none."""
+    if output_value not in OUTPUT_VALUES:
+        raise OptionError(f"output_value is {output_value!r}; expected one of {OUTPUT_VALUES}")
+    if output_value == "token_embeddings" and pools:
+        raise OptionError(
+            "this model gives sentence embeddings only: it is static, or its graph pools by itself; for token "
+            "embeddings export it again with: edge-st export"
+        )
+
+
+def to_tensor(vectors: NDArray[Any]) -> Any:
+    """``vectors`` as a torch tensor; raises EngineMissingError where torch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        raise EngineMissingError(
+            "convert_to_tensor=True needs torch, which edge-st does not install; take the NumPy array "
+            "(convert_to_tensor=False), or: pip install torch"
+        ) from None
+    return torch.from_numpy(np.ascontiguousarray(vectors))

@@ -1,0 +1,55 @@
+"""Which prompt goes in front of the texts. Source: sentence-transformers' BaseModel, encode_query, encode_document."""
+
+import logging
+from collections.abc import Mapping
+
+from edge_st_runtime.errors import OptionError
+
+logger = logging.getLogger(__name__)
+QUERY_NAMES = ("query",)
+DOCUMENT_NAMES = ("document", "passage", "corpus")
+
+
+def merge_prompts(
+    defaults: Mapping[str, None], given: Mapping[str, str] | None, saved: Mapping[str, str | None] | None
+) -> dict[str, str]:
+    """The caller's prompts win over the saved ones; the names in ``defaults`` always exist, if only with ""."""
+    prompts: dict[str, str | None] = {**defaults, **(given or {})}
+    for name, prompt in (saved or {}).items():
+        if prompts.get(name) is None:
+            prompts[name] = prompt
+    return {name: "" if prompt is None else prompt for name, prompt in prompts.items()}
+
+
+def check_prompts(prompts: Mapping[str, str], default_prompt_name: str | None) -> None:
+    """Raise OptionError for prompts that are no text, or a default that is not among them."""
+    for name, prompt in prompts.items():
+        if not isinstance(name, str) or not isinstance(prompt, str):
+            raise OptionError(f"prompts has {name!r}: {prompt!r}; expected names and prompts that are str")
+    if default_prompt_name is not None and default_prompt_name not in prompts:
+        raise OptionError(f"default_prompt_name {default_prompt_name!r} is not among the prompts {list(prompts)}")
+
+
+def resolve_prompt(
+    prompts: Mapping[str, str], default_prompt_name: str | None, prompt_name: str | None, prompt: str | None
+) -> str | None:
+    """``prompt``, else the one called ``prompt_name``, else the default; raises OptionError for an unknown name."""
+    if prompt is not None:
+        if prompt_name is not None:
+            logger.warning("both prompt and prompt_name are given; prompt_name %r is ignored", prompt_name)
+        return prompt
+    name = prompt_name if prompt_name is not None else default_prompt_name
+    if name is None:
+        return None
+    if name not in prompts:
+        raise OptionError(f"prompt name {name!r} is not among the prompts {list(prompts)}; pass prompt='…' instead")
+    return prompts[name]
+
+
+def task_prompt_name(
+    prompts: Mapping[str, str], names: tuple[str, ...], prompt_name: str | None, prompt: str | None
+) -> str | None:
+    """The prompt name of a query or document: the caller's, else the first of ``names`` that the model has."""
+    if prompt_name is not None or prompt is not None:
+        return prompt_name
+    return next((name for name in names if name in prompts), None)

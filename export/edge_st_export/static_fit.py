@@ -1,0 +1,52 @@
+"""Fit the rows of a static embedding to the vectors a teacher gives whole texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from edge_st_runtime.arrays import Floats
+from numpy.typing import NDArray
+from torch.nn.functional import embedding_bag, normalize
+from tqdm import tqdm
+
+EPOCHS = 4
+BATCH = 256
+LEARNING_RATE = 1e-3
+SEED = 0
+
+
+def fit_rows(rows: Floats, ids: Sequence[NDArray[np.int64]], goals: Floats) -> Floats:
+    """Move ``rows`` so that the mean over a text's rows points along its goal; tokens in no text keep their row.
+
+    ``rows`` is (vocabulary, dim) float32, ``ids`` the token ids of each text, ``goals`` (texts, dim) unit vectors.
+    Minimizes 1 - cosine by sparse Adam with a learning rate that falls to 0. The order of the texts is seeded.
+    """
+    lengths = np.array([len(row) for row in ids])
+    usable = np.flatnonzero(lengths)
+    starts, flat = np.cumsum(lengths) - lengths, np.concatenate(ids)
+    table = torch.from_numpy(rows.copy()).requires_grad_()
+    optimizer = torch.optim.SparseAdam([table], lr=LEARNING_RATE)
+    targets = torch.from_numpy(goals)
+    random = np.random.default_rng(SEED)
+    batches = [
+        order[start : start + BATCH]
+        for order in (random.permutation(usable) for _ in range(EPOCHS))
+        for start in range(0, len(order), BATCH)
+    ]
+    for step, batch in enumerate(tqdm(batches, desc="fitting rows", unit="batch")):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / len(batches))
+        bag_ends = np.cumsum(lengths[batch])
+        offsets = bag_ends - lengths[batch]
+        positions = np.repeat(starts[batch] - offsets, lengths[batch]) + np.arange(bag_ends[-1])
+        means = embedding_bag(torch.from_numpy(flat[positions]), table, torch.from_numpy(offsets), mode="mean", sparse=True)
+        loss = 1 - (normalize(means, dim=1) * targets[torch.from_numpy(batch)]).sum(dim=1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return table.detach().numpy()
+
+
+def mean_vectors(rows: Floats, ids: Sequence[NDArray[np.int64]]) -> Floats:
+    """The mean row of each text, shape (texts, dim); zero for a text without tokens."""
+    empty = np.zeros(rows.shape[1], dtype=rows.dtype)
+    return np.stack([rows[text].mean(axis=0) if len(text) else empty for text in ids])

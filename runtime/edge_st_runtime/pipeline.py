@@ -1,0 +1,127 @@
+"""A loaded model: texts → tokens → batches → graph → modules. Every arrow is a function of this package."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import TokenBatch
+from .backend import Backend
+from .batching import TOKEN_BUDGET, pad_batch, plan_batches
+from .modules import Features, Module, apply_modules
+from .signature import SENTENCE_EMBEDDING
+from .tokenizer import TextOrPair, TextTokenizer, Tokens
+
+T = TypeVar("T")
+R = TypeVar("R")
+Rows = NDArray[np.int64]
+_WINDOW_TEXTS, _WINDOW_CHARACTERS = 8192, 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The parts of a loaded model; safe to call from many threads."""
+
+    tokenizer: TextTokenizer
+    backend: Backend
+    modules: tuple[Module, ...]
+
+    def run(
+        self,
+        texts: Sequence[TextOrPair],
+        select: Callable[[Features], R],
+        *,
+        limit: int | None,
+        batch_size: int,
+        prompt_length: int | None = None,
+        inspect: Callable[[Rows, Tokens], None] | None = None,
+    ) -> Iterator[tuple[Rows, R]]:
+        """Batches as they finish: the positions of their texts, and what ``select`` takes from their features.
+
+        Texts are tokenized a window at a time and cut into batches of similar length, so memory stays bounded however
+        many there are. ``limit`` is the number of tokens a text is cut to; ``prompt_length`` the tokens of a prompt
+        that pooling may leave out; ``inspect`` is shown every window's positions and tokens before it runs.
+        """
+        compute = partial(self._compute, select, prompt_length)
+        jobs = self._jobs(texts, limit, batch_size, inspect)
+        return parallel_map(compute, jobs, self.backend.concurrency)
+
+    def _jobs(
+        self,
+        texts: Sequence[TextOrPair],
+        limit: int | None,
+        batch_size: int,
+        inspect: Callable[[Rows, Tokens], None] | None,
+    ) -> Iterator[tuple[int, Rows, Tokens]]:
+        start = 0
+        for window in windows(texts):
+            tokens = self.tokenizer(window, limit)
+            if inspect is not None:
+                inspect(np.arange(start, start + len(window)), tokens)
+            lengths = np.array([len(ids) for ids in tokens.ids])
+            for rows in plan_batches(lengths, TOKEN_BUDGET, batch_size):
+                yield start, rows, tokens
+            start += len(window)
+
+    def _compute(
+        self, select: Callable[[Features], R], prompt_length: int | None, job: tuple[int, Rows, Tokens]
+    ) -> tuple[Rows, R]:
+        start, rows, tokens = job
+        batch = self._batch(tokens, rows)
+        features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
+        if prompt_length is not None:
+            features["prompt_length"] = prompt_length
+        return start + rows, select(apply_modules(self.modules, features))
+
+    def _batch(self, tokens: Tokens, rows: Rows) -> TokenBatch:
+        ids = [tokens.ids[row] for row in rows]
+        type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
+        return pad_batch(ids, type_ids, self.tokenizer.pad_id, self.tokenizer.pad_left)
+
+    def tokenize(self, texts: Sequence[TextOrPair], limit: int | None) -> dict[str, Any]:
+        """The texts' features before the graph, as one batch in their order."""
+        return self._batch(self.tokenizer(texts, limit), np.arange(len(texts))).features()
+
+    @property
+    def pools(self) -> bool:
+        """Whether the graph itself gives sentence embeddings, so that there are no token embeddings."""
+        return self.backend.meaning == SENTENCE_EMBEDDING
+
+
+def windows(texts: Iterable[TextOrPair]) -> Iterator[list[TextOrPair]]:
+    """Consecutive runs of texts, small enough to hold all their tokens at once."""
+    window: list[TextOrPair] = []
+    characters = 0
+    for text in texts:
+        window.append(text)
+        characters += len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
+        if len(window) == _WINDOW_TEXTS or characters >= _WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
+
+
+def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
+    """``function`` of every item, in order, on ``workers`` threads; a single item runs on the caller's own.
+
+    At most ``workers`` results wait at once.
+    """
+    head = list(islice(items, 2))
+    if len(head) < 2 or workers == 1:
+        yield from map(function, chain(head, items))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in chain(head, items):
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,101 @@
+"""``edge-st doctor``: probes that survive a crash, and advice that fits what was found."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from edge_st.cli import main
+from edge_st.cli.doctor import Report, advise
+from edge_st.cli.probes import probe_package, run_probe
+
+FINE: dict[str, object] = {"version": "1", "devices": ["CPU"], "error": None}
+MISSING: dict[str, object] = {"error": "not installed"}
+HEALTHY = Report(
+    edge_st="1",
+    python="3",
+    platform="Linux",
+    packages={"numpy": FINE, "tokenizers": FINE},
+    engines={"onnxruntime": FINE, "openvino": FINE},
+    onnxruntime_distributions=["onnxruntime"],
+    cpu_features=[],
+    threads={"chosen": 2, "error": None},
+    bundled_model={"dimension": 8, "seconds": 0.1, "error": None},
+    edge_st_export="1",
+)
+
+
+def fixes(report: Report) -> list[tuple[str, str]]:
+    return [(advice.level, advice.fix) for advice in advise(report)]
+
+
+def test_a_probe_reports_what_the_child_printed_or_why_it_ended() -> None:
+    assert run_probe("print('noise'); print('{\"version\": \"1\"}')").found == {"version": "1"}
+    assert run_probe("raise ImportError('libfoo.so is missing')").error == "ImportError: libfoo.so is missing"
+    assert run_probe("import time; time.sleep(60)", timeout=0.5).error == "no answer within 0.5 seconds"
+    assert run_probe("raise SystemExit(3)").error == "ended with code 3"
+    assert probe_package("no_such_package_anywhere").error == "not installed"
+
+
+def test_a_crash_of_the_probed_package_is_survived_and_named() -> None:
+    pytest.importorskip("resource", reason="signals end a process in other ways on Windows")
+    crash = "import os, signal; os.kill(os.getpid(), signal.{0})"
+    assert "illegal instruction" in str(run_probe(crash.format("SIGILL")).error)
+    assert run_probe(crash.format("SIGSEGV")).error == "crashed: Segmentation fault"
+
+
+def test_a_healthy_machine_needs_no_advice() -> None:
+    assert advise(HEALTHY) == []
+
+
+def test_what_is_missing_comes_with_its_command() -> None:
+    one = replace(HEALTHY, engines={"onnxruntime": FINE, "openvino": MISSING}, edge_st_export=None)
+    assert fixes(one) == [
+        ("note", 'pip install "edge-st[openvino]"'),
+        ("note", "pip install -c constraints.txt edge-st-export"),
+    ]
+    none = replace(HEALTHY, engines={"onnxruntime": MISSING, "openvino": MISSING})
+    assert fixes(none) == [("warning", 'pip install "edge-st[onnx]"')]
+
+
+def test_what_is_broken_comes_with_its_command() -> None:
+    crashed = {"error": "crashed: illegal instruction (…)"}
+    assert fixes(replace(HEALTHY, engines={"onnxruntime": crashed, "openvino": MISSING}))[0] == (
+        "warning",
+        'pip uninstall -y onnxruntime && pip install "edge-st[openvino]"',
+    )
+    both = replace(HEALTHY, onnxruntime_distributions=["onnxruntime", "onnxruntime-gpu"])
+    assert fixes(both) == [("warning", "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")]
+    numpy_broken = replace(HEALTHY, packages={"numpy": {"error": "x"}}, bundled_model={"error": "y"})
+    assert fixes(numpy_broken) == [("error", "pip install --force-reinstall numpy")]
+
+
+def test_the_report_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True
+    assert report["bundled_model"]["dimension"] > 0
+    assert report["threads"]["chosen"] >= 1
+    assert report["packages"]["numpy"]["version"]
+    assert set(report["engines"]) == {"onnxruntime", "openvino"}
+
+
+def test_the_text_names_everything_and_a_bad_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_ST_NUM_THREADS", "many")
+    main(["doctor"])
+    out = capsys.readouterr().out
+    for word in (
+        "edge-st",
+        "Python",
+        "numpy",
+        "tokenizers",
+        "onnxruntime",
+        "openvino",
+        "CPU features",
+        "bundled model",
+    ):
+        assert word in out
+    assert "EDGE_ST_NUM_THREADS is 'many'" in out
+    assert "fix: unset EDGE_ST_NUM_THREADS" in out
