@@ -17,6 +17,7 @@ from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
 
+from .hub import resolve
 from .inputs import as_batch, with_prompt
 from .limits import Truncation, check_truncation
 from .options import load_options, tokenizer_limit
@@ -93,19 +94,17 @@ class BaseModel:
             if self._bundled is None:
                 raise OptionError(f"{type(self).__name__} has no bundled model; give a folder or a Hub name")
             return self._bundled
-        if Path(name).is_dir():
-            return Path(name)
-        from .hub import resolve
-
         return resolve(
-            str(name),
+            name,
             organization=self._organization,
             cache_folder=cache_folder,
             revision=revision,
             local_files_only=local_files_only,
             token=token,
             backend=options.backend,
+            dtype=options.dtype,
             file_name=options.file_name,
+            on_cpu=options.on_cpu,
         )
 
     def _prompt_length(self, prompt: str | None) -> int | None:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.modules import Features
-from edge_st_runtime.pipeline import windows
-from edge_st_runtime.similarity import Similarity, SimilarityFunction, parse_similarity
+from edge_st_runtime.pipeline import Rows, windows
+from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
 from edge_st_runtime.tokenizer import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
@@ -162,37 +163,19 @@ class SentenceTransformer(BaseModel):
         )
         with progress_bar(len(texts), show_progress_bar) as advance:
             if output_value == "sentence_embedding":
-                return self._gather(run(sentence_embedding(truncate_dim, normalize_embeddings)), len(texts), advance)
-            found: list[Any] = [None] * len(texts)
+                if not texts:
+                    return np.empty((0, self._dimension), dtype=np.float32)[:, :truncate_dim]
+                return _gather(run(sentence_embedding(truncate_dim, normalize_embeddings)), len(texts), advance)
             select: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-            for rows, values in run(select):
-                for row, value in zip(rows.tolist(), values, strict=True):
-                    found[row] = value
-                advance(len(rows))
-            return found
-
-    def _gather(
-        self, batches: Iterator[tuple[NDArray[np.int64], Floats]], count: int, advance: Callable[[int], Any]
-    ) -> Floats:
-        """The batches' vectors in the order of the texts."""
-        vectors: Floats | None = None
-        for rows, values in batches:
-            if vectors is None:
-                vectors = np.empty((count, values.shape[1]), dtype=np.float32)
-            vectors[rows] = values
-            advance(len(rows))
-        return np.empty((0, self.get_embedding_dimension()), dtype=np.float32) if vectors is None else vectors
+            return _gather_lists(run(select), len(texts), advance)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
-        return self._similarity()(embeddings1, embeddings2)
+        return SimilarityFunction.to_similarity_fn(self._similarity_function)(embeddings1, embeddings2)
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n,) of ``embeddings1[i]`` with ``embeddings2[i]``, by `similarity_fn_name`."""
         return SimilarityFunction.to_similarity_pairwise_fn(self._similarity_function)(embeddings1, embeddings2)
-
-    def _similarity(self) -> Similarity:
-        return SimilarityFunction.to_similarity_fn(self._similarity_function)
 
     @property
     def similarity_fn_name(self) -> str:
@@ -240,6 +223,26 @@ class SentenceTransformer(BaseModel):
     def stop_multi_process_pool(pool: multi_process.Pool) -> None:
         """End the workers of ``pool``."""
         multi_process.stop_pool(pool)
+
+
+def _gather(batches: Iterator[tuple[Rows, Floats]], count: int, advance: Callable[[int], Any]) -> Floats:
+    """The batches' vectors (count, dim) in the order of the texts, of which there is at least one."""
+    first = next(batches)
+    vectors = np.empty((count, first[1].shape[1]), dtype=np.float32)
+    for rows, values in chain([first], batches):
+        vectors[rows] = values
+        advance(len(rows))
+    return vectors
+
+
+def _gather_lists(batches: Iterator[tuple[Rows, list[Any]]], count: int, advance: Callable[[int], Any]) -> list[Any]:
+    """One value a text, in the order of the texts."""
+    found: list[Any] = [None] * count
+    for rows, values in batches:
+        for row, value in zip(rows.tolist(), values, strict=True):
+            found[row] = value
+        advance(len(rows))
+    return found
 
 
 def _accept_old_names(inputs: Any, kwargs: dict[str, Any]) -> Any:

@@ -126,12 +126,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _repository(self, name: str, revision: str) -> Repository | None:
         repository = self.hub.repositories.get(name)
         if repository is None:
-            return self._refuse(HTTPStatus.NOT_FOUND, "RepoNotFound")
-        if repository.token and self.headers.get("Authorization") != f"Bearer {repository.token}":
-            return self._refuse(HTTPStatus.FORBIDDEN, "GatedRepo")
-        if revision not in {repository.commit, *repository.revisions}:
-            return self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound")
-        return repository
+            self._refuse(HTTPStatus.NOT_FOUND, "RepoNotFound")
+        elif repository.token and self.headers.get("Authorization") != f"Bearer {repository.token}":
+            self._refuse(HTTPStatus.FORBIDDEN, "GatedRepo")
+        elif revision not in {repository.commit, *repository.revisions}:
+            self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound")
+        else:
+            return repository
+        return None
 
     def _refuse(self, status: HTTPStatus, code: str, **headers: str) -> None:
         self._head(status, {"X-Error-Code": code, "Content-Length": "0", **headers})

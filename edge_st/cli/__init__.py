@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from edge_st_runtime.errors import EdgeSTError
 
+from ..version import __version__
 from . import demo, doctor, embed, info, models, plugins, pull, search
 
 COMMANDS = {
@@ -74,9 +75,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from .probes import own_version
-
-        print(f"edge-st {own_version()}")
+        print(f"edge-st {__version__}")
         parser.exit()
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ..version import __version__
 from .shared import Subparsers, add_json, print_json, table
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def examine() -> Report:
     from . import probes
 
     return Report(
-        edge_st=probes.own_version(),
+        edge_st=__version__,
         python=f"{platform.python_version()} ({sys.executable})",
         platform=platform.platform(),
         packages={name: _finding(probes.probe_package(name)) for name in ("numpy", "tokenizers")},

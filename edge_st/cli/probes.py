@@ -72,11 +72,6 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def own_version() -> str:
-    """The version of edge-st."""
-    return installed_version("edge-st") or "(not installed, run from a checkout)"
-
-
 def onnxruntime_distributions() -> list[str]:
     """The installed distributions that all bring a package called onnxruntime; more than one overwrite each other."""
     return [name for name in ONNXRUNTIME_DISTRIBUTIONS if installed_version(name) is not None]

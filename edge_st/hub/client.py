@@ -47,6 +47,11 @@ class HubFile:
         """What changes when the content does."""
         return self.sha256 or self.blob_id
 
+    @property
+    def part(self) -> str:
+        """The name while it is not complete; parts of another content have another name."""
+        return f"{self.name}.{self.identity or 'unknown'}.part"
+
     def mismatch(self, path: Path) -> str | None:
         """What is wrong with the copy at ``path``, or None."""
         found = path.stat().st_size
@@ -129,7 +134,7 @@ def fetch_to_file(listing: Listing, name: str, folder: Path) -> Path:
         if file.identity and target.is_file() and file.mismatch(target) is None:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.{file.identity or 'unknown'}.part")
+        part = inside(folder, file.part)
         if part.exists() and (file.identity is None or file.size is None or part.stat().st_size > file.size):
             part.unlink()
         _stream(listing, file, part)

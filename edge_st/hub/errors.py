@@ -8,12 +8,18 @@ from contextlib import contextmanager
 from edge_st_runtime.errors import EdgeSTError, HubError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTDIR, errno.EISDIR}
+_NOT_WRITABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST,
+}  # fmt: skip
 _TRY_LATER = {408, 425, 429}
 
 
 class UnreachableError(HubError):
-    """The Hub does not answer, or is not to be asked: a copy in the cache will do instead."""
+    """The Hub does not answer: a copy in the cache will do instead."""
+
+
+class OfflineError(UnreachableError):
+    """The Hub is not to be asked."""
 
 
 def endpoint() -> str:
@@ -51,7 +57,7 @@ def _explain(error: Exception, name: str, revision: str) -> HubError:
         case errors.HFValidationError():
             return HubError(f"{name!r} is neither an existing folder nor a name on the Hub; expected owner/name")
         case errors.OfflineModeIsEnabled():
-            return UnreachableError(f"HF_HUB_OFFLINE is set, so {name} is not downloaded; unset it, or give a folder")
+            return OfflineError(f"HF_HUB_OFFLINE is set, so {name} is not downloaded; unset it, or give a folder")
         case errors.LocalEntryNotFoundError():
             return _unreachable(error.__cause__ or error, name)
         case errors.HfHubHTTPError():

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from edge_st_runtime.errors import FolderError, FolderNotFoundError, OptionError
+from edge_st_runtime.errors import FolderNotFoundError, NotAFolderError, OptionError
 
 _ORIGINAL = """
 albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v1 albert-xlarge-v2
@@ -25,10 +25,6 @@ xlm-roberta-large-finetuned-conll03-german xlnet-base-cased xlnet-large-cased
 #: names that belong to no organisation: the first transformers on the Hub.
 #: Source: sentence-transformers, util.ORIGINAL_TRANSFORMER_MODELS.
 ORIGINAL_MODELS = frozenset(_ORIGINAL.split())
-
-
-class NotAFolderError(FolderError, NotADirectoryError):
-    """A file where a model folder is expected."""
 
 
 def existing_folder(name: str | os.PathLike[str]) -> Path | None:
@@ -57,8 +53,8 @@ def hub_name(name: str | os.PathLike[str], organization: str) -> str:
     parts = text.replace("\\", "/").split("/")
     if len(parts) > 2 or not all(parts) or parts[0].startswith((".", "~")) or "\\" in text:
         raise FolderNotFoundError(
-            f"there is no folder {text!r} (in {Path.cwd()}); expected a model folder or a name such as "
-            f"all-MiniLM-L6-v2. Make one with: edge-st export MODEL {text or 'FOLDER'}"
+            f"{text!r} is neither an existing folder (from {Path.cwd()}) nor a name on the Hub such as "
+            f"all-MiniLM-L6-v2; make a model folder with: edge-st export MODEL {text or 'FOLDER'}"
         )
     return text if len(parts) == 2 or text.lower() in ORIGINAL_MODELS else f"{organization}/{text}"
 

@@ -44,14 +44,16 @@ def pull(
     repository = Repository(hub_name(repo_id, "sentence-transformers"), revision or "main", token)
     engines = [backend] if backend != "auto" else installed_engines() or list(ENDINGS)
     wish = Wish("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
-    _refuse_occupied(target, force)
-    listing = list_files(repository)
-    partial = target.with_name(f".{target.name}.partial")
+    with repository.mapped_errors():
+        _refuse_occupied(target, force)
+        partial = target.with_name(f".{target.name}.partial")
+        listing = list_files(repository)
+        _remove_others(partial, {*listing.files, *(file.part for file in listing.files.values())})
     _, names = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_file(listing, name, partial))
     _check_record(partial, names, listing)
     with repository.mapped_errors():
         _remove_others(partial, names)
-        _put_in_place(partial, target)
+        _put_in_place(partial, target, force)
     return target
 
 
@@ -71,11 +73,11 @@ def _check_record(folder: Path, names: Collection[str], listing: Listing) -> Non
     record = read_record(folder)
     if record is not None:
         settled = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
-        record.check_files(sorted(set(names) - settled))
+        record.check_files(sorted(record.files.keys() & set(names) - settled))
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
-    """Remove what earlier, interrupted calls for other files left behind."""
+    """Remove what interrupted calls for other files left behind."""
     wanted = {inside(folder, name) for name in names}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
@@ -85,11 +87,13 @@ def _remove_others(folder: Path, names: Collection[str]) -> None:
             path.unlink()
 
 
-def _put_in_place(partial: Path, target: Path) -> None:
+def _put_in_place(partial: Path, target: Path, force: bool) -> None:
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
+    if target.exists() and force:
         target.rename(old)
+    elif target.exists():
+        target.rmdir()
     try:
         partial.rename(target)
     except OSError:

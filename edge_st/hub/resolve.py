@@ -10,10 +10,11 @@ from edge_st_runtime.errors import HubError, MissingFileError
 from edge_st_runtime.graphs import Wish
 
 from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
-from .errors import UnreachableError
+from .errors import OfflineError, UnreachableError
 from .fetch import check_options, fetch_model
 from .names import existing_folder, hub_name
 
+_LOCAL_ONLY = "local_files_only is set; run the same once without it, or give a local folder"
 _logger = logging.getLogger(__name__)
 
 
@@ -50,12 +51,13 @@ def resolve(
     engines, features = installed_engines(), cpu_features()
     wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
     if local_files_only:
-        return _from_cache(repository, cache, wish, "local_files_only is set")
+        return _from_cache(repository, cache, wish, _LOCAL_ONLY)
     try:
         return _from_hub(repository, cache, wish)
     except UnreachableError as error:
         snapshot = _from_cache(repository, cache, wish, str(error))
-        _logger.warning("%s; using the copy in the cache", error)
+        if not isinstance(error, OfflineError):
+            _logger.warning("%s; using the copy in the cache", error)
         return snapshot
 
 
@@ -69,15 +71,11 @@ def _from_hub(repository: Repository, cache: str | None, wish: Wish) -> Path:
 def _from_cache(repository: Repository, cache: str | None, wish: Wish, reason: str) -> Path:
     snapshot = cached_snapshot(repository, cache)
     if snapshot is None:
-        raise HubError(
-            f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}. "
-            "Run the same once with a connection, or give a local folder"
-        )
+        raise HubError(f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}")
     names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
     try:
         return fetch_model(repository.name, names, wish, snapshot.joinpath)[0]
     except MissingFileError as error:
         raise HubError(
-            f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}. "
-            "Run the same once with a connection, or give a local folder"
+            f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}"
         ) from error

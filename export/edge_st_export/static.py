@@ -1,9 +1,9 @@
 """Distil any sentence-transformers model into a table of token vectors that needs no engine at run time.
 
 Every vocabulary entry goes through the teacher alone ("[CLS] token [SEP]"), the vectors are reduced by PCA and weighted
-by the token's rank (the recipe of Model2Vec; SIF weighting after Arora et al. 2017, "A Simple but Tough-to-Beat Baseline
-for Sentence Embeddings"). Given texts, the rows are then fitted until the mean over a text's tokens points where the
-teacher's vector of the whole text points. No scores, labels or pairs are used.
+by the token's rank (the recipe of Model2Vec; SIF weighting after Arora et al. 2017, "A Simple but Tough-to-Beat
+Baseline for Sentence Embeddings"). Given texts, the rows are then fitted until the mean over a text's tokens points
+where the teacher's vector of the whole text points. No scores, labels or pairs are used.
 """
 
 import json
@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
 from edge_st_export.static_fit import fit_rows, mean_vectors
 from edge_st_export.static_folder import write_folder
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, MissingFileError, OptionError, UnsupportedModelError
-from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
-from tqdm import tqdm
 
 Storage = Literal["int8", "float32"]
 SIF_COEFFICIENT = 1e-4
@@ -77,9 +79,9 @@ def distill(
         rows, before, after = initial_rows(tokens, weights, principal_axes(tokens, weights, dim)), None, None
     else:
         rows, before, after = _fitted(teacher, tokenizer, tokens, weights, lines, dim)
-    facts = {"teacher": Path(model).name if Path(model).exists() else str(model), "texts": len(lines or ())}
-    megabytes = write_folder(target, rows, tokenizer, storage, facts)
-    result = Distilled(target, len(rows), dim, storage, megabytes, facts["texts"], before, after)
+    name, count = Path(model).name if Path(model).exists() else str(model), len(lines or ())
+    megabytes = write_folder(target, rows, tokenizer, storage, teacher=name, texts=count)
+    result = Distilled(target, len(rows), dim, storage, megabytes, count, before, after)
     print(summary(result))
     return result
 
@@ -100,10 +102,10 @@ def read_texts(path: Path) -> list[str]:
 def bare_tokenizer(teacher: Any) -> Tokenizer:
     """The teacher's tokenizer without truncation, padding and special tokens."""
     backend = getattr(teacher.tokenizer, "backend_tokenizer", None)
-    if not isinstance(backend, Tokenizer):
+    if backend is None:
         raise UnsupportedModelError(
-            f"{type(teacher.tokenizer).__name__} is no fast tokenizer; save the teacher with a tokenizer.json first "
-            "(transformers: AutoTokenizer.from_pretrained(model, use_fast=True).save_pretrained(folder))"
+            f"the teacher's {type(teacher.tokenizer).__name__} is no fast tokenizer of transformers; save the teacher "
+            "with a tokenizer.json first: transformers.AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)"
         )
     fields = json.loads(backend.to_str())
     return Tokenizer.from_str(json.dumps(fields | {"truncation": None, "padding": None, "post_processor": None}))
@@ -112,7 +114,8 @@ def bare_tokenizer(teacher: Any) -> Tokenizer:
 def zipf_weights(tokenizer: Tokenizer, special: set[int]) -> Floats:
     """SIF weight of every token id, shape (vocabulary,); 0 for special and unused ones.
 
-    Vocabularies are ordered by frequency, so Zipf's law turns a token's rank into its probability p; its weight is a / (a + p).
+    Vocabularies are ordered by frequency, so Zipf's law turns a token's rank into its probability p; its weight is
+    a / (a + p). Special and unused tokens take no rank: they would push the frequent ones down the order.
     """
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     size = max(vocabulary.values()) + 1
@@ -125,9 +128,7 @@ def zipf_weights(tokenizer: Tokenizer, special: set[int]) -> Floats:
 
 
 def token_vectors(teacher: Any, size: int, batch: int = 256) -> Floats:
-    """The teacher's normalized vector of each token id between its special tokens, shape (size, teacher's dimension)."""
-    import torch
-
+    """The teacher's unit vector of each token id between its special tokens, shape (size, teacher's dimension)."""
     tokenizer = teacher.tokenizer
     sequences = [tokenizer.build_inputs_with_special_tokens([token]) for token in range(size)]
     vectors = []
@@ -172,7 +173,7 @@ def summary(result: Distilled) -> str:
         ("texts", str(result.texts)),
     ]
     if result.cosine_before is not None:
-        facts.append(("cosine to the teacher", f"{result.cosine_before:.4f} before, {result.cosine_after:.4f} after the fit"))
+        facts.append(("cosine to the teacher", f"{result.cosine_before:.4f} → {result.cosine_after:.4f} by the fit"))
     return "\n".join(f"{name:<24}{value}" for name, value in facts)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from edge_st_runtime.arrays import Floats
 from numpy.typing import NDArray
 from torch.nn.functional import embedding_bag, normalize
 from tqdm import tqdm
+
+from edge_st_runtime.arrays import Floats
 
 EPOCHS = 4
 BATCH = 256
@@ -38,7 +39,8 @@ def fit_rows(rows: Floats, ids: Sequence[NDArray[np.int64]], goals: Floats) -> F
         bag_ends = np.cumsum(lengths[batch])
         offsets = bag_ends - lengths[batch]
         positions = np.repeat(starts[batch] - offsets, lengths[batch]) + np.arange(bag_ends[-1])
-        means = embedding_bag(torch.from_numpy(flat[positions]), table, torch.from_numpy(offsets), mode="mean", sparse=True)
+        tokens, bags = torch.from_numpy(flat[positions]), torch.from_numpy(offsets)
+        means = embedding_bag(tokens, table, bags, mode="mean", sparse=True)
         loss = 1 - (normalize(means, dim=1) * targets[torch.from_numpy(batch)]).sum(dim=1).mean()
         optimizer.zero_grad()
         loss.backward()

@@ -3,21 +3,26 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edge_st_runtime.arrays import Floats
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tokenizers import Tokenizer
+
+from edge_st_runtime.arrays import Floats
 
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.StaticEmbedding"},
     {"idx": 1, "name": "1", "path": "1_Normalize", "type": "sentence_transformers.models.Normalize"},
 ]
-CONFIG = {"model_type": "SentenceTransformer", "prompts": {}, "default_prompt_name": None, "similarity_fn_name": "cosine"}
+CONFIG: dict[str, Any] = {
+    "model_type": "SentenceTransformer",
+    "prompts": {},
+    "default_prompt_name": None,
+    "similarity_fn_name": "cosine",
+}
 CARD = """\
 ---
 library_name: edge-st
@@ -36,14 +41,14 @@ Made by
 """
 
 
-def write_folder(target: Path, rows: Floats, tokenizer: Tokenizer, storage: str, facts: Mapping[str, Any]) -> float:
+def write_folder(target: Path, rows: Floats, tokenizer: Tokenizer, storage: str, *, teacher: str, texts: int) -> float:
     """Write ``target`` whole or not at all: beside it first, then renamed. Returns its size in MB (10⁶ bytes)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        save_file(tensors(rows, storage), beside / "model.safetensors")
+        (beside / "model.safetensors").write_bytes(save(tensors(rows, storage)))
         (beside / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-        (beside / "README.md").write_text(_card(rows, storage, facts), encoding="utf-8")
+        (beside / "README.md").write_text(_card(rows, storage, teacher, texts), encoding="utf-8")
         _write_json(beside / "config_sentence_transformers.json", CONFIG)
         _write_json(beside / "modules.json", MODULES)  # last: no loader takes a folder without it
         size = sum(file.stat().st_size for file in beside.iterdir()) / 1e6
@@ -66,14 +71,14 @@ def tensors(rows: Floats, storage: str) -> dict[str, NDArray[Any]]:
     return {"embedding.weight": weight, "embedding.scale": scale.astype(np.float32)}
 
 
-def _card(rows: Floats, storage: str, facts: Mapping[str, Any]) -> str:
-    command = f"edge-st export-static {facts['teacher']} OUT --dim {rows.shape[1]} --storage {storage}"
+def _card(rows: Floats, storage: str, teacher: str, texts: int) -> str:
+    command = f"edge-st export-static {teacher} OUT --dim {rows.shape[1]} --storage {storage}"
     fit = "Every vocabulary entry went through the teacher; then PCA and a weight by rank. No text was used."
-    if facts["texts"]:
+    if texts:
         command += " --texts FILE"
-        fit = f"The rows were then fitted to the teacher's vectors of {facts['texts']} texts."
+        fit = f"The rows were then fitted to the teacher's vectors of {texts} texts."
     return CARD.format(
-        teacher=facts["teacher"], vocabulary=len(rows), dim=rows.shape[1], storage=storage, command=command, fit=fit
+        teacher=teacher, vocabulary=len(rows), dim=rows.shape[1], storage=storage, command=command, fit=fit
     )
 
 

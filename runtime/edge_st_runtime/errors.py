@@ -6,6 +6,7 @@ built-in error for the same cause, ours inherits from it, so existing ``except``
 EdgeSTError
 ├── FolderError                    a model folder cannot be used
 │   ├── FolderNotFoundError        (FileNotFoundError) no such model
+│   ├── NotAFolderError            (NotADirectoryError) a file in place of a model folder
 │   ├── MissingFileError           (FileNotFoundError) a file the model needs is not there
 │   ├── DamagedFileError           (ValueError) truncated, wrong checksum, not what its name says
 │   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
@@ -31,6 +32,10 @@ class FolderError(EdgeSTError):
 
 class FolderNotFoundError(FolderError, FileNotFoundError):
     """No such model folder."""
+
+
+class NotAFolderError(FolderError, NotADirectoryError):
+    """A file where a model folder is expected."""
 
 
 class MissingFileError(FolderError, FileNotFoundError):

@@ -42,16 +42,15 @@ class ModelFolder:
         return bool(self.transformer.get("do_lower_case"))
 
     def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
-        """The limit in tokens, in sentence-transformers' order: its own configuration, then tokenizer and positions.
+        """The limit in tokens, in sentence-transformers' order: its own configuration, then the tokenizer's.
 
-        ``tokenizer_limit`` is the tokenizer's model_max_length. Source: sentence-transformers' Transformer.
+        Never more than the positions: older folders say 514 for RoBERTa, which has 512. ``tokenizer_limit`` is the
+        tokenizer's model_max_length. Source: sentence-transformers' Transformer.
         """
         arguments = self.transformer.get("tokenizer_args") or self.transformer.get("processor_kwargs") or {}
         own = arguments.get("model_max_length") or self.transformer.get("max_seq_length")
-        if own is not None:
-            return int(own)
-        limits = [limit for limit in (tokenizer_limit, self.positions) if limit is not None]
-        return min(limits, default=None)
+        limits = [tokenizer_limit if own is None else int(own), self.positions]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def positions(self) -> int | None:

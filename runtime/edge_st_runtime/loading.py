@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .backend import Backend, EngineOptions, installed_engines, open_backend
 from .cpu import cpu_features, has_bfloat16
 from .errors import EdgeSTError, UnsupportedModelError
 from .folder import STATIC, ModelFolder, read_folder
-from .graphs import ENDINGS, Choice, Wish, choose_graph
+from .graphs import Choice, Wish, choose_graph
 from .modules import Dropout, Module, Normalize, Pooling
 from .pipeline import Pipeline
 from .record import Record
@@ -18,6 +19,11 @@ from .signature import SENTENCE_EMBEDDING
 from .static import open_static
 from .threads import thread_count
 from .tokenizer import TextTokenizer
+
+_READ = (
+    "modules.json", "config.json", "config_sentence_transformers.json", "sentence_*_config.json", "tokenizer.json",
+    "tokenizer_config.json", "model.safetensors",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,11 @@ class LoadOptions:
     session_options: Any = None
     file_name: str | None = None
     num_threads: int | None = None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model is to run on the CPU."""
+        return (self.device or "cpu").lower() == "cpu" and self.provider in (None, "CPUExecutionProvider")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +90,7 @@ def _choose(folder: ModelFolder, options: LoadOptions) -> Choice:
         backend=options.backend,
         dtype=options.dtype,
         file_name=options.file_name,
-        on_cpu=(options.device or "cpu").lower() == "cpu" and options.provider in (None, "CPUExecutionProvider"),
+        on_cpu=options.on_cpu,
         engines=installed_engines(),
         features=cpu_features(),
         bfloat16=has_bfloat16(),
@@ -113,8 +124,12 @@ def _remaining(folder: ModelFolder, backend: Backend, choice: Choice) -> tuple[M
 
 
 def _used_files(record: Record, choice: Choice) -> list[str]:
-    """The recorded files without the graphs (and their weights) that were not chosen."""
-    graphs = {entry.file for entry in record.graphs} - {choice.file}
-    stems = {name.removesuffix(ending) for name in graphs for ending in ENDINGS.values() if name.endswith(ending)}
-    own = tuple(f"{choice.file.removesuffix(ending)}." for ending in ENDINGS.values() if choice.file.endswith(ending))
-    return [name for name in record.files if name.startswith(own) or name.rpartition(".")[0] not in stems]
+    """The recorded files that loading reads: configuration, tokenizer, small weights, and the chosen graph's own."""
+    stem = PurePosixPath(choice.file).with_suffix("").as_posix()
+    graphs = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
+    return [
+        name
+        for name in record.files
+        if name.startswith(f"{stem}.")
+        or (name.partition("/")[0] not in graphs and any(fnmatchcase(name.rpartition("/")[2], read) for read in _READ))
+    ]

@@ -61,9 +61,9 @@ def _dense(folder: Path) -> Dense:
     input_name = config.get("module_input_name") or "sentence_embedding"
     return Dense(
         weight=weight,
-        bias=_tensor(weights, "linear.bias", folder) if config.get("bias", True) else None,
+        bias=_tensor(weights, "linear.bias", folder, expected[:1]) if config.get("bias", True) else None,
         activation=find_activation(config.get("activation_function", "torch.nn.modules.activation.Tanh")),
-        residual=_tensor(weights, "residual.weight", folder) if config.get("use_residual") else None,
+        residual=_tensor(weights, "residual.weight", folder, expected) if config.get("use_residual") else None,
         input_name=input_name,
         output_name=config.get("module_output_name") or input_name,
     )
@@ -71,7 +71,8 @@ def _dense(folder: Path) -> Dense:
 
 def _layer_norm(folder: Path) -> LayerNorm:
     weights = _weights(folder)
-    return LayerNorm(_tensor(weights, "norm.weight", folder), _tensor(weights, "norm.bias", folder))
+    weight = _tensor(weights, "norm.weight", folder)
+    return LayerNorm(weight, _tensor(weights, "norm.bias", folder, weight.shape))
 
 
 def _normalize(folder: Path) -> Normalize:
@@ -100,7 +101,9 @@ def _weights(folder: Path) -> dict[str, NDArray[Any]]:
     return read_safetensors(folder / "model.safetensors")
 
 
-def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path) -> Floats:
+def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path, shape: tuple[int, ...] | None = None) -> Floats:
     if name not in weights:
         raise DamagedFileError(f"{folder / 'model.safetensors'} has no tensor {name!r}; it has {', '.join(weights)}")
+    if shape is not None and weights[name].shape != shape:
+        raise DamagedFileError(f"{folder}: {name} has shape {weights[name].shape}; expected {shape}")
     return np.ascontiguousarray(weights[name], dtype=np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Floats
-from .errors import DamagedFileError
+from .errors import DamagedFileError, MissingFileError
 from .files import inside, read_json, sha256
 
 FILE_NAME = "edge_st.json"
@@ -46,10 +46,10 @@ class Record:
     golden_embeddings: Floats
 
     def check_file(self, name: str) -> None:
-        """Raise DamagedFileError unless the file has the recorded size and checksum; unrecorded names pass."""
-        if name not in self.files:
-            return
+        """Raise MissingFileError or DamagedFileError unless ``name`` has its recorded size and checksum."""
         path, (expected, size) = inside(self.path.parent, name), self.files[name]
+        if not path.is_file():
+            raise MissingFileError(f"{path} is missing; {_REPAIR}")
         if path.stat().st_size != size:
             raise DamagedFileError(f"{path} has {path.stat().st_size} bytes, expected {size}; {_REPAIR}")
         found = sha256(path)

@@ -28,7 +28,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
         header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
-        header = json.loads(content[8:header_end].tobytes())
+        header = json.loads(_part(content, 8, header_end).tobytes())
         header.pop("__metadata__", None)
         return {name: _tensor(content[header_end:], entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -39,9 +39,13 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 
 def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
     start, end = entry["data_offsets"]
-    if not 0 <= start <= end <= data.size:
-        raise ValueError(f"tensor at bytes {start}-{end} of {data.size}")
-    tensor = data[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    tensor = _part(data, start, end).view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
     if entry["dtype"] == "BF16":
         return (tensor.astype(np.uint32) << 16).view(np.float32)
     return np.asarray(tensor)
+
+
+def _part(content: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
+    if not 0 <= start <= end <= content.size:
+        raise ValueError(f"bytes {start}-{end} of {content.size}")
+    return content[start:end]

@@ -59,7 +59,7 @@ def test_what_is_missing_comes_with_its_command() -> None:
 
 
 def test_what_is_broken_comes_with_its_command() -> None:
-    crashed = {"error": "crashed: illegal instruction (…)"}
+    crashed: dict[str, object] = {"error": "crashed: illegal instruction (…)"}
     assert fixes(replace(HEALTHY, engines={"onnxruntime": crashed, "openvino": MISSING}))[0] == (
         "warning",
         'pip uninstall -y onnxruntime && pip install "edge-st[openvino]"',

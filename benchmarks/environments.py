@@ -1,0 +1,36 @@
+"""Make the peers' environments, one each; the benchmarks find them in .venv-bench/ (edge-st runs in the current one).
+
+Another folder, or one made before, is named to a benchmark with ``--env st=PATH``.
+"""
+
+import argparse
+import subprocess
+import venv
+from pathlib import Path
+
+from harness import ENVIRONMENTS, ROOT
+
+CONSTRAINTS = str(ROOT / "export" / "constraints.txt")
+REQUIREMENTS = {
+    "st": ["-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"],
+    "fastembed": ["fastembed"],
+}
+
+
+def main() -> None:
+    """Make those that are not there."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("names", nargs="*", default=list(REQUIREMENTS), help=f"of {', '.join(REQUIREMENTS)}; default: all")
+    made.add_argument("--folder", type=Path, default=ENVIRONMENTS)
+    options = made.parse_args()
+    for name in options.names:
+        environment = options.folder / name
+        python = environment / "bin" / "python"
+        if not python.is_file():
+            venv.create(environment, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]], check=True)
+        print(f"{name}: {environment}")
+
+
+if __name__ == "__main__":
+    main()

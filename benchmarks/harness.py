@@ -1,0 +1,152 @@
+"""What the benchmarks share: peers as processes on the same cores, and tables."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKERS = Path(__file__).resolve().parent / "workers"
+ENVIRONMENTS = ROOT / ".venv-bench"
+_OF_PEER = {"edge-st": "edge", "sentence-transformers": "st", "fastembed": "fastembed"}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The command line's common part: where peers live, what they open, on which cores."""
+
+    environments: dict[str, str]
+    folder: Path
+    original: Path
+    graph: str
+    cores: tuple[int, ...]
+
+    def python(self, peer: str) -> Path:
+        """The interpreter of ``peer``'s environment; edge-st's is this one."""
+        name = _OF_PEER[peer.split()[0].rstrip(",")]
+        if name in self.environments:
+            return Path(self.environments[name], "bin", "python")
+        return Path(sys.executable) if name == "edge" else ENVIRONMENTS / name / "bin" / "python"
+
+    def opening(self, peer: str) -> dict[str, Any]:
+        """The arguments of workers/peers.py's ``open_peer``."""
+        folder = "" if peer == "edge-st static" else str(self.folder)
+        return {
+            "peer": peer,
+            "folder": folder,
+            "original": str(self.original),
+            "graph": self.graph,
+            "threads": len(self.cores),
+        }
+
+    def available(self, peers: Sequence[str]) -> list[str]:
+        """Those of ``peers`` that can run here; says what the others lack."""
+        return [peer for peer in peers if not self._complain(peer)]
+
+    def _complain(self, peer: str) -> bool:
+        lacks = None
+        if not self.python(peer).is_file():
+            lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
+        elif peer.endswith("torch") and not list(self.original.glob("*.safetensors")):
+            lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
+        elif peer.endswith("openvino") and not list(self.folder.glob("openvino/*.xml")):
+            lacks = f"no openvino/*.xml in {self.folder}"
+        if lacks:
+            print(f"left out: {peer} ({lacks})", file=sys.stderr)
+        return lacks is not None
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that all comparisons take."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("folder", type=Path, help="an exported model folder with onnx/ and openvino/")
+    made.add_argument("--original", type=Path, help="the original folder, for the torch peer (default: the same)")
+    made.add_argument("--graph", default="onnx/model.onnx", help="the ONNX file that all peers run")
+    made.add_argument("--threads", type=int, help="cores for every peer (default: all that this process may use)")
+    made.add_argument("--env", action="append", default=[], metavar="NAME=PATH", help="an environment: edge, st, …")
+    return made
+
+
+def setup(options: argparse.Namespace) -> Setup:
+    """The common options, read."""
+    cores = sorted(os.sched_getaffinity(0))[: options.threads]
+    busy = os.getloadavg()[0]
+    print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
+    return Setup(
+        environments=dict(pair.split("=", 1) for pair in options.env),
+        folder=options.folder.resolve(),
+        original=(options.original or options.folder).resolve(),
+        graph=options.graph,
+        cores=tuple(cores),
+    )
+
+
+def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process of ``peer``'s environment on the cores of ``setup``, with pipes for stdin and stdout."""
+    variables = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(len(setup.cores))}
+    if peer.startswith("edge-st"):
+        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime")])
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.Popen(
+        ["taskset", "-c", ",".join(map(str, setup.cores)), setup.python(peer), WORKERS / script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if "BENCH_VERBOSE" in os.environ else subprocess.DEVNULL,
+        env={**inherited, **variables},
+        text=True,
+    )
+
+
+class Worker:
+    """A peer kept alive in a process of its own, asked by name."""
+
+    def __init__(self, setup: Setup, peer: str) -> None:
+        self.peer, self._opening = peer, setup.opening(peer)
+        self._process = start(setup, peer, "serve.py")
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """The answer to a request of workers/serve.py; raises RuntimeError where the worker died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({"do": do, **arguments}), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.peer} failed in {do!r}; run again with BENCH_VERBOSE=1 to see why")
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def open(self) -> None:
+        """Load the model and encode one text."""
+        self.ask("open", **self._opening)
+
+    def give(self, name: str, texts: list[str]) -> None:
+        """Hand over ``texts`` under ``name``."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+            json.dump(texts, file)
+            file.flush()
+            self.ask("load_texts", name=name, file=file.name)
+
+    def __enter__(self) -> Self:
+        """The worker itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows in aligned columns, the first to the left, the others to the right."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    )

@@ -1,0 +1,48 @@
+"""Resident memory while many texts of mixed length are encoded, round after round.
+
+Lengths are lognormal (median 60) between 3 and 512 tokens, and every thousandth text has 8,000. The texts are there
+before the model is loaded, so that what is counted above the loaded model is the encoder's own; the result of a round
+(20,000 × 384 float32: 31 MB) is in it. The peak is the kernel's (VmHWM), reset before every round.
+"""
+
+from pathlib import Path
+
+from harness import Worker, parser, setup, table
+from texts import lognormal_lengths, mixed, sentences
+
+PEERS = ["edge-st onnx", "edge-st openvino", "sentence-transformers onnx", "fastembed"]
+
+
+def main() -> None:
+    """Measure and print."""
+    made = parser(__doc__)
+    made.add_argument("--texts", type=Path, help=".tsv or .txt file of real texts")
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--count", type=int, default=20_000)
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: edge-st's two; repeatable")
+    options = made.parse_args()
+    common = setup(options)
+    lengths = lognormal_lengths(options.count, median=60, least=3, most=512)
+    lengths[::1000] = [8000] * len(lengths[::1000])
+    texts = mixed(sentences(options.texts), lengths, common.folder / "tokenizer.json")
+    rows = []
+    for peer in common.available(options.peer or PEERS[:2]):
+        with Worker(common, peer) as worker:
+            worker.give("mixed", texts)
+            worker.open()
+            loaded = worker.ask("memory")["VmRSS"]
+            cells, seconds = [], []
+            for _ in range(options.rounds):
+                worker.ask("memory", reset_peak=True)
+                seconds.append(worker.ask("encode", name="mixed")["seconds"])
+                cells.append(worker.ask("memory")["VmHWM"])
+            after = worker.ask("memory")["VmRSS"]
+            peaks = " ".join(f"{peak:.0f}" for peak in cells)
+            rate = f"{options.count / min(seconds):.0f}"
+            rows.append([peer, f"{loaded:.0f}", peaks, f"{max(cells) - loaded:+.0f}", f"{after:.0f}", rate])
+    header = [f"{options.count} texts, resident MB", "loaded", "peak of each round", "most above", "after", "texts/s"]
+    print(table(header, rows))
+
+
+if __name__ == "__main__":
+    main()

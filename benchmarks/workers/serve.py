@@ -1,0 +1,76 @@
+"""A process that holds one peer and answers requests: one line of JSON in, one out.
+
+Its stdout is the answers' alone: what libraries print goes to stderr.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Server:
+    """The requests that a worker answers."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._encode: Callable[[Any], Any] = len
+
+    def load_texts(self, name: str, file: str) -> dict[str, Any]:
+        """Keep the texts in ``file``, a JSON list, under ``name``."""
+        self._texts[name] = json.loads(Path(file).read_text(encoding="utf-8"))
+        return {"count": len(self._texts[name])}
+
+    def open(self, peer: str, folder: str, original: str, graph: str, threads: int) -> dict[str, Any]:
+        """Open the peer and encode one text."""
+        from peers import open_peer
+
+        self._encode = open_peer(peer, folder, original, graph, threads)
+        self._encode("a first text")
+        return {}
+
+    def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
+        """Encode all texts called ``name`` in one call; ``save`` names an .npy file for the vectors."""
+        start = time.perf_counter()
+        vectors = self._encode(self._texts[name])
+        seconds = time.perf_counter() - start
+        if save is not None:
+            import numpy as np
+
+            np.save(save, vectors)
+        return {"seconds": seconds}
+
+    def single(self, name: str, first: int, count: int) -> dict[str, Any]:
+        """Encode ``count`` of the texts one by one, from number ``first`` on, round and round."""
+        texts, milliseconds = self._texts[name], []
+        for i in range(first, first + count):
+            start = time.perf_counter()
+            self._encode(texts[i % len(texts)])
+            milliseconds.append((time.perf_counter() - start) * 1e3)
+        return {"milliseconds": milliseconds}
+
+    def memory(self, reset_peak: bool = False) -> dict[str, Any]:
+        """Resident megabytes now and at their peak since the last reset (Linux)."""
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        values = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "VmHWM")))
+        if reset_peak:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        return {name: int(value.split()[0]) * 1024 / 1e6 for name, value in values.items()}
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    server = Server()
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = getattr(server, request.pop("do"))(**request)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Real tokenizers of a few hundred tokens, trained on the spot."""
+
+import json
+import random
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+WORDS = (
+    "the quick brown fox jumps over a lazy dog while seven small boats sail across the cold northern sea and nobody "
+    "remembers who painted the green door of the old library or why search engines embed sentences Zürich café naïve "
+    "日本語 مرحبا 😀 don't re-read 3.14 unbelievably"
+).split()
+NASTY = [
+    "",
+    " ",
+    "\t\n",
+    "😀👍🏽",
+    "日本語のテキスト",
+    "مرحبا بالعالم",
+    "a\x00b\x07c",
+    "[SEP] [CLS] </s>",
+    "é́",
+    "x" * 300,
+]
+
+
+def random_texts(count: int, longest: int = 40, seed: int = 0) -> list[str]:
+    """Texts of 0 to ``longest`` words."""
+    random_source = random.Random(seed)
+    return [" ".join(random_source.choices(WORDS, k=random_source.randint(0, longest))) for _ in range(count)]
+
+
+def wordpiece() -> Tokenizer:
+    """As BERT's: lower-casing WordPiece with [CLS] and [SEP], type 1 for the second text of a pair."""
+    return Tokenizer.from_str(_wordpiece())
+
+
+def byte_bpe() -> Tokenizer:
+    """As RoBERTa's: byte-level BPE with <s> and </s>, two of them between the texts of a pair, all of type 0."""
+    return Tokenizer.from_str(_byte_bpe())
+
+
+def closing_bpe() -> Tokenizer:
+    """As Qwen3-Embedding's: byte-level BPE that only closes a text with <eos>."""
+    tokenizer = byte_bpe()
+    tokenizer.add_special_tokens([AddedToken("<eos>", special=True)])
+    eos = tokenizer.token_to_id("<eos>")
+    assert eos is not None
+    tokenizer.post_processor = processors.TemplateProcessing("$A <eos>", "$A $B:1 <eos>:1", [("<eos>", eos)])
+    return tokenizer
+
+
+def save_tokenizer(folder: Path, tokenizer: Tokenizer, **config: Any) -> Path:
+    """Write tokenizer.json, which says pad and cut everything to 3 tokens, and tokenizer_config.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=3)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@cache
+def _wordpiece() -> str:
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(
+        WORDS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=specials, show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer.to_str()
+
+
+@cache
+def _byte_bpe() -> str:
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        WORDS,
+        trainers.BpeTrainer(vocab_size=400, special_tokens=specials, initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "<s> $A </s>", "<s> $A </s> </s> $B </s>", [("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer.to_str()
