@@ -17,11 +17,26 @@ from tokenizers import (
     trainers,
 )
 
-WORDS = (
-    "the quick brown fox jumps over a lazy dog while seven small boats sail across the cold northern sea and nobody "
-    "remembers who painted the green door of the old library or why search engines embed sentences Zürich café naïve "
-    "日本語 مرحبا 😀 don't re-read 3.14 unbelievably"
-).split()
+WORDS = [
+    *("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "seven", "small", "boats", "sail"),
+    *(
+        "across",
+        "cold",
+        "northern",
+        "sea",
+        "and",
+        "nobody",
+        "remembers",
+        "who",
+        "painted",
+        "green",
+        "door",
+        "of",
+        "old",
+    ),
+    *("library", "or", "why", "search", "engines", "embed", "sentences", "Zürich", "café", "naïve", "日本語", "مرحبا"),
+    *("😀", "don't", "re-read", "3.14", "unbelievably"),
+]
 NASTY = [
     "",
     " ",

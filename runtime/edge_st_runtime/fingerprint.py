@@ -55,19 +55,19 @@ def weights_digest(path: Path) -> str:
 
 
 def graph_digest(graph: Path) -> str:
-    """A digest of a graph file and the weights beside it (``.bin``, ``.onnx_data``), for folders without a record."""
-    endings = (".bin", ".onnx_data")
-    beside = sorted(path for path in graph.parent.glob(f"{graph.stem}*") if path.suffix in endings)
-    return hashlib.sha256("".join(sha256(path) for path in (graph, *beside)).encode()).hexdigest()
+    """A digest of a graph file and the weights beside it, for folders without a record."""
+    names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
+    files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 
 def _describe(module: Module) -> list[Any]:
-    """The module's class and fields, arrays by their digest."""
+    """The module's class and fields, arrays by their shape and digest."""
     values = {field.name: getattr(module, field.name) for field in fields(module)}  # type: ignore[arg-type]
     return [type(module).__name__, {name: _value(value) for name, value in values.items()}]
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()
+        return [value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
     return value.__name__ if callable(value) else value

@@ -122,7 +122,11 @@ def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
         raise MissingFileError(
             f"file_name {file_name!r} is not in the model folder; it has {', '.join(graphs) or 'no graph'}"
         )
-    engine = "openvino" if wish.backend == "openvino" or file.endswith(".xml") else "onnx"
+    engine = "openvino" if wish.backend == "openvino" or file.endswith(ENDINGS["openvino"]) else "onnx"
+    if wish.backend not in ("auto", engine):
+        raise OptionError(
+            f"file_name {file_name!r} is OpenVINO's; use it with backend='openvino', not {wish.backend!r}"
+        )
     require_engine(engine)
     return Choice(engine, file, _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype)
 

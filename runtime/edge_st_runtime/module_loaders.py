@@ -101,7 +101,7 @@ def _weights(folder: Path) -> dict[str, NDArray[Any]]:
     return read_safetensors(folder / "model.safetensors")
 
 
-def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path, shape: tuple[int, ...] | None = None) -> Floats:
+def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path, shape: tuple[Any, ...] | None = None) -> Floats:
     if name not in weights:
         raise DamagedFileError(f"{folder / 'model.safetensors'} has no tensor {name!r}; it has {', '.join(weights)}")
     if shape is not None and weights[name].shape != shape:

@@ -34,7 +34,15 @@ class StaticBackend:
         return int(self.rows.shape[1])
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The mean (batch, dim) of each text's rows; zeros for a text without tokens."""
+        """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
+
+        Raises DamagedFileError for a token that has no row.
+        """
+        if batch.input_ids.max(initial=0) >= len(self.rows):
+            raise DamagedFileError(
+                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors, which is not "
+                "of the same model as tokenizer.json; download or export the model again"
+            )
         weights = self.scales[batch.input_ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
         return np.einsum("bl,bld->bd", weights.astype(np.float32), self.rows[batch.input_ids])

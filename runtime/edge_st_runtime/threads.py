@@ -24,27 +24,34 @@ def thread_count(requested: int | None = None) -> int:
     return _positive(variable, VARIABLE) if variable else available_cores()
 
 
-def available_cores(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
+def available_cores() -> int:
     """Cores by CPU affinity, lowered to the cgroup's quota rounded up; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup_quota(cgroup_root)
+    quota = cgroup_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
     """Cores that the cgroup grants on average, or None where it sets no quota or cannot be read."""
-    limits = [_quota_v2(folder) for folder in _own_groups(root)] + [_quota_v1(root / "cpu")]
+    groups = _own_groups(membership)
+    limits = [_quota_v2(folder) for folder in _levels(root, groups.get("", ""))]
+    limits += [_quota_v1(folder) for folder in _levels(root / "cpu", groups.get("cpu", ""))]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _own_groups(root: Path) -> list[Path]:
-    """The folders from the root of the hierarchy down to this process' own group: every level's quota counts."""
+def _own_groups(membership: Path) -> dict[str, str]:
+    """The process' own group by controller; that of version 2, which has them all, under ""."""
     try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
-        return [root]
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
-    folder = root / own
+        return {}
+    rows = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    return {controller: group.lstrip("/") for _, controllers, group in rows for controller in controllers.split(",")}
+
+
+def _levels(root: Path, group: str) -> list[Path]:
+    """The folders from the group's own up to the root of the hierarchy: every level's quota counts."""
+    folder = root / group
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(root))]
 
 

@@ -65,14 +65,12 @@ class TextTokenizer:
         """
         encodings = self._encode(texts)
         counts = np.fromiter((len(encoding) for encoding in encodings), dtype=np.int64, count=len(encodings))
-        if limit is not None:
-            for row in np.flatnonzero(counts > limit).tolist():
-                if not isinstance(pair := texts[row], str):
-                    encodings[row] = self._truncate_pair(pair, len(encodings[row]), limit)
         has_types = self._single_has_types or not all(isinstance(text, str) for text in texts)
+        kept = [self._kept(text, encoding, limit) for text, encoding in zip(texts, encodings, strict=True)]
+        cut = list(zip(encodings, kept, strict=True))
         return Tokens(
-            [self._truncate(encoding.ids, limit) for encoding in encodings],
-            [self._truncate(encoding.type_ids, limit) for encoding in encodings] if has_types else None,
+            [np.array(encoding.ids, dtype=np.int32)[rest] for encoding, rest in cut],
+            [np.array(encoding.type_ids, dtype=np.int32)[rest] for encoding, rest in cut] if has_types else None,
             counts,
         )
 
@@ -105,21 +103,26 @@ class TextTokenizer:
             bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), 0)
             raise InputError(f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore')") from error
 
-    def _truncate(self, values: list[int], limit: int | None) -> NDArray[np.int32]:
-        """The template's special tokens stay, the text's own are cut."""
-        if limit is None or len(values) <= limit:
-            return np.array(values, dtype=np.int32)
-        if self.truncate_left:
-            return np.array(values[: self._prefix] + values[len(values) - limit + self._prefix :], dtype=np.int32)
-        return np.array(values[: limit - self._suffix] + values[len(values) - self._suffix :], dtype=np.int32)
+    def _kept(self, text: TextOrPair, encoding: Encoding, limit: int | None) -> slice | NDArray[np.intp]:
+        """The tokens that stay: the template's special tokens, and of the text's own as many as there is room for."""
+        count = len(encoding)
+        if limit is None or count <= limit:
+            return slice(None)
+        if not isinstance(text, str):
+            return self._kept_of_pair(encoding, limit)
+        start = self._prefix if self.truncate_left else limit - self._suffix
+        return np.delete(np.arange(count), slice(start, start + count - limit))
 
-    def _truncate_pair(self, pair: tuple[str, str], count: int, limit: int) -> Encoding:
-        first, second = (self.tokenizer.encode(text, add_special_tokens=False) for text in pair)
-        room = limit - (count - len(first) - len(second))
-        direction = "left" if self.truncate_left else "right"
-        for part, length in zip((first, second), longest_first(len(first), len(second), room), strict=True):
-            part.truncate(length, direction=direction)
-        return self.tokenizer.post_process(first, second, add_special_tokens=self._special_tokens)
+    def _kept_of_pair(self, encoding: Encoding, limit: int) -> NDArray[np.intp]:
+        sequences = np.array(encoding.sequence_ids, dtype=np.float32)  # nan for the template's special tokens
+        first, second = (np.flatnonzero(sequences == text) for text in (0, 1))
+        room = max(0, limit - (len(sequences) - len(first) - len(second)))
+        lengths = longest_first(len(first), len(second), room)
+        dropped = [
+            own[: len(own) - length] if self.truncate_left else own[length:]
+            for own, length in zip((first, second), lengths, strict=True)
+        ]
+        return np.delete(np.arange(len(sequences)), np.concatenate(dropped))
 
     def _is_special(self, token_id: int) -> bool:
         added = self.tokenizer.get_added_tokens_decoder().get(token_id)

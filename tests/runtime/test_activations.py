@@ -52,6 +52,6 @@ def test_identity_lives_elsewhere_in_torch(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["my_package.Tanh", "Tanh", "torch.nn.modules.activation.Hardswish", ""])
 def test_others_are_refused_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedModelError, match="Tanh") as refused:
+    with pytest.raises(UnsupportedModelError, match=r"Tanh") as refused:
         find_activation(name)
     assert repr(name) in str(refused.value)

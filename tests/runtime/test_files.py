@@ -40,20 +40,20 @@ def test_json_that_is_no_object(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
     for read in (read_json, read_optional_json):
-        with pytest.raises(DamagedFileError, match="x.json"):
+        with pytest.raises(DamagedFileError, match=r"x.json"):
             read(path)
 
 
 def test_json_that_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(DamagedFileError, match="dict; expected a JSON list"):
+    with pytest.raises(DamagedFileError, match=r"dict; expected a JSON list"):
         read_json_list(tmp_path / "x.json")
 
 
 def test_missing_json(tmp_path: Path) -> None:
     assert read_optional_json(tmp_path / "x.json") == {}
     for path in (tmp_path / "x.json", tmp_path / "no" / "x.json"):
-        with pytest.raises(MissingFileError, match="x.json is missing"):
+        with pytest.raises(MissingFileError, match=r"x.json is missing"):
             read_json(path)
 
 

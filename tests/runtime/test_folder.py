@@ -28,9 +28,13 @@ def test_saved_folder(tmp_path: Path) -> None:
 
 def test_version_6_names_and_a_transformer_in_a_folder_of_its_own(tmp_path: Path) -> None:
     package = "sentence_transformers.base.modules.transformer"
-    write_json(tmp_path / "modules.json", [entry("Transformer", "0_Transformer", package), entry("Pooling", "1_Pooling")])
+    write_json(
+        tmp_path / "modules.json", [entry("Transformer", "0_Transformer", package), entry("Pooling", "1_Pooling")]
+    )
     write_json(tmp_path / "1_Pooling" / "config.json", {"pooling_mode": "cls"})
-    write_json(tmp_path / "0_Transformer" / "sentence_roberta_config.json", {"max_seq_length": 9, "do_lower_case": True})
+    write_json(
+        tmp_path / "0_Transformer" / "sentence_roberta_config.json", {"max_seq_length": 9, "do_lower_case": True}
+    )
     for name in ("model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml", "onnx/readme.md", "1_Other/x.onnx"):
         write_json(tmp_path / "0_Transformer" / name, {})
     folder = read_folder(tmp_path)
@@ -61,7 +65,10 @@ def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: 
 @pytest.mark.parametrize(
     ("modules", "message"),
     [
-        ([entry("Transformer"), entry("Pooling", package="custom_st")], "'custom_st.Pooling', which is code of its own"),
+        (
+            [entry("Transformer"), entry("Pooling", package="custom_st")],
+            "'custom_st.Pooling', which is code of its own",
+        ),
         ([entry("Transformer"), {"path": "1_Pooling"}], "names the module ''"),
         ([entry("Transformer"), entry("CNN", "1_CNN")], "module 'CNN'.*this version runs"),
         ([entry("CLIPModel")], "first module is CLIPModel; expected Transformer or StaticEmbedding"),
@@ -79,14 +86,14 @@ def test_modules_that_are_not_run(modules: list[Any], message: str, tmp_path: Pa
 def test_modules_outside_the_folder(path: str, tmp_path: Path) -> None:
     for modules in ([entry("Transformer", path)], [entry("Transformer"), entry("Pooling", path)]):
         write_json(tmp_path / "modules.json", modules)
-        with pytest.raises(UnsafePathError, match="leads outside the folder"):
+        with pytest.raises(UnsafePathError, match=r"leads outside the folder"):
             read_folder(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["[]", "[3]", "{}", "[{", ""])
 def test_damaged_modules_json(content: str, tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text(content)
-    with pytest.raises(DamagedFileError, match="modules.json"):
+    with pytest.raises(DamagedFileError, match=r"modules.json"):
         read_folder(tmp_path)
 
 
@@ -99,9 +106,9 @@ def test_damaged_configuration(name: str, tiny: TinyModel, tmp_path: Path) -> No
 
 
 def test_no_model_here(tmp_path: Path) -> None:
-    with pytest.raises(FolderNotFoundError, match="neither modules.json nor config.json"):
+    with pytest.raises(FolderNotFoundError, match=r"neither modules.json nor config.json"):
         read_folder(tmp_path)
-    with pytest.raises(FolderNotFoundError, match="no model folder at"):
+    with pytest.raises(FolderNotFoundError, match=r"no model folder at"):
         read_folder(tmp_path / "missing")
 
 
@@ -128,5 +135,7 @@ def limits(config: dict[str, Any], transformer: dict[str, Any]) -> ModelFolder:
         ({}, None, {}, None),
     ],
 )
-def test_limit(transformer: dict[str, Any], tokenizer: int | None, config: dict[str, Any], expected: int | None) -> None:
+def test_limit(
+    transformer: dict[str, Any], tokenizer: int | None, config: dict[str, Any], expected: int | None
+) -> None:
     assert limits(config, transformer).max_seq_length(tokenizer) == expected

@@ -37,7 +37,7 @@ def test_pooling(config: dict[str, Any], expected: Pooling, tmp_path: Path) -> N
 
 def test_unknown_pooling_mode(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"pooling_mode": ["mean", "median"]})
-    with pytest.raises(UnsupportedModelError, match="'median'; expected one of cls, max"):
+    with pytest.raises(UnsupportedModelError, match=r"'median'; expected one of cls, max"):
         load_module("Pooling", tmp_path)
 
 
@@ -52,7 +52,11 @@ def test_dense_of_an_old_version(tmp_path: Path) -> None:
     module = load_module("Dense", write_dense(tmp_path, tensors))
     assert isinstance(module, Dense)
     assert module.activation is ACTIVATIONS["Tanh"]
-    assert (module.input_name, module.output_name, module.residual) == ("sentence_embedding", "sentence_embedding", None)
+    assert (module.input_name, module.output_name, module.residual) == (
+        "sentence_embedding",
+        "sentence_embedding",
+        None,
+    )
     np.testing.assert_array_equal(module.weight, WEIGHT)
     assert module.bias is not None
     assert module.bias.dtype == np.float32
@@ -80,7 +84,11 @@ def test_dense_of_a_new_version(tmp_path: Path) -> None:
         ({"linear.bias": BIAS}, {}, "no tensor 'linear.weight'; it has linear.bias"),
         ({"linear.weight": WEIGHT}, {}, "no tensor 'linear.bias'"),
         ({"linear.weight": WEIGHT, "linear.bias": BIAS}, {"use_residual": True}, "no tensor 'residual.weight'"),
-        ({"linear.weight": WEIGHT, "linear.bias": BIAS}, {"in_features": 4}, r"shape \(3, 2\), config.json says \(3, 4\)"),
+        (
+            {"linear.weight": WEIGHT, "linear.bias": BIAS},
+            {"in_features": 4},
+            r"shape \(3, 2\), config.json says \(3, 4\)",
+        ),
         ({"linear.weight": BIAS, "linear.bias": BIAS}, {}, "linear.weight has shape"),
         ({"linear.weight": WEIGHT, "linear.bias": BIAS[:2]}, {}, "linear.bias has shape"),
     ],
@@ -93,7 +101,7 @@ def test_damaged_dense(tensors: dict[str, Any], config: dict[str, Any], message:
 
 def test_custom_activation_is_not_run(tmp_path: Path) -> None:
     tensors = {"linear.weight": WEIGHT, "linear.bias": BIAS}
-    with pytest.raises(UnsupportedModelError, match="'os.system'"):
+    with pytest.raises(UnsupportedModelError, match=r"'os.system'"):
         load_module("Dense", write_dense(tmp_path, tensors, activation_function="os.system"))
 
 
@@ -120,7 +128,7 @@ def test_modules_without_files(tmp_path: Path) -> None:
 
 def test_normalize_of_something_else(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"module_input_name": "token_embeddings"})
-    with pytest.raises(UnsupportedModelError, match="'token_embeddings'; expected sentence_embedding"):
+    with pytest.raises(UnsupportedModelError, match=r"'token_embeddings'; expected sentence_embedding"):
         load_module("Normalize", tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_scalars_and_empty_tensors(tmp_path: Path) -> None:
 
 def test_arrays_are_views_that_cannot_be_written(tmp_path: Path) -> None:
     found = read_safetensors(write_safetensors(tmp_path / "x.safetensors", {"a": np.ones(3)}))["a"]
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"read-only"):
         found[0] = 2
 
 
@@ -50,7 +50,7 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     content = path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        with pytest.raises(DamagedFileError, match="x.safetensors"):
+        with pytest.raises(DamagedFileError, match=r"x.safetensors"):
             read_safetensors(path)
 
 
@@ -83,7 +83,7 @@ def entry(**changes: Any) -> dict[str, Any]:
 )
 def test_header_that_lies(header: Any, tmp_path: Path) -> None:
     path = write_header(tmp_path / "x.safetensors", json.dumps(header).encode(), np.ones(4, dtype="f4").tobytes())
-    with pytest.raises(DamagedFileError, match="x.safetensors"):
+    with pytest.raises(DamagedFileError, match=r"x.safetensors"):
         read_safetensors(path)
 
 
@@ -99,10 +99,10 @@ def test_header_that_lies(header: Any, tmp_path: Path) -> None:
 )
 def test_other_files(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
-    with pytest.raises(DamagedFileError, match="x.safetensors"):
+    with pytest.raises(DamagedFileError, match=r"x.safetensors"):
         read_safetensors(tmp_path / "x.safetensors")
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="x.safetensors is missing"):
+    with pytest.raises(MissingFileError, match=r"x.safetensors is missing"):
         read_safetensors(tmp_path / "x.safetensors")

@@ -1,0 +1,58 @@
+"""A transformer in PyTorch → ONNX and OpenVINO IR, both float32, by optimum."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+TASK = "feature-extraction"
+ONNX_FILE = "onnx/model.onnx"
+OPENVINO_FILE = "openvino/openvino_model.xml"
+
+
+def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
+    """Write ``transformer`` as onnx/model.onnx below ``folder``; weights beyond 2 GB go into a file beside it.
+
+    The output is ``last_hidden_state`` (batch, tokens, hidden); the inputs are those the architecture takes.
+    """
+    from optimum.exporters.onnx import export
+
+    path = folder / ONNX_FILE
+    path.parent.mkdir(parents=True)
+    export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
+    return path
+
+
+def to_openvino(transformer: Any, tokenizer: Any, folder: Path) -> Path:
+    """Write ``transformer`` as openvino/openvino_model.xml and .bin below ``folder``, with the same signature.
+
+    The weights stay float32; what the engine computes in is decided when the model is opened.
+    """
+    from optimum.exporters.openvino import export
+
+    path = folder / OPENVINO_FILE
+    path.parent.mkdir(parents=True)
+    config = graph_config(transformer, tokenizer, "openvino")
+    export(transformer, config, path, stateful=False, library_name="transformers")
+    return path
+
+
+def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:
+    """optimum's description of the architecture; where it has none that fits, that of a plain encoder.
+
+    None fits where it does not know the architecture, or describes it with inputs that this class does not take:
+    the encoder of T5 alone has no decoder_input_ids.
+    """
+    from optimum.exporters.tasks import TasksManager
+
+    from .encoder_config import EncoderConfig
+
+    accepted = inspect.signature(transformer.forward).parameters
+    model_type = transformer.config.model_type
+    if model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # noqa: SLF001 - what optimum's own exporters ask
+        constructor = TasksManager.get_exporter_config_constructor(
+            exporter, transformer, task=TASK, library_name="transformers"
+        )
+        config = constructor(transformer.config)
+        if set(config.inputs) <= set(accepted).intersection(FEEDS):
+            return config
+    return EncoderConfig(transformer.config, [name for name in tokenizer.model_input_names if name in accepted])

@@ -1,0 +1,30 @@
+"""How optimum is told to export an encoder that it has no description of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from optimum.exporters.onnx.config import TextEncoderOnnxConfig
+from optimum.utils.normalized_config import NormalizedTextConfig
+
+_AXES = {0: "batch_size", 1: "sequence_length"}
+
+
+class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has no types
+    """Token ids in, ``last_hidden_state`` out; batch and length are free."""
+
+    NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
+
+    def __init__(self, config: Any, input_names: Sequence[str]) -> None:
+        """``input_names`` are the inputs of the graph, in order."""
+        super().__init__(config, task="feature-extraction")
+        self._input_names = tuple(input_names)
+
+    @property
+    def inputs(self) -> dict[str, dict[int, str]]:
+        """Every input by name, with its free axes."""
+        return {name: _AXES for name in self._input_names}
+
+    @property
+    def outputs(self) -> dict[str, dict[int, str]]:
+        """The one output, (batch, tokens, hidden)."""
+        return {"last_hidden_state": _AXES}

@@ -1,0 +1,72 @@
+"""Batches: every text once, longest first, within the budget; rectangles padded on either side."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_st_runtime.batching import pad_batch, plan_batches
+
+
+def lengths_of(count: int, longest: int) -> NDArray[np.int64]:
+    return np.random.default_rng(count).integers(0, longest, count)
+
+
+@pytest.mark.parametrize("budget", [1, 64, 512])
+@pytest.mark.parametrize("batch_size", [1, 7, 32, 10_000])
+@pytest.mark.parametrize(("count", "longest"), [(1, 9), (300, 40), (300, 2), (50, 2000)])
+def test_budget_and_batch_size_are_kept(budget: int, batch_size: int, count: int, longest: int) -> None:
+    lengths = lengths_of(count, longest)
+    batches = list(plan_batches(lengths, budget, batch_size))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    for rows in batches:
+        assert 1 <= len(rows) <= batch_size
+        assert len(rows) == 1 or len(rows) * lengths[rows].max() <= budget
+    ordered = lengths[np.concatenate(batches)]
+    assert (np.diff(ordered) <= 0).all()
+
+
+def test_batches_are_as_large_as_they_may_be() -> None:
+    assert [len(rows) for rows in plan_batches(np.full(100, 10), 200, 32)] == [20] * 5
+    assert [len(rows) for rows in plan_batches(np.full(100, 2), 200, 32)] == [32, 32, 32, 4]
+
+
+def test_a_text_beyond_the_budget_is_alone() -> None:
+    batches = [rows.tolist() for rows in plan_batches(np.array([3, 900, 2, 3]), 512, 32)]
+    assert batches == [[1], [0, 3, 2]]
+
+
+def test_no_texts() -> None:
+    assert list(plan_batches(np.empty(0, dtype=np.int64), 512, 32)) == []
+
+
+IDS = [np.array(ids, dtype=np.int32) for ids in ([5, 6, 7], [], [8])]
+TYPES = [np.array(types, dtype=np.int32) for types in ([0, 1, 1], [], [1])]
+
+
+@pytest.mark.parametrize(
+    ("left", "ids", "mask", "types"),
+    [
+        (
+            False,
+            [[5, 6, 7], [9, 9, 9], [8, 9, 9]],
+            [[1, 1, 1], [0, 0, 0], [1, 0, 0]],
+            [[0, 1, 1], [0, 0, 0], [1, 0, 0]],
+        ),
+        (True, [[5, 6, 7], [9, 9, 9], [9, 9, 8]], [[1, 1, 1], [0, 0, 0], [0, 0, 1]], [[0, 1, 1], [0, 0, 0], [0, 0, 1]]),
+    ],
+    ids=["right", "left"],
+)
+def test_rectangles(left: bool, ids: list[list[int]], mask: list[list[int]], types: list[list[int]]) -> None:
+    batch = pad_batch(IDS, TYPES, 9, left)
+    assert batch.token_type_ids is not None
+    for found, expected in ((batch.input_ids, ids), (batch.attention_mask, mask), (batch.token_type_ids, types)):
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, expected)
+    assert batch.shape == (3, 3)
+    assert set(batch.features()) == {"input_ids", "attention_mask", "token_type_ids"}
+
+
+def test_rectangles_without_types_or_tokens() -> None:
+    batch = pad_batch([IDS[1], IDS[1]], None, 0, pad_left=False)
+    assert batch.shape == (2, 0)
+    assert set(batch.features()) == {"input_ids", "attention_mask"}

@@ -1,0 +1,163 @@
+"""Both engines on real graphs: what they answer, what they say of themselves, and how they fail."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from edge_st_runtime.arrays import TokenBatch
+from edge_st_runtime.backend import EngineOptions, installed_engines, open_backend
+from edge_st_runtime.batching import pad_batch
+from edge_st_runtime.cpu import has_bfloat16
+from edge_st_runtime.errors import (
+    DamagedFileError,
+    EngineError,
+    MissingFileError,
+    OptionError,
+    ProviderError,
+    UnsupportedModelError,
+)
+from tests.tiny_graphs import HIDDEN, TinyGraph
+
+IDS = [[5, 6, 7, 8, 9], [10], [11, 12, 13]]
+TYPES = [[0, 0, 1, 1, 1], [0], [0, 1, 1]]
+INPUTS = ("input_ids", "attention_mask")
+GRAPHS = {
+    "BERT": TinyGraph(),
+    "without types": TinyGraph(INPUTS),
+    "positions": TinyGraph((*INPUTS, "position_ids")),
+    "int32": TinyGraph(dtype=TensorProto.INT32),
+    "text_embeds": TinyGraph(outputs={"text_embeds": "tokens"}),
+    "two outputs": TinyGraph(outputs={"sentence_embedding": "mean", "token_embeddings": "tokens"}),
+}
+
+
+def batch(pad_left: bool) -> TokenBatch:
+    ids, types = ([np.array(row, dtype=np.int32) for row in rows] for rows in (IDS, TYPES))
+    return pad_batch(ids, types, 1, pad_left)
+
+
+@pytest.mark.parametrize("pad_left", [False, True], ids=["right", "left"])
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS.keys())
+def test_token_embeddings_of_a_padded_batch(graph: TinyGraph, pad_left: bool, engine: str, tmp_path: Path) -> None:
+    backend = open_backend(engine, graph.save(tmp_path / "model.onnx"), EngineOptions(num_threads=2))
+    found = backend.run(batch(pad_left))
+    assert backend.meaning == "token_embeddings"
+    assert backend.output in graph.outputs
+    assert found.shape == (3, 5, HIDDEN)
+    assert found.dtype == np.float32
+    mask = batch(pad_left).attention_mask.astype(bool)
+    for own, ids, types in zip((row[kept] for row, kept in zip(found, mask, strict=True)), IDS, TYPES, strict=True):
+        np.testing.assert_allclose(own, graph.tokens(ids, types), atol=1e-6)
+
+
+def test_graph_that_pools(engine: str, tmp_path: Path) -> None:
+    graph = TinyGraph(outputs={"pooler_output": "cls", "sentence_embedding": "mean"})
+    backend = open_backend(engine, graph.save(tmp_path / "model.onnx"), EngineOptions(num_threads=1))
+    assert (backend.meaning, backend.output) == ("sentence_embedding", "sentence_embedding")
+    expected = [graph.tokens(ids, types).mean(axis=0) for ids, types in zip(IDS, TYPES, strict=True)]
+    np.testing.assert_allclose(backend.run(batch(False)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [{"pooler_output": "cls"}, {"logits": "cls"}])
+def test_graph_without_an_embedding(outputs: dict[str, str], engine: str, tmp_path: Path) -> None:
+    path = TinyGraph(outputs=outputs).save(tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedModelError, match=r"model.onnx has the outputs"):
+        open_backend(engine, path, EngineOptions(num_threads=1))
+
+
+def test_info(engine: str, tmp_path: Path) -> None:
+    info = open_backend(engine, TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=3)).info()
+    assert (info["engine"], info["threads"]) == (engine, 3)
+    assert info["providers"] == [{"onnx": "CPUExecutionProvider", "openvino": "CPU"}[engine]]
+    assert info["engine_version"][0].isdigit()
+
+
+def test_results_stay_when_the_next_batch_runs(engine: str, tmp_path: Path) -> None:
+    backend = open_backend(engine, TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=1))
+    first = backend.run(batch(False))
+    kept = first.copy()
+    backend.run(batch(True))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_idle_process_uses_no_cpu(engine: str, tmp_path: Path) -> None:
+    backend = open_backend(engine, TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=2))
+    for _ in range(20):
+        backend.run(batch(False))
+    before = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - before < 0.1
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no bfloat16")
+def test_bfloat16(tmp_path: Path) -> None:
+    options = EngineOptions(num_threads=1, dtype="bfloat16")
+    found = open_backend("openvino", TinyGraph().save(tmp_path / "model.onnx"), options).run(batch(False))
+    np.testing.assert_allclose(found[0], TinyGraph().tokens(IDS[0], TYPES[0]), atol=0.05)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 20_000])
+def test_truncated_graph(kept: int, engine: str, tmp_path: Path) -> None:
+    path = TinyGraph().save(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DamagedFileError, match=rf"model.onnx \({kept} bytes\).*edge-st export"):
+        open_backend(engine, path, EngineOptions(num_threads=1))
+
+
+def test_missing_graph(engine: str, tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"model.onnx is missing"):
+        open_backend(engine, tmp_path / "model.onnx", EngineOptions(num_threads=1))
+
+
+def test_openvino_without_its_weights(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    openvino.save_model(openvino.Core().read_model(TinyGraph().save(tmp_path / "model.onnx")), tmp_path / "m.xml")
+    (tmp_path / "m.bin").unlink()
+    with pytest.raises(DamagedFileError, match=r"m.xml .*\.bin beside the \.xml too"):
+        open_backend("openvino", tmp_path / "m.xml", EngineOptions(num_threads=1))
+
+
+def test_failure_while_running(tmp_path: Path) -> None:
+    backend = open_backend("onnx", TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=1))
+    with pytest.raises(EngineError, match=r"ONNX Runtime failed on a batch of shape \(1, 2\)"):
+        backend.run(TokenBatch(np.array([[5, 10**6]]), np.array([[1, 1]])))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "message"),
+    [
+        ("onnx", {"provider": "CUDAExecutionProvider"}, ProviderError, r"CUDAExecutionProvider.*edge-st\[onnx-gpu\]"),
+        ("onnx", {"provider": "NoSuchProvider"}, ProviderError, "NoSuchProvider is not in this onnxruntime.*CPUExec"),
+        ("onnx", {"device": "cuda:1"}, ProviderError, "CUDAExecutionProvider is not in this onnxruntime"),
+        ("onnx", {"device": "tpu"}, OptionError, "device is 'tpu'; ONNX Runtime takes cpu, cuda, mps or provider="),
+        ("openvino", {"device": "gpu"}, ProviderError, "OpenVINO device 'GPU' is not here; found CPU"),
+        ("openvino", {"provider": "CPUExecutionProvider"}, OptionError, "names an ONNX Runtime provider"),
+    ],
+)
+def test_devices_that_are_not_here(
+    name: str, options: dict[str, Any], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    path = TinyGraph().save(tmp_path / "model.onnx")
+    with pytest.raises(error, match=message):
+        open_backend(name, path, EngineOptions(num_threads=1, **options))
+
+
+def test_explicit_cpu_provider_and_session_options(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = 1
+    options = EngineOptions(num_threads=2, provider="CPUExecutionProvider", session_options=session_options)
+    backend = open_backend("onnx", TinyGraph().save(tmp_path / "model.onnx"), options)
+    assert backend.info()["providers"] == ["CPUExecutionProvider"]
+
+
+def test_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed_engines() == ["onnx", "openvino"]
+    with pytest.raises(OptionError, match="backend is 'tvm'; expected 'auto', 'onnx', 'openvino'"):
+        open_backend("tvm", Path("model.onnx"), EngineOptions(num_threads=1))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert installed_engines() == []

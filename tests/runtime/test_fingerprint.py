@@ -1,0 +1,124 @@
+"""The fingerprint changes with every part that decides a vector, and with nothing else."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_st_runtime.activations import ACTIVATIONS
+from edge_st_runtime.fingerprint import fingerprint, graph_digest, weights_digest
+from edge_st_runtime.modules import Dense, Normalize, Pooling
+from tests.tiny_models import write_safetensors
+from tests.tiny_tokenizers import byte_bpe, save_tokenizer, wordpiece
+
+WEIGHT = np.ones((3, 2), dtype=np.float32)
+DENSE = Dense(WEIGHT, None, ACTIVATIONS["Tanh"])
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "weights": "aa",
+        "tokenizer": save_tokenizer(tmp_path / "a", wordpiece()) / "tokenizer.json",
+        "modules": [Pooling(), DENSE],
+        "prompts": {"query": "q: ", "document": ""},
+        "max_seq_length": 256,
+        "dtype": "float32",
+    }
+
+
+def test_form(parts: dict[str, Any]) -> None:
+    found = fingerprint(**parts)
+    assert len(found) == 32
+    assert int(found, 16)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": "ab"},
+        {"modules": [Pooling()]},
+        {"modules": [DENSE, Pooling()]},
+        {"modules": [Pooling(("cls",)), DENSE]},
+        {"modules": [Pooling(include_prompt=False), DENSE]},
+        {"modules": [Pooling(), DENSE, Normalize()]},
+        {"modules": [Pooling(), Dense(WEIGHT * 2, None, ACTIVATIONS["Tanh"])]},
+        {"modules": [Pooling(), Dense(WEIGHT.reshape(2, 3), None, ACTIVATIONS["Tanh"])]},
+        {"modules": [Pooling(), Dense(WEIGHT, None, ACTIVATIONS["ReLU"])]},
+        {"modules": [Pooling(), Dense(WEIGHT, np.zeros(3, dtype=np.float32), ACTIVATIONS["Tanh"])]},
+        {"prompts": {"query": "Q: "}},
+        {"prompts": {"other": "q: "}},
+        {"prompts": {}},
+        {"max_seq_length": 128},
+        {"max_seq_length": None},
+        {"dtype": "int8"},
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_what_changes_it(change: dict[str, Any], parts: dict[str, Any]) -> None:
+    assert fingerprint(**{**parts, **change}) != fingerprint(**parts)
+
+
+def test_another_tokenizer_changes_it(parts: dict[str, Any], tmp_path: Path) -> None:
+    other = save_tokenizer(tmp_path / "b", byte_bpe()) / "tokenizer.json"
+    assert fingerprint(**{**parts, "tokenizer": other}) != fingerprint(**parts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompts": {"query": "q: "}},
+        {"prompts": {"document": "", "query": "q: "}},
+        {"dtype": "bfloat16"},
+        {"dtype": "float16"},
+        {"modules": (Pooling(), Dense(WEIGHT.copy(), None, ACTIVATIONS["Tanh"]))},
+    ],
+    ids=str,
+)
+def test_what_does_not_change_it(change: dict[str, Any], parts: dict[str, Any]) -> None:
+    assert fingerprint(**{**parts, **change}) == fingerprint(**parts)
+
+
+def test_paths_and_settings_that_the_runtime_ignores_do_not_change_it(parts: dict[str, Any], tmp_path: Path) -> None:
+    content = json.loads(parts["tokenizer"].read_text())
+    other = tmp_path / "elsewhere.json"
+    other.write_text(json.dumps(dict(reversed(content.items())) | {"truncation": None, "padding": None}, indent=1))
+    assert fingerprint(**{**parts, "tokenizer": other}) == fingerprint(**parts)
+
+
+def test_weights_digest_is_over_tensors_not_over_their_file(tmp_path: Path) -> None:
+    a, b = np.arange(4, dtype="f4"), np.arange(6, dtype="f4").reshape(2, 3)
+    digest = weights_digest(write_safetensors(tmp_path / "1", {"a": a, "b": b}))
+    assert weights_digest(write_safetensors(tmp_path / "2", {"b": b, "a": a})) == digest
+    others = [{"a": a + 1, "b": b}, {"a": a, "c": b}, {"a": a, "b": b.reshape(3, 2)}, {"a": a.astype("i4"), "b": b}]
+    for index, tensors in enumerate(others):
+        assert weights_digest(write_safetensors(tmp_path / f"other{index}", tensors)) != digest
+
+
+@pytest.mark.parametrize(
+    ("graph", "beside"),
+    [
+        ("model.onnx", "model.onnx_data"),
+        ("model.onnx", "model.onnx.data"),
+        ("openvino_model.xml", "openvino_model.bin"),
+    ],
+)
+def test_graph_digest_covers_weights_in_other_files(graph: str, beside: str, tmp_path: Path) -> None:
+    folder, copy = tmp_path / "folder", tmp_path / "copy"
+    folder.mkdir()
+    others = ("model_O3.onnx", "model_O3.onnx_data", "unrelated.bin")
+    for name in (graph, beside, *others):
+        (folder / name).write_text(name)
+    shutil.copytree(folder, copy)
+    digest = graph_digest(folder / graph)
+    assert graph_digest(copy / graph) == digest
+    for name in others:
+        (copy / name).write_text("other")
+    assert graph_digest(copy / graph) == digest
+    for name in (graph, beside):
+        (copy / name).write_text("other")
+        assert graph_digest(copy / graph) != digest
+        (copy / name).write_text(name)

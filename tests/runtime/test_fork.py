@@ -1,0 +1,39 @@
+"""A loaded model in a forked child. Runs in a process of its own with a time limit: what can go wrong is a hang."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import os, sys
+import numpy as np
+from edge_st import SentenceTransformer
+
+folder, engine, out = sys.argv[1:]
+model = SentenceTransformer(folder, backend=engine, dtype="float32", num_threads=2)
+texts = [f"the quick fox {i} " * (i % 5 + 1) for i in range(200)]
+parent = model.encode(texts)
+pids = []
+for child in range(2):
+    pid = os.fork()
+    if pid == 0:
+        np.save(f"{out}/{child}.npy", model.encode(texts))
+        sys.exit()  # with everything that Python tidies up at an end
+    pids.append(pid)
+assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
+np.save(f"{out}/parent.npy", parent)
+np.save(f"{out}/again.npy", model.encode(texts))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_children_answer_as_their_parent(tiny_folder: Path, engine: str, tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tiny_folder), engine, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    parent = np.load(tmp_path / "parent.npy")
+    for name in ("0.npy", "1.npy", "again.npy"):
+        np.testing.assert_allclose(np.load(tmp_path / name), parent, atol=1e-6)

@@ -1,0 +1,88 @@
+"""normalize and quantize, against values computed by hand."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.vectors import check_precision, normalize, quantize
+
+RANGES = np.array([[0, -1, 5], [255, 1, 5]], dtype=np.float32)
+
+
+def floats(*rows: list[float]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.array(rows, dtype=np.float32)
+
+
+def test_normalize() -> None:
+    found = normalize(floats([3, 4], [0, 0], [-1e-3, 0], [1e-20, 0]))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [-1, 0], [1e-8, 0]], rtol=1e-6)
+
+
+def test_normalize_one_vector_and_token_vectors() -> None:
+    np.testing.assert_allclose(normalize(np.array([3, 4], dtype=np.float32)), [0.6, 0.8], rtol=1e-6)
+    tokens = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
+    np.testing.assert_allclose(normalize(tokens), tokens / np.linalg.norm(tokens, axis=-1, keepdims=True), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("precision", "shift"), [("uint8", 0), ("int8", 128)])
+def test_quantize_by_ranges(precision: str, shift: int) -> None:
+    vectors = floats([0, -1, 5], [254.9, 0.99, 5.9], [1.5, 0, 4], [300, -7, 8])
+    found = quantize(vectors, precision, RANGES)
+    assert found.dtype == precision
+    expected = [[0, 0, 0], [254, 253, 0], [1, 127, 0], [255, 0, 3]]
+    np.testing.assert_array_equal(found.astype(int) + shift, expected)
+
+
+def test_quantize_by_calibration_and_by_the_vectors_themselves() -> None:
+    vectors = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
+    low, high = vectors.min(axis=0), vectors.max(axis=0)
+    expected = np.clip(np.floor((vectors - low) / ((high - low) / 255)), 0, 255)
+    np.testing.assert_array_equal(quantize(vectors, "uint8"), expected)
+    np.testing.assert_array_equal(quantize(vectors[:5], "uint8", calibration=vectors), expected[:5])
+    np.testing.assert_array_equal(quantize(vectors[:5], "int8", calibration=vectors), expected[:5] - 128)
+
+
+def test_ranges_from_few_vectors_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        found = quantize(floats([1, 2, 3]), "int8")
+    np.testing.assert_array_equal(found, [[-128, -128, -128]])
+    assert "int8 ranges from 1 embeddings" in caplog.text
+
+
+def test_binary_packs_the_first_dimension_highest_and_pads_with_zeros() -> None:
+    vectors = floats([1, -1, 0, 2, 0.1, -3, 4, 0, 5, -1], [-1] * 10)
+    expected = [[0b10011010, 0b10000000], [0, 0]]
+    found = quantize(vectors, "ubinary")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+    signed = quantize(vectors, "binary")
+    assert signed.dtype == np.int8
+    np.testing.assert_array_equal(signed.astype(int) + 128, expected)
+
+
+@pytest.mark.parametrize(
+    ("precision", "width"), [("float32", 10), ("int8", 10), ("uint8", 10), ("binary", 2), ("ubinary", 2)]
+)
+def test_no_vectors(precision: str, width: int) -> None:
+    found = quantize(np.empty((0, 10), dtype=np.float32), precision)
+    assert found.shape == (0, width)
+    assert found.dtype == {"binary": "int8", "ubinary": "uint8"}.get(precision, precision)
+
+
+def test_float32() -> None:
+    np.testing.assert_array_equal(quantize(np.array([[0.5, 1]]), "float32"), floats([0.5, 1]))
+
+
+def test_what_is_refused() -> None:
+    with pytest.raises(InputError, match=r"embeddings are int8 already"):
+        quantize(np.zeros((1, 3), dtype=np.int8), "uint8")
+    with pytest.raises(InputError, match=r"shape \(3,\); binary takes \(n, dim\)"):
+        quantize(np.zeros(3, dtype=np.float32), "binary")
+    for call in (lambda: quantize(floats([1]), "int4"), lambda: check_precision("int4")):
+        with pytest.raises(OptionError, match=r"'int4' is not supported, must be one of \['float32', 'int8'"):
+            call()
+    check_precision(None)
