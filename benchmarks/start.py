@@ -49,14 +49,15 @@ def main() -> None:
 
 def _run(common: Setup, peer: str) -> tuple[float, float]:
     began = time.perf_counter()
-    process = start(common, peer, "first_vector.py", json.dumps(common.opening(peer)).replace('"peer"', '"name"'))
+    process = start(common, peer, "first_vector.py", json.dumps(common.opening(peer)))
     assert process.stdout is not None
     ready = process.stdout.readline()
     seconds = time.perf_counter() - began
-    rest, _ = process.communicate()
+    peak = process.stdout.readline()
+    process.communicate()
     if not ready:
         raise RuntimeError(f"{peer} gave no vector; run again with BENCH_VERBOSE=1 to see why")
-    return seconds, float(rest)
+    return seconds, float(peak)
 
 
 if __name__ == "__main__":

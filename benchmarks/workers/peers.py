@@ -118,7 +118,7 @@ def _fastembed(setting: Setting, **options: int) -> Encode:
     return lambda texts: np.array(list(model.embed(texts, **options)))
 
 
-def open_peer(name: str, folder: str, original: str, graph: str, threads: int) -> Encode:
-    """Open the peer called ``name`` with ``threads`` threads."""
+def open_peer(peer: str, folder: str, original: str, graph: str, threads: int) -> Encode:
+    """Open the peer of this name with ``threads`` threads."""
     bounded = threads == os.cpu_count()
-    return PEERS[name](Setting(folder, original, graph, None if bounded else threads))
+    return PEERS[peer](Setting(folder, original, graph, None if bounded else threads))

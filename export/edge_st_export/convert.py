@@ -1,12 +1,13 @@
-"""A transformer in PyTorch → ONNX and OpenVINO IR, both float32, by optimum."""
+"""A transformer in PyTorch → ONNX in float32, by optimum."""
 
 import inspect
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.signature import FEEDS
+
 TASK = "feature-extraction"
 ONNX_FILE = "onnx/model.onnx"
-OPENVINO_FILE = "openvino/openvino_model.xml"
 
 
 def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
@@ -22,18 +23,6 @@ def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
     return path
 
 
-def to_openvino(transformer: Any, tokenizer: Any, folder: Path) -> Path:
-    """Write ``transformer`` as openvino/openvino_model.xml and .bin below ``folder``, with the same signature.
-
-    The weights stay float32; what the engine computes in is decided when the model is opened.
-    """
-    from optimum.exporters.openvino import export
-
-    path = folder / OPENVINO_FILE
-    path.parent.mkdir(parents=True)
-    config = graph_config(transformer, tokenizer, "openvino")
-    export(transformer, config, path, stateful=False, library_name="transformers")
-    return path
 
 
 def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:

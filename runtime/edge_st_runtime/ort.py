@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from .arrays import Floats, TokenBatch
 from .backend import EngineOptions
 from .errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
-from .process import PerProcess
+from .process import PerProcess, default_environment
 from .signature import Port, Signature, resolve_signature
+
+# From 1.29 on, onnxruntime sends usage data to its makers, from a thread that also keeps a forked child from ending.
+with default_environment("ORT_DISABLE_TELEMETRY", "1"):
+    import onnxruntime as ort
 
 _CPU = "CPUExecutionProvider"
 _DEVICES = {"cpu": _CPU, "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}

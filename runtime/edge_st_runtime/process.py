@@ -1,30 +1,66 @@
-"""Objects that hold threads, and so do not survive a fork."""
+"""What belongs to one process: objects that do not survive a fork, and its environment."""
 
+import ctypes
 import os
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-_abandoned: list[object] = []
 
 
 class PerProcess(Generic[T]):
     """A value that is made anew in every forked child on first use.
 
-    The parent's value is kept alive in the child: its destructor would wait for threads that are not there.
+    The parent's value is never freed in a child, not even at its exit: the destructor would wait for threads that are
+    not there.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._value, self._pid = make(), os.getpid()
+        _alive.add(self)
+        _watch_forks()
 
     def get(self) -> T:
         """The value of this process."""
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
-                    _abandoned.append(self._value)
                     self._value, self._pid = self._make(), os.getpid()
         return self._value
+
+    def abandon(self) -> None:
+        """Never free the value."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._value))
+
+
+_alive: "weakref.WeakSet[PerProcess[Any]]" = weakref.WeakSet()
+
+
+@cache
+def _watch_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _abandon_all() -> None:
+    for value in _alive:
+        value.abandon()
+
+
+@contextmanager
+def default_environment(name: str, value: str) -> Iterator[None]:
+    """Within the ``with`` block, the environment variable ``name`` is ``value`` unless it was set before."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)

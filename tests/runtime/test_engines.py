@@ -104,7 +104,7 @@ def test_bfloat16(tmp_path: Path) -> None:
 def test_truncated_graph(kept: int, engine: str, tmp_path: Path) -> None:
     path = TinyGraph().save(tmp_path / "model.onnx")
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DamagedFileError, match=rf"model.onnx \({kept} bytes\).*edge-st export"):
+    with pytest.raises(DamagedFileError, match=rf"(?s)model.onnx \({kept} bytes\).*edge-st export"):
         open_backend(engine, path, EngineOptions(num_threads=1))
 
 
@@ -117,7 +117,7 @@ def test_openvino_without_its_weights(tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     openvino.save_model(openvino.Core().read_model(TinyGraph().save(tmp_path / "model.onnx")), tmp_path / "m.xml")
     (tmp_path / "m.bin").unlink()
-    with pytest.raises(DamagedFileError, match=r"m.xml .*\.bin beside the \.xml too"):
+    with pytest.raises(DamagedFileError, match=r"(?s)m.xml .*\.bin beside the \.xml too"):
         open_backend("openvino", tmp_path / "m.xml", EngineOptions(num_threads=1))
 
 
@@ -157,7 +157,7 @@ def test_explicit_cpu_provider_and_session_options(tmp_path: Path) -> None:
 
 def test_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert installed_engines() == ["onnx", "openvino"]
-    with pytest.raises(OptionError, match="backend is 'tvm'; expected 'auto', 'onnx', 'openvino'"):
+    with pytest.raises(OptionError, match=r"backend is 'tvm'; expected 'auto', 'onnx', 'openvino'"):
         open_backend("tvm", Path("model.onnx"), EngineOptions(num_threads=1))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert installed_engines() == []

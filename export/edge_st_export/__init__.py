@@ -1,0 +1,46 @@
+"""Export sentence-transformers models for edge-st. For the build machine: it needs PyTorch, optimum and the engines.
+
+Names are loaded when they are first used, so that the command line starts at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ExportError
+    from .export import ExportReport, export_model
+    from .optimize import export_optimized_onnx_model
+    from .quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
+    from .verify import GraphReport, verify_folder
+
+__all__ = [
+    "ExportError",
+    "ExportReport",
+    "GraphReport",
+    "export_dynamic_quantized_onnx_model",
+    "export_model",
+    "export_optimized_onnx_model",
+    "export_static_quantized_openvino_model",
+    "verify_folder",
+]
+
+_HOMES = {
+    "ExportError": "errors",
+    "ExportReport": "export",
+    "GraphReport": "verify",
+    "export_dynamic_quantized_onnx_model": "quantize",
+    "export_model": "export",
+    "export_optimized_onnx_model": "optimize",
+    "export_static_quantized_openvino_model": "quantize",
+    "verify_folder": "verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edge_st_export' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,202 @@
+"""Export a model: save, convert, optimize, compare with the original, describe. Everything or nothing is written."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_st import SentenceTransformer
+from edge_st_runtime.cpu import has_bfloat16
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.fingerprint import weights_digest as table_digest
+from edge_st_runtime.folder import TRANSFORMER, read_folder
+from edge_st_runtime.record import LOSSLESS_COSINE, read_record
+
+from .convert import ONNX_FILE, to_onnx
+from .errors import ExportError
+from .ir import OPENVINO_FILE, to_openvino
+from .layout import save_layout
+from .new_folder import check_target, new_folder
+from .optimize import FLOAT16_LEVEL, LEVELS, fuses_attention, optimize, optimized_file
+from .original import Source, find_source, load_original, weights_digest
+from .progress import Progress, silent_libraries
+from .record import Testimony, write_record
+from .verify import GATE, GraphReport, Reference, Variant, check_gate, cosines, make_reference, measure
+
+ENGINES = ("onnx", "openvino")
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written to ``path``: the graphs with their nearness to the original, and what was left out and why."""
+
+    path: Path
+    graphs: tuple[GraphReport, ...]
+    notes: tuple[str, ...]
+
+    def table(self) -> str:
+        """One line a variant, then the notes."""
+        head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
+        rows = [
+            f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
+            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}{graph.milliseconds:>8.2f}"
+            for graph in self.graphs
+        ]
+        return "\n".join([head, *rows, *(f"note: {note}" for note in self.notes)])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    engines: tuple[str, ...]
+    optimize: str | None
+    fp16: bool
+    gate: float
+
+
+def export_model(
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    engines: Sequence[str] = ENGINES,
+    optimize: str | None = "auto",
+    fp16: bool = False,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    trust_remote_code: bool = False,
+    gate: float = GATE,
+    force: bool = False,
+    quiet: bool = False,
+) -> ExportReport:
+    """Write ``model``, a Hub name or a folder, to the folder ``out`` in the form that edge-st runs without PyTorch.
+
+    ``engines`` chooses among "onnx" and "openvino". ``optimize`` adds a fused ONNX graph: "auto" the one that is
+    measurably faster, where the architecture allows it; "O1" to "O3" optimum's levels; None none. ``fp16`` adds
+    onnx/model_O4.onnx, for GPUs. Each variant runs over difficult texts; where the CPU has bfloat16, OpenVINO in
+    bfloat16 is measured too and recorded if its worst cosine is at least 0.9999. ``gate`` is the least cosine that a
+    float32 variant may have at worst. ``force`` replaces an existing model folder. Progress goes to standard error
+    unless ``quiet``.
+
+    Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
+    below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
+    """
+    plan = _checked(engines, optimize, fp16, gate)
+    target = Path(out)
+    check_target(target, force=force)
+    progress = Progress(5 + _conversions(plan), quiet)
+    progress.step(f"finding {os.fspath(model)}")
+    source = find_source(model, revision, token)
+    with silent_libraries(), new_folder(target, force=force) as folder:
+        progress.step("loading the original in PyTorch")
+        original = load_original(source, trust_remote_code=trust_remote_code)
+        graphs, notes = _fill(folder, original, source, plan, progress)
+    return ExportReport(target, tuple(graphs), tuple(notes))
+
+
+def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: float) -> _Plan:
+    unknown = [engine for engine in engines if engine not in ENGINES]
+    if isinstance(engines, str) or unknown or not engines:
+        raise OptionError(f"engines is {engines!r}; expected a list of one or both of {', '.join(ENGINES)}")
+    if optimize is not None and optimize not in LEVELS:
+        raise OptionError(f"optimize is {optimize!r}; expected None or one of {', '.join(LEVELS)}; O4 is fp16=True")
+    if fp16 and "onnx" not in engines:
+        raise OptionError("fp16 makes an ONNX graph; add 'onnx' to the engines")
+    return _Plan(tuple(engines), optimize if "onnx" in engines else None, fp16, gate)
+
+
+def _conversions(plan: _Plan) -> int:
+    return len(plan.engines) + (plan.optimize is not None) + plan.fp16
+
+
+def _fill(
+    folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
+) -> tuple[list[GraphReport], list[str]]:
+    first = original[0]
+    is_transformer = type(first).__name__ == TRANSFORMER
+    save_layout(original, source.folder, folder, keep_weights=not is_transformer)
+    read_folder(folder)
+    progress.step("encoding the texts of comparison with the original")
+    reference = make_reference(original, original.prompts)
+    if is_transformer:
+        digest = weights_digest(first.auto_model)
+        variants, notes = _convert(folder, first.auto_model, original.tokenizer, plan, progress)
+    else:
+        digest, notes = table_digest(folder / "model.safetensors"), []
+        variants = [Variant("model.safetensors", "numpy")]
+    progress.step("comparing every variant with the original")
+    graphs = [measure(folder, variant, reference) for variant in variants]
+    check_gate(graphs, plan.gate)
+    graphs, notes = _lossless_only(graphs, notes)
+    progress.step("writing the record")
+    write_record(folder, Testimony(source.name, source.revision, digest, reference.golden), graphs)
+    _check_finished(folder, reference)
+    return graphs, notes
+
+
+def _convert(
+    folder: Path, transformer: Any, tokenizer: Any, plan: _Plan, progress: Progress
+) -> tuple[list[Variant], list[str]]:
+    """Write the graphs that the plan asks for."""
+    variants, notes = [], []
+    plain = None
+    if "onnx" in plan.engines:
+        progress.step("converting to ONNX")
+        plain = to_onnx(transformer, tokenizer, folder)
+        variants.append(Variant(ONNX_FILE, "onnx"))
+    if plain and plan.optimize:
+        progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
+        reason = _optimize(plain, transformer.config, plan.optimize)
+        if reason is None:
+            variants.append(Variant(optimized_file(plan.optimize), "onnx"))
+        else:
+            notes.append(reason)
+    if plain and plan.fp16:
+        progress.step("converting to float16 for GPUs")
+        optimize(plain, transformer.config, FLOAT16_LEVEL)
+        variants.append(Variant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
+    if "openvino" in plan.engines:
+        progress.step("converting to OpenVINO")
+        to_openvino(transformer, tokenizer, folder, plain)
+        variants.append(Variant(OPENVINO_FILE, "openvino"))
+        if has_bfloat16():
+            variants.append(Variant(OPENVINO_FILE, "openvino", "bfloat16"))
+        else:
+            notes.append("bfloat16 is not in the record: this CPU cannot measure it")
+    return variants, notes
+
+
+def _optimize(plain: Path, config: Any, level: str) -> str | None:
+    """None, or why "auto" leaves the optimized graph out: it would be a second copy of the weights for nothing."""
+    if level != "auto":
+        optimize(plain, config, level)
+        return None
+    if plain.with_name(f"{plain.name}_data").exists():
+        return "no optimized ONNX graph: weights beyond 2 GB are not kept twice"
+    try:
+        optimized = optimize(plain, config, level)
+    except ExportError:
+        return f"no optimized ONNX graph: ONNX Runtime's optimizer does not know {config.model_type}"
+    if fuses_attention(plain, optimized):
+        return None
+    optimized.unlink()
+    return f"no optimized ONNX graph: the attention of {config.model_type} cannot be fused, and nothing else is gained"
+
+
+def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[GraphReport], list[str]]:
+    """bfloat16 stays where it is lossless; it is the same file as float32, so nothing has to be deleted."""
+    kept = [graph for graph in graphs if graph.dtype != "bfloat16" or graph.cosine_min >= LOSSLESS_COSINE]
+    lost = [graph for graph in graphs if graph not in kept]
+    return kept, notes + [
+        f"OpenVINO in bfloat16 is not in the record: its worst cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
+        for graph in lost
+    ]
+
+
+def _check_finished(folder: Path, reference: Reference) -> None:
+    """Open the folder as a user will, by its record, and look at the golden vectors once more."""
+    model = SentenceTransformer(folder)
+    _, texts, wanted = reference.parts[0]
+    nearest = cosines(model.encode(list(texts)), wanted).min()
+    record = read_record(folder)
+    if record is None or model.fingerprint != record.fingerprint or not nearest >= LOSSLESS_COSINE:
+        raise ExportError(f"the finished folder does not reproduce its record (cosine {nearest:.6f}); report this bug")

@@ -1,0 +1,42 @@
+"""A transformer in PyTorch → OpenVINO's intermediate representation in float32, by optimum-intel."""
+
+from pathlib import Path
+from typing import Any
+
+from .convert import graph_config
+from .errors import ExportError
+
+OPENVINO_FILE = "openvino/openvino_model.xml"
+
+
+def to_openvino(transformer: Any, tokenizer: Any, folder: Path, onnx_file: Path | None) -> Path:
+    """Write openvino/openvino_model.xml and .bin below ``folder``, with the signature of the ONNX graph.
+
+    The weights stay float32; what the engine computes in is decided when the model is opened. Some architectures
+    optimum-intel converts for text generation only: those are converted from ``onnx_file``, which makes a slightly
+    slower graph. Raises ExportError where there is none.
+    """
+    from optimum.exporters.openvino import export
+
+    path = folder / OPENVINO_FILE
+    path.parent.mkdir(parents=True)
+    try:
+        config = graph_config(transformer, tokenizer, "openvino")
+        export(transformer, config, path, stateful=False, library_name="transformers")
+    except Exception as error:  # a conversion may raise anything
+        if onnx_file is None:
+            raise ExportError(
+                f"optimum-intel cannot convert {transformer.config.model_type} ({type(error).__name__}: {error}); "
+                "add the engine onnx, from whose graph it can be converted"
+            ) from error
+        _from_onnx(onnx_file, path)
+    return path
+
+
+def _from_onnx(onnx_file: Path, path: Path) -> None:
+    import openvino
+
+    try:
+        openvino.save_model(openvino.convert_model(onnx_file), path, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise ExportError(f"OpenVINO cannot convert {onnx_file.name}: {error}; leave the engine openvino out") from error

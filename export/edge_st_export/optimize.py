@@ -1,0 +1,98 @@
+"""Fused and half-precision variants of onnx/model.onnx, by ONNX Runtime's transformer optimizer through optimum."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .errors import ExportError
+from .peers import as_peer, enter
+from .verify import Variant
+
+LEVELS = ("auto", "O1", "O2", "O3")
+FLOAT16_LEVEL = "O4"
+_SUFFIXES = {"auto": "optimized"}
+
+
+def optimized_file(level: str) -> str:
+    """The name that sentence-transformers gives the file: onnx/model_O2.onnx; a configuration of one's own has
+    onnx/model_optimized.onnx.
+    """
+    return f"onnx/model_{_SUFFIXES.get(level, level)}.onnx"
+
+
+def optimize(plain: Path, config: Any, level: str) -> Path:
+    """Write the optimized graph of ``level`` beside ``plain``; ``config`` is the transformer's.
+
+    "auto" fuses attention and biased GELU and nothing else: fusing the sums with the layer norms, as O2 and O3 do,
+    makes batches slower on CPUs. "O4" is O3 in float16, for GPUs; the inputs and outputs keep their types. Raises
+    ExportError where the optimizer does not know the architecture.
+    """
+    from optimum.onnxruntime import ORTOptimizer
+
+    try:
+        optimizer = ORTOptimizer([plain], config, from_ortmodel=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            optimizer.optimize(_configuration(level), scratch, file_suffix=_SUFFIXES.get(level, level))
+            (written,) = Path(scratch).glob("*.onnx")
+            for path in Path(scratch).glob(f"{written.name}*"):
+                shutil.move(path, plain.parent / path.name)
+            return plain.parent / written.name
+    except (NotImplementedError, KeyError) as error:
+        raise ExportError(
+            f"ONNX Runtime's optimizer does not know {config.model_type}: {error}; leave optimize at 'auto'"
+        ) from error
+
+
+def fuses_attention(plain: Path, optimized: Path) -> bool:
+    """Whether every softmax of the ``plain`` graph became part of an attention operator in ``optimized``."""
+    return "Softmax" in _operators(plain) and "Softmax" not in _operators(optimized)
+
+
+def _configuration(level: str) -> Any:
+    """Attention takes the mask as it is: reduced to lengths, as is the default, it is wrong for padding on the left."""
+    from optimum.onnxruntime.configuration import AutoOptimizationConfig, OptimizationConfig
+
+    if level == "auto":
+        return OptimizationConfig(
+            disable_skip_layer_norm_fusion=True, disable_bias_skip_layer_norm_fusion=True, use_raw_attention_mask=True
+        )
+    if level == FLOAT16_LEVEL:  # optimum's own O4 asks for a GPU at export, where the conversion needs none
+        return OptimizationConfig(fp16=True, enable_gelu_approximation=True, use_raw_attention_mask=True)
+    return AutoOptimizationConfig.with_optimization_level(level, use_raw_attention_mask=True)
+
+
+def _operators(path: Path) -> set[str]:
+    import onnx
+
+    return {node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node}
+
+
+def export_optimized_onnx_model(
+    model: Any,
+    optimization_config: Any,
+    model_name_or_path: str,
+    push_to_hub: bool = False,
+    create_pr: bool = False,
+    file_suffix: str | None = None,
+) -> None:
+    """Write onnx/model_O3.onnx and the like to a folder or Hub repository, exactly as sentence-transformers does.
+
+    ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="onnx"``;
+    ``optimization_config`` is "O1" to "O4" or optimum's OptimizationConfig. A folder with edge_st.json gets the graph
+    entered. Raises ValueError for a model or level that does not fit.
+    Source: sentence_transformers.backend.export_optimized_onnx_model, which does the work.
+    """
+    from sentence_transformers import backend
+
+    peer = as_peer(model, "onnx")
+    backend.export_optimized_onnx_model(
+        peer, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+    )
+    level = optimization_config if isinstance(optimization_config, str) else None
+    half = level == FLOAT16_LEVEL or bool(getattr(optimization_config, "fp16", False))
+    variant = Variant(
+        f"onnx/model_{file_suffix or level or 'optimized'}.onnx", "onnx", "float16" if half else "float32"
+    )
+    if not push_to_hub:
+        enter(Path(model_name_or_path), variant)

@@ -1,0 +1,131 @@
+"""Int8 graphs, under sentence-transformers' names for the functions and files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.errors import InputError, OptionError
+
+from .peers import as_peer, enter
+from .verify import Variant
+
+_FEATURES = {"arm64": ("asimd",), "avx2": ("avx2",), "avx512": ("avx512f",), "avx512_vnni": ("avx512_vnni",)}
+
+
+def export_dynamic_quantized_onnx_model(
+    model: Any,
+    quantization_config: Any,
+    model_name_or_path: str,
+    push_to_hub: bool = False,
+    create_pr: bool = False,
+    file_suffix: str | None = None,
+) -> None:
+    """Write onnx/model_qint8_avx512_vnni.onnx and the like, exactly as sentence-transformers does.
+
+    ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="onnx"``;
+    ``quantization_config`` is "arm64", "avx2", "avx512", "avx512_vnni" or optimum's QuantizationConfig. A folder with
+    edge_st.json gets the graph entered. Activations are scaled by batch, so a text's vector depends a little on its
+    neighbours. Raises ValueError for a model or configuration that does not fit.
+    Source: sentence_transformers.backend.export_dynamic_quantized_onnx_model, which does the work.
+    """
+    from sentence_transformers import backend
+
+    peer = as_peer(model, "onnx")
+    backend.export_dynamic_quantized_onnx_model(
+        peer, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+    )
+    if not push_to_hub:
+        file = f"onnx/model_{file_suffix or _dynamic_suffix(quantization_config)}.onnx"
+        enter(Path(model_name_or_path), Variant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ())))
+
+
+def export_static_quantized_openvino_model(
+    model: Any,
+    quantization_config: Any,
+    model_name_or_path: str,
+    dataset_name: str | None = None,
+    dataset_config_name: str | None = None,
+    dataset_split: str | None = None,
+    column_name: str | None = None,
+    push_to_hub: bool = False,
+    create_pr: bool = False,
+    file_suffix: str = "qint8_quantized",
+    *,
+    texts: Sequence[str] | None = None,
+) -> None:
+    """Write openvino/openvino_model_qint8_quantized.xml and .bin, as sentence-transformers does.
+
+    ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="openvino"``;
+    ``quantization_config`` is optimum-intel's OVQuantizationConfig, a dictionary of its arguments or None. The scales
+    are measured on the dataset named, which is downloaded, or on ``texts``: some hundred like those to be encoded. A
+    folder with edge_st.json gets the graph entered. Raises OptionError for texts and a dataset together, InputError
+    for texts that are none, ValueError for a model or configuration that does not fit.
+    Source: sentence_transformers.backend.export_static_quantized_openvino_model.
+    """
+    from sentence_transformers import backend
+
+    dataset = (dataset_name, dataset_config_name, dataset_split, column_name)
+    _check_texts(texts, dataset)
+    peer = as_peer(model, "openvino")
+    if texts is None:
+        backend.export_static_quantized_openvino_model(
+            peer, quantization_config, model_name_or_path, *dataset, push_to_hub, create_pr, file_suffix
+        )
+    else:
+        _quantize(peer, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
+    if not push_to_hub:
+        enter(Path(model_name_or_path), Variant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8"))
+
+
+def _dynamic_suffix(config: Any) -> str:
+    """The ending of the file's name that sentence-transformers gives."""
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+    if not isinstance(config, str):
+        return f"{config.weights_dtype.name.lower()}_quantized"
+    made = getattr(AutoQuantizationConfig, config)(is_static=False)
+    return f"{made.weights_dtype.name.lower()}_{config}"
+
+
+def _check_texts(texts: Sequence[str] | None, dataset: tuple[str | None, ...]) -> None:
+    if texts is None:
+        return
+    if any(name is not None for name in dataset):
+        raise OptionError("texts and a dataset are given together; give one of them to calibrate with")
+    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+        raise InputError("texts must be a list of strings, best some hundred like those that will be encoded")
+
+
+def _quantize(
+    peer: Any, config: Any, texts: Sequence[str], target: str, push_to_hub: bool, create_pr: bool, file_suffix: str
+) -> None:
+    from optimum.intel.openvino import OVConfig, OVQuantizationConfig, OVQuantizer
+    from optimum.intel.openvino.modeling import OVModel
+    from sentence_transformers.backend import save_or_push_to_hub_model
+
+    if not isinstance(peer.transformers_model, OVModel):
+        raise OptionError('the model must be an edge-st model, or loaded by sentence-transformers with backend="openvino"')
+    config = OVQuantizationConfig(**config) if isinstance(config, dict) else config or OVQuantizationConfig()
+    quantizer, samples = OVQuantizer.from_pretrained(peer.transformers_model), _samples(peer, texts)
+    save_or_push_to_hub_model(
+        export_function=lambda folder: quantizer.quantize(
+            samples, save_directory=folder, ov_config=OVConfig(quantization_config=config)
+        ),
+        export_function_name="export_static_quantized_openvino_model",
+        config=config,
+        model_name_or_path=target,
+        push_to_hub=push_to_hub,
+        create_pr=create_pr,
+        file_suffix=file_suffix,
+        backend="openvino",
+        model=peer,
+    )
+
+
+def _samples(peer: Any, texts: Sequence[str]) -> Any:
+    """The graph's inputs for each text alone, cut to the model's limit."""
+    import nncf
+
+    names = {port.any_name for port in peer.transformers_model.model.inputs}
+    encoded = [peer.tokenizer(text, truncation=True, return_tensors="np") for text in texts]
+    return nncf.Dataset([{name: array for name, array in sample.items() if name in names} for sample in encoded])

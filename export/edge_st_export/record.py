@@ -1,0 +1,133 @@
+"""Write ``edge_st.json``, the exporter's testimony about a model folder; `edge_st_runtime.record` reads it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.files import read_json, sha256
+from edge_st_runtime.fingerprint import fingerprint
+from edge_st_runtime.folder import STATIC, read_folder
+from edge_st_runtime.record import FILE_NAME, FORMAT_VERSION
+from edge_st_runtime.tokenizer import TextTokenizer
+
+from .texts import GOLDEN
+from .verify import GraphReport
+
+#: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
+_DTYPES = ("float16", "bfloat16", "float32", "int8")
+_BEST_FIRST = (
+    "onnx/model_optimized.onnx",
+    "onnx/model_O3.onnx",
+    "onnx/model_O2.onnx",
+    "onnx/model_O1.onnx",
+    "onnx/model.onnx",
+    "openvino/openvino_model.xml",
+    "openvino/openvino_model_qint8_quantized.xml",
+    "onnx/model_qint8_avx512_vnni.onnx",
+    "onnx/model_qint8_avx512.onnx",
+    "onnx/model_quint8_avx2.onnx",
+    "onnx/model_qint8_arm64.onnx",
+)
+_TOOLS = (
+    "edge-st", "edge-st-export", "sentence-transformers", "transformers", "tokenizers", "torch", "optimum",
+    "optimum-onnx", "optimum-intel", "onnx", "onnxruntime", "openvino", "nncf",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Testimony:
+    """What only the exporter knows: where the model comes from, a digest of its weights, its vectors (8, dim)."""
+
+    name: str
+    revision: str | None
+    weights_sha256: str
+    golden: Floats
+
+
+def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphReport]) -> None:
+    """Describe the finished ``folder``; every file in it is listed with its checksum."""
+    limit, identity = _identity(folder, testimony.weights_sha256)
+    _write(
+        folder,
+        {
+            "format_version": FORMAT_VERSION,
+            "task": "sentence-embedding",
+            "source": {"name": testimony.name, "revision": testimony.revision},
+            "made_with": _versions(),
+            "dimension": int(testimony.golden.shape[1]),
+            "max_seq_length": limit,
+            "fingerprint": identity,
+            "weights_sha256": testimony.weights_sha256,
+            "files": _files(folder),
+            "graphs": [report.entry() for report in sorted(graphs, key=_rank)],
+            "golden": {"texts": list(GOLDEN), "embeddings": _rounded(testimony.golden)},
+        },
+    )
+
+
+def add_graph(folder: Path, report: GraphReport) -> None:
+    """Enter another graph, or one made anew, into the record of ``folder``."""
+    content = read_json(folder / FILE_NAME)
+    kept = [entry for entry in content["graphs"] if (entry["file"], entry["dtype"]) != (report.file, report.dtype)]
+    content["graphs"] = sorted([*kept, report.entry()], key=_entry_rank)
+    content["files"] = _files(folder)
+    _write(folder, content)
+
+
+def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
+    """The limit in tokens, and the fingerprint of the lossless variants."""
+    model = read_folder(folder)
+    static = model.first == STATIC
+    tokenizer = TextTokenizer(model.first_path, lower_case=model.lower_case, special_tokens=not static)
+    limit = tokenizer.own_limit if static else model.max_seq_length(tokenizer.model_max_length)
+    return limit, fingerprint(
+        weights=weights,
+        tokenizer=model.first_path / "tokenizer.json",
+        modules=model.modules,
+        prompts=model.settings.get("prompts") or {},
+        max_seq_length=limit,
+        dtype="float32",
+    )
+
+
+def _rank(report: GraphReport) -> tuple[int, int]:
+    return _entry_rank(report.entry())
+
+
+def _entry_rank(entry: Mapping[str, Any]) -> tuple[int, int]:
+    known = entry["file"] in _BEST_FIRST
+    return _DTYPES.index(entry["dtype"]), _BEST_FIRST.index(entry["file"]) if known else len(_BEST_FIRST)
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE_NAME)
+    return {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a checkout
+            continue
+    return found
+
+
+def _rounded(embeddings: Floats) -> list[list[float]]:
+    return [[round(value, 7) for value in row] for row in embeddings.tolist()]
+
+
+def _write(folder: Path, content: Mapping[str, Any]) -> None:
+    """Beside, then renamed: a reader never sees half a record. The vectors, at the end, share a line."""
+    golden = json.dumps({"golden": content["golden"]}, ensure_ascii=False)
+    others = json.dumps({key: value for key, value in content.items() if key != "golden"}, indent=1, ensure_ascii=False)
+    beside = folder / f".{FILE_NAME}.partial"
+    beside.write_text(f"{others.removesuffix('}').rstrip()},\n {golden.removeprefix('{')}\n", encoding="utf-8")
+    beside.replace(folder / FILE_NAME)
