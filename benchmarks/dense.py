@@ -8,12 +8,13 @@ Python's documentation, or the texts of ``--texts`` (.tsv: every column that is 
 import argparse
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from harness import Setup, Worker, parser, setup, table
+from harness import Setup, Worker, disturbance, parser, setup, table
+from numpy.typing import NDArray
 from texts import even_lengths, mixed, sentences, short
 
 PEERS = [
@@ -26,6 +27,7 @@ PEERS = [
     "fastembed, batches of 32",
 ]
 SINGLES = 40
+Best = Callable[[list[float]], float]
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
     options = made.parse_args()
     common = setup(options)
     loads = _loads(options, common)
-    with ExitStack() as stack:
+    with disturbance(), ExitStack() as stack:
         workers = [stack.enter_context(Worker(common, peer)) for peer in common.available(PEERS)]
         for worker in workers:
             worker.open()
@@ -70,8 +72,9 @@ def _throughput(name: str, texts: list[str], workers: list[Worker], options: arg
         for worker in workers:
             seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
     rates = {peer: [len(texts) / second for second in found] for peer, found in seconds.items()}
-    title = f"{len(texts)} {name} texts, texts/s"
-    print(f"\n{_ratios(title, rates, max, options.against, [f'{cosine:.6f}' for cosine in agreement])}")
+    header, *rows = _comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
+    cosines = [f"{cosine:.6f}" for cosine in agreement]
+    print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, cosines, strict=True)]))
 
 
 def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
@@ -82,30 +85,22 @@ def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
             if number:
                 times[worker.peer].append(answer["milliseconds"])
     medians = {peer: [statistics.median(block) for block in blocks] for peer, blocks in times.items()}
-    print(f"\n{_ratios('one short text, p50 ms', medians, min, options.against, [''] * len(workers))}")
+    header, *rows = _comparison("one short text, p50 ms", medians, min, options.against)
+    print("\n" + table(header, rows))
 
 
-def _ratios(title: str, found: dict[str, list[float]], best: type[max] | type[min], against: str, last: list[str]) -> str:
+def _comparison(title: str, found: dict[str, list[float]], best: Best, against: str) -> list[list[str]]:
+    """A table's header and rows: each peer's rounds, and what they are in proportion to those of ``against``."""
+    header = [title, "best", "median", f"best / {against}", "median of rounds' ratios"]
     other = found.get(against)
     rows = []
-    for (peer, values), extra in zip(found.items(), last, strict=True):
-        middle = statistics.median(values)
-        ratios = [] if other is None else list(_paired(values, other))
-        rows.append(
-            [
-                peer,
-                f"{best(values):.2f}",
-                f"{middle:.2f}",
-                "" if other is None else f"{best(values) / best(other):.2f}",
-                "" if other is None else f"{statistics.median(ratios):.2f}",
-                extra,
-            ]
-        )
-    return table([title, "best", "median", f"best / {against}", "median of rounds' ratios", "min cosine"], rows)
-
-
-def _paired(values: list[float], other: list[float]) -> Iterator[float]:
-    return (value / reference for value, reference in zip(values, other, strict=True))
+    for peer, values in found.items():
+        row = [peer, f"{best(values):.2f}", f"{statistics.median(values):.2f}", "", ""]
+        if other is not None:
+            ratios = [value / reference for value, reference in zip(values, other, strict=True)]
+            row[3:] = [f"{best(values) / best(other):.2f}", f"{statistics.median(ratios):.2f}"]
+        rows.append(row)
+    return [header, *rows]
 
 
 def _reference(workers: list[Worker], against: str) -> int:
@@ -114,7 +109,7 @@ def _reference(workers: list[Worker], against: str) -> int:
     return peers.index(exact if exact in peers else against if against in peers else peers[0])
 
 
-def _agreement(vectors: list[np.ndarray], reference: int) -> list[float]:
+def _agreement(vectors: list[NDArray[np.float32]], reference: int) -> list[float]:
     """The least cosine of each peer's vectors to the reference's."""
     units = [array / np.linalg.norm(array, axis=1, keepdims=True) for array in vectors]
     return [float(np.min(np.sum(unit * units[reference], axis=1))) for unit in units]

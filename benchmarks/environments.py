@@ -20,7 +20,7 @@ REQUIREMENTS = {
 def main() -> None:
     """Make those that are not there."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("names", nargs="*", default=list(REQUIREMENTS), help=f"of {', '.join(REQUIREMENTS)}; default: all")
+    made.add_argument("names", nargs="*", default=list(REQUIREMENTS), help="which (default: all)")
     made.add_argument("--folder", type=Path, default=ENVIRONMENTS)
     options = made.parse_args()
     for name in options.names:

@@ -3,10 +3,13 @@
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -142,11 +145,30 @@ class Worker:
         self._process.communicate()
 
 
+@contextmanager
+def disturbance() -> Iterator[None]:
+    """Say at the end how much of the machine went to processes that are no part of the measurement (Linux)."""
+    before, own, began = _busy_seconds(), _own_seconds(), time.perf_counter()
+    yield
+    others = _busy_seconds() - before - (_own_seconds() - own)
+    share = max(0.0, others) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+    print(f"\nmeanwhile other processes took {share:.0%} of the machine" + (": measure again" if share > 0.1 else ""))
+
+
+def _busy_seconds() -> float:
+    line = Path("/proc/stat").read_text(encoding="ascii").split("\n")[0]
+    user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows in aligned columns, the first to the left, the others to the right."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    )
+    rest = [[cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)] for line in lines]
+    return "\n".join("  ".join([line[0].ljust(widths[0]), *cells]) for line, cells in zip(lines, rest, strict=True))

@@ -7,7 +7,7 @@ before the model is loaded, so that what is counted above the loaded model is th
 
 from pathlib import Path
 
-from harness import Worker, parser, setup, table
+from harness import Setup, Worker, parser, setup, table
 from texts import lognormal_lengths, mixed, sentences
 
 PEERS = ["edge-st onnx", "edge-st openvino", "sentence-transformers onnx", "fastembed"]
@@ -25,23 +25,25 @@ def main() -> None:
     lengths = lognormal_lengths(options.count, median=60, least=3, most=512)
     lengths[::1000] = [8000] * len(lengths[::1000])
     texts = mixed(sentences(options.texts), lengths, common.folder / "tokenizer.json")
-    rows = []
-    for peer in common.available(options.peer or PEERS[:2]):
-        with Worker(common, peer) as worker:
-            worker.give("mixed", texts)
-            worker.open()
-            loaded = worker.ask("memory")["VmRSS"]
-            cells, seconds = [], []
-            for _ in range(options.rounds):
-                worker.ask("memory", reset_peak=True)
-                seconds.append(worker.ask("encode", name="mixed")["seconds"])
-                cells.append(worker.ask("memory")["VmHWM"])
-            after = worker.ask("memory")["VmRSS"]
-            peaks = " ".join(f"{peak:.0f}" for peak in cells)
-            rate = f"{options.count / min(seconds):.0f}"
-            rows.append([peer, f"{loaded:.0f}", peaks, f"{max(cells) - loaded:+.0f}", f"{after:.0f}", rate])
+    rows = [_measure(common, peer, texts, options.rounds) for peer in common.available(options.peer or PEERS[:2])]
     header = [f"{options.count} texts, resident MB", "loaded", "peak of each round", "most above", "after", "texts/s"]
     print(table(header, rows))
+
+
+def _measure(common: Setup, peer: str, texts: list[str], rounds: int) -> list[str]:
+    with Worker(common, peer) as worker:
+        worker.give("mixed", texts)
+        worker.open()
+        loaded = worker.ask("memory")["VmRSS"]
+        peaks, seconds = [], []
+        for _ in range(rounds):
+            worker.ask("memory", reset_peak=True)
+            seconds.append(worker.ask("encode", name="mixed")["seconds"])
+            peaks.append(worker.ask("memory")["VmHWM"])
+        after = worker.ask("memory")["VmRSS"]
+    each = " ".join(f"{peak:.0f}" for peak in peaks)
+    rate = f"{len(texts) / min(seconds):.0f}"
+    return [peer, f"{loaded:.0f}", each, f"{max(peaks) - loaded:+.0f}", f"{after:.0f}", rate]
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ from pathlib import Path
 from harness import ROOT, table
 
 NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel")
-FORBIDDEN = ("torch", "transformers", "optimum", "scipy", "pandas", "requests", "onnxruntime", "openvino", "huggingface_hub")
+FORBIDDEN = ("torch", "transformers", "optimum", "scipy", "pandas", "requests", "onnxruntime", "openvino")
 
 
 def main() -> None:
     """Measure and print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--extra", default="onnx", help="the extra to install (default: onnx)")
-    made.add_argument("--compare", nargs="*", default=[], metavar="PACKAGE", help="other packages, each in its own environment")
+    made.add_argument("--compare", nargs="*", default=[], metavar="PACKAGE", help="other packages to size")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wheel = _wheel(Path(folder))
@@ -62,11 +62,11 @@ def _sizes(python: Path) -> Counter[str]:
 
 
 def _modules(python: Path) -> str:
-    """How many modules ``import edge_st`` loads, and which of those it must not."""
+    """How many modules ``import edge_st`` loads, and which it must not load."""
     code = "import sys, edge_st; print(*{name.partition('.')[0] for name in sys.modules}, len(sys.modules))"
     *names, count = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     heavy = sorted(set(names) & set(FORBIDDEN))
-    return f"{count} modules, {', '.join(heavy) if heavy else 'none of'} {'' if heavy else ', '.join(FORBIDDEN)}".strip()
+    return f"{count} modules, " + (f"among them {', '.join(heavy)}" if heavy else f"none of {', '.join(FORBIDDEN)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import statistics
 import time
 
-from harness import Setup, parser, setup, start, table
+from harness import Setup, disturbance, parser, setup, start, table
 
 PEERS = [
     "edge-st onnx",
@@ -27,11 +27,12 @@ def main() -> None:
     common = setup(options)
     peers = common.available(PEERS)
     found: dict[str, list[tuple[float, float]]] = {peer: [] for peer in peers}
-    for number in range(options.rounds + 1):
-        for peer in peers:
-            measured = _run(common, peer)
-            if number:
-                found[peer].append(measured)
+    with disturbance():
+        for number in range(options.rounds + 1):
+            for peer in peers:
+                measured = _run(common, peer)
+                if number:
+                    found[peer].append(measured)
     seconds = {peer: [first for first, _ in runs] for peer, runs in found.items()}
     columns = [peer for peer in ("sentence-transformers onnx", "fastembed") if peer in peers]
     rows = [

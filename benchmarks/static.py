@@ -1,49 +1,56 @@
 """The bundled static model on one core: texts a second, and Spearman's rank correlation on an STS file.
 
-The file has a score, a tab, a text, a tab, a text on each line.
+The file has a score, a tab, a text, a tab, a text on each line; without one the texts are Python's documentation.
 """
 
 import argparse
 import os
-import time
+import statistics
+import tempfile
 from pathlib import Path
 
 import numpy as np
+from harness import Setup, Worker
 from numpy.typing import NDArray
 from texts import sentences, short
 
-from edge_st import SentenceTransformer
+PEER = "edge-st static"
 
 
 def main() -> None:
     """Measure and print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("sts", type=Path, nargs="?", help="score TAB text TAB text")
-    made.add_argument("--model", help="a static model's folder (default: the bundled one)")
     made.add_argument("--rounds", type=int, default=5)
     options = made.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     os.environ["RAYON_NUM_THREADS"] = "1"
-    model = SentenceTransformer(options.model)
+    one_core = Setup({}, Path(), Path(), "", (min(os.sched_getaffinity(0)),))
     texts = short(sentences(options.sts), 20_000)
-    rates = [_rate(model, texts) for _ in range(options.rounds)]
-    words = sum(len(text.split()) for text in texts) / len(texts)
-    print(f"{max(rates):,.0f} texts/s best, {np.median(rates):,.0f} median ({words:.0f} words a text, one core)")
-    if options.sts is not None:
-        print(f"Spearman {_spearman(model, options.sts):.4f} on {options.sts.name}")
+    with Worker(one_core, PEER) as worker:
+        worker.open()
+        worker.give("short", texts)
+        rates = [len(texts) / worker.ask("encode", name="short")["seconds"] for _ in range(options.rounds)]
+        words = statistics.mean(len(text.split()) for text in texts)
+        print(
+            f"{max(rates):,.0f} texts/s best, {statistics.median(rates):,.0f} median; {words:.0f} words each, one core"
+        )
+        if options.sts is not None:
+            print(f"Spearman {_spearman(worker, options.sts):.4f} on {options.sts.name}")
 
 
-def _rate(model: SentenceTransformer, texts: list[str]) -> float:
-    start = time.perf_counter()
-    model.encode(texts)
-    return len(texts) / (time.perf_counter() - start)
-
-
-def _spearman(model: SentenceTransformer, file: Path) -> float:
+def _spearman(worker: Worker, file: Path) -> float:
     rows = [line.split("\t") for line in file.read_text(encoding="utf-8").split("\n") if line]
-    scores = np.array([float(row[0]) for row in rows])
-    similarities = model.similarity_pairwise(model.encode([r[1] for r in rows]), model.encode([r[2] for r in rows]))
-    return float(np.corrcoef(_ranks(scores), _ranks(similarities))[0, 1])
+    first, second = (_vectors(worker, [row[column] for row in rows]) for column in (1, 2))
+    cosines = np.sum(first * second, axis=1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
+    return float(np.corrcoef(_ranks(np.array([float(row[0]) for row in rows])), _ranks(cosines))[0, 1])
+
+
+def _vectors(worker: Worker, texts: list[str]) -> NDArray[np.float32]:
+    worker.give("sts", texts)
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        worker.ask("encode", name="sts", save=file.name)
+        vectors: NDArray[np.float32] = np.load(file.name)
+    return vectors
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

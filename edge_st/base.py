@@ -78,7 +78,7 @@ class BaseModel:
 
     def _load(self, path: Path, options: LoadOptions) -> None:
         self._options = options
-        self._model = load_model(path, options)
+        self._model = load_model(path.absolute(), options)
         self._pipeline = self._model.pipeline
 
     def _locate(

@@ -16,7 +16,7 @@ def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
 
     A str (or {"text": str}) is one input; lists, tuples, arrays of str and other sequences are batches; each item is
     a str or a pair of str. Raises InputTypeError with the position and type of the first item that is neither,
-    InputError for a pair that is not two texts.
+    InputError for a pair that is not two texts, or a text that is no valid Unicode.
     """
     if isinstance(inputs, str | dict):
         return [_item(inputs, None)], True
@@ -26,15 +26,15 @@ def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
         inputs = inputs.tolist()
     if not _is_sequence(inputs):
         raise InputTypeError(f"inputs is {_type(inputs)}; expected a str or a list of str. Make generators a list()")
-    if all(type(item) is str for item in inputs):
+    if all(type(item) is str and item.isascii() for item in inputs):
         return list(inputs), False
     return [_item(item, index) for index, item in enumerate(inputs)], False
 
 
 def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
     """The texts or pairs of any iterable, one by one; raises as `as_batch` does, when it comes to the item."""
-    if isinstance(inputs, str | bytes):
-        raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts: [text]")
+    if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):
+        raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts, such as [text]")
     return (_item(item, index) for index, item in enumerate(inputs))
 
 
@@ -50,7 +50,7 @@ def _item(item: Any, index: int | None) -> TextOrPair:
     if isinstance(item, dict) and set(item) == {"text"}:
         item = item["text"]
     if isinstance(item, str):
-        return str(item)
+        return _text(item, where)
     if not isinstance(item, list | tuple):
         raise InputTypeError(f"{where} is {_type(item)}; {_EXPECTED}")
     if not all(isinstance(text, str) for text in item):
@@ -58,7 +58,18 @@ def _item(item: Any, index: int | None) -> TextOrPair:
         raise InputTypeError(f"{where} holds {_type(found)}; {_EXPECTED}")
     if len(item) != 2:
         raise InputError(f"{where} is a {type(item).__name__} of {len(item)} texts; {_EXPECTED}")
-    return str(item[0]), str(item[1])
+    return _text(item[0], where), _text(item[1], where)
+
+
+def _text(text: str, where: str) -> str:
+    """``text`` as a plain str; raises InputError for one that has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{where} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+        ) from None
+    return str(text)
 
 
 def _is_sequence(inputs: Any) -> bool:

@@ -33,11 +33,13 @@ def load_options(
     if unknown:
         why = "only mean something to torch" if unknown <= _TORCH_ONLY else "are not known"
         raise OptionError(f"model_kwargs {sorted(unknown)} {why}; expected {', '.join(sorted(_ENGINE_KEYS))}, dtype")
+    device = _one("device", device, kwargs.get("device"))
+    provider = _one("provider", provider, kwargs.get("provider"))
     return LoadOptions(
-        backend="auto" if backend == "torch" else backend,
+        backend=_engine(backend, device, provider),
         dtype=_one("dtype", dtype if dtype != "auto" else None, *dtypes) or "auto",
-        device=_one("device", device, kwargs.get("device")),
-        provider=_one("provider", provider, kwargs.get("provider")),
+        device=device,
+        provider=provider,
         provider_options={**(kwargs.get("provider_options") or {}), **(kwargs.get("ov_config") or {})},
         session_options=kwargs.get("session_options"),
         file_name=_file_name(kwargs),
@@ -52,6 +54,13 @@ def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
     if kwargs:
         raise OptionError(f"processor_kwargs {sorted(kwargs)} are not known; expected model_max_length")
     return limit
+
+
+def _engine(backend: str, device: str | None, provider: str | None) -> str:
+    """``backend``; where it is left open, ONNX Runtime for a provider and for the devices that only it has."""
+    if backend not in ("auto", "torch"):
+        return backend
+    return "onnx" if provider is not None or str(device).partition(":")[0] in ("cuda", "mps") else "auto"
 
 
 def _one(name: str, *values: Any) -> Any:

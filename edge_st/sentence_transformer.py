@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import Rows, windows
 from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
@@ -139,7 +139,16 @@ class SentenceTransformer(BaseModel):
         """
         if options.get("precision") in ("int8", "uint8"):
             raise OptionError(f"precision {options['precision']!r} needs all embeddings; use encode, or 'binary'")
-        return (embedding for window in windows(checked(inputs)) for embedding in self.encode(window, **options))
+        return self._encode_windows(checked(inputs), options)
+
+    def _encode_windows(self, texts: Iterator[TextOrPair], options: dict[str, Any]) -> Iterator[NDArray[Any]]:
+        start = 0
+        for window in windows(texts):
+            try:
+                yield from self.encode(window, **options)
+            except TextTooLongError as error:
+                raise TextTooLongError(f"counted from text {start}: {error}") from None
+            start += len(window)
 
     def _encode_all(
         self,

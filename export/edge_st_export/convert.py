@@ -6,6 +6,8 @@ from typing import Any
 
 from edge_st_runtime.signature import FEEDS
 
+from .errors import converting
+
 TASK = "feature-extraction"
 ONNX_FILE = "onnx/model.onnx"
 
@@ -14,15 +16,17 @@ def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
     """Write ``transformer`` as onnx/model.onnx below ``folder``; weights beyond 2 GB go into a file beside it.
 
     The output is ``last_hidden_state`` (batch, tokens, hidden); the inputs are those the architecture takes.
+    Raises ExportError.
     """
     from optimum.exporters.onnx import export
 
     path = folder / ONNX_FILE
     path.parent.mkdir(parents=True)
-    export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
+    with converting(
+        f"optimum's conversion of {transformer.config.model_type} to ONNX", "try the engine openvino alone"
+    ):
+        export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
     return path
-
-
 
 
 def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:
@@ -37,7 +41,7 @@ def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:
 
     accepted = inspect.signature(transformer.forward).parameters
     model_type = transformer.config.model_type
-    if model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # noqa: SLF001 - what optimum's own exporters ask
+    if model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own exporters ask
         constructor = TasksManager.get_exporter_config_constructor(
             exporter, transformer, task=TASK, library_name="transformers"
         )

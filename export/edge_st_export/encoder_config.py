@@ -22,7 +22,7 @@ class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
         """Every input by name, with its free axes."""
-        return {name: _AXES for name in self._input_names}
+        return dict.fromkeys(self._input_names, _AXES)
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:

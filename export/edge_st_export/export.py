@@ -83,11 +83,10 @@ def export_model(
     plan = _checked(engines, optimize, fp16, gate)
     target = Path(out)
     check_target(target, force=force)
-    progress = Progress(5 + _conversions(plan), quiet)
-    progress.step(f"finding {os.fspath(model)}")
     source = find_source(model, revision, token)
+    progress = Progress(4 + _conversions(plan) if source.first == TRANSFORMER else 4, quiet)
     with silent_libraries(), new_folder(target, force=force) as folder:
-        progress.step("loading the original in PyTorch")
+        progress.step(f"loading {source.name} in PyTorch")
         original = load_original(source, trust_remote_code=trust_remote_code)
         graphs, notes = _fill(folder, original, source, plan, progress)
     return ExportReport(target, tuple(graphs), tuple(notes))
@@ -111,15 +110,14 @@ def _conversions(plan: _Plan) -> int:
 def _fill(
     folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
 ) -> tuple[list[GraphReport], list[str]]:
-    first = original[0]
-    is_transformer = type(first).__name__ == TRANSFORMER
+    is_transformer = source.first == TRANSFORMER
     save_layout(original, source.folder, folder, keep_weights=not is_transformer)
     read_folder(folder)
     progress.step("encoding the texts of comparison with the original")
     reference = make_reference(original, original.prompts)
     if is_transformer:
-        digest = weights_digest(first.auto_model)
-        variants, notes = _convert(folder, first.auto_model, original.tokenizer, plan, progress)
+        digest = weights_digest(original[0].auto_model)
+        variants, notes = _convert(folder, original[0].auto_model, original.tokenizer, plan, progress)
     else:
         digest, notes = table_digest(folder / "model.safetensors"), []
         variants = [Variant("model.safetensors", "numpy")]
@@ -129,7 +127,7 @@ def _fill(
     graphs, notes = _lossless_only(graphs, notes)
     progress.step("writing the record")
     write_record(folder, Testimony(source.name, source.revision, digest, reference.golden), graphs)
-    _check_finished(folder, reference)
+    _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE))
     return graphs, notes
 
 
@@ -187,16 +185,16 @@ def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[Gr
     kept = [graph for graph in graphs if graph.dtype != "bfloat16" or graph.cosine_min >= LOSSLESS_COSINE]
     lost = [graph for graph in graphs if graph not in kept]
     return kept, notes + [
-        f"OpenVINO in bfloat16 is not in the record: its worst cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
+        f"bfloat16 is not in the record: its worst cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
         for graph in lost
     ]
 
 
-def _check_finished(folder: Path, reference: Reference) -> None:
-    """Open the folder as a user will, by its record, and look at the golden vectors once more."""
+def _check_finished(folder: Path, reference: Reference, least: float) -> None:
+    """Open the folder as a user will, by its record, and compare once more."""
     model = SentenceTransformer(folder)
     _, texts, wanted = reference.parts[0]
     nearest = cosines(model.encode(list(texts)), wanted).min()
     record = read_record(folder)
-    if record is None or model.fingerprint != record.fingerprint or not nearest >= LOSSLESS_COSINE:
+    if record is None or model.fingerprint != record.fingerprint or not nearest >= least:
         raise ExportError(f"the finished folder does not reproduce its record (cosine {nearest:.6f}); report this bug")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .convert import graph_config
-from .errors import ExportError
+from .errors import ExportError, converting
 
 OPENVINO_FILE = "openvino/openvino_model.xml"
 
@@ -23,11 +23,11 @@ def to_openvino(transformer: Any, tokenizer: Any, folder: Path, onnx_file: Path 
     try:
         config = graph_config(transformer, tokenizer, "openvino")
         export(transformer, config, path, stateful=False, library_name="transformers")
-    except Exception as error:  # a conversion may raise anything
+    except Exception as error:  # the libraries raise anything
         if onnx_file is None:
             raise ExportError(
-                f"optimum-intel cannot convert {transformer.config.model_type} ({type(error).__name__}: {error}); "
-                "add the engine onnx, from whose graph it can be converted"
+                f"optimum's conversion of {transformer.config.model_type} to OpenVINO failed "
+                f"({type(error).__name__}: {error}); add the engine onnx, from whose graph it can be converted too"
             ) from error
         _from_onnx(onnx_file, path)
     return path
@@ -36,7 +36,5 @@ def to_openvino(transformer: Any, tokenizer: Any, folder: Path, onnx_file: Path 
 def _from_onnx(onnx_file: Path, path: Path) -> None:
     import openvino
 
-    try:
+    with converting(f"OpenVINO's conversion of {onnx_file.name}", "leave the engine openvino out"):
         openvino.save_model(openvino.convert_model(onnx_file), path, compress_to_fp16=False)
-    except RuntimeError as error:
-        raise ExportError(f"OpenVINO cannot convert {onnx_file.name}: {error}; leave the engine openvino out") from error

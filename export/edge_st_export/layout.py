@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from edge_st_runtime.errors import UnsupportedModelError
+from .errors import converting
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
 _PAPERS = ("README.md", "LICENSE*", "NOTICE*")
@@ -14,7 +14,7 @@ def save_layout(original: Any, source: Path, folder: Path, *, keep_weights: bool
     """Save ``original`` into ``folder``, with the model card and licence of its folder ``source``.
 
     Modules stored as a pickle become safetensors on the way. ``keep_weights`` leaves the first module's own in.
-    Raises UnsupportedModelError where there is no way to a tokenizer.json.
+    Raises ExportError where there is no way to a tokenizer.json.
     """
     original.save_pretrained(str(folder), create_model_card=False)
     if not keep_weights:
@@ -29,10 +29,6 @@ def save_layout(original: Any, source: Path, folder: Path, *, keep_weights: bool
 def _save_fast_tokenizer(tokenizer: Any, folder: Path) -> None:
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
 
-    try:
+    advice = "if a package is missing: pip install 'edge-st-export[sentencepiece]'"
+    with converting(f"the conversion of {type(tokenizer).__name__} to tokenizer.json", advice):
         convert_slow_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))
-    except Exception as error:  # a converter may raise anything
-        raise UnsupportedModelError(
-            f"the tokenizer {type(tokenizer).__name__} cannot be converted to tokenizer.json: {error}; "
-            "if a package is missing: pip install sentencepiece protobuf"
-        ) from error

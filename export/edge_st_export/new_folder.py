@@ -1,6 +1,5 @@
 """A folder that appears whole or not at all."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

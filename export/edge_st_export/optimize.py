@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .errors import ExportError
+from .errors import converting
 from .peers import as_peer, enter
 from .verify import Variant
 
@@ -26,22 +26,20 @@ def optimize(plain: Path, config: Any, level: str) -> Path:
 
     "auto" fuses attention and biased GELU and nothing else: fusing the sums with the layer norms, as O2 and O3 do,
     makes batches slower on CPUs. "O4" is O3 in float16, for GPUs; the inputs and outputs keep their types. Raises
-    ExportError where the optimizer does not know the architecture.
+    ExportError, for instance where the optimizer does not know the architecture.
     """
     from optimum.onnxruntime import ORTOptimizer
 
-    try:
+    with (
+        converting(f"ONNX Runtime's optimization {level} of {config.model_type}", "leave it out: optimize=None"),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         optimizer = ORTOptimizer([plain], config, from_ortmodel=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            optimizer.optimize(_configuration(level), scratch, file_suffix=_SUFFIXES.get(level, level))
-            (written,) = Path(scratch).glob("*.onnx")
-            for path in Path(scratch).glob(f"{written.name}*"):
-                shutil.move(path, plain.parent / path.name)
-            return plain.parent / written.name
-    except (NotImplementedError, KeyError) as error:
-        raise ExportError(
-            f"ONNX Runtime's optimizer does not know {config.model_type}: {error}; leave optimize at 'auto'"
-        ) from error
+        optimizer.optimize(_configuration(level), scratch, file_suffix=_SUFFIXES.get(level, level))
+        (written,) = Path(scratch).glob("*.onnx")
+        for path in Path(scratch).glob(f"{written.name}*"):
+            shutil.move(path, plain.parent / path.name)
+    return plain.parent / written.name
 
 
 def fuses_attention(plain: Path, optimized: Path) -> bool:

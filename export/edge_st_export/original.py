@@ -16,7 +16,7 @@ from edge_st_runtime.files import read_json_list, read_optional_json
 from edge_st_runtime.folder import STATIC, TRANSFORMER
 from edge_st_runtime.module_loaders import LOADERS
 
-from .errors import ExportError
+from .errors import converting
 
 _DESCRIPTIONS = ("modules.json", "config.json", "config_sentence_transformers.json")
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
@@ -25,11 +25,15 @@ _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model's files are and what it is called; ``revision`` is the commit on the Hub, None for a folder."""
+    """Where a model's files are and what it is called.
+
+    ``revision`` is the commit on the Hub, None for a folder; ``first`` the class of the first module.
+    """
 
     folder: Path
     name: str
     revision: str | None
+    first: str
 
 
 def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
@@ -39,8 +43,7 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
     """
     folder = existing_folder(model)
     if folder is not None:
-        check_supported(folder)
-        return Source(folder, folder.resolve().name, None)
+        return Source(folder, folder.resolve().name, None, check_supported(folder))
     listing = list_files(Repository(hub_name(model, "sentence-transformers"), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
@@ -48,10 +51,10 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
         raise FolderNotFoundError(
             f"{listing.repository.name} has neither modules.json nor config.json; give the name of an embedding model"
         )
-    check_supported(paths[0].parent)
+    first = check_supported(paths[0].parent)
     for name in needed_files(listing.files):
         fetch_to_cache(listing, name, cache)
-    return Source(paths[0].parent, listing.repository.name, listing.commit)
+    return Source(paths[0].parent, listing.repository.name, listing.commit, first)
 
 
 def needed_files(names: Collection[str]) -> list[str]:
@@ -66,25 +69,27 @@ def needed_files(names: Collection[str]) -> list[str]:
     )
 
 
-def check_supported(folder: Path) -> None:
-    """Raise UnsupportedModelError where the folder's description names what cannot be exported, FolderNotFoundError
-    where it has none. Nothing but JSON is read.
+def check_supported(folder: Path) -> str:
+    """The class of the first module, from the folder's description; nothing but JSON is read.
+
+    Raises UnsupportedModelError where it names what cannot be exported, FolderNotFoundError where there is none.
     """
     settings, config = (read_optional_json(folder / name) for name in (_DESCRIPTIONS[2], _DESCRIPTIONS[1]))
     kind = settings.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
         raise UnsupportedModelError(f"{folder} is a {kind}; this version exports SentenceTransformer models")
     if (folder / "modules.json").is_file():
-        _check_modules(folder)
-    elif not config:
+        return _check_modules(folder)
+    if not config:
         raise FolderNotFoundError(f"{folder} has neither modules.json nor config.json; expected a model folder")
-    elif any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()):
+    if any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()):
         raise UnsupportedModelError(
             f"{folder} is a {config['architectures'][0]}, a classifier or cross-encoder; expected an embedding model"
         )
+    return TRANSFORMER
 
 
-def _check_modules(folder: Path) -> None:
+def _check_modules(folder: Path) -> str:
     types = [str(entry.get("type", "")) for entry in read_json_list(folder / "modules.json")]
     names = [name.rpartition(".")[2] for name in types]
     custom = [name for name in types if not name.startswith("sentence_transformers.")]
@@ -100,6 +105,7 @@ def _check_modules(folder: Path) -> None:
             f"{folder / 'modules.json'} names the module {found!r}; expected {TRANSFORMER} or {STATIC}, "
             f"then {', '.join(sorted(LOADERS))}"
         )
+    return names[0]
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
@@ -109,20 +115,19 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
     """
     import sentence_transformers
 
-    try:
+    hint = "if it runs code of its own that you trust: trust_remote_code=True (--trust-remote-code)"
+    with converting(f"sentence-transformers {sentence_transformers.__version__} loading {source.name}", hint):
         model = sentence_transformers.SentenceTransformer(
-            str(source.folder), device="cpu", trust_remote_code=trust_remote_code, local_files_only=not trust_remote_code
+            str(source.folder),
+            device="cpu",
+            trust_remote_code=trust_remote_code,
+            local_files_only=not trust_remote_code,
         )
-    except Exception as error:  # every library below raises what it likes
-        hint = "" if trust_remote_code else "; if it runs code of its own that you trust: trust_remote_code=True"
-        raise ExportError(
-            f"sentence-transformers {sentence_transformers.__version__} cannot load {source.name}: {error}{hint}"
-        ) from error
     return model.float().eval()
 
 
 def weights_digest(transformer: Any) -> str:
-    """A digest of the parameters (name, dtype, shape, bytes), as `edge_st_runtime.fingerprint.weights_digest` has it."""
+    """A digest of the parameters: name, dtype, shape, bytes, as `edge_st_runtime.fingerprint` has it for files."""
     digest = hashlib.sha256()
     for name, tensor in sorted(transformer.state_dict().items()):
         array = tensor.detach().cpu().numpy()

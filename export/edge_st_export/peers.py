@@ -7,6 +7,7 @@ import edge_st
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.record import read_record
 
+from .progress import silent_libraries
 from .record import add_graph
 from .verify import Reference, Variant, make_reference, measure, open_variant, recorded_variants, runs_here
 
@@ -29,9 +30,10 @@ def as_peer(model: Any, backend: str) -> Any:
             f"--engine {backend}"
         )
     kwargs = {"file_name": _FILES[backend], **({"provider": "CPUExecutionProvider"} if backend == "onnx" else {})}
-    return SentenceTransformer(
-        str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs
-    )
+    with silent_libraries():
+        return SentenceTransformer(
+            str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs
+        )
 
 
 def enter(folder: Path, variant: Variant) -> None:

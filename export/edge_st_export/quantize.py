@@ -104,7 +104,9 @@ def _quantize(
     from sentence_transformers.backend import save_or_push_to_hub_model
 
     if not isinstance(peer.transformers_model, OVModel):
-        raise OptionError('the model must be an edge-st model, or loaded by sentence-transformers with backend="openvino"')
+        raise OptionError(
+            'the model must be an edge-st model, or loaded by sentence-transformers with backend="openvino"'
+        )
     config = OVQuantizationConfig(**config) if isinstance(config, dict) else config or OVQuantizationConfig()
     quantizer, samples = OVQuantizer.from_pretrained(peer.transformers_model), _samples(peer, texts)
     save_or_push_to_hub_model(

@@ -109,9 +109,7 @@ def open_variant(folder: Path, variant: Variant) -> SentenceTransformer:
     if variant.engine == "numpy":
         return SentenceTransformer(folder)
     dtype = "float32" if variant.dtype == "float16" else variant.dtype
-    return SentenceTransformer(
-        folder, backend=variant.engine, dtype=dtype, model_kwargs={"file_name": variant.file}
-    )
+    return SentenceTransformer(folder, backend=variant.engine, dtype=dtype, model_kwargs={"file_name": variant.file})
 
 
 def check_gate(reports: Iterable[GraphReport], gate: float) -> None:
@@ -119,9 +117,9 @@ def check_gate(reports: Iterable[GraphReport], gate: float) -> None:
     for report in reports:
         if report.dtype == "float32" and not report.cosine_min >= gate:
             raise ExportError(
-                f"{report.file} reaches a cosine of {report.cosine_min:.7f} at worst, below the gate of {gate}, for the "
-                f"text {report.worst_text[:60]!r}; nothing was written. Leave it out with other engines= or optimize= "
-                "(--engine, --optimize), or lower gate= (--gate) if that is near enough"
+                f"{report.file} reaches a cosine of {report.cosine_min:.7f} at worst, for the text "
+                f"{report.worst_text[:60]!r}; the gate is {gate}, so nothing was written. Leave the variant out with "
+                "engines= or optimize= (--engine, --optimize), or lower gate= (--gate) if that is near enough"
             )
 
 

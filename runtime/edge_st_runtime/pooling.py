@@ -37,7 +37,8 @@ def mean(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
 
 def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
     """The sum over the square root of the number of tokens."""
-    return _weighted_sum(tokens, mask) / _at_least(mask.sum(axis=1), 1e-9) ** np.float32(0.5)
+    root: Floats = np.sqrt(_at_least(mask.sum(axis=1), 1e-9))
+    return _weighted_sum(tokens, mask) / root
 
 
 def weightedmean(tokens: Floats, mask: Mask, positions: Mask) -> Floats:

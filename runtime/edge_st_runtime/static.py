@@ -40,8 +40,8 @@ class StaticBackend:
         """
         if batch.input_ids.max(initial=0) >= len(self.rows):
             raise DamagedFileError(
-                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors, which is not "
-                "of the same model as tokenizer.json; download or export the model again"
+                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors; it is not "
+                "of the same model as tokenizer.json: download or export the model again"
             )
         weights = self.scales[batch.input_ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)

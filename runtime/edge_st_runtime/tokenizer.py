@@ -101,7 +101,9 @@ class TextTokenizer:
             return self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special_tokens)
         except (TypeError, UnicodeError) as error:
             bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), 0)
-            raise InputError(f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore')") from error
+            raise InputError(
+                f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+            ) from error
 
     def _kept(self, text: TextOrPair, encoding: Encoding, limit: int | None) -> slice | NDArray[np.intp]:
         """The tokens that stay: the template's special tokens, and of the text's own as many as there is room for."""

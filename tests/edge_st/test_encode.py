@@ -22,7 +22,6 @@ MODELS = {
     "RoBERTa": TinyModel(byte_bpe, TinyGraph(INPUTS), tokenizer_config={"pad_token": "<pad>"}),
     "left padding": TinyModel(closing_bpe, TinyGraph((*INPUTS, "position_ids")), tokenizer_config=LEFT),
     "int32": TinyModel(graph=TinyGraph(dtype=TensorProto.INT32)),
-    "left truncation": TinyModel(tokenizer_config={"truncation_side": "right", "pad_token": "[PAD]"}),
 }
 
 
@@ -41,7 +40,6 @@ def test_alone_and_in_any_batch_and_order(model: SentenceTransformer) -> None:
     for batch_size in (1, 3, 1000):
         shuffled = model.encode([TEXTS[row] for row in order], batch_size=batch_size)
         np.testing.assert_allclose(shuffled, alone[order], atol=1e-6)
-        assert (np.abs(shuffled - alone[order]).max(axis=1) < 1e-6).all()
 
 
 def test_modules_after_pooling(engine: str, tmp_path: Path) -> None:

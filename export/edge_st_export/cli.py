@@ -1,0 +1,133 @@
+"""The commands ``edge-st export`` and ``edge-st export-static``, which edge-st finds by entry point.
+
+What needs PyTorch is imported when a command runs.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from edge_st_runtime.errors import EdgeSTError, OptionError
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_NO_OPTIMIZATION = "none"
+_USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
+_DESCRIPTION = """\
+Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch, and prove it: every
+graph is compared with the original on difficult texts, and nothing is written below the gate.
+With --manifest, models that 'edge-st list' prints are written to OUT/NAME, all that can be or those named.
+"""
+
+
+def add_export(subparsers: Subparsers) -> None:
+    """Register ``export``."""
+    parser = subparsers.add_parser(
+        "export",
+        help="convert a model for use without PyTorch",
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", metavar="MODEL OUT", help="what to export, and the folder to write")
+    parser.add_argument(
+        "--engine", action="append", choices=("onnx", "openvino"), help="repeat for both (default: both)"
+    )
+    parser.add_argument(
+        "--optimize",
+        choices=("auto", "O1", "O2", "O3", _NO_OPTIMIZATION),
+        default="auto",
+        help="a second, fused ONNX graph (default: auto, the one that is measurably faster, where there is one)",
+    )
+    parser.add_argument("--fp16", action="store_true", help="also onnx/model_O4.onnx in float16, for GPUs")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
+    parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
+    parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own, now")
+    parser.add_argument("--force", action="store_true", help="replace an existing model folder")
+    parser.add_argument("--gate", type=float, metavar="C", help="least cosine to the original (default: 0.99999)")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    parser.add_argument("--manifest", nargs="*", metavar="TASK | ID", help="export known models; give OUT alone before")
+    parser.set_defaults(run=run_export)
+
+
+def add_export_static(subparsers: Subparsers) -> None:
+    """Register ``export-static``."""
+    parser = subparsers.add_parser(
+        "export-static", help="distil a model into a table of token vectors that needs no engine"
+    )
+    parser.add_argument("model", metavar="MODEL", help="the teacher: a Hub name or a folder")
+    parser.add_argument("out", metavar="OUT", help="the folder to write")
+    parser.add_argument("--dim", type=int, default=256, metavar="D", help="dimensions of the vectors (default: 256)")
+    parser.add_argument("--texts", metavar="FILE", help="a UTF-8 file of one text a line to fit the vectors to")
+    parser.add_argument(
+        "--storage",
+        choices=("int8", "float32"),
+        default="int8",
+        help="int8 (default), or float32, which sentence-transformers loads too",
+    )
+    parser.set_defaults(run=run_export_static)
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Export one model, or those of the manifest; the summary goes to standard output."""
+    from .export import export_model
+
+    if args.manifest is not None:
+        return _run_manifest(args)
+    if len(args.paths) != 2:
+        raise OptionError(f"export takes MODEL and OUT, found {len(args.paths)} arguments; usage: {_USAGE}")
+    model, out = args.paths
+    report = export_model(model, out, revision=args.revision, **_options(args))
+    print(f"{report.table()}\n{report.path}: ready; load it with edge_st.SentenceTransformer({str(report.path)!r})")
+    return 0
+
+
+def run_export_static(args: argparse.Namespace) -> int:
+    """Distil, and let the distiller print what it made."""
+    from .static import distill
+
+    distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage)
+    return 0
+
+
+def _run_manifest(args: argparse.Namespace) -> int:
+    """Export one model after the other; 1 if any failed."""
+    from .manifest import select_models
+
+    if len(args.paths) != 1 or args.revision is not None:
+        raise OptionError("with --manifest give OUT alone, and no --revision: the manifest says which commit")
+    entries, notes = select_models(args.manifest, trust_remote_code=args.trust_remote_code)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return max(_export_entries(entries, Path(args.paths[0]), _options(args)), default=0)
+
+
+def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterator[int]:
+    """The exit code of each export."""
+    from .export import export_model
+
+    for entry in entries:
+        try:
+            report = export_model(entry.id, out / entry.name, revision=entry.revision, **options)
+        except EdgeSTError as error:
+            print(f"edge-st: error: {entry.id}: {error}", file=sys.stderr)
+            yield 1
+        else:
+            print(f"{entry.id}\n{report.table()}", flush=True)
+            yield 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    from .verify import GATE
+
+    return {
+        "engines": tuple(dict.fromkeys(args.engine or ("onnx", "openvino"))),
+        "optimize": None if args.optimize == _NO_OPTIMIZATION else args.optimize,
+        "fp16": args.fp16,
+        "token": args.token,
+        "trust_remote_code": args.trust_remote_code,
+        "gate": GATE if args.gate is None else args.gate,
+        "force": args.force,
+        "quiet": args.quiet,
+    }

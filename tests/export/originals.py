@@ -1,0 +1,104 @@
+"""Small random models, saved by sentence-transformers itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from tokenizers import Tokenizer
+from transformers import AutoModel, BertConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from edge_st_export.texts import ALL
+from tests.tiny_tokenizers import wordpiece
+
+HIDDEN = 32
+SIZES = {
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "vocab_size": 410,
+}
+BERT_TOKENS = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+
+
+def bert(**changes: Any) -> BertConfig:
+    return BertConfig(**SIZES, max_position_embeddings=64, **changes)
+
+
+def save_original(
+    folder: Path,
+    *modules: Any,
+    config: PretrainedConfig | None = None,
+    model_class: type[PreTrainedModel] | None = None,
+    tokenizer: Tokenizer | None = None,
+    tokens: Mapping[str, Any] = BERT_TOKENS,
+    pooling: str | tuple[str, ...] = "mean",
+    include_prompt: bool = True,
+    limit: int | None = 48,
+    prompts: Mapping[str, str] | None = None,
+) -> Path:
+    """A transformer with pooling and ``modules`` after it, below ``folder``; its weights are far from initial."""
+    torch.manual_seed(7)
+    config = config or bert()
+    transformer = model_class(config) if model_class else AutoModel.from_config(config)
+    with torch.no_grad():
+        for parameter in transformer.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    parts = folder / "transformer"
+    transformer.save_pretrained(parts)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer or wordpiece(), **tokens).save_pretrained(parts)
+    first = Transformer(str(parts), max_seq_length=limit)
+    pool = Pooling(first.get_embedding_dimension(), pooling, include_prompt)
+    original = folder / "original"
+    model = SentenceTransformer(modules=[first, pool, *modules], device="cpu", prompts=dict(prompts or {}))
+    model.save_pretrained(str(original), create_model_card=False)
+    return original
+
+
+def load_original(folder: Path) -> SentenceTransformer:
+    """The original as its users load it."""
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+
+def cosine_min(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """The worst cosine of the rows with each other, in float64; the same rows must be zero in both."""
+    a, b = found.astype(np.float64), wanted.astype(np.float64)
+    filled = b.any(axis=1)
+    assert np.array_equal(a.any(axis=1), filled)
+    lengths = np.linalg.norm(a[filled], axis=1) * np.linalg.norm(b[filled], axis=1)
+    return float(((a[filled] * b[filled]).sum(axis=1) / lengths).min())
+
+
+def many_texts(count: int = 440) -> list[str]:
+    """The difficult texts, and ``count`` sentences and paragraphs of 1 to 320 words, each one different."""
+    random = np.random.default_rng(20)
+    lengths = np.concatenate([np.arange(count * 3 // 4) % 30 + 1, random.integers(30, 320, count - count * 3 // 4)])
+    return [*ALL, *(_sentences(random, int(length), i) for i, length in enumerate(lengths))]
+
+
+def _sentences(random: np.random.Generator, words: int, number: int) -> str:
+    chosen = random.choice(_WORDS, words).tolist()
+    for place in range(7, words, 9):
+        chosen[place] = f"{chosen[place]}{random.choice(_MARKS)}"
+    return f"{' '.join(chosen).capitalize()} {number}."
+
+
+_MARKS: Sequence[str] = (".", ",", ";", "?", "!", " -", ":", ")")
+_WORDS: Sequence[str] = tuple(
+    """a the this no every some one two three hundred man woman child dog cat horse bird river mountain city village
+    street house kitchen garden window door table bridge train boat engine computer network password account invoice
+    contract court judge teacher student hospital doctor patient medicine vaccine protein cell energy temperature
+    pressure market price interest bank loan tax election minister parliament treaty border army peace football match
+    team goal coach recipe flour butter salt sugar oven soup bread wine coffee song guitar violin film actor novel poet
+    is was has been will would can could should may must runs walks plays eats drinks writes reads says asks answers
+    buys sells opens closes breaks repairs builds paints measures rises falls grows waits sleeps travels arrives leaves
+    red green blue old young new cold warm quick slow heavy light quiet loud happy sad strange famous cheap expensive
+    public private in on under behind between without about against during after before because although while if when
+    where how why what who not never often again together alone yesterday today tomorrow north south Paris Nairobi
+    Lisbon Osaka NATO DNA CPU 3.5 1999 42 km % don't it's re-opened well-known naïve café Zürich""".split()
+)
