@@ -89,16 +89,17 @@ def _sentences(random: np.random.Generator, words: int, number: int) -> str:
 
 
 _MARKS: Sequence[str] = (".", ",", ";", "?", "!", " -", ":", ")")
-_WORDS: Sequence[str] = tuple(
-    """a the this no every some one two three hundred man woman child dog cat horse bird river mountain city village
-    street house kitchen garden window door table bridge train boat engine computer network password account invoice
-    contract court judge teacher student hospital doctor patient medicine vaccine protein cell energy temperature
-    pressure market price interest bank loan tax election minister parliament treaty border army peace football match
-    team goal coach recipe flour butter salt sugar oven soup bread wine coffee song guitar violin film actor novel poet
-    is was has been will would can could should may must runs walks plays eats drinks writes reads says asks answers
-    buys sells opens closes breaks repairs builds paints measures rises falls grows waits sleeps travels arrives leaves
-    red green blue old young new cold warm quick slow heavy light quiet loud happy sad strange famous cheap expensive
-    public private in on under behind between without about against during after before because although while if when
-    where how why what who not never often again together alone yesterday today tomorrow north south Paris Nairobi
-    Lisbon Osaka NATO DNA CPU 3.5 1999 42 km % don't it's re-opened well-known naïve café Zürich""".split()
-)
+_WORDS: Sequence[str] = """
+a the this no every some one two three hundred man woman child dog cat horse bird river mountain city village
+street house kitchen garden window door table bridge train boat engine computer network password account invoice
+contract court judge teacher student hospital doctor patient medicine vaccine protein cell energy temperature
+pressure market price interest bank loan tax election minister parliament treaty border army peace football
+match team goal coach recipe flour butter salt sugar oven soup bread wine coffee song guitar violin film actor
+novel poet is was has been will would can could should may must runs walks plays eats drinks writes reads says
+asks answers buys sells opens closes breaks repairs builds paints measures rises falls grows waits sleeps
+travels arrives leaves red green blue old young new cold warm quick slow heavy light quiet loud happy sad
+strange famous cheap expensive public private in on under behind between without about against during after
+before because although while if when where how why what who not never often again together alone yesterday
+today tomorrow north south Paris Nairobi Lisbon Osaka NATO DNA CPU 3.5 1999 42 km % don't it's re-opened
+well-known naïve café Zürich
+""".split()  # noqa: SIM905 - a list of so many words is hard to read

@@ -8,7 +8,15 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer as Peer
 from sentence_transformers.sentence_transformer.modules import Dense, LayerNorm, Normalize, StaticEmbedding
-from transformers import MistralConfig, MPNetConfig, PretrainedConfig, Qwen3Config, RobertaConfig, T5Config, T5EncoderModel
+from transformers import (
+    MistralConfig,
+    MPNetConfig,
+    PretrainedConfig,
+    Qwen3Config,
+    RobertaConfig,
+    T5Config,
+    T5EncoderModel,
+)
 
 from edge_st import SentenceTransformer
 from edge_st_export import ExportReport, export_model
@@ -18,7 +26,13 @@ from tests.export.originals import HIDDEN, SIZES, bert, cosine_min, load_origina
 from tests.tiny_tokenizers import byte_bpe, closing_bpe, wordpiece
 
 GATE = 0.99999
-BPE_TOKENS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+BPE_TOKENS = {
+    "bos_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "model_input_names": ["input_ids", "attention_mask"],
+}
 ROBERTA = RobertaConfig(**SIZES, max_position_embeddings=66, pad_token_id=1)
 DECODER = {"num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64}
 

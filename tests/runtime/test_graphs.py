@@ -112,6 +112,14 @@ def test_auto_takes_only_what_was_measured_lossless(cosine: float | None) -> Non
     assert choose_graph(HUB, graphs, Wish(dtype="float32")).file == "onnx/model_O3.onnx"
 
 
+def test_recorded_graphs_for_another_cpu_are_passed_over() -> None:
+    graphs = record(
+        row(HUB[6], "onnx", "int8", features="avx512_vnni avx2"), row(HUB[7], "onnx", "int8", features="avx2")
+    )
+    wish = Wish(backend="onnx", dtype="int8", features=frozenset({"avx2", "fma"}))
+    assert choose_graph(HUB, graphs, wish).file == HUB[7]
+
+
 def test_recorded_graphs_that_are_not_there_are_passed_over() -> None:
     names = ["onnx/model.onnx"]
     assert choose_graph(names, RECORD, Wish(bfloat16=True)) == Choice("onnx", "onnx/model.onnx", "float32")
