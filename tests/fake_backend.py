@@ -17,14 +17,16 @@ class FakeBackend:
     meaning: str = "token_embeddings"
     output: str = "last_hidden_state"
     batches: list[TokenBatch] = field(default_factory=list)
+    alone: list[bool] = field(default_factory=list)
     running: int = 0
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, batch: TokenBatch) -> Floats:
-        """Record the batch and how many run at once."""
+    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
+        """Record the batch, whether it is alone, and how many run at once."""
         with self._lock:
             self.batches.append(batch)
+            self.alone.append(alone)
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
         places = np.broadcast_to(np.arange(batch.shape[1]), batch.shape)

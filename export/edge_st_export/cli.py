@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from edge_st_runtime.errors import EdgeSTError, OptionError
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-_NO_OPTIMIZATION = "none"
 _USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
 _DESCRIPTION = """\
 Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch, and prove it: every
@@ -36,9 +35,8 @@ def add_export(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--optimize",
-        choices=("auto", "O1", "O2", "O3", _NO_OPTIMIZATION),
-        default="auto",
-        help="a second, fused ONNX graph (default: auto, the one that is measurably faster, where there is one)",
+        choices=("O1", "O2", "O3"),
+        help="a second ONNX graph, fused beforehand (default: none; ONNX Runtime fuses the plain one at load)",
     )
     parser.add_argument("--fp16", action="store_true", help="also onnx/model_O4.onnx in float16, for GPUs")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
@@ -123,7 +121,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
     return {
         "engines": tuple(dict.fromkeys(args.engine or ("onnx", "openvino"))),
-        "optimize": None if args.optimize == _NO_OPTIMIZATION else args.optimize,
+        "optimize": args.optimize,
         "fp16": args.fp16,
         "token": args.token,
         "trust_remote_code": args.trust_remote_code,

@@ -10,10 +10,11 @@ from .errors import converting
 
 TASK = "feature-extraction"
 ONNX_FILE = "onnx/model.onnx"
+_LARGE = 1024
 
 
 def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
-    """Write ``transformer`` as onnx/model.onnx below ``folder``; weights beyond 2 GB go into a file beside it.
+    """Write ``transformer`` as onnx/model.onnx below ``folder``, with the weights in model.onnx_data beside it.
 
     The output is ``last_hidden_state`` (batch, tokens, hidden); the inputs are those the architecture takes.
     Raises ExportError.
@@ -26,7 +27,23 @@ def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
         f"optimum's conversion of {transformer.config.model_type} to ONNX", "try the engine openvino alone"
     ):
         export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
+        move_weights_beside(path)
     return path
+
+
+def weights_beside(path: Path) -> Path:
+    """The file of weights that belongs to the graph at ``path``."""
+    return path.with_name(f"{path.name}_data")
+
+
+def move_weights_beside(path: Path) -> None:
+    """Keep the weights of the graph at ``path`` in a file of its own, which ONNX Runtime maps instead of copying it."""
+    import onnx
+
+    model = onnx.load(path)
+    for old in path.parent.glob(f"{path.name}?*"):  # onnx would append to it
+        old.unlink()
+    onnx.save_model(model, path, save_as_external_data=True, location=weights_beside(path).name, size_threshold=_LARGE)
 
 
 def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,21 @@ from edge_st_runtime.folder import TRANSFORMER, read_folder
 from edge_st_runtime.record import LOSSLESS_COSINE, read_record
 
 from .convert import ONNX_FILE, to_onnx
-from .errors import ExportError
+from .errors import ExportError, converting
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
-from .optimize import FLOAT16_LEVEL, LEVELS, fuses_attention, optimize, optimized_file
+from .optimize import FLOAT16_LEVEL, LEVELS, optimize, optimized_file
 from .original import Source, find_source, load_original, weights_digest
 from .progress import Progress, silent_libraries
 from .record import Testimony, write_record
 from .verify import GATE, GraphReport, Reference, Variant, check_gate, cosines, make_reference, measure
 
 ENGINES = ("onnx", "openvino")
+_LIBRARIES = {
+    "onnx": ("optimum.exporters.onnx", "optimum.onnxruntime"),
+    "openvino": ("optimum.exporters.openvino",),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def export_model(
     out: str | os.PathLike[str],
     *,
     engines: Sequence[str] = ENGINES,
-    optimize: str | None = "auto",
+    optimize: str | None = None,
     fp16: bool = False,
     revision: str | None = None,
     token: str | bool | None = None,
@@ -70,12 +75,12 @@ def export_model(
 ) -> ExportReport:
     """Write ``model``, a Hub name or a folder, to the folder ``out`` in the form that edge-st runs without PyTorch.
 
-    ``engines`` chooses among "onnx" and "openvino". ``optimize`` adds a fused ONNX graph: "auto" the one that is
-    measurably faster, where the architecture allows it; "O1" to "O3" optimum's levels; None none. ``fp16`` adds
-    onnx/model_O4.onnx, for GPUs. Each variant runs over difficult texts; where the CPU has bfloat16, OpenVINO in
-    bfloat16 is measured too and recorded if its worst cosine is at least 0.9999. ``gate`` is the least cosine that a
-    float32 variant may have at worst. ``force`` replaces an existing model folder. Progress goes to standard error
-    unless ``quiet``.
+    ``engines`` chooses among "onnx" and "openvino". ``optimize`` ("O1", "O2", "O3") adds a graph that ONNX Runtime's
+    optimizer fused beforehand; ONNX Runtime fuses the plain one when it loads it, and on CPUs that has measured
+    faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. Each variant runs over difficult texts; where the CPU has
+    bfloat16, OpenVINO in bfloat16 is measured too and recorded if its worst cosine is at least 0.9999. ``gate`` is the
+    least cosine that a float32 variant may have at worst. ``force`` replaces an existing model folder. Progress goes
+    to standard error unless ``quiet``.
 
     Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
     below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
@@ -85,10 +90,12 @@ def export_model(
     check_target(target, force=force)
     source = find_source(model, revision, token)
     progress = Progress(4 + _conversions(plan) if source.first == TRANSFORMER else 4, quiet)
-    with silent_libraries(), new_folder(target, force=force) as folder:
-        progress.step(f"loading {source.name} in PyTorch")
+    progress.step(f"loading {source.name} in PyTorch")
+    with silent_libraries():
+        _import_libraries(plan)
         original = load_original(source, trust_remote_code=trust_remote_code)
-        graphs, notes = _fill(folder, original, source, plan, progress)
+        with new_folder(target, force=force) as folder:
+            graphs, notes = _fill(folder, original, source, plan, progress)
     return ExportReport(target, tuple(graphs), tuple(notes))
 
 
@@ -100,7 +107,15 @@ def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: flo
         raise OptionError(f"optimize is {optimize!r}; expected None or one of {', '.join(LEVELS)}; O4 is fp16=True")
     if fp16 and "onnx" not in engines:
         raise OptionError("fp16 makes an ONNX graph; add 'onnx' to the engines")
-    return _Plan(tuple(engines), optimize if "onnx" in engines else None, fp16, gate)
+    return _Plan(tuple(dict.fromkeys(engines)), optimize if "onnx" in engines else None, fp16, gate)
+
+
+def _import_libraries(plan: _Plan) -> None:
+    """All at once: a missing one is found before any work, and a Ctrl-C while native code loads leaves nothing."""
+    for engine in plan.engines:
+        with converting(f"importing what exports to {engine}", "pip install -c constraints.txt edge-st-export"):
+            for name in _LIBRARIES[engine]:
+                import_module(name)
 
 
 def _conversions(plan: _Plan) -> int:
@@ -143,11 +158,8 @@ def _convert(
         variants.append(Variant(ONNX_FILE, "onnx"))
     if plain and plan.optimize:
         progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
-        reason = _optimize(plain, transformer.config, plan.optimize)
-        if reason is None:
-            variants.append(Variant(optimized_file(plan.optimize), "onnx"))
-        else:
-            notes.append(reason)
+        optimize(plain, transformer.config, plan.optimize)
+        variants.append(Variant(optimized_file(plan.optimize), "onnx"))
     if plain and plan.fp16:
         progress.step("converting to float16 for GPUs")
         optimize(plain, transformer.config, FLOAT16_LEVEL)
@@ -161,23 +173,6 @@ def _convert(
         else:
             notes.append("bfloat16 is not in the record: this CPU cannot measure it")
     return variants, notes
-
-
-def _optimize(plain: Path, config: Any, level: str) -> str | None:
-    """None, or why "auto" leaves the optimized graph out: it would be a second copy of the weights for nothing."""
-    if level != "auto":
-        optimize(plain, config, level)
-        return None
-    if plain.with_name(f"{plain.name}_data").exists():
-        return "no optimized ONNX graph: weights beyond 2 GB are not kept twice"
-    try:
-        optimized = optimize(plain, config, level)
-    except ExportError:
-        return f"no optimized ONNX graph: ONNX Runtime's optimizer does not know {config.model_type}"
-    if fuses_attention(plain, optimized):
-        return None
-    optimized.unlink()
-    return f"no optimized ONNX graph: the attention of {config.model_type} cannot be fused, and nothing else is gained"
 
 
 def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[GraphReport], list[str]]:

@@ -5,65 +5,52 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .convert import move_weights_beside
 from .errors import converting
 from .peers import as_peer, enter
 from .verify import Variant
 
-LEVELS = ("auto", "O1", "O2", "O3")
+LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"
-_SUFFIXES = {"auto": "optimized"}
 
 
 def optimized_file(level: str) -> str:
-    """The name that sentence-transformers gives the file: onnx/model_O2.onnx; a configuration of one's own has
-    onnx/model_optimized.onnx.
-    """
-    return f"onnx/model_{_SUFFIXES.get(level, level)}.onnx"
+    """The name that sentence-transformers gives the file, such as onnx/model_O2.onnx."""
+    return f"onnx/model_{level}.onnx"
 
 
 def optimize(plain: Path, config: Any, level: str) -> Path:
     """Write the optimized graph of ``level`` beside ``plain``; ``config`` is the transformer's.
 
-    "auto" fuses attention and biased GELU and nothing else: fusing the sums with the layer norms, as O2 and O3 do,
-    makes batches slower on CPUs. "O4" is O3 in float16, for GPUs; the inputs and outputs keep their types. Raises
-    ExportError, for instance where the optimizer does not know the architecture.
+    "O4" is O3 in float16, for GPUs; the inputs and outputs keep their types. Raises ExportError, for instance where
+    the optimizer does not know the architecture.
     """
     from optimum.onnxruntime import ORTOptimizer
 
     with (
-        converting(f"ONNX Runtime's optimization {level} of {config.model_type}", "leave it out: optimize=None"),
+        converting(
+            f"ONNX Runtime's optimization {level} of {config.model_type}",
+            "leave it out with optimize=None or without fp16 (--optimize none)",
+        ),
         tempfile.TemporaryDirectory() as scratch,
     ):
         optimizer = ORTOptimizer([plain], config, from_ortmodel=True)
-        optimizer.optimize(_configuration(level), scratch, file_suffix=_SUFFIXES.get(level, level))
+        optimizer.optimize(_configuration(level), scratch, file_suffix=level)
         (written,) = Path(scratch).glob("*.onnx")
         for path in Path(scratch).glob(f"{written.name}*"):
             shutil.move(path, plain.parent / path.name)
-    return plain.parent / written.name
-
-
-def fuses_attention(plain: Path, optimized: Path) -> bool:
-    """Whether every softmax of the ``plain`` graph became part of an attention operator in ``optimized``."""
-    return "Softmax" in _operators(plain) and "Softmax" not in _operators(optimized)
+    optimized = plain.parent / written.name
+    move_weights_beside(optimized)
+    return optimized
 
 
 def _configuration(level: str) -> Any:
     """Attention takes the mask as it is: reduced to lengths, as is the default, it is wrong for padding on the left."""
     from optimum.onnxruntime.configuration import AutoOptimizationConfig, OptimizationConfig
 
-    if level == "auto":
-        return OptimizationConfig(
-            disable_skip_layer_norm_fusion=True, disable_bias_skip_layer_norm_fusion=True, use_raw_attention_mask=True
-        )
     if level == FLOAT16_LEVEL:  # optimum's own O4 asks for a GPU at export, where the conversion needs none
         return OptimizationConfig(fp16=True, enable_gelu_approximation=True, use_raw_attention_mask=True)
     return AutoOptimizationConfig.with_optimization_level(level, use_raw_attention_mask=True)
-
-
-def _operators(path: Path) -> set[str]:
-    import onnx
-
-    return {node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node}
 
 
 def export_optimized_onnx_model(

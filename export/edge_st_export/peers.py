@@ -5,10 +5,10 @@ from typing import Any
 
 import edge_st
 from edge_st_runtime.errors import MissingFileError
-from edge_st_runtime.record import read_record
+from edge_st_runtime.record import FILE_NAME, read_record
 
 from .progress import silent_libraries
-from .record import add_graph
+from .record import add_graph, forget_graph
 from .verify import Reference, Variant, make_reference, measure, open_variant, recorded_variants, runs_here
 
 _FILES = {"onnx": "onnx/model.onnx", "openvino": "openvino/openvino_model.xml"}
@@ -38,11 +38,12 @@ def as_peer(model: Any, backend: str) -> Any:
 
 def enter(folder: Path, variant: Variant) -> None:
     """Where ``folder`` has a record, measure the new ``variant`` against its float32 graph and write it down."""
-    record = read_record(folder)
-    if record is None:
+    if not (folder / FILE_NAME).is_file():
         return
-    lossless = [known for known in recorded_variants(record) if known.dtype == "float32" and known.file != variant.file]
-    own = next(filter(runs_here, lossless), None)
+    forget_graph(folder, variant.file)
+    record = read_record(folder)
+    assert record is not None
+    own = next((known for known in recorded_variants(record) if known.dtype == "float32" and runs_here(known)), None)
     if own is None:
         reference = Reference(((None, record.golden_texts, record.golden_embeddings),))
     else:

@@ -70,12 +70,17 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
 
 
 def add_graph(folder: Path, report: GraphReport) -> None:
-    """Enter another graph, or one made anew, into the record of ``folder``."""
+    """Enter a graph that is not in the record of ``folder`` yet."""
     content = read_json(folder / FILE_NAME)
-    kept = [entry for entry in content["graphs"] if (entry["file"], entry["dtype"]) != (report.file, report.dtype)]
-    content["graphs"] = sorted([*kept, report.entry()], key=_entry_rank)
-    content["files"] = _files(folder)
-    _write(folder, content)
+    graphs = sorted([*content["graphs"], report.entry()], key=_entry_rank)
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
+
+
+def forget_graph(folder: Path, file: str) -> None:
+    """Take a graph file that was written anew out of the record of ``folder``; its new checksum goes in."""
+    content = read_json(folder / FILE_NAME)
+    graphs = [entry for entry in content["graphs"] if entry["file"] != file]
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 
 def _identity(folder: Path, weights: str) -> tuple[int | None, str]:

@@ -45,8 +45,11 @@ class Backend(Protocol):
         """The name of that output in the graph."""
         ...
 
-    def run(self, batch: TokenBatch) -> Floats:
-        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""
+    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
+        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32.
+
+        ``alone`` says that the caller runs no other batch meanwhile, so that this one may use every core.
+        """
         ...
 
     def info(self) -> dict[str, Any]:

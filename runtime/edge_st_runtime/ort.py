@@ -25,6 +25,7 @@ _DTYPES = {
     "tensor(float16)": np.float16,
 }  # fmt: skip
 _THREADS_OF_A_RUN = 4
+_EXTERNAL_WEIGHTS = "_data"
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,31 @@ class _Session:
 
 
 class OrtBackend:
-    """A graph in an ONNX Runtime session that all threads share, with one copy of the weights.
+    """A graph in ONNX Runtime, with one copy of the weights.
 
-    Every run computes with all threads, which spin within a run and sleep after it. Runs are let in a few at a time:
-    more would fight over the same cores.
+    A batch that runs alone computes with all threads, which spin within a run and sleep after it. Many batches are
+    fastest one thread each. Where the weights are in a file beside the graph, which ONNX Runtime maps into memory, a
+    second session over the same pages does that; otherwise the first one lets in a few runs at a time.
     """
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
-        runs = max(1, options.num_threads // _THREADS_OF_A_RUN)
-        self.concurrency = runs + 1 if options.num_threads > 1 else 1
+        threads = options.num_threads
+        runs = max(1, threads // _THREADS_OF_A_RUN)
+        mapped = graph.with_name(graph.name + _EXTERNAL_WEIGHTS).is_file()
+        paired = mapped and threads > 1 and options.session_options is None and _provider(options)[0] == _CPU
         self._options = options
-        self._session = PerProcess(partial(_open, graph, options, runs))
-        self._signature = _signature(graph, self._session.get().session)
+        own = options.session_options or _session_options(threads)
+        self._alone = PerProcess(partial(_open, graph, options, own, runs))
+        self._together = (
+            PerProcess(partial(_open, graph, options, _one_thread_options(), threads)) if paired else self._alone
+        )
+        self.concurrency = 1 if threads == 1 else threads if paired else runs + 1
+        self._signature = _signature(graph, self._alone.get().session)
         self.meaning, self.output = self._signature.meaning, self._signature.output
 
-    def run(self, batch: TokenBatch) -> Floats:
+    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
         """Run the graph; raises EngineError."""
-        own, feeds = self._session.get(), self._signature.feeds(batch)
+        own, feeds = (self._alone if alone else self._together).get(), self._signature.feeds(batch)
         try:
             with own.slots:
                 (output,) = own.session.run([self._signature.output], feeds)
@@ -65,7 +74,7 @@ class OrtBackend:
         return {
             "engine": "onnx",
             "engine_version": ort.__version__,
-            "providers": self._session.get().session.get_providers(),
+            "providers": self._alone.get().session.get_providers(),
             "threads": self._options.num_threads,
         }
 
@@ -73,12 +82,12 @@ class OrtBackend:
 open_graph = OrtBackend
 
 
-def _open(graph: Path, options: EngineOptions, runs: int) -> _Session:
+def _open(graph: Path, options: EngineOptions, session_options: ort.SessionOptions, runs: int) -> _Session:
     provider, provider_options = _provider(options)
     try:
         session = ort.InferenceSession(
             str(graph),
-            options.session_options or _session_options(options.num_threads),
+            session_options,
             providers=[(provider, provider_options)] if provider == _CPU else [(provider, provider_options), _CPU],
         )
     except Exception as error:  # onnxruntime's errors share no base
@@ -103,7 +112,14 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
+    return options
+
+
+def _one_thread_options() -> ort.SessionOptions:
+    """One thread, and the mapped weights as they are: packing would copy them."""
+    options = _session_options(1)
+    options.add_session_config_entry("session.disable_prepacking", "1")
     return options
 
 

@@ -48,9 +48,11 @@ class Pipeline:
         many there are. ``limit`` is the number of tokens a text is cut to; ``prompt_length`` the tokens of a prompt
         that pooling may leave out; ``inspect`` is shown every window's positions and tokens before it runs.
         """
-        compute = partial(self._compute, select, prompt_length)
         jobs = self._jobs(texts, limit, batch_size, inspect)
-        return parallel_map(compute, jobs, self.backend.concurrency)
+        head = list(islice(jobs, 2))
+        alone = len(head) < 2
+        compute = partial(self._compute, select, prompt_length, alone)
+        return parallel_map(compute, chain(head, jobs), 1 if alone else self.backend.concurrency)
 
     def _jobs(
         self,
@@ -70,11 +72,11 @@ class Pipeline:
             start += len(window)
 
     def _compute(
-        self, select: Callable[[Features], R], prompt_length: int | None, job: tuple[int, Rows, Tokens]
+        self, select: Callable[[Features], R], prompt_length: int | None, alone: bool, job: tuple[int, Rows, Tokens]
     ) -> tuple[Rows, R]:
         start, rows, tokens = job
         batch = self._batch(tokens, rows)
-        features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
+        features = {**batch.features(), self.backend.meaning: self.backend.run(batch, alone)}
         if prompt_length is not None:
             features["prompt_length"] = prompt_length
         return start + rows, select(apply_modules(self.modules, features))
@@ -109,17 +111,16 @@ def windows(texts: Iterable[TextOrPair]) -> Iterator[list[TextOrPair]]:
 
 
 def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """``function`` of every item, in order, on ``workers`` threads; a single item runs on the caller's own.
+    """``function`` of every item, in order, on ``workers`` threads; one worker is the caller's own thread.
 
     At most ``workers`` results wait at once.
     """
-    head = list(islice(items, 2))
-    if len(head) < 2 or workers == 1:
-        yield from map(function, chain(head, items))
+    if workers == 1:
+        yield from map(function, items)
         return
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
-        for item in chain(head, items):
+        for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > workers:
                 yield waiting.popleft().result()

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """A value that is made anew in every forked child on first use.
+    """A value that is made on first use, and anew in every forked child.
 
     The parent's value is never freed in a child, not even at its exit: the destructor would wait for threads that are
     not there.
@@ -22,17 +22,20 @@ class PerProcess(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._value, self._pid = make(), os.getpid()
+        self._value: T | None = None
+        self._pid: int | None = None
         _alive.add(self)
         _watch_forks()
 
     def get(self) -> T:
         """The value of this process."""
-        if self._pid != os.getpid():
+        value = self._value
+        if value is None or self._pid != os.getpid():
             with self._lock:
-                if self._pid != os.getpid():
+                if self._value is None or self._pid != os.getpid():
                     self._value, self._pid = self._make(), os.getpid()
-        return self._value
+                return self._value
+        return value
 
     def abandon(self) -> None:
         """Never free the value."""

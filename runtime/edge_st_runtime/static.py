@@ -33,7 +33,7 @@ class StaticBackend:
         """Width of the rows."""
         return int(self.rows.shape[1])
 
-    def run(self, batch: TokenBatch) -> Floats:
+    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:  # noqa: ARG002 - one thread is enough
         """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
 
         Raises DamagedFileError for a token that has no row.

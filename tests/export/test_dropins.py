@@ -54,7 +54,9 @@ def test_the_arguments_are_sentence_transformers(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "file"), [("O2", "onnx/model_O2.onnx"), (OptimizationConfig(), "onnx/model_optimized.onnx")], ids=str
+    ("level", "file"),
+    [("O2", "onnx/model_O2.onnx"), (OptimizationConfig(), "onnx/model_optimized.onnx")],
+    ids=["O2", "another in place of the first"],
 )
 def test_optimized(level: Any, file: str, folder: Path, model: SentenceTransformer) -> None:
     export_optimized_onnx_model(model, level, str(folder))

@@ -60,14 +60,13 @@ class TestTheFolder:
         expected = [
             ("onnx/model_O4.onnx", "float16"),
             ("openvino/openvino_model.xml", "bfloat16"),
-            ("onnx/model_optimized.onnx", "float32"),
             ("onnx/model.onnx", "float32"),
             ("openvino/openvino_model.xml", "float32"),
         ]
         assert graphs == [row for row in expected if row[1] != "bfloat16" or has_bfloat16()]
 
     def test_the_runtime_takes_what_the_record_recommends(self, small_report: ExportReport) -> None:
-        assert SentenceTransformer(small_report.path, backend="onnx").info()["graph"] == "onnx/model_optimized.onnx"
+        assert SentenceTransformer(small_report.path, backend="onnx").info()["graph"] == "onnx/model.onnx"
 
     @pytest.mark.parametrize("engine", ["onnx", "openvino"])
     def test_the_fingerprint_is_the_runtimes(self, engine: str, small_report: ExportReport) -> None:

@@ -89,8 +89,8 @@ def test_padding_and_truncation_in_the_tokenizer_are_not_obeyed(tmp_path: Path) 
 def test_fused_attention_is_right_on_either_side_of_padding(side: str, tmp_path: Path) -> None:
     tokens = BPE_TOKENS | {"padding_side": side}
     original = save_original(tmp_path, config=ROBERTA, tokenizer=byte_bpe(), tokens=tokens)
-    report = export_and_compare(original, tmp_path / "out", engines=["onnx"])
-    assert [graph.file for graph in report.graphs] == ["onnx/model.onnx", "onnx/model_optimized.onnx"]
+    report = export_and_compare(original, tmp_path / "out", engines=["onnx"], optimize="O2")
+    assert {graph.file for graph in report.graphs} == {"onnx/model.onnx", "onnx/model_O2.onnx"}
 
 
 ARCHITECTURES: Mapping[str, tuple[PretrainedConfig, Mapping[str, Any]]] = {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -52,6 +53,25 @@ def test_token_embeddings_of_a_padded_batch(graph: TinyGraph, pad_left: bool, en
     mask = batch(pad_left).attention_mask.astype(bool)
     for own, ids, types in zip((row[kept] for row, kept in zip(found, mask, strict=True)), IDS, TYPES, strict=True):
         np.testing.assert_allclose(own, graph.tokens(ids, types), atol=1e-6)
+
+
+def test_mapped_weights_give_batches_a_session_of_one_thread(tmp_path: Path) -> None:
+    graph = onnx.load(TinyGraph().save(tmp_path / "model.onnx"))
+    onnx.save_model(graph, tmp_path / "mapped.onnx", save_as_external_data=True, location="mapped.onnx_data")
+    plain = open_backend("onnx", tmp_path / "model.onnx", EngineOptions(num_threads=2))
+    mapped = open_backend("onnx", tmp_path / "mapped.onnx", EngineOptions(num_threads=2))
+    assert mapped.concurrency == 2
+    for alone in (True, False):
+        np.testing.assert_allclose(mapped.run(batch(False), alone), plain.run(batch(False), alone), atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [31, 33, 40, 41])
+def test_long_batches_lose_no_token_and_gain_none(length: int, engine: str, tmp_path: Path) -> None:
+    backend = open_backend(engine, TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=1))
+    rows = [list(range(5, 5 + length)), [6]]
+    found = backend.run(pad_batch([np.array(row, dtype=np.int32) for row in rows], None, 1, False))
+    assert found.shape == (2, length, HIDDEN)
+    np.testing.assert_allclose(found[0], TinyGraph().tokens(rows[0], [0] * length), atol=1e-6)
 
 
 def test_graph_that_pools(engine: str, tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def test_batches_keep_to_the_budget_and_batch_size(make: Any) -> None:
     assert sum(rows for rows, _ in shapes) == len(TEXTS)
 
 
+def test_only_a_single_batch_runs_alone(make: Any) -> None:
+    backend = FakeBackend(concurrency=2)
+    ids_by_row(make(backend), TEXTS[:1])
+    assert backend.alone == [True]
+    ids_by_row(make(backend), TEXTS)
+    assert not any(backend.alone[1:])
+
+
 def test_limit_prompt_length_and_modules(make: Any) -> None:
     pipeline = make(FakeBackend(), Pooling(("cls",), include_prompt=False))
     ((rows, vectors),) = pipeline.run(
@@ -123,10 +131,10 @@ def test_parallel_map_keeps_order_and_takes_no_more_than_it_needs(workers: int) 
     assert list(results) == [item * 2 for item in range(5, 100)]
 
 
-def test_parallel_map_computes_at_once_but_one_item_on_the_callers_thread() -> None:
+def test_parallel_map_computes_at_once_but_with_one_worker_on_the_callers_thread() -> None:
     barrier = threading.Barrier(2, timeout=10)
     assert len(list(parallel_map(lambda _item: barrier.wait(), iter(range(4)), 2))) == 4
-    assert list(parallel_map(lambda _item: threading.current_thread(), iter([1]), 4)) == [threading.current_thread()]
+    assert list(parallel_map(lambda _item: threading.current_thread(), iter([1]), 1)) == [threading.current_thread()]
 
 
 def test_parallel_map_raises_what_the_function_raises() -> None:
