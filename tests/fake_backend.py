@@ -14,6 +14,7 @@ class FakeBackend:
     """Token embeddings (batch, tokens, 2): each token's id and its place in the padded row."""
 
     concurrency: int = 1
+    padding_step: int = 1
     meaning: str = "token_embeddings"
     output: str = "last_hidden_state"
     batches: list[TokenBatch] = field(default_factory=list)

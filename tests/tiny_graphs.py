@@ -27,11 +27,16 @@ _LOOKUPS = {"input_ids": "words", "token_type_ids": "types", "position_ids": "po
 
 @dataclass(frozen=True)
 class TinyGraph:
-    """What a graph is called and asks for; ``outputs`` maps names to "tokens" (rank 3), "mean" or "cls" (rank 2)."""
+    """What a graph is called and asks for.
+
+    ``outputs`` maps names to "tokens" (rank 3), or "mean", "first", "last" (rank 2). ``own_positions`` is the number of
+    positions of a graph that counts them by itself, 0 for one without.
+    """
 
     inputs: Sequence[str] = ("input_ids", "attention_mask", "token_type_ids")
     outputs: Mapping[str, str] = field(default_factory=lambda: {"last_hidden_state": "tokens"})
     dtype: int = TensorProto.INT64
+    own_positions: int = 0
 
     def tokens(self, ids: Sequence[int], type_ids: Sequence[int] | None = None) -> NDArray[np.float32]:
         """The token embeddings (tokens, hidden) of one text."""
@@ -41,6 +46,8 @@ class TinyGraph:
             "position_ids": list(range(len(ids))),
         }
         looked_up = [_TABLES[table][given[name]] for name, table in _LOOKUPS.items() if name in self.inputs]
+        if self.own_positions:
+            looked_up.append(_TABLES["positions"][: len(ids)])
         embedded = np.sum(looked_up, axis=0)
         return np.tanh((embedded + 2 * embedded.mean(axis=0)) @ _TABLES["mix"] / np.sqrt(HIDDEN)).astype(np.float32)
 
@@ -52,12 +59,14 @@ class TinyGraph:
 
     def _model(self) -> onnx.ModelProto:
         inputs = [helper.make_tensor_value_info(name, self.dtype, ["batch", "tokens"]) for name in self.inputs]
-        shapes = {"tokens": ["batch", "tokens", HIDDEN], "mean": ["batch", HIDDEN], "cls": ["batch", HIDDEN]}
+        axes = {kind: ["batch", "tokens"] if kind == "tokens" else ["batch"] for kind in self.outputs.values()}
         outputs = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[kind]) for name, kind in self.outputs.items()
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [*axes[kind], HIDDEN])
+            for name, kind in self.outputs.items()
         ]
         names = {kind: name for name, kind in self.outputs.items()}
-        graph = helper.make_graph(self._nodes(names), "tiny", inputs, outputs, _constants())
+        constants = _constants(self.own_positions)
+        graph = helper.make_graph(self._nodes(names), "tiny", inputs, outputs, constants)
         opset = helper.make_opsetid("", 17)
         return helper.make_model(graph, opset_imports=[opset], ir_version=8)
 
@@ -65,10 +74,14 @@ class TinyGraph:
         node = helper.make_node
         lookups = [name for name in _LOOKUPS if name in self.inputs]
         nodes = [node("Gather", [_LOOKUPS[name], name], [f"{name}_vectors"]) for name in lookups]
+        vectors = [f"{name}_vectors" for name in lookups]
+        if self.own_positions:
+            nodes += _own_positions()
+            vectors.append("position_vectors")
         tokens = names.get("tokens", "tokens")
         return [
             *nodes,
-            node("Sum", [f"{name}_vectors" for name in lookups], ["embedded"]),
+            node("Sum", vectors, ["embedded"]),
             node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
             node("Unsqueeze", ["mask", "last_axis"], ["weights"]),
             node("ReduceSum", ["weights", "token_axis"], ["count"], keepdims=1),
@@ -80,8 +93,18 @@ class TinyGraph:
             node("MatMul", ["seen", "scaled_mix"], ["mixed"]),
             node("Tanh", ["mixed"], [tokens]),
             *(_mean(tokens, names["mean"]) if "mean" in names else []),
-            *([node("Gather", [tokens, "zero"], [names["cls"]], axis=1)] if "cls" in names else []),
+            *([node("Gather", [tokens, "zero"], [names["first"]], axis=1)] if "first" in names else []),
+            *([node("Gather", [tokens, "minus_one"], [names["last"]], axis=1)] if "last" in names else []),
         ]
+
+
+def _own_positions() -> list[onnx.NodeProto]:
+    """As exported models have it: the first rows of a buffer, as many as there are tokens."""
+    node = helper.make_node
+    return [
+        node("Shape", ["input_ids"], ["length"], start=1, end=2),
+        node("Slice", ["own_positions", "from_zero", "length"], ["position_vectors"]),
+    ]
 
 
 def _mean(tokens: str, output: str) -> list[onnx.NodeProto]:
@@ -94,12 +117,15 @@ def _mean(tokens: str, output: str) -> list[onnx.NodeProto]:
     ]
 
 
-def _constants() -> list[onnx.TensorProto]:
+def _constants(own_positions: int) -> list[onnx.TensorProto]:
     values: dict[str, NDArray[Any]] = {
         **_TABLES,
         "scaled_mix": (_TABLES["mix"] / np.sqrt(HIDDEN)).astype(np.float32),
         "two": np.array(2, dtype=np.float32),
+        "own_positions": _TABLES["positions"][:own_positions],
         "zero": np.array(0, dtype=np.int64),
+        "minus_one": np.array(-1, dtype=np.int64),
+        "from_zero": np.array([0], dtype=np.int64),
         "token_axis": np.array([1], dtype=np.int64),
         "last_axis": np.array([-1], dtype=np.int64),
     }

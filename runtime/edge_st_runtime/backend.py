@@ -36,6 +36,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def padding_step(self) -> int:
+        """What the padded length of longer texts is to be a multiple of."""
+        ...
+
+    @property
     def meaning(self) -> str:
         """What `run` gives: "token_embeddings" or "sentence_embedding"."""
         ...

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from .arrays import TokenBatch
 
 TOKEN_BUDGET = 512
+_SHORT = 32
 
 
 def plan_batches(lengths: NDArray[np.int64], budget: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
@@ -25,12 +26,25 @@ def plan_batches(lengths: NDArray[np.int64], budget: int, batch_size: int) -> It
         start += rows
 
 
+def padded_length(longest: int, step: int, limit: int | None) -> int:
+    """``longest`` rounded up to a multiple of ``step`` unless it is short; never beyond ``limit`` if it is not."""
+    if longest <= _SHORT:
+        return longest
+    rounded = -(-longest // step) * step
+    return rounded if limit is None else max(longest, min(rounded, limit))
+
+
 def pad_batch(
-    ids: Sequence[NDArray[np.int32]], type_ids: Sequence[NDArray[np.int32]] | None, pad_id: int, pad_left: bool
+    ids: Sequence[NDArray[np.int32]],
+    type_ids: Sequence[NDArray[np.int32]] | None,
+    pad_id: int,
+    pad_left: bool,
+    step: int = 1,
+    limit: int | None = None,
 ) -> TokenBatch:
-    """The token lists of a batch as rectangles (texts, longest), padded with ``pad_id`` and type 0."""
+    """The token lists of a batch as rectangles (texts, `padded_length`), padded with ``pad_id`` and type 0."""
     lengths = np.array([len(row) for row in ids])
-    columns = np.arange(lengths.max(initial=0))
+    columns = np.arange(padded_length(lengths.max(initial=0), step, limit))
     attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
     return TokenBatch(
         _fill(ids, attended, pad_id),

@@ -44,6 +44,8 @@ class OrtBackend:
     second session over the same pages does that; otherwise the first one lets in a few runs at a time.
     """
 
+    padding_step = 1
+
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         threads = options.num_threads
         runs = max(1, threads // _THREADS_OF_A_RUN)

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import openvino
 
-from .arrays import Floats, Ids, TokenBatch
+from .arrays import Floats, TokenBatch
 from .backend import EngineOptions
 from .errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from .process import PerProcess
-from .signature import TOKEN_EMBEDDINGS, Port, Signature, resolve_signature
+from .signature import Port, Signature, resolve_signature
 
-_STEP, _SHORT = 8, 32
 _PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -30,6 +29,8 @@ class _Compiled:
 class OpenVinoBackend:
     """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
 
+    padding_step = 8  # OpenVINO keeps buffers for every shape it met
+
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads + 1 if options.num_threads > 1 else 1
         self._options = options
@@ -39,16 +40,15 @@ class OpenVinoBackend:
 
     def run(self, batch: TokenBatch, alone: bool = True) -> Floats:  # noqa: ARG002 - a stream is a core
         """Run the graph; raises EngineError."""
-        idle, feeds = self._compiled.get().idle, self._signature.feeds(_rounded(batch))
+        idle, feeds = self._compiled.get().idle, self._signature.feeds(batch)
         request = idle.get()
         try:
             outputs = request.infer(feeds, share_inputs=True)
-            output = np.array(outputs[self._signature.output], dtype=np.float32)
+            return np.array(outputs[self._signature.output], dtype=np.float32)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
         finally:
             idle.put(request)
-        return output[:, : batch.shape[1]] if self.meaning == TOKEN_EMBEDDINGS else output
 
     def info(self) -> dict[str, Any]:
         """Engine, version, the devices that really execute the graph, threads."""
@@ -61,22 +61,6 @@ class OpenVinoBackend:
 
 
 open_graph = OpenVinoBackend
-
-
-def _rounded(batch: TokenBatch) -> TokenBatch:
-    """The batch padded to a multiple of 8 tokens, unless it is short: OpenVINO keeps buffers for every shape it met."""
-    missing = -batch.shape[1] % _STEP if batch.shape[1] > _SHORT else 0
-    if not missing:
-        return batch
-    return TokenBatch(
-        _padded(batch.input_ids, missing),
-        _padded(batch.attention_mask, missing),
-        None if batch.token_type_ids is None else _padded(batch.token_type_ids, missing),
-    )
-
-
-def _padded(rows: Ids, missing: int) -> Ids:
-    return np.pad(rows, ((0, 0), (0, missing)))
 
 
 def _compile(graph: Path, options: EngineOptions) -> _Compiled:

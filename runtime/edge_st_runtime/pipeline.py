@@ -75,16 +75,16 @@ class Pipeline:
         self, select: Callable[[Features], R], prompt_length: int | None, alone: bool, job: tuple[int, Rows, Tokens]
     ) -> tuple[Rows, R]:
         start, rows, tokens = job
-        batch = self._batch(tokens, rows)
+        batch = self._batch(tokens, rows, self.backend.padding_step)
         features = {**batch.features(), self.backend.meaning: self.backend.run(batch, alone)}
         if prompt_length is not None:
             features["prompt_length"] = prompt_length
         return start + rows, select(apply_modules(self.modules, features))
 
-    def _batch(self, tokens: Tokens, rows: Rows) -> TokenBatch:
+    def _batch(self, tokens: Tokens, rows: Rows, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
-        return pad_batch(ids, type_ids, self.tokenizer.pad_id, self.tokenizer.pad_left)
+        return pad_batch(ids, type_ids, self.tokenizer.pad_id, self.tokenizer.pad_left, step, tokens.limit)
 
     def tokenize(self, texts: Sequence[TextOrPair], limit: int | None) -> dict[str, Any]:
         """The texts' features before the graph, as one batch in their order."""

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -29,16 +29,15 @@ class PerProcess(Generic[T]):
 
     def get(self) -> T:
         """The value of this process."""
-        value = self._value
-        if value is None or self._pid != os.getpid():
+        if self._pid != os.getpid():
             with self._lock:
-                if self._value is None or self._pid != os.getpid():
-                    self._value, self._pid = self._make(), os.getpid()
-                return self._value
-        return value
+                if self._pid != os.getpid():
+                    self._value, self._pid = self._make(), os.getpid()  # in this order: the pid vouches for the value
+        return cast("T", self._value)
 
     def abandon(self) -> None:
-        """Never free the value."""
+        """Never free the value, and do not wait for a thread that was making it."""
+        self._lock = threading.Lock()
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._value))
 
 

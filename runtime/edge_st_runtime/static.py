@@ -25,6 +25,7 @@ class StaticBackend:
     rows: NDArray[Any]
     scales: Floats
     concurrency: int = 1
+    padding_step: int = 1
     meaning: str = SENTENCE_EMBEDDING
     output: str = SENTENCE_EMBEDDING
 

@@ -24,12 +24,13 @@ _UNSET = 10**18  # transformers writes 1e30 for "no limit"
 class Tokens:
     """Token ids of some texts: ``ids[i]`` (tokens,) int32; ``type_ids`` the same or None where all are 0.
 
-    ``counts`` (texts,) int64 are the numbers of tokens before truncation, special tokens included.
+    ``counts`` (texts,) int64 are the numbers of tokens before truncation to ``limit``, special tokens included.
     """
 
     ids: list[NDArray[np.int32]]
     type_ids: list[NDArray[np.int32]] | None
     counts: NDArray[np.int64]
+    limit: int | None
 
 
 class TextTokenizer:
@@ -72,6 +73,7 @@ class TextTokenizer:
             [np.array(encoding.ids, dtype=np.int32)[rest] for encoding, rest in cut],
             [np.array(encoding.type_ids, dtype=np.int32)[rest] for encoding, rest in cut] if has_types else None,
             counts,
+            limit,
         )
 
     def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ MODELS = {
     "BERT": TinyModel(),
     "RoBERTa": TinyModel(byte_bpe, TinyGraph(INPUTS), tokenizer_config={"pad_token": "<pad>"}),
     "left padding": TinyModel(closing_bpe, TinyGraph((*INPUTS, "position_ids")), tokenizer_config=LEFT),
+    "positions of its own": TinyModel(graph=TinyGraph(own_positions=45), limit=45),
     "int32": TinyModel(graph=TinyGraph(dtype=TensorProto.INT32)),
 }
 
@@ -58,7 +59,7 @@ POOLED = {
     "ours": (TinyGraph(outputs={"sentence_embedding": "mean"}), (MEAN, NORMALIZE)),
     "another name": (TinyGraph(outputs={"text_embeds": "mean"}), (MEAN, NORMALIZE)),
     "beside token embeddings": (
-        TinyGraph(outputs={"sentence_embedding": "cls", "token_embeddings": "tokens"}),
+        TinyGraph(outputs={"sentence_embedding": "first", "token_embeddings": "tokens"}),
         (MEAN, NORMALIZE),
     ),
 }
@@ -71,6 +72,16 @@ def test_graph_that_pools_is_not_pooled_again(graph: str, engine: str, tmp_path:
     means = tiny.means(TEXTS)
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)
     np.testing.assert_allclose(model.encode(TEXTS), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize(("side", "kind"), [("left", "last"), ("right", "first")])
+def test_graph_that_takes_one_token(side: str, kind: str, engine: str, tmp_path: Path) -> None:
+    graph = TinyGraph(INPUTS, {"sentence_embedding": kind})
+    tiny = TinyModel(closing_bpe, graph, limit=50, tokenizer_config={"pad_token": "<pad>", "padding_side": side})
+    model = SentenceTransformer(tiny.save(tmp_path), backend=engine)
+    texts = random_texts(80)
+    expected = [tiny.token_embeddings(text)[-1 if kind == "last" else 0] for text in texts]
+    np.testing.assert_allclose(model.encode(texts), expected, atol=2e-6)
 
 
 def test_graph_that_pools_with_a_dense_layer_of_which_nobody_knows(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_st_runtime.batching import pad_batch, plan_batches
+from edge_st_runtime.batching import pad_batch, padded_length, plan_batches
 
 
 def lengths_of(count: int, longest: int) -> NDArray[np.int64]:
@@ -70,3 +70,32 @@ def test_rectangles_without_types_or_tokens() -> None:
     batch = pad_batch([IDS[1], IDS[1]], None, 0, pad_left=False)
     assert batch.shape == (2, 0)
     assert set(batch.features()) == {"input_ids", "attention_mask"}
+
+
+@pytest.mark.parametrize(
+    ("longest", "step", "limit", "expected"),
+    [
+        (45, 1, None, 45),
+        (45, 8, None, 48),
+        (48, 8, 512, 48),
+        (45, 8, 46, 46),
+        (45, 8, 45, 45),
+        (46, 8, 45, 46),
+        (32, 8, None, 32),
+        (33, 8, None, 40),
+        (5, 8, None, 5),
+        (0, 8, None, 0),
+    ],
+)
+def test_longer_rectangles_are_rounded_up_to_the_limit(
+    longest: int, step: int, limit: int | None, expected: int
+) -> None:
+    assert padded_length(longest, step, limit) == expected
+
+
+@pytest.mark.parametrize(("left", "more"), [(False, (0, 5)), (True, (5, 0))], ids=["right", "left"])
+def test_rounding_pads_on_the_same_side(left: bool, more: tuple[int, int]) -> None:
+    ids = [np.arange(35, dtype=np.int32), IDS[0]]
+    plain, rounded = pad_batch(ids, None, 9, left), pad_batch(ids, None, 9, left, step=8)
+    np.testing.assert_array_equal(rounded.input_ids, np.pad(plain.input_ids, ((0, 0), more), constant_values=9))
+    np.testing.assert_array_equal(rounded.attention_mask, np.pad(plain.attention_mask, ((0, 0), more)))

@@ -75,14 +75,14 @@ def test_long_batches_lose_no_token_and_gain_none(length: int, engine: str, tmp_
 
 
 def test_graph_that_pools(engine: str, tmp_path: Path) -> None:
-    graph = TinyGraph(outputs={"pooler_output": "cls", "sentence_embedding": "mean"})
+    graph = TinyGraph(outputs={"pooler_output": "first", "sentence_embedding": "mean"})
     backend = open_backend(engine, graph.save(tmp_path / "model.onnx"), EngineOptions(num_threads=1))
     assert (backend.meaning, backend.output) == ("sentence_embedding", "sentence_embedding")
     expected = [graph.tokens(ids, types).mean(axis=0) for ids, types in zip(IDS, TYPES, strict=True)]
     np.testing.assert_allclose(backend.run(batch(False)), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("outputs", [{"pooler_output": "cls"}, {"logits": "cls"}])
+@pytest.mark.parametrize("outputs", [{"pooler_output": "first"}, {"logits": "first"}])
 def test_graph_without_an_embedding(outputs: dict[str, str], engine: str, tmp_path: Path) -> None:
     path = TinyGraph(outputs=outputs).save(tmp_path / "model.onnx")
     with pytest.raises(UnsupportedModelError, match=r"model.onnx has the outputs"):
