@@ -28,6 +28,7 @@ def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
     ):
         export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
         move_weights_beside(path)
+    (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
     return path
 
 
@@ -44,6 +45,16 @@ def move_weights_beside(path: Path) -> None:
     for old in path.parent.glob(f"{path.name}?*"):  # onnx would append to it
         old.unlink()
     onnx.save_model(model, path, save_as_external_data=True, location=weights_beside(path).name, size_threshold=_LARGE)
+    for written in filter(Path.is_file, (path, weights_beside(path))):
+        written.chmod(0o644)  # onnx lets nobody else read the weights
+
+
+def move_weights_inside(path: Path, target: Path) -> None:
+    """Write the graph at ``path`` to ``target`` as one file, which has room for less than 2 GB."""
+    import onnx
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save_model(onnx.load(path), target)
 
 
 def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:

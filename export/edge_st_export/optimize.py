@@ -30,7 +30,7 @@ def optimize(plain: Path, config: Any, level: str) -> Path:
     with (
         converting(
             f"ONNX Runtime's optimization {level} of {config.model_type}",
-            "leave it out with optimize=None or without fp16 (--optimize none)",
+            "leave optimize= or fp16= (--optimize, --fp16) out",
         ),
         tempfile.TemporaryDirectory() as scratch,
     ):
@@ -70,10 +70,10 @@ def export_optimized_onnx_model(
     """
     from sentence_transformers import backend
 
-    peer = as_peer(model, "onnx")
-    backend.export_optimized_onnx_model(
-        peer, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
-    )
+    with as_peer(model, "onnx") as peer:
+        backend.export_optimized_onnx_model(
+            peer, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+        )
     level = optimization_config if isinstance(optimization_config, str) else None
     half = level == FLOAT16_LEVEL or bool(getattr(optimization_config, "fp16", False))
     variant = Variant(

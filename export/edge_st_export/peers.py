@@ -1,5 +1,10 @@
 """What the functions with sentence-transformers' names share: its model as input, our record as an afterthought."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,39 +12,68 @@ import edge_st
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.record import FILE_NAME, read_record
 
+from .convert import move_weights_beside, move_weights_inside, weights_beside
 from .progress import silent_libraries
 from .record import add_graph, forget_graph
 from .verify import Reference, Variant, make_reference, measure, open_variant, recorded_variants, runs_here
 
 _FILES = {"onnx": "onnx/model.onnx", "openvino": "openvino/openvino_model.xml"}
+_NOT_COPIED = ("onnx", "openvino", FILE_NAME)
 
 
-def as_peer(model: Any, backend: str) -> Any:
-    """``model`` as sentence-transformers' own, loaded with ``backend``: itself, or an edge-st model's folder.
+@contextmanager
+def as_peer(model: Any, backend: str) -> Iterator[Any]:
+    """``model`` as sentence-transformers' own, loaded with ``backend``: itself, or one made from an edge-st model.
 
-    Raises MissingFileError where that folder does not have the backend's float32 graph.
+    Its ONNX graph is one file: of a graph with its weights beside it, sentence-transformers would write only the
+    graph. Raises MissingFileError where an edge-st model's folder does not have the backend's float32 graph.
     """
-    if not isinstance(model, edge_st.SentenceTransformer):
-        return model
-    from sentence_transformers import SentenceTransformer
+    if isinstance(model, edge_st.SentenceTransformer):
+        kind, folder = sentence_transformer_class(), _folder_with(model, _FILES[backend])
+        graph = folder / _FILES[backend]
+        save = partial(shutil.copytree, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
+    else:
+        kind, graph, save = type(model), Path(getattr(model.transformers_model, "path", "")), model.save_pretrained
+    if backend == "openvino":
+        yield model if kind is type(model) else _load(kind, graph.parent.parent, backend)
+    elif kind is type(model) and not weights_beside(graph).is_file():
+        yield model
+    else:
+        with tempfile.TemporaryDirectory() as scratch, silent_libraries():
+            save(scratch)
+            move_weights_inside(graph, Path(scratch) / _FILES[backend])
+            yield _load(kind, Path(scratch), backend)
 
+
+def sentence_transformer_class() -> Any:
+    """sentence-transformers' class, imported when it is needed."""
+    import sentence_transformers
+
+    return sentence_transformers.SentenceTransformer
+
+
+def _folder_with(model: edge_st.SentenceTransformer, file: str) -> Path:
     folder = Path(model.info()["path"])
-    if not (folder / _FILES[backend]).is_file():
+    if not (folder / file).is_file():
+        engine = file.partition("/")[0]
         raise MissingFileError(
-            f"{folder} has no {_FILES[backend]}; export the original again: edge-st export MODEL FOLDER "
-            f"--engine {backend}"
+            f"{folder} has no {file}; export the original again: edge-st export MODEL FOLDER --engine {engine}"
         )
+    return folder
+
+
+def _load(kind: Any, folder: Path, backend: str) -> Any:
     kwargs = {"file_name": _FILES[backend], **({"provider": "CPUExecutionProvider"} if backend == "onnx" else {})}
     with silent_libraries():
-        return SentenceTransformer(
-            str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs
-        )
+        return kind(str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs)
 
 
 def enter(folder: Path, variant: Variant) -> None:
     """Where ``folder`` has a record, measure the new ``variant`` against its float32 graph and write it down."""
     if not (folder / FILE_NAME).is_file():
         return
+    if variant.engine == "onnx":
+        move_weights_beside(folder / variant.file)
     forget_graph(folder, variant.file)
     record = read_record(folder)
     assert record is not None

@@ -30,10 +30,10 @@ def export_dynamic_quantized_onnx_model(
     """
     from sentence_transformers import backend
 
-    peer = as_peer(model, "onnx")
-    backend.export_dynamic_quantized_onnx_model(
-        peer, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
-    )
+    with as_peer(model, "onnx") as peer:
+        backend.export_dynamic_quantized_onnx_model(
+            peer, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+        )
     if not push_to_hub:
         file = f"onnx/model_{file_suffix or _dynamic_suffix(quantization_config)}.onnx"
         enter(Path(model_name_or_path), Variant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ())))
@@ -66,13 +66,13 @@ def export_static_quantized_openvino_model(
 
     dataset = (dataset_name, dataset_config_name, dataset_split, column_name)
     _check_texts(texts, dataset)
-    peer = as_peer(model, "openvino")
-    if texts is None:
-        backend.export_static_quantized_openvino_model(
-            peer, quantization_config, model_name_or_path, *dataset, push_to_hub, create_pr, file_suffix
-        )
-    else:
-        _quantize(peer, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
+    with as_peer(model, "openvino") as peer:
+        if texts is None:
+            backend.export_static_quantized_openvino_model(
+                peer, quantization_config, model_name_or_path, *dataset, push_to_hub, create_pr, file_suffix
+            )
+        else:
+            _quantize(peer, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
     if not push_to_hub:
         enter(Path(model_name_or_path), Variant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8"))
 

@@ -1,6 +1,7 @@
 """ONNX Runtime as a backend."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -143,5 +144,5 @@ def _signature(graph: Path, session: ort.InferenceSession) -> Signature:
     return resolve_signature(graph.name, _ports(session.get_inputs()), _ports(session.get_outputs()))
 
 
-def _ports(nodes: list[Any]) -> list[Port]:
+def _ports(nodes: Iterable[Any]) -> list[Port]:
     return [Port(node.name, np.dtype(_DTYPES.get(node.type, np.float32)), len(node.shape)) for node in nodes]

@@ -85,7 +85,8 @@ def test_static_models_have_none(tmp_path: Path) -> None:
 
 def test_counts_are_those_before_truncation(tiny_folder: Path) -> None:
     model, texts = load(tiny_folder), [LONG, "", ("fox", LONG), *random_texts(30)]
-    expected = [len(wordpiece().encode(*((text,) if isinstance(text, str) else text))) for text in texts]
+    pairs = [(text, None) if isinstance(text, str) else text for text in texts]
+    expected = [len(wordpiece().encode(first, second)) for first, second in pairs]
     assert np.asarray(model.count_tokens(texts)).tolist() == expected
     assert model.count_tokens(LONG) == expected[0] > LIMIT
 

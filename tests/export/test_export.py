@@ -76,7 +76,7 @@ class TestTheFolder:
     def test_the_same_model_has_the_same_identity(
         self, small_folder: Path, small_report: ExportReport, tmp_path: Path
     ) -> None:
-        export_model(small_folder, tmp_path / "again", engines=["onnx"], optimize=None, quiet=True)
+        export_model(small_folder, tmp_path / "again", engines=["onnx"], quiet=True)
         first, again = read_record(small_report.path), read_record(tmp_path / "again")
         assert [first[key] for key in ("fingerprint", "weights_sha256")] == [
             again[key] for key in ("fingerprint", "weights_sha256")
@@ -95,7 +95,7 @@ class TestTheFolder:
         original = shutil.copytree(small_folder, tmp_path / "original")
         (original / "README.md").write_text("# The card")
         (original / "LICENSE").write_text("Terms")
-        export_model(original, tmp_path / "out", engines=["onnx"], optimize=None, quiet=True)
+        export_model(original, tmp_path / "out", engines=["onnx"], quiet=True)
         assert (tmp_path / "out" / "README.md").read_text() == "# The card"
         assert (tmp_path / "out" / "LICENSE").read_text() == "Terms"
 
@@ -193,9 +193,9 @@ class TestTheTarget:
         write_json(old / "modules.json", [])
         write_json(old / "left_over.json", {})
         with pytest.raises(EdgeSTError):
-            export_model(small_folder, old, engines=["onnx"], optimize=None, gate=1.1, force=True, quiet=True)
+            export_model(small_folder, old, engines=["onnx"], gate=1.1, force=True, quiet=True)
         assert (old / "left_over.json").is_file()
-        export_model(small_folder, old, engines=["onnx"], optimize=None, force=True, quiet=True)
+        export_model(small_folder, old, engines=["onnx"], force=True, quiet=True)
         assert not (old / "left_over.json").exists()
         assert SentenceTransformer(old).encode("a").shape == (32,)
         assert list(tmp_path.iterdir()) == [old]
@@ -221,7 +221,7 @@ class TestTheHub:
         files = files_of(small_folder)
         unneeded = {"onnx/model.onnx", "openvino/openvino_model.bin", "tf_model.h5", "pytorch_model.bin"}
         repository = hub.add("sentence-transformers/small", files | dict.fromkeys(unneeded, b"large"))
-        report = export_model("small", tmp_path / "out", engines=["onnx"], optimize=None, quiet=True)
+        report = export_model("small", tmp_path / "out", engines=["onnx"], quiet=True)
         assert read_record(report.path)["source"] == {
             "name": "sentence-transformers/small",
             "revision": repository.commit,
@@ -248,7 +248,7 @@ def test_nothing_global_is_left_changed(small_folder: Path, tmp_path: Path) -> N
         return [logging.getLogger(name).level for name in ("transformers", "optimum")], list(warnings.filters)
 
     before = state()
-    export_model(small_folder, tmp_path / "out", engines=["onnx"], optimize=None, quiet=True)
+    export_model(small_folder, tmp_path / "out", engines=["onnx"], quiet=True)
     assert state() == before
 
 
@@ -258,5 +258,5 @@ def test_a_slow_tokenizer_is_converted(tmp_path: Path) -> None:
     (original / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)), encoding="utf-8")
     (original / "tokenizer.json").unlink()
     write_json(original / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 48})
-    export_model(original, tmp_path / "out", engines=["onnx"], optimize=None, quiet=True)
+    export_model(original, tmp_path / "out", engines=["onnx"], quiet=True)
     assert (tmp_path / "out" / "tokenizer.json").is_file()

@@ -51,7 +51,7 @@ def export_and_compare(original: Path, out: Path, **options: Any) -> ExportRepor
 @pytest.mark.parametrize("mode", [*POOLING, ("mean", "max", "cls")], ids=str)
 def test_pooling(mode: str | tuple[str, ...], tmp_path: Path) -> None:
     original = save_original(tmp_path, pooling=mode)
-    export_and_compare(original, tmp_path / "out", engines=["onnx"], optimize=None)
+    export_and_compare(original, tmp_path / "out", engines=["onnx"])
 
 
 def test_modules_and_a_pickle_among_them(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_modules_and_a_pickle_among_them(tmp_path: Path) -> None:
     weights = original / "2_Dense" / "model.safetensors"
     torch.save(load_original(original)[2].state_dict(), weights.with_name("pytorch_model.bin"))
     weights.unlink()
-    export_and_compare(original, tmp_path / "out", engines=["onnx"], optimize=None)
+    export_and_compare(original, tmp_path / "out", engines=["onnx"])
     assert (tmp_path / "out" / "2_Dense" / "model.safetensors").is_file()
     assert not list((tmp_path / "out").rglob("pytorch_model.bin"))
 
@@ -69,7 +69,7 @@ def test_modules_and_a_pickle_among_them(tmp_path: Path) -> None:
 def test_prompts(include_prompt: bool, tmp_path: Path) -> None:
     prompts = {"query": "the quick search: ", "document": ""}
     original = save_original(tmp_path, include_prompt=include_prompt, prompts=prompts)
-    export_and_compare(original, tmp_path / "out", engines=["onnx"], optimize=None)
+    export_and_compare(original, tmp_path / "out", engines=["onnx"])
     peer, model = load_original(original), SentenceTransformer(tmp_path / "out", backend="onnx")
     assert model.prompts == peer.prompts
     assert cosine_min(model.encode_query(list(GOLDEN)), peer.encode_query(list(GOLDEN))) >= GATE
@@ -81,7 +81,7 @@ def test_padding_and_truncation_in_the_tokenizer_are_not_obeyed(tmp_path: Path) 
     tokenizer.enable_padding(length=20, pad_id=0, pad_token="[PAD]")
     tokenizer.enable_truncation(10)
     tokenizer.save(str(original / "tokenizer.json"))
-    export_and_compare(original, tmp_path / "out", engines=["onnx"], optimize=None)
+    export_and_compare(original, tmp_path / "out", engines=["onnx"])
     assert SentenceTransformer(tmp_path / "out").max_seq_length == 48
 
 
@@ -116,20 +116,19 @@ def test_architecture(name: str, tmp_path: Path) -> None:
     original = save_original(tmp_path, config=config, tokens=BPE_TOKENS | side, **others)
     report = export_and_compare(original, tmp_path / "out")
     assert {graph.engine for graph in report.graphs} == {"onnx", "openvino"}
-    assert ("onnx/model_optimized.onnx" in {graph.file for graph in report.graphs}) == (name == "roberta")
 
 
 def test_half_precision_originals_are_compared_in_float32(tmp_path: Path) -> None:
     original = save_original(tmp_path)
     load_original(original).half().save_pretrained(str(tmp_path / "half"))
-    export_model(tmp_path / "half", tmp_path / "out", engines=["onnx"], optimize=None, quiet=True)
+    export_model(tmp_path / "half", tmp_path / "out", engines=["onnx"], quiet=True)
     wanted = load_original(tmp_path / "half").float().encode(list(ALL))
     assert cosine_min(SentenceTransformer(tmp_path / "out").encode(list(ALL)), wanted) >= GATE
 
 
 def test_a_transformer_alone_gets_mean_pooling(tmp_path: Path) -> None:
     save_original(tmp_path, config=bert())
-    export_and_compare(tmp_path / "transformer", tmp_path / "out", engines=["onnx"], optimize=None)
+    export_and_compare(tmp_path / "transformer", tmp_path / "out", engines=["onnx"])
 
 
 def test_a_static_model_is_copied_and_compared(tmp_path: Path) -> None:
