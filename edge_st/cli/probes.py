@@ -44,7 +44,7 @@ class Probe:
 
 def run_probe(code: str, timeout: float = TIMEOUT_SECONDS) -> Probe:
     """Run Python code in a child with this process' import path; its last line of output is a JSON object."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", code]
     try:
         child = subprocess.run(  # noqa: S603 (our own interpreter and code)

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,13 @@ import edge_st
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.record import FILE_NAME, read_record
 
-from .convert import move_weights_beside, move_weights_inside, weights_beside
+from .convert import ONNX_FILE, move_weights_beside, move_weights_inside, weights_beside
+from .ir import OPENVINO_FILE
 from .progress import silent_libraries
 from .record import add_graph, forget_graph
 from .verify import Reference, Variant, make_reference, measure, open_variant, recorded_variants, runs_here
 
-_FILES = {"onnx": "onnx/model.onnx", "openvino": "openvino/openvino_model.xml"}
+_FILES = {"onnx": ONNX_FILE, "openvino": OPENVINO_FILE}
 _NOT_COPIED = ("onnx", "openvino", FILE_NAME)
 
 
@@ -29,27 +30,34 @@ def as_peer(model: Any, backend: str) -> Iterator[Any]:
     graph. Raises MissingFileError where an edge-st model's folder does not have the backend's float32 graph.
     """
     if isinstance(model, edge_st.SentenceTransformer):
-        kind, folder = sentence_transformer_class(), _folder_with(model, _FILES[backend])
-        graph = folder / _FILES[backend]
-        save = partial(shutil.copytree, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
+        from sentence_transformers import SentenceTransformer
+
+        folder = _folder_with(model, _FILES[backend])
+        if backend == "openvino":
+            yield _load(SentenceTransformer, folder, backend)
+            return
+        copy = partial(shutil.copytree, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
+        with _with_one_file(SentenceTransformer, copy, folder / ONNX_FILE) as peer:
+            yield peer
+    elif backend == "onnx" and (graph := _graph_with_weights_beside(model)) is not None:
+        with _with_one_file(type(model), model.save_pretrained, graph) as peer:
+            yield peer
     else:
-        kind, graph, save = type(model), Path(getattr(model.transformers_model, "path", "")), model.save_pretrained
-    if backend == "openvino":
-        yield model if kind is type(model) else _load(kind, graph.parent.parent, backend)
-    elif kind is type(model) and not weights_beside(graph).is_file():
         yield model
-    else:
-        with tempfile.TemporaryDirectory() as scratch, silent_libraries():
-            save(scratch)
-            move_weights_inside(graph, Path(scratch) / _FILES[backend])
-            yield _load(kind, Path(scratch), backend)
 
 
-def sentence_transformer_class() -> Any:
-    """sentence-transformers' class, imported when it is needed."""
-    import sentence_transformers
+@contextmanager
+def _with_one_file(kind: Any, save: Callable[[str], Any], graph: Path) -> Iterator[Any]:
+    """A model of class ``kind`` from the folder that ``save`` writes, with the weights inside its ``graph``."""
+    with tempfile.TemporaryDirectory() as scratch:
+        save(scratch)
+        move_weights_inside(graph, Path(scratch) / ONNX_FILE)
+        yield _load(kind, Path(scratch), "onnx")
 
-    return sentence_transformers.SentenceTransformer
+
+def _graph_with_weights_beside(peer: Any) -> Path | None:
+    path = getattr(peer.transformers_model, "path", None)
+    return Path(path) if path and weights_beside(Path(path)).is_file() else None
 
 
 def _folder_with(model: edge_st.SentenceTransformer, file: str) -> Path:

@@ -89,11 +89,18 @@ def test_static_int8_from_texts(folder: Path) -> None:
     assert cosine_min(int8.encode(list(ORDINARY)), model.encode(list(ORDINARY))) > 0.8
 
 
-def test_a_model_of_sentence_transformers_into_a_folder_without_record(folder: Path, tmp_path: Path) -> None:
+def test_a_model_of_sentence_transformers_into_a_folder_without_record(
+    folder: Path, model: SentenceTransformer, tmp_path: Path
+) -> None:
     kwargs = {"provider": "CPUExecutionProvider", "file_name": "model.onnx"}
     peer = st.SentenceTransformer(str(folder), backend="onnx", local_files_only=True, model_kwargs=kwargs)
-    export_optimized_onnx_model(peer, "O1", str(tmp_path / "elsewhere"), file_suffix="mine")
-    assert [path.name for path in (tmp_path / "elsewhere").rglob("*.*")] == ["model_mine.onnx"]
+    elsewhere = tmp_path / "elsewhere"
+    export_optimized_onnx_model(peer, "O1", str(elsewhere), file_suffix="mine")
+    assert [path.name for path in elsewhere.rglob("*.*")] == ["model_mine.onnx"]
+    shutil.copytree(folder, elsewhere, ignore=shutil.ignore_patterns("onnx", "openvino"), dirs_exist_ok=True)
+    (elsewhere / "edge_st.json").unlink()
+    found = SentenceTransformer(elsewhere, backend="onnx", model_kwargs={"file_name": "model_mine.onnx"})
+    assert cosine_min(found.encode(list(ALL)), model.encode(list(ALL))) >= 0.99999
 
 
 def test_the_record_still_fits_the_files(folder: Path, model: SentenceTransformer) -> None:
