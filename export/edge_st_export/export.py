@@ -159,7 +159,7 @@ def _convert(
     if plain and plan.optimize:
         progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
         optimize(plain, transformer.config, plan.optimize)
-        variants.append(Variant(optimized_file(plan.optimize), "onnx"))
+        variants.insert(0, Variant(optimized_file(plan.optimize), "onnx"))
     if plain and plan.fp16:
         progress.step("converting to float16 for GPUs")
         optimize(plain, transformer.config, FLOAT16_LEVEL)

@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .convert import move_weights_beside
+from .convert import move_weights_beside, move_weights_inside, weights_beside
 from .errors import converting
 from .peers import as_peer, enter
 from .verify import Variant
 
 LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"
+_ONE_FILE = 1_900_000_000  # a file in protobuf's format ends at 2 GiB
 
 
 def optimized_file(level: str) -> str:
@@ -27,21 +28,27 @@ def optimize(plain: Path, config: Any, level: str) -> Path:
     """
     from optimum.onnxruntime import ORTOptimizer
 
+    optimized = plain.parent / f"{plain.stem}_{level}.onnx"
+    what = f"ONNX Runtime's optimization {level} of {config.model_type}"
     with (
-        converting(
-            f"ONNX Runtime's optimization {level} of {config.model_type}",
-            "leave optimize= or fp16= (--optimize, --fp16) out",
-        ),
+        converting(what, "leave optimize= or fp16= (--optimize, --fp16) out"),
         tempfile.TemporaryDirectory() as scratch,
     ):
-        optimizer = ORTOptimizer([plain], config, from_ortmodel=True)
-        optimizer.optimize(_configuration(level), scratch, file_suffix=level)
-        (written,) = Path(scratch).glob("*.onnx")
-        for path in Path(scratch).glob(f"{written.name}*"):
+        optimizer = ORTOptimizer([_one_file(plain, Path(scratch))], config, from_ortmodel=True)
+        optimizer.optimize(_configuration(level), Path(scratch, "optimized"), file_suffix=level)
+        for path in Path(scratch, "optimized").glob(f"{optimized.name}*"):
             shutil.move(path, plain.parent / path.name)
-    optimized = plain.parent / written.name
-    move_weights_beside(optimized)
+        move_weights_beside(optimized)
     return optimized
+
+
+def _one_file(plain: Path, scratch: Path) -> Path:
+    """The graph with its weights inside, so that the optimizer sees all of it; as it is where they are too many."""
+    beside = weights_beside(plain)
+    if beside.is_file() and beside.stat().st_size > _ONE_FILE:
+        return plain
+    move_weights_inside(plain, scratch / plain.name)
+    return scratch / plain.name
 
 
 def _configuration(level: str) -> Any:

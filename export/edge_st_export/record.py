@@ -19,13 +19,8 @@ from .verify import GraphReport
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
 _DTYPES = ("float16", "bfloat16", "float32", "int8")
-_BEST_FIRST = (
-    "onnx/model_optimized.onnx",
-    "onnx/model_O3.onnx",
-    "onnx/model_O2.onnx",
-    "onnx/model_O1.onnx",
-    "onnx/model.onnx",
-    "openvino/openvino_model.xml",
+#: of several the first that the CPU can run is taken
+_INT8 = (
     "openvino/openvino_model_qint8_quantized.xml",
     "onnx/model_qint8_avx512_vnni.onnx",
     "onnx/model_qint8_avx512.onnx",
@@ -49,7 +44,7 @@ class Testimony:
 
 
 def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphReport]) -> None:
-    """Describe the finished ``folder``; every file in it is listed with its checksum."""
+    """Describe the finished ``folder``: every file with its checksum, the ``graphs`` best first within a dtype."""
     limit, identity = _identity(folder, testimony.weights_sha256)
     _write(
         folder,
@@ -63,16 +58,16 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
             "fingerprint": identity,
             "weights_sha256": testimony.weights_sha256,
             "files": _files(folder),
-            "graphs": [report.entry() for report in sorted(graphs, key=_rank)],
+            "graphs": sorted((report.entry() for report in graphs), key=_rank),
             "golden": {"texts": list(GOLDEN), "embeddings": _rounded(testimony.golden)},
         },
     )
 
 
 def add_graph(folder: Path, report: GraphReport) -> None:
-    """Enter a graph that is not in the record of ``folder`` yet."""
+    """Enter a graph that is not in the record of ``folder`` yet, behind those of its dtype."""
     content = read_json(folder / FILE_NAME)
-    graphs = sorted([*content["graphs"], report.entry()], key=_entry_rank)
+    graphs = sorted([*content["graphs"], report.entry()], key=_rank)
     _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 
@@ -99,13 +94,10 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
     )
 
 
-def _rank(report: GraphReport) -> tuple[int, int]:
-    return _entry_rank(report.entry())
-
-
-def _entry_rank(entry: Mapping[str, Any]) -> tuple[int, int]:
-    known = entry["file"] in _BEST_FIRST
-    return _DTYPES.index(entry["dtype"]), _BEST_FIRST.index(entry["file"]) if known else len(_BEST_FIRST)
+def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Graphs of equal rank stay in their order."""
+    file = entry["file"]
+    return _DTYPES.index(entry["dtype"]), _INT8.index(file) if file in _INT8 else len(_INT8)
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -63,6 +63,7 @@ def test_optimized(level: Any, file: str, folder: Path, model: SentenceTransform
     found = SentenceTransformer(folder, backend="onnx", model_kwargs={"file_name": file})
     assert cosine_min(found.encode(list(ALL)), model.encode(list(ALL))) >= 0.99999
     assert recorded(folder, file)["dtype"] == "float32"
+    assert SentenceTransformer(folder, backend="onnx").info()["graph"] == "onnx/model.onnx"
 
 
 @pytest.mark.parametrize(
