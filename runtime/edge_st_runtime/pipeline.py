@@ -21,7 +21,7 @@ from .tokenizer import TextOrPair, TextTokenizer, Tokens
 T = TypeVar("T")
 R = TypeVar("R")
 Rows = NDArray[np.int64]
-_WINDOW_TEXTS, _WINDOW_CHARACTERS = 8192, 1_000_000
+_WINDOW_TEXTS, _WINDOW_CHARACTERS = 8192, 250_000
 
 
 @dataclass(frozen=True, eq=False)
