@@ -29,11 +29,6 @@ class StaticBackend:
     meaning: str = SENTENCE_EMBEDDING
     output: str = SENTENCE_EMBEDDING
 
-    @property
-    def dimension(self) -> int:
-        """Width of the rows."""
-        return int(self.rows.shape[1])
-
     def run(self, batch: TokenBatch, alone: bool = True) -> Floats:  # noqa: ARG002 - one thread is enough
         """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
 
