@@ -15,19 +15,20 @@ class FakeBackend:
 
     concurrency: int = 1
     padding_step: int = 1
+    token_budget: int = 512
     meaning: str = "token_embeddings"
     output: str = "last_hidden_state"
     batches: list[TokenBatch] = field(default_factory=list)
-    alone: list[bool] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
     running: int = 0
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
-        """Record the batch, whether it is alone, and how many run at once."""
+    def run(self, batch: TokenBatch) -> Floats:
+        """Record the batch, its thread, and how many run at once."""
         with self._lock:
             self.batches.append(batch)
-            self.alone.append(alone)
+            self.threads.append(threading.get_ident())
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
         places = np.broadcast_to(np.arange(batch.shape[1]), batch.shape)

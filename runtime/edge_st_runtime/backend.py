@@ -41,6 +41,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def token_budget(self) -> int:
+        """Tokens of a batch, padding included, at which the engine is fastest."""
+        ...
+
+    @property
     def meaning(self) -> str:
         """What `run` gives: "token_embeddings" or "sentence_embedding"."""
         ...
@@ -50,11 +55,8 @@ class Backend(Protocol):
         """The name of that output in the graph."""
         ...
 
-    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
-        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32.
-
-        ``alone`` says that the caller runs no other batch meanwhile, so that this one may use every core.
-        """
+    def run(self, batch: TokenBatch) -> Floats:
+        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""
         ...
 
     def info(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from .arrays import TokenBatch
 
-TOKEN_BUDGET = 512
 _SHORT = 32
 
 

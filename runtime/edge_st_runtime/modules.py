@@ -36,11 +36,11 @@ class Pooling:
 
     def __call__(self, features: Features) -> Features:
         """Pool ``token_embeddings`` over ``attention_mask``."""
-        tokens, mask = features["token_embeddings"], features["attention_mask"]
-        positions = np.cumsum(mask, axis=1)
+        tokens = features["token_embeddings"]
+        own = mask = features["attention_mask"]
         if not self.include_prompt and "prompt_length" in features:
             mask = without_prompt(mask, features["prompt_length"])
-        pooled = [POOLING[mode](tokens, mask, positions) for mode in self.modes]
+        pooled = [POOLING[mode](tokens, mask, own) for mode in self.modes]
         return {**features, "sentence_embedding": pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)}
 
 

@@ -1,7 +1,8 @@
 """ONNX Runtime as a backend."""
 
-import threading
+import queue
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,49 +26,62 @@ _DTYPES = {
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
 }  # fmt: skip
-_THREADS_OF_A_RUN = 4
-_EXTERNAL_WEIGHTS = "_data"
+_CALLER = 0
+_SPIN_MICROSECONDS = 1000
 
 
 @dataclass(frozen=True)
 class _Session:
-    """A session and the number of runs that it is allowed at once."""
+    """A session, and the threads that may run a batch now: the caller's own first, then those of the session's pool.
+
+    A run on the caller's thread is helped by the pool's idle threads. With a run on each of them, none helps another,
+    and every core computes a batch of its own over one copy of the weights.
+    """
 
     session: ort.InferenceSession
-    slots: threading.BoundedSemaphore
+    idle: "queue.PriorityQueue[int]"
+
+    def run(self, output: str, feeds: dict[str, Any]) -> Any:
+        thread = self.idle.get()
+        try:
+            return (self.session.run if thread == _CALLER else self._run_in_pool)([output], feeds)[0]
+        finally:
+            self.idle.put(thread)
+
+    def _run_in_pool(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
+        found: Future[list[Any]] = Future()
+
+        def finish(values: list[Any], _feeds: dict[str, Any], error: str) -> None:
+            if error:
+                found.set_exception(RuntimeError(error))
+            else:
+                found.set_result(values)
+
+        self.session.run_async(outputs, feeds, finish, feeds)  # the last argument keeps them alive until the end
+        return found.result()
 
 
 class OrtBackend:
-    """A graph in ONNX Runtime, with one copy of the weights.
+    """A graph in ONNX Runtime: one session, one copy of the weights.
 
-    A batch that runs alone computes with all threads, which spin within a run and sleep after it. Many batches are
-    fastest one thread each. Where the weights are in a file beside the graph, which ONNX Runtime maps into memory, a
-    second session over the same pages does that; otherwise the first one lets in a few runs at a time.
+    A batch that runs alone computes with all threads, which wait for the next one awake for a millisecond and then
+    sleep; batches at the same time are fastest one thread each.
     """
 
     padding_step = 1
+    token_budget = 256
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
-        threads = options.num_threads
-        runs = max(1, threads // _THREADS_OF_A_RUN)
-        mapped = graph.with_name(graph.name + _EXTERNAL_WEIGHTS).is_file()
-        paired = mapped and threads > 1 and options.session_options is None and _provider(options)[0] == _CPU
         self._options = options
-        own = options.session_options or _session_options(threads)
-        self._alone = PerProcess(partial(_open, graph, options, own, runs))
-        self._together = (
-            PerProcess(partial(_open, graph, options, _one_thread_options(), threads)) if paired else self._alone
-        )
-        self.concurrency = 1 if threads == 1 else threads if paired else runs + 1
-        self._signature = _signature(graph, self._alone.get().session)
+        self._session = PerProcess(partial(_open, graph, options))
+        self.concurrency = options.num_threads
+        self._signature = _signature(graph, self._session.get().session)
         self.meaning, self.output = self._signature.meaning, self._signature.output
 
-    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:
+    def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
-        own, feeds = (self._alone if alone else self._together).get(), self._signature.feeds(batch)
         try:
-            with own.slots:
-                (output,) = own.session.run([self._signature.output], feeds)
+            output = self._session.get().run(self._signature.output, self._signature.feeds(batch))
         except Exception as error:  # onnxruntime's errors share no base
             raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
         return np.asarray(output, dtype=np.float32)
@@ -77,7 +91,7 @@ class OrtBackend:
         return {
             "engine": "onnx",
             "engine_version": ort.__version__,
-            "providers": self._alone.get().session.get_providers(),
+            "providers": self._session.get().session.get_providers(),
             "threads": self._options.num_threads,
         }
 
@@ -85,8 +99,9 @@ class OrtBackend:
 open_graph = OrtBackend
 
 
-def _open(graph: Path, options: EngineOptions, session_options: ort.SessionOptions, runs: int) -> _Session:
+def _open(graph: Path, options: EngineOptions) -> _Session:
     provider, provider_options = _provider(options)
+    session_options = options.session_options or _session_options(options.num_threads)
     try:
         session = ort.InferenceSession(
             str(graph),
@@ -106,7 +121,10 @@ def _open(graph: Path, options: EngineOptions, session_options: ort.SessionOptio
             "see what is missing with: edge-st doctor"
         )
     session.disable_fallback()
-    return _Session(session, threading.BoundedSemaphore(runs))
+    idle: queue.PriorityQueue[int] = queue.PriorityQueue()
+    for thread in range(max(1, session_options.intra_op_num_threads) if provider == _CPU else 1):
+        idle.put(thread)
+    return _Session(session, idle)
 
 
 def _session_options(num_threads: int) -> ort.SessionOptions:
@@ -115,15 +133,7 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # a block for every shape it met would be kept
     options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
-    return options
-
-
-def _one_thread_options() -> ort.SessionOptions:
-    """One thread, and the mapped weights as they are: packing would copy them."""
-    options = _session_options(1)
-    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     return options
 
 

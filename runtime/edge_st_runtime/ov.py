@@ -30,15 +30,16 @@ class OpenVinoBackend:
     """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
 
     padding_step = 8  # OpenVINO keeps buffers for every shape it met
+    token_budget = 512
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
-        self.concurrency = options.num_threads + 1 if options.num_threads > 1 else 1
+        self.concurrency = options.num_threads
         self._options = options
         self._compiled = PerProcess(partial(_compile, graph, options))
         self._signature = _signature(graph, self._compiled.get().model)
         self.meaning, self.output = self._signature.meaning, self._signature.output
 
-    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:  # noqa: ARG002 - a stream is a core
+    def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
         idle, feeds = self._compiled.get().idle, self._signature.feeds(batch)
         request = idle.get()

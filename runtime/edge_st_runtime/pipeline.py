@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .arrays import TokenBatch
 from .backend import Backend
-from .batching import TOKEN_BUDGET, pad_batch, plan_batches
+from .batching import pad_batch, plan_batches
 from .modules import Features, Module, apply_modules
 from .signature import SENTENCE_EMBEDDING
 from .tokenizer import TextOrPair, TextTokenizer, Tokens
@@ -49,10 +49,7 @@ class Pipeline:
         that pooling may leave out; ``inspect`` is shown every window's positions and tokens before it runs.
         """
         jobs = self._jobs(texts, limit, batch_size, inspect)
-        head = list(islice(jobs, 2))
-        alone = len(head) < 2
-        compute = partial(self._compute, select, prompt_length, alone)
-        return parallel_map(compute, chain(head, jobs), 1 if alone else self.backend.concurrency)
+        return parallel_map(partial(self._compute, select, prompt_length), jobs, self.backend.concurrency)
 
     def _jobs(
         self,
@@ -67,16 +64,16 @@ class Pipeline:
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
-            for rows in plan_batches(lengths, TOKEN_BUDGET, batch_size):
+            for rows in plan_batches(lengths, self.backend.token_budget, batch_size):
                 yield start, rows, tokens
             start += len(window)
 
     def _compute(
-        self, select: Callable[[Features], R], prompt_length: int | None, alone: bool, job: tuple[int, Rows, Tokens]
+        self, select: Callable[[Features], R], prompt_length: int | None, job: tuple[int, Rows, Tokens]
     ) -> tuple[Rows, R]:
         start, rows, tokens = job
         batch = self._batch(tokens, rows, self.backend.padding_step)
-        features = {**batch.features(), self.backend.meaning: self.backend.run(batch, alone)}
+        features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
         if prompt_length is not None:
             features["prompt_length"] = prompt_length
         return start + rows, select(apply_modules(self.modules, features))
@@ -111,16 +108,17 @@ def windows(texts: Iterable[TextOrPair]) -> Iterator[list[TextOrPair]]:
 
 
 def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """``function`` of every item, in order, on ``workers`` threads; one worker is the caller's own thread.
+    """``function`` of every item, in order, on ``workers`` threads; a single item or worker takes the caller's own.
 
     At most ``workers`` results wait at once.
     """
-    if workers == 1:
-        yield from map(function, items)
+    head = list(islice(items, 2))
+    if workers == 1 or len(head) < 2:
+        yield from map(function, chain(head, items))
         return
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
-        for item in items:
+        for item in chain(head, items):
             waiting.append(pool.submit(function, item))
             if len(waiting) > workers:
                 yield waiting.popleft().result()

@@ -1,7 +1,7 @@
 """Pooling: token embeddings (batch, tokens, hidden) → one vector a text (batch, hidden).
 
 Source: sentence-transformers' Pooling module. Every function takes the token embeddings, the mask of the tokens that
-count, and each token's position within its own text counted from 1 (so that left padding does not move a text).
+count, and the mask of all the text's own tokens, which counts a prompt's too.
 """
 
 from collections.abc import Callable
@@ -13,37 +13,37 @@ from .arrays import Floats, Mask
 Pool = Callable[[Floats, Mask, Mask], Floats]
 
 
-def cls(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+def cls(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
     """The first token that counts; position 0 where none does."""
     return tokens[np.arange(len(tokens)), mask.argmax(axis=1)]
 
 
-def lasttoken(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+def lasttoken(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
     """The last token that counts; zeros where none does."""
     last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     rows = np.arange(len(tokens))
     return tokens[rows, last] * mask[rows, last][:, None].astype(np.float32)
 
 
-def maximum(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+def maximum(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
     """The largest value of each dimension; minus infinity where no token counts."""
     return np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
 
 
-def mean(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+def mean(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
     """The average; zeros where no token counts."""
     return _weighted_sum(tokens, mask) / _at_least(mask.sum(axis=1), 1e-9)
 
 
-def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _positions: Mask) -> Floats:
+def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
     """The sum over the square root of the number of tokens."""
     root: Floats = np.sqrt(_at_least(mask.sum(axis=1), 1e-9))
     return _weighted_sum(tokens, mask) / root
 
 
-def weightedmean(tokens: Floats, mask: Mask, positions: Mask) -> Floats:
-    """The average weighted by position, later tokens more (SGPT)."""
-    weights = mask * positions
+def weightedmean(tokens: Floats, mask: Mask, own: Mask) -> Floats:
+    """The average weighted by the position in the text, counted from 1 (SGPT); padding on the left moves nothing."""
+    weights = mask * np.cumsum(own, axis=1)
     return _weighted_sum(tokens, weights) / _at_least(weights.sum(axis=1), 1e-9)
 
 

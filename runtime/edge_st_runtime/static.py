@@ -26,10 +26,11 @@ class StaticBackend:
     scales: Floats
     concurrency: int = 1
     padding_step: int = 1
+    token_budget: int = 512
     meaning: str = SENTENCE_EMBEDDING
     output: str = SENTENCE_EMBEDDING
 
-    def run(self, batch: TokenBatch, alone: bool = True) -> Floats:  # noqa: ARG002 - one thread is enough
+    def run(self, batch: TokenBatch) -> Floats:
         """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
 
         Raises DamagedFileError for a token that has no row.

@@ -1,6 +1,8 @@
 """Both engines on real graphs: what they answer, what they say of themselves, and how they fail."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,32 @@ def test_token_embeddings_of_a_padded_batch(graph: TinyGraph, pad_left: bool, en
         np.testing.assert_allclose(own, graph.tokens(ids, types), atol=1e-6)
 
 
-def test_mapped_weights_give_batches_a_session_of_one_thread(tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_threads", [2, 4])
+def test_batches_at_the_same_time(num_threads: int, engine: str, tmp_path: Path) -> None:
     graph = onnx.load(TinyGraph().save(tmp_path / "model.onnx"))
     onnx.save_model(graph, tmp_path / "mapped.onnx", save_as_external_data=True, location="mapped.onnx_data")
-    plain = open_backend("onnx", tmp_path / "model.onnx", EngineOptions(num_threads=2))
-    mapped = open_backend("onnx", tmp_path / "mapped.onnx", EngineOptions(num_threads=2))
-    assert mapped.concurrency == 2
-    for alone in (True, False):
-        np.testing.assert_allclose(mapped.run(batch(False), alone), plain.run(batch(False), alone), atol=1e-6)
+    backend = open_backend(engine, tmp_path / "mapped.onnx", EngineOptions(num_threads=num_threads))
+    assert backend.concurrency == num_threads
+    wanted = backend.run(batch(False))
+    with ThreadPoolExecutor(8) as callers:
+        for found in callers.map(lambda _: backend.run(batch(False)), range(200)):
+            np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_batches_at_the_same_time_report_their_own_errors(tmp_path: Path) -> None:
+    backend = open_backend("onnx", TinyGraph().save(tmp_path / "model.onnx"), EngineOptions(num_threads=2))
+    good = batch(False)
+    bad = replace(good, input_ids=good.input_ids + 10**6)
+
+    def fails(unknown: TokenBatch) -> bool:
+        try:
+            backend.run(unknown)
+        except EngineError:
+            return True
+        return False
+
+    with ThreadPoolExecutor(4) as callers:
+        assert list(callers.map(fails, [bad, good] * 50)) == [True, False] * 50
 
 
 @pytest.mark.parametrize("length", [31, 33, 40, 41])

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from edge_st_runtime import pipeline as pipeline_module
-from edge_st_runtime.batching import TOKEN_BUDGET
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import Pipeline, parallel_map, windows
 from edge_st_runtime.tokenizer import TextTokenizer
@@ -55,17 +54,17 @@ def test_batches_keep_to_the_budget_and_batch_size(make: Any) -> None:
     backend = FakeBackend()
     ids_by_row(make(backend), TEXTS, batch_size=8)
     shapes = [batch.shape for batch in backend.batches]
-    assert all(rows <= 8 and (rows == 1 or rows * columns <= TOKEN_BUDGET) for rows, columns in shapes)
+    assert all(rows <= 8 and (rows == 1 or rows * columns <= backend.token_budget) for rows, columns in shapes)
     assert shapes[0] == (1, 2002)
     assert sum(rows for rows, _ in shapes) == len(TEXTS)
 
 
-def test_only_a_single_batch_runs_alone(make: Any) -> None:
+def test_only_a_single_batch_runs_on_the_callers_thread(make: Any) -> None:
     backend = FakeBackend(concurrency=2)
     ids_by_row(make(backend), TEXTS[:1])
-    assert backend.alone == [True]
     ids_by_row(make(backend), TEXTS)
-    assert not any(backend.alone[1:])
+    assert backend.threads[0] == threading.get_ident()
+    assert threading.get_ident() not in backend.threads[1:]
 
 
 def test_limit_prompt_length_and_modules(make: Any) -> None:
