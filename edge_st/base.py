@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.fingerprint import fingerprint, graph_digest, weights_digest
-from edge_st_runtime.folder import STATIC
+from edge_st_runtime.folder import SETTINGS_FILE, STATIC
 from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
+from edge_st_runtime.weights import read_safetensors
 
 from .hub import resolve
 from .inputs import as_batch, with_prompt
 from .limits import Truncation, check_truncation
 from .options import load_options, tokenizer_limit
 from .prompts import check_prompts, merge_prompts
-from .saving import copy_folder
+from .saving import save_folder
 
 
 class BaseModel:
@@ -189,7 +190,7 @@ class BaseModel:
         if folder.record is not None:
             return folder.record.weights_sha256
         path = folder.first_path / choice.file
-        return weights_digest(path) if folder.first == STATIC else graph_digest(path)
+        return weights_digest(read_safetensors(path)) if folder.first == STATIC else graph_digest(path)
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
@@ -212,14 +213,38 @@ class BaseModel:
         train_datasets: list[str] | None = None,  # noqa: ARG002
         safe_serialization: bool = True,  # noqa: ARG002
     ) -> None:
-        """Copy the model folder to ``path``; None does nothing. The other arguments change nothing.
+        """Write the model folder, with the prompts, limit and other settings that the model has now, to ``path``.
 
-        Raises OptionError where ``path`` is inside the model folder.
+        None does nothing. The other arguments change nothing. Raises OptionError where ``path`` is inside the model
+        folder.
         """
         if path is not None:
-            copy_folder(self._model.folder.path, Path(path))
+            identity = {"fingerprint": self.fingerprint, "max_seq_length": self._limit}
+            save_folder(self._model.folder.path, Path(path), self._changes(), identity)
 
     save = save_pretrained
+
+    def _changes(self) -> dict[str, dict[str, Any]]:
+        """Settings that are no longer those of the folder: file → keys with their values."""
+        folder = self._model.folder
+        saved = self._settings_of(folder.settings)
+        settings = {name: value for name, value in self._settings().items() if value != saved[name]}
+        limit = {} if self._limit == self._model.limit else folder.with_limit(self._limit)
+        pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
+        found = {
+            SETTINGS_FILE: settings,
+            folder.transformer_file: limit,
+            **dict.fromkeys(folder.pooling_files, pooling),
+        }
+        return {name: values for name, values in found.items() if values}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"prompts": self.prompts, "default_prompt_name": self.default_prompt_name}
+
+    def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """`_settings` as the folder has them."""
+        prompts = merge_prompts(self._default_prompts, None, saved.get("prompts"))
+        return {"prompts": prompts, "default_prompt_name": saved.get("default_prompt_name")}
 
     def eval(self) -> Self:
         """The model itself; it never trains."""

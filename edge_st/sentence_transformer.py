@@ -55,9 +55,9 @@ class SentenceTransformer(BaseModel):
     ) -> None:
         """``shared`` are `BaseModel`'s arguments."""
         super().__init__(model_name_or_path, **shared)
-        saved = self._model.folder.settings
-        self.similarity_fn_name = similarity_fn_name or saved.get("similarity_fn_name") or SimilarityFunction.COSINE
-        self.truncate_dim: int | None = truncate_dim if truncate_dim is not None else saved.get("truncate_dim")
+        saved = self._settings_of(self._model.folder.settings)
+        self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
+        self.truncate_dim: int | None = truncate_dim if truncate_dim is not None else saved["truncate_dim"]
 
     def encode(
         self,
@@ -224,6 +224,17 @@ class SentenceTransformer(BaseModel):
         """What was loaded and how it runs, as values that JSON can hold."""
         return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
 
+    def _settings(self) -> dict[str, Any]:
+        own = {"similarity_fn_name": self.similarity_fn_name, "truncate_dim": self.truncate_dim}
+        return {**super()._settings(), **own}
+
+    def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        own = {
+            "similarity_fn_name": saved.get("similarity_fn_name") or SimilarityFunction.COSINE.value,
+            "truncate_dim": saved.get("truncate_dim"),
+        }
+        return {**super()._settings_of(saved), **own}
+
     def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> multi_process.Pool:
         """Start a worker process for each of ``target_devices`` (default four times "cpu"), each with its own model."""
         return multi_process.start_pool(self, target_devices)
@@ -268,7 +279,7 @@ def _accept_old_names(inputs: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def _check_options(batch_size: int, precision: str | None, output_value: str | None, *, pools: bool) -> None:
-    if batch_size <= 0:
-        raise OptionError(f"batch_size must be a positive integer, got {batch_size}.")
+    if not isinstance(batch_size, int | np.integer) or batch_size <= 0:
+        raise OptionError(f"batch_size must be a positive integer, got {batch_size!r}.")
     check_precision(precision)
     check_output_value(output_value, pools=pools)

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pytest
 
 LARGE = (".onnx", ".onnx_data", ".bin", ".safetensors")
 
@@ -214,3 +217,13 @@ def _tree(repository: Repository) -> list[dict[str, Any]]:
         {"type": "file", "path": file, "oid": blob_id(content), **_entry(file, content)}
         for file, content in sorted(repository.files.items())
     ]
+
+
+def use(server: HubServer, monkeypatch: pytest.MonkeyPatch, scratch: Path) -> HubServer:
+    """Send downloads to ``server``, into a cache below ``scratch``, without the user's token."""
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(scratch / "token"))
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(scratch / "cache"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    return server

@@ -10,9 +10,10 @@ from typing import Any
 from edge_st import SentenceTransformer
 from edge_st_runtime.cpu import has_bfloat16
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.fingerprint import weights_digest as table_digest
+from edge_st_runtime.fingerprint import weights_digest
 from edge_st_runtime.folder import TRANSFORMER, read_folder
 from edge_st_runtime.record import LOSSLESS_COSINE, read_record
+from edge_st_runtime.weights import read_safetensors
 
 from .convert import ONNX_FILE, to_onnx
 from .errors import ExportError, converting
@@ -20,7 +21,7 @@ from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
 from .optimize import FLOAT16_LEVEL, LEVELS, optimize, optimized_file
-from .original import Source, find_source, load_original, weights_digest
+from .original import Source, find_source, load_original, parameters
 from .progress import Progress, silent_libraries
 from .record import Testimony, write_record
 from .verify import GATE, GraphReport, Reference, Variant, check_gate, cosines, make_reference, measure
@@ -131,10 +132,10 @@ def _fill(
     progress.step("encoding the texts of comparison with the original")
     reference = make_reference(original, original.prompts)
     if is_transformer:
-        digest = weights_digest(original[0].auto_model)
+        digest = weights_digest(parameters(original[0].auto_model))
         variants, notes = _convert(folder, original[0].auto_model, original.tokenizer, plan, progress)
     else:
-        digest, notes = table_digest(folder / "model.safetensors"), []
+        digest, notes = weights_digest(read_safetensors(folder / "model.safetensors")), []
         variants = [Variant("model.safetensors", "numpy")]
     progress.step("comparing every variant with the original")
     graphs = [measure(folder, variant, reference) for variant in variants]

@@ -1,13 +1,12 @@
 """The model to export: found, checked by its description alone, then loaded by sentence-transformers."""
 
-import hashlib
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edge_st.hub.client import Repository, fetch_to_cache, list_files
 from edge_st.hub.names import existing_folder, hub_name
@@ -126,11 +125,6 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
     return model.float().eval()
 
 
-def weights_digest(transformer: Any) -> str:
-    """A digest of the parameters: name, dtype, shape, bytes, as `edge_st_runtime.fingerprint` has it for files."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(transformer.state_dict().items()):
-        array = tensor.detach().cpu().numpy()
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def parameters(transformer: Any) -> dict[str, NDArray[Any]]:
+    """The parameters and buffers by name."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in transformer.state_dict().items()}

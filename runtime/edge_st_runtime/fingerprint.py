@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .files import read_json, sha256
 from .modules import Module
-from .weights import read_safetensors
 
 _IGNORED_BY_THE_RUNTIME = ("truncation", "padding")
 
@@ -45,10 +45,10 @@ def fingerprint(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def weights_digest(path: Path) -> str:
-    """A digest of a safetensors file's tensors (name, dtype, shape, bytes) in the order of their names."""
+def weights_digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """A digest of tensors (name, dtype, shape, bytes) in the order of their names."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(read_safetensors(path).items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype.str} {tensor.shape}\n".encode())
         digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()

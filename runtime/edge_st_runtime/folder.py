@@ -11,6 +11,7 @@ from .module_loaders import load_module, pooling_from_config
 from .modules import Module
 from .record import Record, read_record
 
+SETTINGS_FILE = "config_sentence_transformers.json"
 TRANSFORMER, STATIC = "Transformer", "StaticEmbedding"
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
@@ -24,7 +25,8 @@ class ModelFolder:
     """Everything a folder says about its model, apart from the weights of the first module.
 
     ``first`` is "Transformer" or "StaticEmbedding", stored in ``first_path``; ``modules`` are those after it;
-    ``settings`` is config_sentence_transformers.json.
+    ``settings`` is config_sentence_transformers.json, ``transformer`` what is in ``transformer_file``;
+    ``pooling_files`` are the configurations of its Poolings. File names are relative to the folder.
     """
 
     path: Path
@@ -33,6 +35,8 @@ class ModelFolder:
     modules: tuple[Module, ...]
     settings: Mapping[str, Any]
     transformer: Mapping[str, Any]
+    transformer_file: str
+    pooling_files: tuple[str, ...]
     config: Mapping[str, Any]
     record: Record | None
 
@@ -47,10 +51,21 @@ class ModelFolder:
         Never more than the positions: older folders say 514 for RoBERTa, which has 512. ``tokenizer_limit`` is the
         tokenizer's model_max_length. Source: sentence-transformers' Transformer.
         """
-        arguments = self.transformer.get("tokenizer_args") or self.transformer.get("processor_kwargs") or {}
-        own = arguments.get("model_max_length") or self.transformer.get("max_seq_length")
+        own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
         limits = [tokenizer_limit if own is None else int(own), self.positions]
         return min((limit for limit in limits if limit is not None), default=None)
+
+    def with_limit(self, limit: int | None) -> dict[str, Any]:
+        """The keys of ``transformer`` that make ``limit`` the `max_seq_length`."""
+        key, arguments = self._tokenizer_arguments
+        if "model_max_length" in arguments:
+            return {key: {**arguments, "model_max_length": limit}}
+        return {"max_seq_length": limit}
+
+    @property
+    def _tokenizer_arguments(self) -> tuple[str, Mapping[str, Any]]:
+        found = ((key, self.transformer.get(key)) for key in ("tokenizer_args", "processor_kwargs"))
+        return next(((key, value) for key, value in found if value), ("", {}))
 
     @property
     def positions(self) -> int | None:
@@ -84,6 +99,7 @@ def read_folder(path: Path) -> ModelFolder:
     if kinds[0] not in (TRANSFORMER, STATIC):
         raise UnsupportedModelError(f"{path}: the first module is {kinds[0]}; expected {TRANSFORMER} or {STATIC}")
     config = read_optional_json(folders[0] / "config.json")
+    transformer_file = _transformer_file(folders[0])
     modules = [load_module(kind, folder) for kind, folder in zip(kinds[1:], folders[1:], strict=True)]
     if not (path / "modules.json").is_file():
         modules.append(pooling_from_config({"pooling_mode": _default_mode(config)}))
@@ -92,8 +108,14 @@ def read_folder(path: Path) -> ModelFolder:
         first=kinds[0],
         first_path=folders[0],
         modules=tuple(modules),
-        settings=read_optional_json(path / "config_sentence_transformers.json"),
-        transformer=_transformer_config(folders[0]),
+        settings=read_optional_json(path / SETTINGS_FILE),
+        transformer=read_optional_json(transformer_file),
+        transformer_file=transformer_file.relative_to(path).as_posix(),
+        pooling_files=tuple(
+            (folder / "config.json").relative_to(path).as_posix()
+            for kind, folder in zip(kinds, folders, strict=True)
+            if kind == "Pooling"
+        ),
         config=config,
         record=record,
     )
@@ -120,9 +142,10 @@ def _kind(entry: dict[str, Any], path: Path) -> str:
     return dotted.rpartition(".")[2]
 
 
-def _transformer_config(folder: Path) -> dict[str, Any]:
-    found = (read_optional_json(folder / name) for name in _TRANSFORMER_CONFIGS)
-    return next((config for config in found if config), {})
+def _transformer_file(folder: Path) -> Path:
+    """The first that says something, else the one to write."""
+    paths = [folder / name for name in _TRANSFORMER_CONFIGS]
+    return next((path for path in paths if read_optional_json(path)), paths[0])
 
 
 def _default_mode(config: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A saved model is a copy that answers the same, and never half there."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st.saving import copy_folder
-from tests.tiny_models import TinyModel
+from edge_st.saving import save_folder
+from edge_st_runtime.record import read_record
+from tests.tiny_models import TinyModel, graph_entry, write_record
 from tests.tiny_tokenizers import random_texts
 
 TEXTS = random_texts(20)
@@ -30,6 +32,43 @@ def test_copy(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(copy.encode(TEXTS), model.encode(TEXTS), atol=1e-6)
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["elsewhere", "its own folder"])
+@pytest.mark.parametrize("recorded", [False, True], ids=["plain", "recorded"])
+def test_settings_changed_since_loading_are_saved(recorded: bool, own: bool, tmp_path: Path) -> None:
+    folder = TinyModel(settings={"prompts": {"query": "old: "}, "kept": 1}).save(tmp_path / "model")
+    if recorded:
+        write_record(folder, [graph_entry("onnx/model.onnx", "onnx")])
+    model = SentenceTransformer(folder, backend="onnx", similarity_fn_name="dot", truncate_dim=3)
+    model.prompts["query"] = "the quick query: "
+    model.default_prompt_name = "query"
+    model.max_seq_length = 9
+    model.set_pooling_include_prompt(False)
+    target = folder if own else tmp_path / "copy"
+    model.save_pretrained(target)
+    saved = SentenceTransformer(target, backend="onnx")
+    assert (saved.similarity_fn_name, saved.truncate_dim, saved.max_seq_length) == ("dot", 3, 9)
+    assert (saved.prompts, saved.default_prompt_name) == (model.prompts, "query")
+    assert saved.fingerprint == model.fingerprint
+    assert json.loads((target / "config_sentence_transformers.json").read_text())["kept"] == 1
+    np.testing.assert_allclose(saved.encode(TEXTS), model.encode(TEXTS), atol=1e-6)
+    if recorded:
+        record = read_record(target)
+        assert record is not None
+        assert record.fingerprint == model.fingerprint
+        record.check_files(record.files)
+
+
+def test_a_changed_limit_wins_over_the_tokenizers_arguments(tmp_path: Path) -> None:
+    folder = TinyModel().save(tmp_path / "model")
+    arguments = {"max_seq_length": 24, "tokenizer_args": {"model_max_length": 20}}
+    (folder / "sentence_bert_config.json").write_text(json.dumps(arguments))
+    model = SentenceTransformer(folder, backend="onnx")
+    assert model.max_seq_length == 20
+    model.max_seq_length = 9
+    model.save_pretrained(tmp_path / "copy")
+    assert SentenceTransformer(tmp_path / "copy", backend="onnx").max_seq_length == 9
+
+
 def test_none_does_nothing_and_its_own_folder_stays(tmp_path: Path) -> None:
     folder = TinyModel().save(tmp_path / "model")
     model, before = SentenceTransformer(folder, backend="onnx"), contents(tmp_path)
@@ -43,7 +82,7 @@ def test_existing_folder_is_filled(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "copy" / "1_Pooling").mkdir(parents=True)
     (tmp_path / "copy" / "1_Pooling" / "config.json").write_text("old")
     (tmp_path / "copy" / "notes.txt").write_text("kept")
-    copy_folder(tiny_folder, tmp_path / "copy")
+    save_folder(tiny_folder, tmp_path / "copy", {}, {})
     assert contents(tmp_path / "copy") == {**contents(tiny_folder), "notes.txt": b"kept"}
 
 
@@ -71,5 +110,5 @@ def test_interruption_leaves_nothing_behind(
 
     monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, stop_at_the_third, False, False))
     with pytest.raises(KeyboardInterrupt):
-        copy_folder(tiny_folder, tmp_path / "copy")
+        save_folder(tiny_folder, tmp_path / "copy", {}, {})
     assert contents(tmp_path) == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hub_server import HubServer, hub_server
+from tests.hub_server import HubServer, hub_server, use
 
 if TYPE_CHECKING:
     from edge_st_export import ExportReport
@@ -61,9 +61,4 @@ def small_report(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     """A Hub on this machine, which downloads are sent to."""
     with hub_server() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
-        monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "cache"))
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        yield server
+        yield use(server, monkeypatch, tmp_path)

@@ -114,7 +114,7 @@ def test_no_model_here(tmp_path: Path) -> None:
 
 def limits(config: dict[str, Any], transformer: dict[str, Any]) -> ModelFolder:
     path = Path()
-    return ModelFolder(path, "Transformer", path, (), {}, transformer, config, None)
+    return ModelFolder(path, "Transformer", path, (), {}, transformer, "", (), config, None)
 
 
 @pytest.mark.parametrize(
