@@ -20,7 +20,7 @@ from edge_st_runtime.weights import read_safetensors
 
 from .hub import resolve
 from .inputs import as_batch, with_prompt
-from .limits import Truncation, check_truncation
+from .limits import Truncation, as_limit, check_truncation
 from .options import load_options, tokenizer_limit
 from .prompts import check_prompts, merge_prompts
 from .saving import save_folder
@@ -59,6 +59,7 @@ class BaseModel:
         num_threads: int | None = None,
         truncation: Truncation = "silent",
     ) -> None:
+        self.truncation = check_truncation(truncation)
         options = load_options(
             backend=backend,
             dtype=dtype,
@@ -74,7 +75,6 @@ class BaseModel:
         self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
         self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
         check_prompts(self.prompts, self.default_prompt_name)
-        self.truncation = check_truncation(truncation)
         self.max_seq_length = self._model.limit if limit is None else limit
 
     def _load(self, path: Path, options: LoadOptions) -> None:
@@ -114,6 +114,8 @@ class BaseModel:
 
     def _check_device(self, device: str | Sequence[str] | None) -> None:
         own = self._options.device or "cpu"
+        if not isinstance(device, str | list | tuple | None):
+            raise OptionError(f"device is {device!r}; expected a str, or a list of them to encode in several processes")
         if isinstance(device, str) and device != own:
             raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
 
@@ -142,12 +144,16 @@ class BaseModel:
 
     @max_seq_length.setter
     def max_seq_length(self, value: float | None) -> None:
-        limit = None if value is None or value == math.inf else int(value)
+        limit = None if value is None or value == math.inf else as_limit(value)
         positions = self._model.folder.positions
         if limit is not None and positions is not None and limit > positions:
             raise OptionError(f"max_seq_length is {limit}; this model has {positions} positions")
         self._pipeline.tokenizer.check_limit(limit)
         self._limit = limit
+
+    def get_max_seq_length(self) -> int | float | None:
+        """`max_seq_length`."""
+        return self.max_seq_length
 
     def set_pooling_include_prompt(self, include_prompt: bool) -> None:
         """Whether a prompt's tokens take part in pooling."""
@@ -231,11 +237,7 @@ class BaseModel:
         settings = {name: value for name, value in self._settings().items() if value != saved[name]}
         limit = {} if self._limit == self._model.limit else folder.with_limit(self._limit)
         pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
-        found = {
-            SETTINGS_FILE: settings,
-            folder.transformer_file: limit,
-            **dict.fromkeys(folder.pooling_files, pooling),
-        }
+        found = {SETTINGS_FILE: settings, **limit, **dict.fromkeys(folder.pooling_files, pooling)}
         return {name: values for name, values in found.items() if values}
 
     def _settings(self) -> dict[str, Any]:
@@ -266,7 +268,15 @@ class BaseModel:
     def __setstate__(self, state: dict[str, Any]) -> None:
         kept = dict(state)
         self._load(kept.pop("_path"), kept["_options"])
-        self.__dict__.update(kept)
+        self.adopt(kept)
+
+    def call_settings(self) -> dict[str, Any]:
+        """What `adopt` takes to make a copy of this model encode as this one does now."""
+        return {name: getattr(self, name) for name in ("_limit", "_include_prompt", "truncation")}
+
+    def adopt(self, settings: Mapping[str, Any]) -> None:
+        """Take over attributes of another instance of the same model."""
+        self.__dict__.update(settings)
         self._pipeline = replace(self._pipeline, modules=self._with_prompt_setting(self._pipeline.modules))
 
     def __repr__(self) -> str:

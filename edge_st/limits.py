@@ -23,6 +23,13 @@ def check_truncation(truncation: str) -> Truncation:
     raise OptionError(f"truncation is {truncation!r}; expected one of {get_args(Truncation)}")
 
 
+def as_limit(value: float) -> int:
+    """``value`` as a whole number; raises OptionError for what is none."""
+    if not isinstance(value, int | float | np.integer) or value != int(value):
+        raise OptionError(f"max_seq_length is {value!r}; expected a whole number of tokens, or None")
+    return int(value)
+
+
 def truncation_guard(
     truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], tokenizer: TextTokenizer
 ) -> Callable[[NDArray[np.int64], Tokens], None] | None:
@@ -49,7 +56,7 @@ def truncation_guard(
 
 def _warn(rows: NDArray[np.int64], limit: int) -> None:
     if len(rows):
-        logger.warning("%d texts are cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
+        logger.warning("%d text(s) cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
 
 
 def _short(rows: list[int]) -> str:

@@ -2,14 +2,20 @@
 
 import math
 import multiprocessing
+import queue
+import signal
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from edge_st_runtime.errors import EdgeSTError, EngineError, OptionError
+from edge_st_runtime.errors import EngineError, OptionError
 from edge_st_runtime.threads import thread_count
 from edge_st_runtime.tokenizer import TextOrPair
 
@@ -20,36 +26,53 @@ if TYPE_CHECKING:
 
 Pool: TypeAlias = dict[str, Any]
 _DEFAULT_WORKERS = 4
-_LARGEST_CHUNK = 5000
-_POLL_SECONDS = 1.0
+_LARGEST_CHUNK = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    """A process with a copy of the model, and our end of the line to it. Only one thread may ask it at a time."""
+
+    process: Any
+    line: Connection
+
+    def ask(self, *request: Any) -> Any:
+        """The answer to ``request``; raises what the process raised, EngineError where it is no longer there."""
+        try:
+            self.line.send(request)
+            answer = self.line.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            raise EngineError(
+                f"a worker process ended with exit code {self.process.exitcode}; see its message above, then start "
+                "another pool (in a script under `if __name__ == '__main__':`)"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def start_pool(model: "SentenceTransformer", devices: Sequence[str] | None) -> Pool:
-    """Processes that each load the model on one of ``devices``: {"input", "output", "processes"}."""
+    """Processes that each load the model on one of ``devices``: {"processes": them, "idle": a queue of workers}."""
     devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
     if not devices:
         raise OptionError("target_devices is empty; expected one device a process, such as ['cpu', 'cpu']")
-    context = multiprocessing.get_context("spawn")
-    pool: Pool = {"input": context.Queue(), "output": context.Queue(), "processes": []}
     threads = max(1, thread_count() // len(devices))
-    for device in devices:
-        state = model.state_for(device=None if device == "cpu" else device, num_threads=threads)
-        arguments = type(model), state, pool["input"], pool["output"]
-        process = context.Process(target=_work, args=arguments, daemon=True)
-        process.start()
-        pool["processes"].append(process)
-    return pool
+    states = [model.state_for(device=None if device == "cpu" else device, num_threads=threads) for device in devices]
+    workers = [_start(type(model), state) for state in states]
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
+    return {"processes": [worker.process for worker in workers], "idle": idle}
 
 
 def stop_pool(pool: Pool) -> None:
-    """End every process of ``pool`` and close its queues."""
-    for process in pool["processes"]:
+    """End every process of ``pool``; once is enough, again is no error."""
+    processes, pool["processes"] = pool["processes"], []
+    for process in processes:
         process.terminate()
-    for process in pool["processes"]:
+    for process in processes:
         process.join()
-        process.close()
-    for queue in (pool["input"], pool["output"]):
-        queue.close()
 
 
 @contextmanager
@@ -65,55 +88,66 @@ def borrowed_pool(model: "SentenceTransformer", pool: Pool | None, devices: Sequ
 
 def encode_chunks(
     pool: Pool,
+    model: "SentenceTransformer",
     texts: list[TextOrPair],
     options: Mapping[str, Any],
     chunk_size: int | None,
     show_progress_bar: bool | None,
 ) -> Any:
-    """What one process would give for all ``texts``, in their order; raises what a worker raised."""
+    """What ``model`` would give for all ``texts``, in their order; raises what a worker raised.
+
+    Several threads may share a pool. After an interrupt or an error it serves on.
+    """
+    count = len(pool["processes"])
+    if not count:
+        raise OptionError("the pool was stopped; start another with start_multi_process_pool()")
     if chunk_size is None:
-        chunk_size = max(1, min(math.ceil(len(texts) / len(pool["processes"]) / 10), _LARGEST_CHUNK))
+        chunk_size = max(1, min(math.ceil(len(texts) / count / 10), _LARGEST_CHUNK))
+    if not isinstance(chunk_size, int) or chunk_size < 1:
+        raise OptionError(f"chunk_size is {chunk_size!r}; expected a whole number of at least 1, or None")
     # An empty list still goes to a worker: it knows the dimension.
     chunks = [texts[start : start + chunk_size] for start in range(0, max(1, len(texts)), chunk_size)]
-    for number, chunk in enumerate(chunks):
-        pool["input"].put((number, chunk, dict(options)))
-    results: list[Any] = [None] * len(chunks)
-    failures: list[EdgeSTError] = []
-    with progress_bar(len(texts), show_progress_bar) as advance:
-        for _ in chunks:
-            number, result = _next_result(pool)
-            if isinstance(result, EdgeSTError):
-                failures.append(result)
-            results[number] = result
-            advance(len(chunks[number]))
-    if failures:
-        raise failures[0]
+    ask = partial(_ask_idle, pool["idle"], model.call_settings(), dict(options))
+    results = []
+    with progress_bar(len(texts), show_progress_bar) as advance, ThreadPoolExecutor(count) as threads:
+        for chunk, result in zip(chunks, threads.map(ask, chunks), strict=True):
+            results.append(result)
+            advance(len(chunk))
     return np.concatenate(results) if isinstance(results[0], np.ndarray) else list(chain.from_iterable(results))
 
 
-def _next_result(pool: Pool) -> tuple[int, Any]:
-    from queue import Empty
-
-    while True:
-        try:
-            result: tuple[int, Any] = pool["output"].get(timeout=_POLL_SECONDS)
-        except Empty:
-            dead = [process.exitcode for process in pool["processes"] if not process.is_alive()]
-            if dead:
-                raise EngineError(
-                    f"a worker process ended with exit code {dead[0]}; start the pool under "
-                    "`if __name__ == '__main__':` and see its message above"
-                ) from None
-        else:
-            return result
+def _ask_idle(
+    idle: "queue.SimpleQueue[_Worker]", settings: dict[str, Any], options: dict[str, Any], chunk: list[TextOrPair]
+) -> Any:
+    worker = idle.get()
+    try:
+        return worker.ask(settings, options, chunk)
+    finally:
+        idle.put(worker)
 
 
-def _work(kind: "type[SentenceTransformer]", state: dict[str, Any], inputs: Any, outputs: Any) -> None:
+def _start(kind: "type[SentenceTransformer]", state: dict[str, Any]) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(kind, state, theirs), daemon=True)
+    process.start()
+    theirs.close()  # so that the line breaks when the process ends
+    return _Worker(process, ours)
+
+
+def _work(kind: "type[SentenceTransformer]", state: dict[str, Any], line: Connection) -> None:
+    """Answer until the other end is closed; an interrupt is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     model = kind.__new__(kind)
     model.__setstate__(state)
     while True:
-        number, texts, options = inputs.get()
         try:
-            outputs.put((number, model._encode_all(texts, show_progress_bar=False, **options)))
-        except EdgeSTError as error:
-            outputs.put((number, error))
+            settings, options, texts = line.recv()
+        except EOFError:
+            return
+        try:
+            model.adopt(settings)
+            answer = model._encode_all(texts, show_progress_bar=False, **options)
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            answer = error
+        line.send(answer)

@@ -60,6 +60,13 @@ def check_output_value(output_value: str | None, *, pools: bool) -> None:
         )
 
 
+def check_truncate_dim(value: int | None) -> int | None:
+    """``value`` itself; raises OptionError for what is neither a whole number nor None."""
+    if value is not None and not isinstance(value, int | np.integer):
+        raise OptionError(f"truncate_dim is {value!r}; expected a whole number of dimensions, or None")
+    return value
+
+
 def to_tensor(vectors: NDArray[Any]) -> Any:
     """``vectors`` as a torch tensor; raises EngineMissingError where torch is not installed."""
     try:

@@ -14,6 +14,8 @@ def merge_prompts(
     defaults: Mapping[str, None], given: Mapping[str, str] | None, saved: Mapping[str, str | None] | None
 ) -> dict[str, str]:
     """The caller's prompts win over the saved ones; the names in ``defaults`` always exist, if only with ""."""
+    if given is not None and not isinstance(given, Mapping):
+        raise OptionError(f"prompts is {given!r}; expected names with their prompts, such as {{'query': 'query: '}}")
     prompts: dict[str, str | None] = {**defaults, **(given or {})}
     for name, prompt in (saved or {}).items():
         if prompts.get(name) is None:

@@ -19,13 +19,15 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Mapping[
 
     ``changes`` are new values for keys of its JSON files. A record then gets their checksums and the ``identity`` (its
     keys "fingerprint" and "max_seq_length"), and loses its golden vectors, which the old settings gave.
-    Raises OptionError where ``target`` lies inside ``source``.
+    Raises OptionError where ``target`` lies inside ``source`` or is a file.
     """
     source, target = source.resolve(), target.resolve()
     if source == target and not changes:
         return
     if source != target and target.is_relative_to(source):
         raise OptionError(f"{target} is inside the model folder {source}; choose another path")
+    if target.exists() and not target.is_dir():
+        raise OptionError(f"{target} is a file; choose the path of a folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         staged = Path(temporary) / "model"

@@ -23,7 +23,14 @@ from . import multi_process
 from .base import BaseModel
 from .inputs import as_batch, checked, with_prompt
 from .limits import truncation_guard
-from .outputs import all_features, check_output_value, sentence_embedding, to_tensor, token_embeddings
+from .outputs import (
+    all_features,
+    check_output_value,
+    check_truncate_dim,
+    sentence_embedding,
+    to_tensor,
+    token_embeddings,
+)
 from .progress import progress_bar
 from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
 
@@ -57,7 +64,9 @@ class SentenceTransformer(BaseModel):
         super().__init__(model_name_or_path, **shared)
         saved = self._settings_of(self._model.folder.settings)
         self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
-        self.truncate_dim: int | None = truncate_dim if truncate_dim is not None else saved["truncate_dim"]
+        self.truncate_dim: int | None = (
+            saved["truncate_dim"] if truncate_dim is None else check_truncate_dim(truncate_dim)
+        )
 
     def encode(
         self,
@@ -92,6 +101,7 @@ class SentenceTransformer(BaseModel):
         """
         inputs = _accept_old_names(inputs, kwargs)
         _check_options(batch_size, precision, output_value, pools=self._pipeline.pools)
+        check_truncate_dim(truncate_dim)
         self._check_device(device)
         texts, singular = as_batch(inputs)
         prompt = resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt)
@@ -105,9 +115,11 @@ class SentenceTransformer(BaseModel):
             truncate_dim=truncate_dim,
         )
         devices = device if isinstance(device, list | tuple) else None
-        if pool is not None or devices:
+        if pool is not None or devices is not None:
             with multi_process.borrowed_pool(self, pool, devices) as workers:
-                found = multi_process.encode_chunks(workers, texts, encode.keywords, chunk_size, show_progress_bar)
+                found = multi_process.encode_chunks(
+                    workers, self, texts, encode.keywords, chunk_size, show_progress_bar
+                )
         else:
             found = encode(texts, show_progress_bar=show_progress_bar)
         if output_value != "sentence_embedding":
@@ -134,6 +146,8 @@ class SentenceTransformer(BaseModel):
     def encode_iter(self, inputs: Iterable[Any], **options: Any) -> Iterator[NDArray[Any]]:
         """Embeddings (dim,) of any number of texts, one after the other, in bounded memory.
 
+        Texts are taken in portions, small ones first: 32, 64, 128 … up to 8192.
+
         ``options`` are those of `encode`. Raises as `encode` does, at the item concerned; OptionError at once for
         ``precision`` "int8" and "uint8", whose ranges need all embeddings.
         """
@@ -143,7 +157,7 @@ class SentenceTransformer(BaseModel):
 
     def _encode_windows(self, texts: Iterator[TextOrPair], options: dict[str, Any]) -> Iterator[NDArray[Any]]:
         start = 0
-        for window in windows(texts):
+        for window in windows(texts, growing=True):
             try:
                 yield from self.encode(window, **options)
             except TextTooLongError as error:

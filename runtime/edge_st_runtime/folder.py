@@ -55,12 +55,16 @@ class ModelFolder:
         limits = [tokenizer_limit if own is None else int(own), self.positions]
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def with_limit(self, limit: int | None) -> dict[str, Any]:
-        """The keys of ``transformer`` that make ``limit`` the `max_seq_length`."""
+    def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
+        """What makes ``limit`` the model's own: the file that says it → keys with their values."""
+        if self.first == STATIC:
+            name = (self.first_path / "tokenizer.json").relative_to(self.path).as_posix()
+            cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
+            return {name: {"truncation": None if limit is None else cut}}
         key, arguments = self._tokenizer_arguments
         if "model_max_length" in arguments:
-            return {key: {**arguments, "model_max_length": limit}}
-        return {"max_seq_length": limit}
+            return {self.transformer_file: {key: {**arguments, "model_max_length": limit}}}
+        return {self.transformer_file: {"max_seq_length": limit}}
 
     @property
     def _tokenizer_arguments(self) -> tuple[str, Mapping[str, Any]]:

@@ -21,7 +21,7 @@ from .tokenizer import TextOrPair, TextTokenizer, Tokens
 T = TypeVar("T")
 R = TypeVar("R")
 Rows = NDArray[np.int64]
-_WINDOW_TEXTS, _WINDOW_CHARACTERS = 8192, 250_000
+_FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 250_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +93,19 @@ class Pipeline:
         return self.backend.meaning == SENTENCE_EMBEDDING
 
 
-def windows(texts: Iterable[TextOrPair]) -> Iterator[list[TextOrPair]]:
-    """Consecutive runs of texts, small enough to hold all their tokens at once."""
+def windows(texts: Iterable[TextOrPair], *, growing: bool = False) -> Iterator[list[TextOrPair]]:
+    """Consecutive runs of texts, small enough to hold all their tokens at once.
+
+    With ``growing`` the first are short, so that the first results come soon.
+    """
     window: list[TextOrPair] = []
-    characters = 0
+    characters, most = 0, _FIRST_WINDOW_TEXTS if growing else _WINDOW_TEXTS
     for text in texts:
         window.append(text)
         characters += len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
-        if len(window) == _WINDOW_TEXTS or characters >= _WINDOW_CHARACTERS:
+        if len(window) == most or characters >= _WINDOW_CHARACTERS:
             yield window
-            window, characters = [], 0
+            window, characters, most = [], 0, min(2 * most, _WINDOW_TEXTS)
     if window:
         yield window
 

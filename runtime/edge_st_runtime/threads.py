@@ -19,9 +19,11 @@ def thread_count(requested: int | None = None) -> int:
     Raises OptionError where the argument or the variable is not a positive integer.
     """
     if requested is not None:
-        return _positive(requested, "num_threads")
+        return _positive(requested, requested, "num_threads")
     variable = os.environ.get(VARIABLE, "").strip()
-    return _positive(variable, VARIABLE) if variable else available_cores()
+    if not variable:
+        return available_cores()
+    return _positive(int(variable) if variable.isdecimal() else None, variable, VARIABLE)
 
 
 def available_cores() -> int:
@@ -76,11 +78,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _positive(value: int | str, name: str) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = 0
-    if number < 1:
-        raise OptionError(f"{name} is {value!r}; expected a whole number of at least 1, or leave it unset")
+def _positive(number: int | None, given: object, name: str) -> int:
+    if not isinstance(number, int) or number < 1:
+        raise OptionError(f"{name} is {given!r}; expected a whole number of at least 1, or leave it unset")
     return number

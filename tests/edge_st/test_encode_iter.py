@@ -19,6 +19,7 @@ TEXTS = [*random_texts(100), ("fox", "dog"), ""]
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_FIRST_WINDOW_TEXTS", 4)
     monkeypatch.setattr(pipeline, "_WINDOW_TEXTS", 16)
 
 
@@ -46,7 +47,7 @@ def test_texts_are_taken_a_window_at_a_time_without_end(model: SentenceTransform
     assert taken == 0
     for number in range(1, 101):
         np.testing.assert_allclose(next(vectors), tiny.means([f"fox {number}"])[0], atol=2e-6)
-        assert number <= taken <= number + 16
+        assert number <= taken <= min(number + 16, 4 * number)
 
 
 def test_long_texts_make_small_windows(model: SentenceTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +65,9 @@ def test_long_texts_make_small_windows(model: SentenceTransformer, monkeypatch: 
 
 
 def test_bad_text_raises_when_it_comes(model: SentenceTransformer) -> None:
-    vectors = model.encode_iter([*["fox"] * 16, "dog", None])
-    assert len(list(islice(vectors, 16))) == 16
-    with pytest.raises(TypeError, match=r"inputs\[17\] is None"):
+    vectors = model.encode_iter([*["fox"] * 12, "dog", None])
+    assert len(list(islice(vectors, 12))) == 12
+    with pytest.raises(TypeError, match=r"inputs\[13\] is None"):
         next(vectors)
 
 
@@ -85,6 +86,6 @@ def test_precisions_that_need_all_texts(precision: str, model: SentenceTransform
 def test_place_of_a_text_that_is_too_long(tiny_folder: Path) -> None:
     model = SentenceTransformer(tiny_folder, backend="onnx", truncation="error")
     vectors = model.encode_iter(["fox"] * 20 + ["fox " * 50])
-    assert len(list(islice(vectors, 16))) == 16
-    with pytest.raises(TextTooLongError, match=r"counted from text 16: inputs\[4\] has 52 tokens"):
+    assert len(list(islice(vectors, 12))) == 12
+    with pytest.raises(TextTooLongError, match=r"counted from text 12: inputs\[8\] has 52 tokens"):
         next(vectors)

@@ -119,6 +119,10 @@ def test_positional_arguments_stand_in_sentence_transformers_order(model: Senten
     [
         ({"batch_size": 0}, "batch_size must be a positive integer, got 0"),
         ({"batch_size": -8}, "batch_size must be a positive integer, got -8"),
+        ({"batch_size": None}, "batch_size must be a positive integer, got None"),
+        ({"truncate_dim": "64"}, "truncate_dim is '64'; expected a whole number"),
+        ({"device": 7}, "device is 7; expected a str"),
+        ({"device": []}, "target_devices is empty"),
         ({"precision": "int4"}, "'int4' is not supported"),
         ({"output_value": "tokens"}, r"output_value is 'tokens'; expected one of \('sentence_embedding'"),
         ({"normalise": True}, r"encode\(\) got \['normalise'\]"),

@@ -58,6 +58,13 @@ def test_limit_without_room(limit: int, tiny_folder: Path) -> None:
         model.max_seq_length = limit
 
 
+@pytest.mark.parametrize("limit", ["a", 7.5, [8]], ids=repr)
+def test_limit_that_is_no_number(limit: Any, tiny_folder: Path) -> None:
+    model = load(tiny_folder)
+    with pytest.raises(ValueError, match=r"expected a whole number of tokens"):
+        model.max_seq_length = limit
+
+
 def test_limit_that_a_folder_states_beyond_its_positions(tmp_path: Path) -> None:
     config = {"model_type": "roberta", "max_position_embeddings": 34, "pad_token_id": 1}
     model = load(TinyModel(byte_bpe, limit=34, config=config).save(tmp_path))
@@ -103,7 +110,7 @@ def test_warn(tiny_folder: Path, tiny: TinyModel, caplog: pytest.LogCaptureFixtu
         found = model.encode(TEXTS)
         model.encode(["short"])
     np.testing.assert_allclose(found, tiny.means(TEXTS), atol=2e-6)
-    assert [record.message for record in caplog.records] == ["2 texts are cut to 24 tokens: inputs 1, 3"]
+    assert [record.message for record in caplog.records] == ["2 text(s) cut to 24 tokens: inputs 1, 3"]
 
 
 def test_error(tiny_folder: Path) -> None:

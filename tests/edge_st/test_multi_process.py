@@ -1,7 +1,14 @@
 """Several processes give what one gives, and say what went wrong in one of them."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,12 +68,78 @@ def test_errors_of_a_worker_and_work_after_them(model: SentenceTransformer, pool
     np.testing.assert_allclose(model.encode(TEXTS, pool=pool), model.encode(TEXTS), atol=1e-6)
 
 
+@pytest.mark.parametrize("wrong", [{"truncate_dim": "x"}, {"chunk_size": 0}, {"chunk_size": 2.5}], ids=str)
+def test_wrong_options_leave_the_pool_working(wrong: dict[str, Any], model: SentenceTransformer, pool: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        model.encode(TEXTS, pool=pool, **wrong)
+    np.testing.assert_allclose(model.encode(TEXTS, pool=pool), model.encode(TEXTS), atol=1e-6)
+
+
+def test_threads_share_a_pool(model: SentenceTransformer, pool: Any) -> None:
+    parts = [TEXTS[start : start + 5] for start in range(50)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda part: model.encode(part, pool=pool, chunk_size=2), parts))
+    for part, vectors in zip(parts, found, strict=True):
+        np.testing.assert_allclose(vectors, model.encode(part), atol=1e-6)
+
+
+def test_settings_changed_after_the_start_count(model: SentenceTransformer, pool: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "truncation", "silent")
+        patch.setattr(model, "max_seq_length", 4)
+        cut = model.encode(TEXTS, pool=pool)
+        np.testing.assert_allclose(cut, model.encode(TEXTS), atol=1e-6)
+    assert np.abs(model.encode(TEXTS, pool=pool) - cut).max() > 1e-3
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_an_interrupted_call_leaves_the_pool_working_and_the_program_ending(
+    model: SentenceTransformer, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED.format(folder=str(model.info()["path"])))
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "encoding\n"
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGINT)
+        answers, _ = process.communicate(timeout=30)
+    assert answers.split() == ["interrupted", "(2,", "12)"]
+    assert process.returncode == 0
+
+
+INTERRUPTED = """
+from edge_st import SentenceTransformer
+if __name__ == "__main__":
+    model = SentenceTransformer({folder!r}, backend="onnx")
+    pool = model.start_multi_process_pool(["cpu", "cpu"])
+    model.encode(["ready"], pool=pool)
+    print("encoding", flush=True)
+    try:
+        while True:
+            model.encode(["the quick fox"] * 5000, pool=pool)
+    except KeyboardInterrupt:
+        print("interrupted", model.encode(["a", "b"], pool=pool).shape)
+"""
+
+
+def test_stopped_pool(model: SentenceTransformer) -> None:
+    workers = model.start_multi_process_pool(["cpu"])
+    model.stop_multi_process_pool(workers)
+    model.stop_multi_process_pool(workers)
+    with pytest.raises(ValueError, match=r"the pool was stopped"):
+        model.encode(TEXTS, pool=workers)
+
+
 def test_worker_that_dies(model: SentenceTransformer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     workers = model.start_multi_process_pool(["cpu"])
     try:
         workers["processes"][0].kill()
         with pytest.raises(RuntimeError, match=r"a worker process ended with exit code -9"):
+            model.encode(TEXTS, pool=workers)
+        with pytest.raises(RuntimeError, match=r"a worker process ended"):
             model.encode(TEXTS, pool=workers)
     finally:
         model.stop_multi_process_pool(workers)

@@ -1,6 +1,7 @@
 """A saved model is a copy that answers the same, and never half there."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,27 @@ def test_a_changed_limit_wins_over_the_tokenizers_arguments(tmp_path: Path) -> N
     model.max_seq_length = 9
     model.save_pretrained(tmp_path / "copy")
     assert SentenceTransformer(tmp_path / "copy", backend="onnx").max_seq_length == 9
+
+
+@pytest.mark.parametrize("limit", [3, None])
+def test_the_limit_of_a_static_model(limit: int | None, tmp_path: Path) -> None:
+    model = SentenceTransformer()
+    model.max_seq_length = 7
+    model.save_pretrained(tmp_path / "short")
+    short = SentenceTransformer(tmp_path / "short")
+    assert (short.max_seq_length, short.fingerprint) == (7, model.fingerprint)
+    short.max_seq_length = limit
+    short.save_pretrained(tmp_path / "other")
+    other = SentenceTransformer(tmp_path / "other")
+    assert other.max_seq_length == (math.inf if limit is None else limit)
+    np.testing.assert_array_equal(other.encode(TEXTS), short.encode(TEXTS))
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("kept")
+    with pytest.raises(ValueError, match=r"taken is a file"):
+        SentenceTransformer().save_pretrained(tmp_path / "taken")
+    assert contents(tmp_path) == {"taken": b"kept"}
 
 
 def test_none_does_nothing_and_its_own_folder_stays(tmp_path: Path) -> None:

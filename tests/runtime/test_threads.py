@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_wrong_variable(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         thread_count()
 
 
-@pytest.mark.parametrize("value", [0, -3])
-def test_wrong_argument(value: int) -> None:
-    with pytest.raises(OptionError, match=f"num_threads is {value}"):
+@pytest.mark.parametrize("value", [0, -3, 2.5, "2"])
+def test_wrong_argument(value: Any) -> None:
+    with pytest.raises(OptionError, match=f"num_threads is {value!r}"):
         thread_count(value)
