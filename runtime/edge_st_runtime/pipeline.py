@@ -21,7 +21,7 @@ from .tokenizer import TextOrPair, TextTokenizer, Tokens
 T = TypeVar("T")
 R = TypeVar("R")
 Rows = NDArray[np.int64]
-_FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 250_000
+_FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 
 
 @dataclass(frozen=True, eq=False)
