@@ -18,12 +18,11 @@ from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
 from edge_st_runtime.weights import read_safetensors
 
-from .hub import resolve
+from .hub.names import existing_folder
 from .inputs import as_batch, with_prompt
 from .limits import Truncation, as_limit, check_truncation
 from .options import load_options, tokenizer_limit
 from .prompts import check_prompts, merge_prompts
-from .saving import save_folder
 
 
 class BaseModel:
@@ -95,6 +94,11 @@ class BaseModel:
             if self._bundled is None:
                 raise OptionError(f"{type(self).__name__} has no bundled model; give a folder or a Hub name")
             return self._bundled
+        folder = existing_folder(name)
+        if folder is not None:
+            return folder
+        from .hub.resolve import resolve
+
         return resolve(
             name,
             organization=self._organization,
@@ -225,6 +229,8 @@ class BaseModel:
         folder.
         """
         if path is not None:
+            from .saving import save_folder
+
             identity = {"fingerprint": self.fingerprint, "max_seq_length": self._limit}
             save_folder(self._model.folder.path, Path(path), self._changes(), identity)
 

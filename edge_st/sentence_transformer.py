@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
 from edge_st_runtime.tokenizer import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
-from . import multi_process
 from .base import BaseModel
 from .inputs import as_batch, checked, with_prompt
 from .limits import truncation_guard
@@ -33,6 +32,9 @@ from .outputs import (
 )
 from .progress import progress_bar
 from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
 
 
 class SentenceTransformer(BaseModel):
@@ -82,7 +84,7 @@ class SentenceTransformer(BaseModel):
         device: str | Sequence[str] | None = None,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        pool: multi_process.Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -116,10 +118,10 @@ class SentenceTransformer(BaseModel):
         )
         devices = device if isinstance(device, list | tuple) else None
         if pool is not None or devices is not None:
-            with multi_process.borrowed_pool(self, pool, devices) as workers:
-                found = multi_process.encode_chunks(
-                    workers, self, texts, encode.keywords, chunk_size, show_progress_bar
-                )
+            from .multi_process import borrowed_pool, encode_chunks
+
+            with borrowed_pool(self, pool, devices) as workers:
+                found = encode_chunks(workers, self, texts, encode.keywords, chunk_size, show_progress_bar)
         else:
             found = encode(texts, show_progress_bar=show_progress_bar)
         if output_value != "sentence_embedding":
@@ -249,14 +251,18 @@ class SentenceTransformer(BaseModel):
         }
         return {**super()._settings_of(saved), **own}
 
-    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> multi_process.Pool:
+    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> "Pool":
         """Start a worker process for each of ``target_devices`` (default four times "cpu"), each with its own model."""
-        return multi_process.start_pool(self, target_devices)
+        from .multi_process import start_pool
+
+        return start_pool(self, target_devices)
 
     @staticmethod
-    def stop_multi_process_pool(pool: multi_process.Pool) -> None:
+    def stop_multi_process_pool(pool: "Pool") -> None:
         """End the workers of ``pool``."""
-        multi_process.stop_pool(pool)
+        from .multi_process import stop_pool
+
+        stop_pool(pool)
 
 
 def _gather(batches: Iterator[tuple[Rows, Floats]], count: int, advance: Callable[[int], Any]) -> Floats:

@@ -21,7 +21,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Download, then say where it is and how to go on."""
-    from edge_st.hub import pull
+    from edge_st.hub.pull import pull
 
     folder = pull(
         args.repo_id, args.out, revision=args.revision, token=args.token, backend=args.backend, force=args.force

@@ -1,6 +1,1 @@
 """Models by name: a folder, or a repository on the Hub, of which only what the runtime needs is downloaded."""
-
-from .pull import pull
-from .resolve import resolve
-
-__all__ = ["pull", "resolve"]

@@ -1,7 +1,5 @@
 """What this CPU can do, named as the Linux kernel names it."""
 
-import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -36,6 +34,9 @@ def has_bfloat16() -> bool:
 
 
 def _darwin() -> frozenset[str]:
+    import platform
+    import subprocess
+
     if platform.machine() != "arm64":
         return frozenset()
     names = {"FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm", "FEAT_BF16": "bf16"}

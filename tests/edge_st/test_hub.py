@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge_st.hub import pull, resolve
 from edge_st.hub.errors import mapped_errors
 from edge_st.hub.names import ORIGINAL_MODELS, hub_name
+from edge_st.hub.pull import pull
+from edge_st.hub.resolve import resolve
 from edge_st_runtime.errors import (
     DamagedFileError,
     EdgeSTError,
@@ -40,7 +41,7 @@ from tests.hub_server import HubServer
 def test_existing_folder_is_itself_and_loads_no_client(tmp_path: Path) -> None:
     code = f"""
 import sys
-from edge_st.hub import resolve
+from edge_st.hub.resolve import resolve
 print(resolve({str(tmp_path)!r}), "huggingface_hub" in sys.modules)
 """
     output, _ = python(code).communicate()
@@ -185,7 +186,7 @@ def test_hf_hub_offline_makes_no_request(hub: HubServer) -> None:
     folder = resolve(NAME)
     hub.log.clear()
     code = f"""
-from edge_st.hub import resolve
+from edge_st.hub.resolve import resolve
 print(resolve({NAME!r}))
 try:
     resolve("other")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st.hub import pull
+from edge_st.hub.pull import pull
 from edge_st_runtime.errors import DamagedFileError, HubError, OptionError
 from tests.hub_models import CONFIGS, NAME, ONNX, contents, dense_model, python, record, static_model
 from tests.hub_server import HubServer
@@ -39,7 +39,7 @@ def test_killed_pull_leaves_nothing_loadable_and_is_continued(hub: HubServer, tm
     files["onnx/model.onnx"] = np.random.default_rng(0).bytes(12_000_000)
     hub.add(NAME, files)
     hub.stall["onnx/model.onnx"] = 11_000_000
-    process = python(f"from edge_st.hub import pull; pull({NAME!r}, {str(out)!r})")
+    process = python(f"from edge_st.hub.pull import pull; pull({NAME!r}, {str(out)!r})")
     assert hub.stalled.wait(30)
     part = next(iter((tmp_path / ".out.partial/onnx").glob("model.onnx.*.part")))
     while part.stat().st_size == 0:  # the client writes 10 MiB at a time
