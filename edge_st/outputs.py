@@ -1,6 +1,7 @@
 """From vectors to what ``encode`` was asked to return."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import EngineMissingError, OptionError
 from edge_st_runtime.modules import Features
+from edge_st_runtime.pipeline import Rows
 from edge_st_runtime.vectors import normalize
 
 OUTPUT_VALUES = ("sentence_embedding", "token_embeddings", None)
@@ -47,6 +49,26 @@ def all_features(truncate_dim: int | None) -> Callable[[Features], list[dict[str
         return rows
 
     return select
+
+
+def gather(batches: Iterator[tuple[Rows, Floats]], count: int, advance: Callable[[int], Any]) -> Floats:
+    """The batches' vectors (count, dim) in the order of the texts, of which there is at least one."""
+    first = next(batches)
+    vectors = np.empty((count, first[1].shape[1]), dtype=np.float32)
+    for rows, values in chain([first], batches):
+        vectors[rows] = values
+        advance(len(rows))
+    return vectors
+
+
+def gather_lists(batches: Iterator[tuple[Rows, list[Any]]], count: int, advance: Callable[[int], Any]) -> list[Any]:
+    """One value a text, in the order of the texts."""
+    found: list[Any] = [None] * count
+    for rows, values in batches:
+        for row, value in zip(rows.tolist(), values, strict=True):
+            found[row] = value
+        advance(len(rows))
+    return found
 
 
 def check_output_value(output_value: str | None, *, pools: bool) -> None:

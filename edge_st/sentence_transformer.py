@@ -4,17 +4,15 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.modules import Features
-from edge_st_runtime.pipeline import Rows, windows
+from edge_st_runtime.pipeline import windows
 from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
 from edge_st_runtime.tokenizer import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
@@ -26,6 +24,8 @@ from .outputs import (
     all_features,
     check_output_value,
     check_truncate_dim,
+    gather,
+    gather_lists,
     sentence_embedding,
     to_tensor,
     token_embeddings,
@@ -102,28 +102,21 @@ class SentenceTransformer(BaseModel):
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs = _accept_old_names(inputs, kwargs)
-        _check_options(batch_size, precision, output_value, pools=self._pipeline.pools)
-        check_truncate_dim(truncate_dim)
+        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipeline.pools)
         self._check_device(device)
         texts, singular = as_batch(inputs)
-        prompt = resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt)
-        truncate_dim = self.truncate_dim if truncate_dim is None else truncate_dim
-        encode = partial(
-            self._encode_all,
-            prompt=prompt,
-            batch_size=batch_size,
-            output_value=output_value,
-            normalize_embeddings=normalize_embeddings,
-            truncate_dim=truncate_dim,
-        )
+        options: dict[str, Any] = {
+            "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
+            "batch_size": batch_size,
+            "output_value": output_value,
+            "normalize_embeddings": normalize_embeddings,
+            "truncate_dim": self.truncate_dim if truncate_dim is None else truncate_dim,
+        }
         devices = device if isinstance(device, list | tuple) else None
-        if pool is not None or devices is not None:
-            from .multi_process import borrowed_pool, encode_chunks
-
-            with borrowed_pool(self, pool, devices) as workers:
-                found = encode_chunks(workers, self, texts, encode.keywords, chunk_size, show_progress_bar)
+        if pool is None and devices is None:
+            found = self._encode_all(texts, show_progress_bar=show_progress_bar, **options)
         else:
-            found = encode(texts, show_progress_bar=show_progress_bar)
+            found = self._encode_in_processes(texts, options, pool, devices, chunk_size, show_progress_bar)
         if output_value != "sentence_embedding":
             return found[0] if singular else found
         if precision is not None:
@@ -190,9 +183,25 @@ class SentenceTransformer(BaseModel):
             if output_value == "sentence_embedding":
                 if not texts:
                     return np.empty((0, self._dimension), dtype=np.float32)[:, :truncate_dim]
-                return _gather(run(sentence_embedding(truncate_dim, normalize_embeddings)), len(texts), advance)
+                return gather(run(sentence_embedding(truncate_dim, normalize_embeddings)), len(texts), advance)
             select: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-            return _gather_lists(run(select), len(texts), advance)
+            return gather_lists(run(select), len(texts), advance)
+
+    def _encode_in_processes(
+        self,
+        texts: list[TextOrPair],
+        options: Mapping[str, Any],
+        pool: "Pool | None",
+        devices: Sequence[str] | None,
+        chunk_size: int | None,
+        show_progress_bar: bool | None,
+    ) -> Any:
+        from .multi_process import borrowed_pool, encode_chunks
+
+        if self.truncation == "error":  # counted here, where a text's place among all is known
+            truncation_guard("error", self._limit, with_prompt(texts, options["prompt"]), self._pipeline.tokenizer)
+        with borrowed_pool(self, pool, devices) as workers:
+            return encode_chunks(workers, self, texts, options, chunk_size, show_progress_bar)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
@@ -265,26 +274,6 @@ class SentenceTransformer(BaseModel):
         stop_pool(pool)
 
 
-def _gather(batches: Iterator[tuple[Rows, Floats]], count: int, advance: Callable[[int], Any]) -> Floats:
-    """The batches' vectors (count, dim) in the order of the texts, of which there is at least one."""
-    first = next(batches)
-    vectors = np.empty((count, first[1].shape[1]), dtype=np.float32)
-    for rows, values in chain([first], batches):
-        vectors[rows] = values
-        advance(len(rows))
-    return vectors
-
-
-def _gather_lists(batches: Iterator[tuple[Rows, list[Any]]], count: int, advance: Callable[[int], Any]) -> list[Any]:
-    """One value a text, in the order of the texts."""
-    found: list[Any] = [None] * count
-    for rows, values in batches:
-        for row, value in zip(rows.tolist(), values, strict=True):
-            found[row] = value
-        advance(len(rows))
-    return found
-
-
 def _accept_old_names(inputs: Any, kwargs: dict[str, Any]) -> Any:
     """``inputs``, or what came as ``sentences``; leaves nothing unknown in ``kwargs`` unreported."""
     if "sentences" in kwargs:
@@ -298,8 +287,11 @@ def _accept_old_names(inputs: Any, kwargs: dict[str, Any]) -> Any:
     return inputs
 
 
-def _check_options(batch_size: int, precision: str | None, output_value: str | None, *, pools: bool) -> None:
+def _check_options(
+    batch_size: int, precision: str | None, output_value: str | None, truncate_dim: int | None, *, pools: bool
+) -> None:
     if not isinstance(batch_size, int | np.integer) or batch_size <= 0:
         raise OptionError(f"batch_size must be a positive integer, got {batch_size!r}.")
     check_precision(precision)
+    check_truncate_dim(truncate_dim)
     check_output_value(output_value, pools=pools)
