@@ -31,6 +31,7 @@ class BaseModel:
     _organization = ""
     _bundled: Path | None = None
     _default_prompts: ClassVar[Mapping[str, None]] = {}
+    _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
 
     prompts: dict[str, str]
     default_prompt_name: str | None
@@ -231,8 +232,7 @@ class BaseModel:
         if path is not None:
             from .saving import save_folder
 
-            identity = {"fingerprint": self.fingerprint, "max_seq_length": self._limit}
-            save_folder(self._model.folder.path, Path(path), self._changes(), identity)
+            save_folder(self._model.folder.path, Path(path), self._changes(), self._identity)
 
     save = save_pretrained
 
@@ -240,17 +240,18 @@ class BaseModel:
         """Settings that are no longer those of the folder: file → keys with their values."""
         folder = self._model.folder
         saved = self._settings_of(folder.settings)
-        settings = {name: value for name, value in self._settings().items() if value != saved[name]}
+        now = {name: getattr(self, name) for name in self._saved_settings}
+        settings = {name: value for name, value in now.items() if value != saved[name]}
         limit = {} if self._limit == self._model.limit else folder.with_limit(self._limit)
         pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
         found = {SETTINGS_FILE: settings, **limit, **dict.fromkeys(folder.pooling_files, pooling)}
         return {name: values for name, values in found.items() if values}
 
-    def _settings(self) -> dict[str, Any]:
-        return {"prompts": self.prompts, "default_prompt_name": self.default_prompt_name}
+    def _identity(self) -> dict[str, Any]:
+        return {"fingerprint": self.fingerprint, "max_seq_length": self._limit}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """`_settings` as the folder has them."""
+        """The attributes in ``_saved_settings`` as the folder has them."""
         prompts = merge_prompts(self._default_prompts, None, saved.get("prompts"))
         return {"prompts": prompts, "default_prompt_name": saved.get("default_prompt_name")}
 

@@ -25,7 +25,7 @@ def check_truncation(truncation: str) -> Truncation:
 
 def as_limit(value: float) -> int:
     """``value`` as a whole number; raises OptionError for what is none."""
-    if not isinstance(value, int | float | np.integer) or value != int(value):
+    if not isinstance(value, int | float | np.integer) or not float(value).is_integer():
         raise OptionError(f"max_seq_length is {value!r}; expected a whole number of tokens, or None")
     return int(value)
 

@@ -88,13 +88,13 @@ def borrowed_pool(model: "SentenceTransformer", pool: Pool | None, devices: Sequ
 
 def encode_chunks(
     pool: Pool,
-    model: "SentenceTransformer",
+    settings: Mapping[str, Any],
     texts: list[TextOrPair],
     options: Mapping[str, Any],
     chunk_size: int | None,
     show_progress_bar: bool | None,
 ) -> Any:
-    """What ``model`` would give for all ``texts``, in their order; raises what a worker raised.
+    """What one process with ``settings`` would give for all ``texts``, in their order; raises what a worker raised.
 
     Several threads may share a pool. After an interrupt or an error it serves on.
     """
@@ -107,8 +107,9 @@ def encode_chunks(
         raise OptionError(f"chunk_size is {chunk_size!r}; expected a whole number of at least 1, or None")
     # An empty list still goes to a worker: it knows the dimension.
     chunks = [texts[start : start + chunk_size] for start in range(0, max(1, len(texts)), chunk_size)]
-    ask = partial(_ask_idle, pool["idle"], model.call_settings(), dict(options))
+    ask = partial(_ask_idle, pool["idle"], settings, options)
     results = []
+    # Never on this thread: an interrupt between a question and its answer would mix up the next ones.
     with progress_bar(len(texts), show_progress_bar) as advance, ThreadPoolExecutor(count) as threads:
         for chunk, result in zip(chunks, threads.map(ask, chunks), strict=True):
             results.append(result)
@@ -117,7 +118,10 @@ def encode_chunks(
 
 
 def _ask_idle(
-    idle: "queue.SimpleQueue[_Worker]", settings: dict[str, Any], options: dict[str, Any], chunk: list[TextOrPair]
+    idle: "queue.SimpleQueue[_Worker]",
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    chunk: list[TextOrPair],
 ) -> Any:
     worker = idle.get()
     try:

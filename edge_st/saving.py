@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from edge_st_runtime.record import FILE_NAME
 Changes = Mapping[str, Mapping[str, Any]]
 
 
-def save_folder(source: Path, target: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
+def save_folder(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
     """Copy ``source`` to ``target``, which appears whole; files of an existing ``target`` are replaced one by one.
 
-    ``changes`` are new values for keys of its JSON files. A record then gets their checksums and the ``identity`` (its
-    keys "fingerprint" and "max_seq_length"), and loses its golden vectors, which the old settings gave.
+    ``changes`` are new values for keys of its JSON files. A record then gets their checksums and what ``identity()``
+    gives for its keys "fingerprint" and "max_seq_length", and loses its golden vectors, which the old settings gave.
     Raises OptionError where ``target`` lies inside ``source`` or is a file.
     """
     source, target = source.resolve(), target.resolve()
@@ -35,7 +35,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Mapping[
         for name, values in changes.items():
             _write_json(staged / name, read_optional_json(staged / name) | dict(values))
         if changes and (staged / FILE_NAME).is_file():
-            _follow(staged, changes, identity)
+            _follow(staged, changes, identity())
         if not target.exists():
             staged.rename(target)
             return

@@ -53,6 +53,7 @@ class SentenceTransformer(BaseModel):
     _organization = "sentence-transformers"
     _bundled = Path(__file__).parent / "bundled" / "static-all-MiniLM-L6-v2"
     _default_prompts: ClassVar[Mapping[str, None]] = {"query": None, "document": None}
+    _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "similarity_fn_name", "truncate_dim")
 
     def __init__(
         self,
@@ -198,10 +199,12 @@ class SentenceTransformer(BaseModel):
     ) -> Any:
         from .multi_process import borrowed_pool, encode_chunks
 
-        if self.truncation == "error":  # counted here, where a text's place among all is known
+        settings = self.call_settings()
+        if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
             truncation_guard("error", self._limit, with_prompt(texts, options["prompt"]), self._pipeline.tokenizer)
+            settings["truncation"] = "silent"
         with borrowed_pool(self, pool, devices) as workers:
-            return encode_chunks(workers, self, texts, options, chunk_size, show_progress_bar)
+            return encode_chunks(workers, settings, texts, options, chunk_size, show_progress_bar)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
@@ -248,10 +251,6 @@ class SentenceTransformer(BaseModel):
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
         return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
-
-    def _settings(self) -> dict[str, Any]:
-        own = {"similarity_fn_name": self.similarity_fn_name, "truncate_dim": self.truncate_dim}
-        return {**super()._settings(), **own}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         own = {

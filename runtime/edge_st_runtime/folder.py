@@ -103,7 +103,7 @@ def read_folder(path: Path) -> ModelFolder:
     if kinds[0] not in (TRANSFORMER, STATIC):
         raise UnsupportedModelError(f"{path}: the first module is {kinds[0]}; expected {TRANSFORMER} or {STATIC}")
     config = read_optional_json(folders[0] / "config.json")
-    transformer_file = _transformer_file(folders[0])
+    transformer_file, transformer = _transformer_config(folders[0])
     modules = [load_module(kind, folder) for kind, folder in zip(kinds[1:], folders[1:], strict=True)]
     if not (path / "modules.json").is_file():
         modules.append(pooling_from_config({"pooling_mode": _default_mode(config)}))
@@ -113,7 +113,7 @@ def read_folder(path: Path) -> ModelFolder:
         first_path=folders[0],
         modules=tuple(modules),
         settings=read_optional_json(path / SETTINGS_FILE),
-        transformer=read_optional_json(transformer_file),
+        transformer=transformer,
         transformer_file=transformer_file.relative_to(path).as_posix(),
         pooling_files=tuple(
             (folder / "config.json").relative_to(path).as_posix()
@@ -146,10 +146,10 @@ def _kind(entry: dict[str, Any], path: Path) -> str:
     return dotted.rpartition(".")[2]
 
 
-def _transformer_file(folder: Path) -> Path:
-    """The first that says something, else the one to write."""
-    paths = [folder / name for name in _TRANSFORMER_CONFIGS]
-    return next((path for path in paths if read_optional_json(path)), paths[0])
+def _transformer_config(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The first file that says something, and what it says; else the one to write."""
+    found = ((path, read_optional_json(path)) for path in (folder / name for name in _TRANSFORMER_CONFIGS))
+    return next(((path, config) for path, config in found if config), (folder / _TRANSFORMER_CONFIGS[0], {}))
 
 
 def _default_mode(config: dict[str, Any]) -> str:

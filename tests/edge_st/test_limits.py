@@ -58,7 +58,7 @@ def test_limit_without_room(limit: int, tiny_folder: Path) -> None:
         model.max_seq_length = limit
 
 
-@pytest.mark.parametrize("limit", ["a", 7.5, [8]], ids=repr)
+@pytest.mark.parametrize("limit", ["a", 7.5, [8], math.nan, -math.inf], ids=repr)
 def test_limit_that_is_no_number(limit: Any, tiny_folder: Path) -> None:
     model = load(tiny_folder)
     with pytest.raises(ValueError, match=r"expected a whole number of tokens"):

@@ -104,7 +104,7 @@ def test_existing_folder_is_filled(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "copy" / "1_Pooling").mkdir(parents=True)
     (tmp_path / "copy" / "1_Pooling" / "config.json").write_text("old")
     (tmp_path / "copy" / "notes.txt").write_text("kept")
-    save_folder(tiny_folder, tmp_path / "copy", {}, {})
+    save_folder(tiny_folder, tmp_path / "copy", {}, dict)
     assert contents(tmp_path / "copy") == {**contents(tiny_folder), "notes.txt": b"kept"}
 
 
@@ -132,5 +132,5 @@ def test_interruption_leaves_nothing_behind(
 
     monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, stop_at_the_third, False, False))
     with pytest.raises(KeyboardInterrupt):
-        save_folder(tiny_folder, tmp_path / "copy", {}, {})
+        save_folder(tiny_folder, tmp_path / "copy", {}, dict)
     assert contents(tmp_path) == before
