@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.fingerprint import fingerprint, graph_digest, weights_digest
-from edge_st_runtime.folder import SETTINGS_FILE, STATIC
+from edge_st_runtime.folder import SETTINGS_FILE
 from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.weights import read_safetensors
+from edge_st_runtime.road import TRANSFORMER
 
 from .hub.names import existing_folder
 from .inputs import as_batch, with_prompt
@@ -75,12 +74,37 @@ class BaseModel:
         self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
         self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
         check_prompts(self.prompts, self.default_prompt_name)
-        self.max_seq_length = self._model.limit if limit is None else limit
+        self._limits = {name: road.limit for name, road in self._model.roads.items()}
+        if limit is not None:
+            self.max_seq_length = limit
 
     def _load(self, path: Path, options: LoadOptions) -> None:
         self._options = options
         self._model = load_model(path.absolute(), options)
-        self._pipeline = self._model.pipeline
+        self._set_pipelines()
+
+    def _set_pipelines(self) -> None:
+        """The roads' pipelines, with the pooling as `set_pooling_include_prompt` left it."""
+        self._pipelines = {
+            name: replace(road.pipeline, modules=self._with_prompt_setting(road.pipeline.modules))
+            for name, road in self._model.roads.items()
+        }
+
+    def _road(self, task: str | None) -> str:
+        """The name of the road that ``task`` takes; raises OptionError for one that this model does not have."""
+        if not isinstance(task, str | None):
+            raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
+        return self._model.folder.road(task)
+
+    @property
+    def tasks(self) -> list[str | None]:
+        """What ``task`` may be: None where texts need none, and every task that a Router has a road for."""
+        return self._model.folder.tasks
+
+    @property
+    def _main_road(self) -> str:
+        """The road of texts without a task; where they need one, that of the first."""
+        return self._road(self.tasks[0])
 
     def _locate(
         self,
@@ -113,9 +137,14 @@ class BaseModel:
             on_cpu=options.on_cpu,
         )
 
-    def _prompt_length(self, prompt: str | None) -> int | None:
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self._pipeline.modules)
-        return self._pipeline.tokenizer.prompt_length(prompt, self._limit) if prompt and excludes else None
+    def _prompt_length(self, prompt: str | None, road: str) -> int | None:
+        """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
+        if not prompt:
+            return None
+        pipeline = self._pipelines[road]
+        length = pipeline.tokenizer.prompt_length(prompt, self._limits[road])
+        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in pipeline.modules)
+        return length if excludes else None
 
     def _check_device(self, device: str | Sequence[str] | None) -> None:
         own = self._options.device or "cpu"
@@ -124,37 +153,43 @@ class BaseModel:
         if isinstance(device, str) and device != own:
             raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
 
-    def count_tokens(self, inputs: Any) -> int | NDArray[np.int64]:
+    def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
         """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
         texts, singular = as_batch(inputs)
-        counts = [self._pipeline.tokenizer.counts(window) for window in windows(texts)]
+        tokenizer = self._pipelines[self._road(task)].tokenizer
+        counts = [tokenizer.counts(window) for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
-    def preprocess(self, inputs: Any, prompt: str | None = None) -> dict[str, Any]:
+    def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
         """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
         texts, _ = as_batch(inputs)
-        features = self._pipeline.tokenize(with_prompt(texts, prompt), self._limit) if texts else {}
-        length = self._prompt_length(prompt)
+        road = self._road(task)
+        features = self._pipelines[road].tokenize(with_prompt(texts, prompt), self._limits[road]) if texts else {}
+        length = self._prompt_length(prompt, road)
         return features if length is None else {**features, "prompt_length": length}
 
     tokenize = preprocess
 
     @property
     def max_seq_length(self) -> int | float | None:
-        """Tokens a text is cut to, special tokens included; infinite for static models; settable.
+        """Tokens a text is cut to, special tokens included; infinite for models that take any; settable.
 
-        Raises OptionError for a limit beyond the model's positions or without room for a token.
+        Of several roads the greatest; set, it is that of all. Raises OptionError for a limit beyond the model's
+        positions or without room for a token.
         """
-        return math.inf if self._limit is None and self._model.folder.first == STATIC else self._limit
+        roads = self._model.folder.roads
+        unlimited = {name: None if roads[name].kind == TRANSFORMER else math.inf for name in roads}
+        limits = [unlimited[name] if limit is None else limit for name, limit in self._limits.items()]
+        return max((limit for limit in limits if limit is not None), default=None)
 
     @max_seq_length.setter
     def max_seq_length(self, value: float | None) -> None:
         limit = None if value is None or value == math.inf else as_limit(value)
-        positions = self._model.folder.positions
-        if limit is not None and positions is not None and limit > positions:
-            raise OptionError(f"max_seq_length is {limit}; this model has {positions} positions")
-        self._pipeline.tokenizer.check_limit(limit)
-        self._limit = limit
+        for name, road in self._model.folder.roads.items():
+            if limit is not None and road.positions is not None and limit > road.positions:
+                raise OptionError(f"max_seq_length is {limit}; this model has {road.positions} positions")
+            self._pipelines[name].tokenizer.check_limit(limit)
+        self._limits = dict.fromkeys(self._limits, limit)
 
     def get_max_seq_length(self) -> int | float | None:
         """`max_seq_length`."""
@@ -163,12 +198,12 @@ class BaseModel:
     def set_pooling_include_prompt(self, include_prompt: bool) -> None:
         """Whether a prompt's tokens take part in pooling."""
         self._include_prompt = include_prompt
-        self._pipeline = replace(self._pipeline, modules=self._with_prompt_setting(self._pipeline.modules))
+        self._set_pipelines()
 
     @property
     def tokenizer(self) -> Any:
-        """The ``tokenizers.Tokenizer``, with truncation and padding switched off."""
-        return self._pipeline.tokenizer.tokenizer
+        """The ``tokenizers.Tokenizer``, with truncation and padding switched off; of several roads the first one's."""
+        return next(iter(self._pipelines.values())).tokenizer.tokenizer
 
     @property
     def device(self) -> str:
@@ -178,14 +213,9 @@ class BaseModel:
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.fingerprint`."""
-        return fingerprint(
-            weights=self._weights_digest,
-            tokenizer=self._model.folder.first_path / "tokenizer.json",
-            modules=self._with_prompt_setting(self._model.folder.modules),
-            prompts=self.prompts,
-            max_seq_length=self._limit,
-            dtype=self._model.choice.dtype,
-        )
+        from .identity import fingerprint_of
+
+        return fingerprint_of(self._model, self._weights_digest, self._limits, self.prompts, self._with_prompt_setting)
 
     def _with_prompt_setting(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
         setting = self._include_prompt
@@ -197,23 +227,22 @@ class BaseModel:
 
     @cached_property
     def _weights_digest(self) -> str:
-        folder, choice = self._model.folder, self._model.choice
-        if folder.record is not None:
-            return folder.record.weights_sha256
-        path = folder.first_path / choice.file
-        return weights_digest(read_safetensors(path)) if folder.first == STATIC else graph_digest(path)
+        from .identity import digest_of
+
+        return digest_of(self._model)
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
-        folder, choice = self._model.folder, self._model.choice
+        road = self._model.roads[self._main_road]
         return {
-            "path": str(folder.path),
-            **self._pipeline.backend.info(),
-            "graph": choice.file,
-            "dtype": choice.dtype,
-            "max_seq_length": self._limit,
+            "path": str(self._model.folder.path),
+            **road.pipeline.backend.info(),
+            "graph": road.choice.file,
+            "dtype": road.choice.dtype,
+            "max_seq_length": self._limits[self._main_road],
             "prompts": self.prompts,
             "fingerprint": self.fingerprint,
+            **({"tasks": self.tasks} if len(self.tasks) > 1 else {}),
         }
 
     def save_pretrained(
@@ -242,13 +271,16 @@ class BaseModel:
         saved = self._settings_of(folder.settings)
         now = {name: getattr(self, name) for name in self._saved_settings}
         settings = {name: value for name, value in now.items() if value != saved[name]}
-        limit = {} if self._limit == self._model.limit else folder.with_limit(self._limit)
+        limits: dict[str, dict[str, Any]] = {}
+        for name, road in folder.roads.items():
+            if self._limits[name] != self._model.roads[name].limit:
+                limits |= road.with_limit(self._limits[name])
         pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
-        found = {SETTINGS_FILE: settings, **limit, **dict.fromkeys(folder.pooling_files, pooling)}
+        found = {SETTINGS_FILE: settings, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
         return {name: values for name, values in found.items() if values}
 
     def _identity(self) -> dict[str, Any]:
-        return {"fingerprint": self.fingerprint, "max_seq_length": self._limit}
+        return {"fingerprint": self.fingerprint, "max_seq_length": self._limits[self._main_road]}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""
@@ -265,7 +297,7 @@ class BaseModel:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipeline")}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipelines")}
         return {**kept, "_path": self._model.folder.path}
 
     def state_for(self, **options: Any) -> dict[str, Any]:
@@ -279,13 +311,13 @@ class BaseModel:
 
     def call_settings(self) -> dict[str, Any]:
         """What `adopt` takes to make a copy of this model encode as this one does now."""
-        return {name: getattr(self, name) for name in ("_limit", "_include_prompt", "truncation")}
+        return {name: getattr(self, name) for name in ("_limits", "_include_prompt", "truncation")}
 
     def adopt(self, settings: Mapping[str, Any]) -> None:
         """Take over attributes of another instance of the same model."""
         self.__dict__.update(settings)
-        self._pipeline = replace(self._pipeline, modules=self._with_prompt_setting(self._pipeline.modules))
+        self._set_pipelines()
 
     def __repr__(self) -> str:
-        choice = self._model.choice
+        choice = self._model.roads[self._main_road].choice
         return f"{type(self).__name__}({str(self._model.folder.path)!r}, {choice.engine}, {choice.dtype})"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.tokenizer import TextOrPair
+from edge_st_runtime.tokens import TextOrPair
 
 _EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.tokenizer import TextOrPair, TextTokenizer, Tokens
+from edge_st_runtime.tokens import TextOrPair, Tokenizer, Tokens
 
 Truncation = Literal["silent", "warn", "error"]
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def as_limit(value: float) -> int:
 
 
 def truncation_guard(
-    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], tokenizer: TextTokenizer
+    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], tokenizer: Tokenizer
 ) -> Callable[[NDArray[np.int64], Tokens], None] | None:
     """A function that warns of cut texts as they are tokenized, or None where nothing need be said.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_st_runtime.errors import EngineError, OptionError
 from edge_st_runtime.threads import thread_count
-from edge_st_runtime.tokenizer import TextOrPair
+from edge_st_runtime.tokens import TextOrPair
 
 from .progress import progress_bar
 

@@ -51,7 +51,7 @@ def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None
     """Enter what became of the changed files into the record of ``folder``."""
     content = read_json(folder / FILE_NAME)
     files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changes}
-    golden: dict[str, list[Any]] = {"texts": [], "embeddings": []}
+    golden: dict[str, list[Any]] = {"texts": [], "vectors": []}
     _write_json(folder / FILE_NAME, {**content, **identity, "files": content["files"] | files, "golden": golden})
 
 

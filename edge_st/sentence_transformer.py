@@ -14,7 +14,7 @@ from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import windows
 from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
-from edge_st_runtime.tokenizer import TextOrPair
+from edge_st_runtime.tokens import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
 from .base import BaseModel
@@ -103,10 +103,12 @@ class SentenceTransformer(BaseModel):
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs = _accept_old_names(inputs, kwargs)
-        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipeline.pools)
+        road = self._road(kwargs.get("task"))
+        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[road].pools)
         self._check_device(device)
         texts, singular = as_batch(inputs)
         options: dict[str, Any] = {
+            "road": road,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
             "batch_size": batch_size,
             "output_value": output_value,
@@ -164,6 +166,7 @@ class SentenceTransformer(BaseModel):
         self,
         texts: list[TextOrPair],
         *,
+        road: str,
         prompt: str | None,
         batch_size: int,
         output_value: str | None,
@@ -172,13 +175,14 @@ class SentenceTransformer(BaseModel):
         show_progress_bar: bool | None,
     ) -> Any:
         texts = with_prompt(texts, prompt)
+        pipeline, limit = self._pipelines[road], self._limits[road]
         run = partial(
-            self._pipeline.run,
+            pipeline.run,
             texts,
-            limit=self._limit,
+            limit=limit,
             batch_size=batch_size,
-            prompt_length=self._prompt_length(prompt),
-            inspect=truncation_guard(self.truncation, self._limit, texts, self._pipeline.tokenizer),
+            prompt_length=self._prompt_length(prompt, road),
+            inspect=truncation_guard(self.truncation, limit, texts, pipeline.tokenizer),
         )
         with progress_bar(len(texts), show_progress_bar) as advance:
             if output_value == "sentence_embedding":
@@ -201,7 +205,9 @@ class SentenceTransformer(BaseModel):
 
         settings = self.call_settings()
         if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
-            truncation_guard("error", self._limit, with_prompt(texts, options["prompt"]), self._pipeline.tokenizer)
+            road = options["road"]
+            tokenizer = self._pipelines[road].tokenizer
+            truncation_guard("error", self._limits[road], with_prompt(texts, options["prompt"]), tokenizer)
             settings["truncation"] = "silent"
         with borrowed_pool(self, pool, devices) as workers:
             return encode_chunks(workers, settings, texts, options, chunk_size, show_progress_bar)
@@ -223,6 +229,11 @@ class SentenceTransformer(BaseModel):
     def similarity_fn_name(self, value: str | SimilarityFunction) -> None:
         self._similarity_function = parse_similarity(value)
 
+    @property
+    def has_token_embeddings(self) -> bool:
+        """Whether ``output_value="token_embeddings"`` is to be had."""
+        return not self._pipelines[self._main_road].pools
+
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings, after ``truncate_dim``."""
         return self._dimension if self.truncate_dim is None else min(self.truncate_dim, self._dimension)
@@ -234,7 +245,8 @@ class SentenceTransformer(BaseModel):
     @cached_property
     def _dimension(self) -> int:
         select = sentence_embedding(None, normalized=False)
-        ((_, vectors),) = self._pipeline.run(["a"], select, limit=self._limit, batch_size=1)
+        road = self._main_road
+        ((_, vectors),) = self._pipelines[road].run(["a"], select, limit=self._limits[road], batch_size=1)
         return int(vectors.shape[1])
 
     @contextmanager

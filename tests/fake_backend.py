@@ -18,6 +18,7 @@ class FakeBackend:
     token_budget: int = 512
     meaning: str = "token_embeddings"
     output: str = "last_hidden_state"
+    width: int | None = 2
     batches: list[TokenBatch] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     running: int = 0

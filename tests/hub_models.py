@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from edge_st_runtime.record import FORMAT_VERSION
+
 NAME = "sentence-transformers/tiny"
 CONFIGS = {
     "1_Pooling/config.json",
@@ -94,13 +96,13 @@ def record(files: dict[str, bytes], graphs: list[str]) -> bytes:
     entries = [{"file": file, "engine": "onnx", "dtype": "float32", "cosine_min": 1.0} for file in graphs]
     return as_json(
         {
-            "format_version": 1,
+            "format_version": FORMAT_VERSION,
             "task": "sentence-embedding",
             "weights_sha256": "0",
             "fingerprint": "0",
             "files": checksums,
             "graphs": entries,
-            "golden": {"texts": [], "embeddings": []},
+            "golden": {"texts": [], "vectors": []},
         }
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edge_st_runtime.record import FORMAT_VERSION
 from tests.tiny_graphs import HIDDEN, TinyGraph
 from tests.tiny_tokenizers import save_tokenizer, wordpiece
 
@@ -18,6 +19,7 @@ Step: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, NDArray[Any]]]
 MEAN: Step = ("Pooling", {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True}, {})
 NORMALIZE: Step = ("Normalize", {}, {})
 LIMIT = 24
+GOLDEN = {"prompt_name": None, "task": None, "embeddings": [[0.0] * HIDDEN]}
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,13 @@ def write_record(folder: Path, graphs: Sequence[Mapping[str, Any]] = (), **chang
         if path.is_file() and path.name != "edge_st.json"
     }
     record = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "task": "sentence-embedding",
         "weights_sha256": "0" * 64,
         "fingerprint": "f" * 32,
         "files": files,
         "graphs": list(graphs),
-        "golden": {"texts": ["a"], "embeddings": [[0.0] * HIDDEN]},
+        "golden": {"texts": ["a"], "vectors": [GOLDEN]},
     }
     return write_json(folder / "edge_st.json", record | changes)
 

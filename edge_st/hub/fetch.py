@@ -6,11 +6,10 @@ from pathlib import Path
 
 from edge_st_runtime.backend import DTYPES
 from edge_st_runtime.errors import MissingFileError, OptionError
-from edge_st_runtime.folder import read_folder
+from edge_st_runtime.folder import read_folder, read_routers, read_steps
 from edge_st_runtime.graphs import ENDINGS, Wish
-from edge_st_runtime.record import read_record
 
-from .files import HEADS, config_files, read_modules, weight_files
+from .files import HEADS, config_files, router_files, weight_files
 
 _CONNECTIONS = 8
 
@@ -34,14 +33,22 @@ def fetch_model(model: str, names: Collection[str], wish: Wish, fetch: Callable[
     paths = [fetch(name) for name in heads]
     folder = paths[0].parent
     try:
-        modules, record = read_modules(folder), read_record(folder)
-        configs = config_files(names, modules)
+        routers = router_files(names, read_routers(folder))
+        for name in routers:
+            fetch(name)
+        _, roads = read_steps(folder)
+        configs = config_files(
+            names, [[(kind, _relative(path, folder)) for kind, path in road] for road in roads.values()]
+        )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(fetch, [name for name in configs if name not in heads]))
-        read_folder(folder)
-        weights = weight_files(names, modules, record, wish)
+            list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
+        weights = weight_files(names, read_folder(folder), wish)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
     for name in weights:
         fetch(name)
-    return folder, [*configs, *weights]
+    return folder, [*dict.fromkeys([*routers, *configs]), *weights]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()

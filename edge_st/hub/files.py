@@ -1,88 +1,72 @@
 """Which files of a model repository the runtime needs: pure functions over a list of names."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
-from pathlib import Path
 
-from edge_st_runtime.errors import DamagedFileError, MissingFileError
-from edge_st_runtime.files import inside, read_json_list
-from edge_st_runtime.folder import STATIC, TRANSFORMER
+from edge_st_runtime.errors import MissingFileError
+from edge_st_runtime.folder import ModelFolder
 from edge_st_runtime.graphs import Wish, choose_graph
-from edge_st_runtime.record import Record
+from edge_st_runtime.road import BAG, WORDS, Road
+from edge_st_runtime.router import ROUTER_FILES
 
 #: the files that decide about the others
 HEADS = ("modules.json", "edge_st.json", "config.json")
-_CONFIGS = (*HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json")
+_CONFIGS = (
+    *HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
+    "wordembedding_config.json", "*tokenizer_config.json",
+)  # fmt: skip
 _WEIGHTS = "model.safetensors"
 _GRAPH_FOLDERS = ("", "onnx", "openvino")
+Step = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class ModuleEntry:
-    """A row of modules.json: the last part of its class name, and its folder ("" is the root)."""
-
-    kind: str
-    path: str
-
-    @property
-    def prefix(self) -> str:
-        """What the names of this module's files start with."""
-        return f"{self.path}/" if self.path else ""
+def router_files(names: Collection[str], folders: Iterable[str]) -> list[str]:
+    """The configurations of the routers in ``folders``: what names the roads and their modules."""
+    wanted = ([f"{_prefix(folder)}{file}" for file in ROUTER_FILES] for folder in folders)
+    return [next((name for name in candidates if name in names), candidates[0]) for candidates in wanted]
 
 
-def read_modules(folder: Path) -> list[ModuleEntry]:
-    """The rows of ``folder``'s modules.json; where there is none, a Transformer in the root.
+def config_files(names: Collection[str], roads: Iterable[list[Step]]) -> list[str]:
+    """Configuration and tokenizers, and all of the modules after the first of each of the ``roads``.
 
-    Raises DamagedFileError, and UnsafePathError for a module outside the folder.
+    A module is its class and its folder. Raises MissingFileError where a first module has no tokenizer.json, or
+    another only weights that are a pickle.
     """
-    path = folder / "modules.json"
-    if not path.is_file():
-        return [ModuleEntry(TRANSFORMER, "")]
-    rows = read_json_list(path)
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DamagedFileError(f"{path} names no modules; expected a list of objects with path and type")
-    entries = [ModuleEntry(str(row.get("type", "")).rpartition(".")[2], str(row.get("path", ""))) for row in rows]
-    for entry in entries:
-        inside(folder, entry.path)
-    return entries
-
-
-def config_files(names: Collection[str], modules: Sequence[ModuleEntry]) -> list[str]:
-    """Configuration and tokenizer, and all of the modules after the first.
-
-    Raises MissingFileError where the first module has no tokenizer.json, or another only weights that are a pickle.
-    """
-    first, *others = modules
-    tokenizer = f"{first.prefix}tokenizer.json"
-    if tokenizer not in names:
-        raise MissingFileError(
-            f"it has no {tokenizer}, the kind of tokenizer that is read here; "
-            "make one on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
-        )
-    for module in others:
-        if f"{module.prefix}pytorch_model.bin" in names:
-            _required(module.prefix + _WEIGHTS, names)
+    firsts: set[str] = set()
+    others: set[str] = set()
+    for (kind, folder), *rest in roads:
+        firsts.add(_prefix(folder))
+        others.update(_prefix(folder) for _, folder in rest)
+        if kind not in (WORDS, BAG) and f"{_prefix(folder)}tokenizer.json" not in names:
+            raise MissingFileError(
+                f"it has no {_prefix(folder)}tokenizer.json, the kind of tokenizer that is read here; "
+                "make one on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
+            )
+    for prefix in sorted(others):
+        if f"{prefix}pytorch_model.bin" in names:
+            _required(prefix + _WEIGHTS, names)
     return sorted(
         name
         for name in names
-        if _is_config(name, "") or _is_config(name, first.prefix) or any(_belongs(name, module) for module in others)
+        if any(_is_config(name, prefix) for prefix in ("", *firsts)) or any(_belongs(name, prefix) for prefix in others)
     )
 
 
-def weight_files(
-    names: Collection[str], modules: Sequence[ModuleEntry], record: Record | None, wish: Wish
-) -> list[str]:
-    """The graph that `choose_graph` takes, after the weights it keeps in other files; a static model's table.
+def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+    """For each road the graph that `choose_graph` takes, after the weights it keeps in other files, or its table.
 
     Raises what `choose_graph` raises, and MissingFileError where a file that must be there is not.
     """
-    first = modules[0]
-    if first.kind == STATIC:
-        return [_required(first.prefix + _WEIGHTS, names)]
-    own = [name.removeprefix(first.prefix) for name in names if name.startswith(first.prefix)]
+    found = [name for road in folder.roads.values() for name in _weights_of(road, names, folder, wish)]
+    return list(dict.fromkeys(found))
+
+
+def _weights_of(road: Road, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+    if not road.needs_graph:
+        return [] if road.kind == BAG else [_required(road.prefix + _WEIGHTS, names)]
+    own = [name.removeprefix(road.prefix) for name in names if name.startswith(road.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
-    graph = first.prefix + choose_graph(graphs, record, wish).file
+    graph = road.prefix + choose_graph(graphs, folder.record, wish).file
     if graph.endswith(".xml"):
         return [_required(graph.removesuffix(".xml") + ".bin", names), graph]
     return [*sorted(name for name in names if name.startswith((f"{graph}_data", f"{graph}.data"))), graph]
@@ -103,6 +87,11 @@ def _is_config(name: str, prefix: str) -> bool:
     return in_folder and any(fnmatchcase(rest, pattern) for pattern in _CONFIGS)
 
 
-def _belongs(name: str, module: ModuleEntry) -> bool:
-    in_folder = bool(module.path) and name.startswith(module.prefix)
+def _belongs(name: str, prefix: str) -> bool:
+    in_folder = bool(prefix) and name.startswith(prefix)
     return in_folder and (name.endswith(".json") or name.rpartition("/")[2] == _WEIGHTS)
+
+
+def _prefix(folder: str) -> str:
+    """What the names of the files in ``folder`` start with."""
+    return f"{folder}/" if folder not in ("", ".") else ""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .export import ExportReport, export_model
     from .optimize import export_optimized_onnx_model
     from .quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
-    from .verify import GraphReport, verify_folder
+    from .verify import GraphReport
 
 __all__ = [
     "ExportError",
@@ -21,7 +21,6 @@ __all__ = [
     "export_model",
     "export_optimized_onnx_model",
     "export_static_quantized_openvino_model",
-    "verify_folder",
 ]
 
 _HOMES = {
@@ -32,7 +31,6 @@ _HOMES = {
     "export_model": "export",
     "export_optimized_onnx_model": "optimize",
     "export_static_quantized_openvino_model": "quantize",
-    "verify_folder": "verify",
 }
 
 

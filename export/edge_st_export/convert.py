@@ -1,32 +1,30 @@
 """A transformer in PyTorch → ONNX in float32, by optimum."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.signature import FEEDS
 
 from .errors import converting
+from .heads import Head
 
 TASK = "feature-extraction"
 ONNX_FILE = "onnx/model.onnx"
 _LARGE = 1024
 
 
-def to_onnx(transformer: Any, tokenizer: Any, folder: Path) -> Path:
-    """Write ``transformer`` as onnx/model.onnx below ``folder``, with the weights in model.onnx_data beside it.
+def to_onnx(head: Head) -> Path:
+    """Write ``head`` as onnx/model.onnx in its folder, with the weights in model.onnx_data beside it.
 
-    The output is ``last_hidden_state`` (batch, tokens, hidden); the inputs are those the architecture takes.
+    The output is the head's, (batch, tokens, hidden) or (batch, dim); the inputs are those the architecture takes.
     Raises ExportError.
     """
     from optimum.exporters.onnx import export
 
-    path = folder / ONNX_FILE
+    path = head.path / ONNX_FILE
     path.parent.mkdir(parents=True)
-    with converting(
-        f"optimum's conversion of {transformer.config.model_type} to ONNX", "try the engine openvino alone"
-    ):
-        export(transformer, graph_config(transformer, tokenizer, "onnx"), path)
+    with converting(f"optimum's conversion of {head.config.model_type} to ONNX", "try the engine openvino alone"):
+        export(head.model, graph_config(head, "onnx"), path)
         move_weights_beside(path)
     (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
     return path
@@ -57,23 +55,22 @@ def move_weights_inside(path: Path, target: Path) -> None:
     onnx.save_model(onnx.load(path), target)
 
 
-def graph_config(transformer: Any, tokenizer: Any, exporter: str) -> Any:
+def graph_config(head: Head, exporter: str) -> Any:
     """optimum's description of the architecture; where it has none that fits, that of a plain encoder.
 
-    None fits where it does not know the architecture, or describes it with inputs that this class does not take:
-    the encoder of T5 alone has no decoder_input_ids.
+    None fits where it does not know the architecture, describes it with inputs that this class does not take (the
+    encoder of T5 alone has no decoder_input_ids), or where more than the transformer is in the graph.
     """
     from optimum.exporters.tasks import TasksManager
 
     from .encoder_config import EncoderConfig
 
-    accepted = inspect.signature(transformer.forward).parameters
-    model_type = transformer.config.model_type
-    if model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own exporters ask
+    model_type = head.config.model_type
+    if head.output == "last_hidden_state" and model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own ask
         constructor = TasksManager.get_exporter_config_constructor(
-            exporter, transformer, task=TASK, library_name="transformers"
+            exporter, head.model, task=TASK, library_name="transformers"
         )
-        config = constructor(transformer.config)
-        if set(config.inputs) <= set(accepted).intersection(FEEDS):
+        config = constructor(head.config)
+        if set(config.inputs) <= head.accepted.intersection(FEEDS):
             return config
-    return EncoderConfig(transformer.config, [name for name in tokenizer.model_input_names if name in accepted])
+    return EncoderConfig(head.config, head.input_names, head.output)

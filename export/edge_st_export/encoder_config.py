@@ -1,4 +1,4 @@
-"""How optimum is told to export an encoder that it has no description of."""
+"""How optimum is told to export what it has no description of."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,15 @@ _AXES = {0: "batch_size", 1: "sequence_length"}
 
 
 class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has no types
-    """Token ids in, ``last_hidden_state`` out; batch and length are free."""
+    """Token ids in, one feature out; batch and length are free."""
 
     NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
 
-    def __init__(self, config: Any, input_names: Sequence[str]) -> None:
-        """``input_names`` are the inputs of the graph, in order."""
+    def __init__(self, config: Any, input_names: Sequence[str], output: str) -> None:
+        """``input_names`` are the inputs of the graph, in order; ``output`` names the feature."""
         super().__init__(config, task="feature-extraction")
         self._input_names = tuple(input_names)
+        self._output = output
 
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
@@ -26,5 +27,5 @@ class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
-        """The one output, (batch, tokens, hidden)."""
-        return {"last_hidden_state": _AXES}
+        """The one output: (batch, dim) if it is a sentence embedding, else (batch, tokens, hidden)."""
+        return {self._output: {0: "batch_size"} if self._output == "sentence_embedding" else _AXES}

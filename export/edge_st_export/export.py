@@ -1,30 +1,33 @@
 """Export a model: save, convert, optimize, compare with the original, describe. Everything or nothing is written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from edge_st import SentenceTransformer
+from edge_st.verification import Variant, cosines
 from edge_st_runtime.cpu import has_bfloat16
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.fingerprint import weights_digest
-from edge_st_runtime.folder import TRANSFORMER, read_folder
+from edge_st_runtime.fingerprint import joined_digest
+from edge_st_runtime.folder import ModelFolder
 from edge_st_runtime.record import LOSSLESS_COSINE, read_record
-from edge_st_runtime.weights import read_safetensors
 
+from .alone import comparable
 from .convert import ONNX_FILE, to_onnx
 from .errors import ExportError, converting
+from .heads import Head, digest_of_road
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
 from .optimize import FLOAT16_LEVEL, LEVELS, optimize, optimized_file
-from .original import Source, find_source, load_original, parameters
+from .original import Source, find_source, load_original, torch_roads
 from .progress import Progress, silent_libraries
 from .record import Testimony, write_record
-from .verify import GATE, GraphReport, Reference, Variant, check_gate, cosines, make_reference, measure
+from .texts import ALL, GOLDEN
+from .verify import GATE, GraphReport, Reference, check_gate, make_reference, measure
 
 ENGINES = ("onnx", "openvino")
 _LIBRARIES = {
@@ -90,10 +93,11 @@ def export_model(
     target = Path(out)
     check_target(target, force=force)
     source = find_source(model, revision, token)
-    progress = Progress(4 + _conversions(plan) if source.first == TRANSFORMER else 4, quiet)
+    progress = Progress(4 + _conversions(plan) if source.needs_graph else 4, quiet)
     progress.step(f"loading {source.name} in PyTorch")
     with silent_libraries():
-        _import_libraries(plan)
+        if source.needs_graph:
+            _import_libraries(plan)
         original = load_original(source, trust_remote_code=trust_remote_code)
         with new_folder(target, force=force) as folder:
             graphs, notes = _fill(folder, original, source, plan, progress)
@@ -126,48 +130,64 @@ def _conversions(plan: _Plan) -> int:
 def _fill(
     folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
 ) -> tuple[list[GraphReport], list[str]]:
-    is_transformer = source.first == TRANSFORMER
-    save_layout(original, source.folder, folder, keep_weights=not is_transformer)
-    read_folder(folder)
+    described = save_layout(original, source.folder, folder)
     progress.step("encoding the texts of comparison with the original")
-    reference = make_reference(original, original.prompts)
-    if is_transformer:
-        digest = weights_digest(parameters(original[0].auto_model))
-        variants, notes = _convert(folder, original[0].auto_model, original.tokenizer, plan, progress)
-    else:
-        digest, notes = weights_digest(read_safetensors(folder / "model.safetensors")), []
-        variants = [Variant("model.safetensors", "numpy")]
+    reference = make_reference(*_compared(original, described))
+    digest, heads = _first_modules(original, described)
+    variants, notes = _convert(heads, plan, progress) if heads else ([Variant("", "numpy")], [])
     progress.step("comparing every variant with the original")
     graphs = [measure(folder, variant, reference) for variant in variants]
     check_gate(graphs, plan.gate)
     graphs, notes = _lossless_only(graphs, notes)
     progress.step("writing the record")
-    write_record(folder, Testimony(source.name, source.revision, digest, reference.golden), graphs)
+    texts, golden = reference[0].golden_texts, [part.golden for part in reference]
+    write_record(folder, Testimony(source.name, source.revision, digest, texts, golden), graphs)
     _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE))
     return graphs, notes
 
 
-def _convert(
-    folder: Path, transformer: Any, tokenizer: Any, plan: _Plan, progress: Progress
-) -> tuple[list[Variant], list[str]]:
-    """Write the graphs that the plan asks for."""
+def _compared(original: Any, described: ModelFolder) -> tuple[Any, Mapping[str, str], list[str | None], list[str]]:
+    """The arguments of `make_reference`; raises ExportError where the original encodes none of the golden texts."""
+    peer, texts = comparable(original, ALL, described.tasks[0])
+    if not set(texts).intersection(GOLDEN):
+        raise ExportError("the original encodes none of the texts of comparison; check it with sentence-transformers")
+    return peer, original.prompts, described.tasks, texts
+
+
+def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:
+    """A digest of the weights that are not part of a module after the first, and what becomes a graph."""
+    modules = torch_roads(original)
+    digests, heads = {}, {}
+    for name, road in described.roads.items():
+        leading = modules[name][: 1 + road.modules_in_graph]
+        digests[road.path] = digest_of_road(road, leading)
+        if road.needs_graph:
+            heads[road.path] = Head(road.path, leading)
+    return joined_digest(digests.values()), list(heads.values())
+
+
+def _convert(heads: list[Head], plan: _Plan, progress: Progress) -> tuple[list[Variant], list[str]]:
+    """Write the graphs that the plan asks for, of every first module that has one."""
     variants, notes = [], []
-    plain = None
     if "onnx" in plan.engines:
         progress.step("converting to ONNX")
-        plain = to_onnx(transformer, tokenizer, folder)
+        for head in heads:
+            to_onnx(head)
         variants.append(Variant(ONNX_FILE, "onnx"))
-    if plain and plan.optimize:
+    if plan.optimize:
         progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
-        optimize(plain, transformer.config, plan.optimize)
+        for head in heads:
+            optimize(head.path / ONNX_FILE, head.config, plan.optimize)
         variants.insert(0, Variant(optimized_file(plan.optimize), "onnx"))
-    if plain and plan.fp16:
+    if plan.fp16:
         progress.step("converting to float16 for GPUs")
-        optimize(plain, transformer.config, FLOAT16_LEVEL)
+        for head in heads:
+            optimize(head.path / ONNX_FILE, head.config, FLOAT16_LEVEL)
         variants.append(Variant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
     if "openvino" in plan.engines:
         progress.step("converting to OpenVINO")
-        to_openvino(transformer, tokenizer, folder, plain)
+        for head in heads:
+            to_openvino(head)
         variants.append(Variant(OPENVINO_FILE, "openvino"))
         if has_bfloat16():
             variants.append(Variant(OPENVINO_FILE, "openvino", "bfloat16"))
@@ -189,8 +209,8 @@ def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[Gr
 def _check_finished(folder: Path, reference: Reference, least: float) -> None:
     """Open the folder as a user will, by its record, and compare once more."""
     model = SentenceTransformer(folder)
-    _, texts, wanted = reference.parts[0]
-    nearest = cosines(model.encode(list(texts)), wanted).min()
+    first = reference[0]
+    nearest = cosines(model.encode(list(first.texts), task=first.task), first.embeddings).min()
     record = read_record(folder)
     if record is None or model.fingerprint != record.fingerprint or not nearest >= least:
         raise ExportError(f"the finished folder does not reproduce its record (cosine {nearest:.6f}); report this bug")

@@ -1,32 +1,31 @@
 """A transformer in PyTorch → OpenVINO's intermediate representation in float32, by optimum-intel."""
 
 from pathlib import Path
-from typing import Any
 
-from .convert import graph_config
+from .convert import ONNX_FILE, graph_config
 from .errors import ExportError, converting
+from .heads import Head
 
 OPENVINO_FILE = "openvino/openvino_model.xml"
 
 
-def to_openvino(transformer: Any, tokenizer: Any, folder: Path, onnx_file: Path | None) -> Path:
-    """Write openvino/openvino_model.xml and .bin below ``folder``, with the signature of the ONNX graph.
+def to_openvino(head: Head) -> Path:
+    """Write openvino/openvino_model.xml and .bin into the head's folder, with the signature of the ONNX graph.
 
     The weights stay float32; what the engine computes in is decided when the model is opened. Some architectures
-    optimum-intel converts for text generation only: those are converted from ``onnx_file``, which makes a slightly
-    slower graph. Raises ExportError where there is none.
+    optimum-intel converts for text generation only, or not at all: those are converted from the ONNX graph, which makes
+    a slightly slower one. Raises ExportError where there is none.
     """
     from optimum.exporters.openvino import export
 
-    path = folder / OPENVINO_FILE
+    path, onnx_file = head.path / OPENVINO_FILE, head.path / ONNX_FILE
     path.parent.mkdir(parents=True)
     try:
-        config = graph_config(transformer, tokenizer, "openvino")
-        export(transformer, config, path, stateful=False, library_name="transformers")
+        export(head.model, graph_config(head, "openvino"), path, stateful=False, library_name="transformers")
     except Exception as error:  # the libraries raise anything
-        if onnx_file is None:
+        if not onnx_file.is_file():
             raise ExportError(
-                f"optimum's conversion of {transformer.config.model_type} to OpenVINO failed "
+                f"optimum's conversion of {head.config.model_type} to OpenVINO failed "
                 f"({type(error).__name__}: {error}); add the engine onnx, from whose graph it can be converted too"
             ) from error
         _from_onnx(onnx_file, path)

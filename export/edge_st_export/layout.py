@@ -4,31 +4,38 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.folder import ModelFolder, read_folder
+from edge_st_runtime.road import CLIP, TRANSFORMER
+
 from .errors import converting
+from .original import torch_roads
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
 _PAPERS = ("README.md", "LICENSE*", "NOTICE*")
 
 
-def save_layout(original: Any, source: Path, folder: Path, *, keep_weights: bool) -> None:
-    """Save ``original`` into ``folder``, with the model card and licence of its folder ``source``.
+def save_layout(original: Any, source: Path, folder: Path) -> ModelFolder:
+    """Save ``original`` into ``folder``, with the model card and licence of its folder ``source``; what it is now.
 
-    Modules stored as a pickle become safetensors on the way. ``keep_weights`` leaves the first module's own in.
+    Modules stored as a pickle become safetensors on the way. The weights that go into graphs are left out.
     Raises ExportError where there is no way to a tokenizer.json.
     """
     original.save_pretrained(str(folder), create_model_card=False)
-    if not keep_weights:
-        for path in [found for pattern in _WEIGHTS for found in folder.glob(pattern)]:
-            path.unlink()
     for path in [found for pattern in _PAPERS for found in source.glob(pattern) if found.is_file()]:
         shutil.copyfile(path, folder / path.name)
-    if not (folder / "tokenizer.json").is_file():
-        _save_fast_tokenizer(original.tokenizer, folder)
+    described = read_folder(folder)
+    modules = torch_roads(original)
+    for name, road in described.roads.items():
+        if road.needs_graph:
+            for path in [found for pattern in _WEIGHTS for found in road.path.glob(pattern)]:
+                path.unlink()
+        if road.kind in (TRANSFORMER, CLIP) and not (road.path / "tokenizer.json").is_file():
+            _save_fast_tokenizer(modules[name][0].tokenizer, road.path)
+    return described
 
 
 def _save_fast_tokenizer(tokenizer: Any, folder: Path) -> None:
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer
 
-    advice = "if a package is missing: pip install 'edge-st-export[sentencepiece]'"
-    with converting(f"the conversion of {type(tokenizer).__name__} to tokenizer.json", advice):
+    with converting(f"the conversion of {type(tokenizer).__name__} to tokenizer.json", "report the tokenizer's class"):
         convert_slow_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))

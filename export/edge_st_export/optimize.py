@@ -5,10 +5,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from edge_st.verification import Variant
+
 from .convert import move_weights_beside, move_weights_inside, weights_beside
 from .errors import converting
 from .peers import as_peer, enter
-from .verify import Variant
 
 LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"

@@ -1,7 +1,7 @@
 """The model to export: found, checked by its description alone, then loaded by sentence-transformers."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,15 +9,18 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_st.hub.client import Repository, fetch_to_cache, list_files
+from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
-from edge_st_runtime.files import read_json_list, read_optional_json
-from edge_st_runtime.folder import STATIC, TRANSFORMER
+from edge_st_runtime.files import read_optional_json
+from edge_st_runtime.folder import ONLY_ROAD, read_routers, read_steps
 from edge_st_runtime.module_loaders import LOADERS
+from edge_st_runtime.road import CLIP, FIRST, TRANSFORMER
 
 from .errors import converting
 
 _DESCRIPTIONS = ("modules.json", "config.json", "config_sentence_transformers.json")
+_NEED_A_GRAPH = (TRANSFORMER, CLIP, "LSTM")
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
@@ -26,13 +29,13 @@ _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 class Source:
     """Where a model's files are and what it is called.
 
-    ``revision`` is the commit on the Hub, None for a folder; ``first`` the class of the first module.
+    ``revision`` is the commit on the Hub, None for a folder; ``needs_graph`` whether an engine is to run part of it.
     """
 
     folder: Path
     name: str
     revision: str | None
-    first: str
+    needs_graph: bool
 
 
 def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
@@ -50,10 +53,13 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
         raise FolderNotFoundError(
             f"{listing.repository.name} has neither modules.json nor config.json; give the name of an embedding model"
         )
-    first = check_supported(paths[0].parent)
+    folder = paths[0].parent
+    for name in router_files(listing.files, read_routers(folder)):
+        fetch_to_cache(listing, name, cache)
+    needs_graph = check_supported(folder)
     for name in needed_files(listing.files):
         fetch_to_cache(listing, name, cache)
-    return Source(paths[0].parent, listing.repository.name, listing.commit, first)
+    return Source(folder, listing.repository.name, listing.commit, needs_graph)
 
 
 def needed_files(names: Collection[str]) -> list[str]:
@@ -68,8 +74,8 @@ def needed_files(names: Collection[str]) -> list[str]:
     )
 
 
-def check_supported(folder: Path) -> str:
-    """The class of the first module, from the folder's description; nothing but JSON is read.
+def check_supported(folder: Path) -> bool:
+    """Whether an engine is to run part of the model, from its description; nothing but JSON is read.
 
     Raises UnsupportedModelError where it names what cannot be exported, FolderNotFoundError where there is none.
     """
@@ -77,34 +83,21 @@ def check_supported(folder: Path) -> str:
     kind = settings.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
         raise UnsupportedModelError(f"{folder} is a {kind}; this version exports SentenceTransformer models")
-    if (folder / "modules.json").is_file():
-        return _check_modules(folder)
-    if not config:
-        raise FolderNotFoundError(f"{folder} has neither modules.json nor config.json; expected a model folder")
-    if any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()):
+    if not (folder / "modules.json").is_file() and any(
+        str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()
+    ):
         raise UnsupportedModelError(
             f"{folder} is a {config['architectures'][0]}, a classifier or cross-encoder; expected an embedding model"
         )
-    return TRANSFORMER
-
-
-def _check_modules(folder: Path) -> str:
-    types = [str(entry.get("type", "")) for entry in read_json_list(folder / "modules.json")]
-    names = [name.rpartition(".")[2] for name in types]
-    custom = [name for name in types if not name.startswith("sentence_transformers.")]
-    unknown = [name for name in names[1:] if name not in LOADERS]
-    if custom:
-        raise UnsupportedModelError(
-            f"{folder / 'modules.json'} names the module {custom[0]!r}, which is code of its own; expected modules of "
-            f"sentence-transformers: {TRANSFORMER} or {STATIC}, then {', '.join(sorted(LOADERS))}"
-        )
-    if not names or names[0] not in (TRANSFORMER, STATIC) or unknown:
-        found = unknown[0] if unknown else (names or ["nothing"])[0]
-        raise UnsupportedModelError(
-            f"{folder / 'modules.json'} names the module {found!r}; expected {TRANSFORMER} or {STATIC}, "
-            f"then {', '.join(sorted(LOADERS))}"
-        )
-    return names[0]
+    _, roads = read_steps(folder)
+    for (first, _), *others in roads.values():
+        unknown = [kind for kind, _ in others if kind not in LOADERS]
+        if first not in FIRST or unknown:
+            raise UnsupportedModelError(
+                f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
+                f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
+            )
+    return any(kind in _NEED_A_GRAPH for steps in roads.values() for kind, _ in steps)
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
@@ -125,6 +118,22 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
     return model.float().eval()
 
 
-def parameters(transformer: Any) -> dict[str, NDArray[Any]]:
-    """The parameters and buffers by name."""
-    return {name: tensor.detach().cpu().numpy() for name, tensor in transformer.state_dict().items()}
+def torch_roads(original: Any) -> dict[str, list[Any]]:
+    """The modules of every road by its name, as `edge_st_runtime.folder` names them."""
+    from sentence_transformers.base.modules import Router
+
+    modules = list(original)
+    place = next((place for place, module in enumerate(modules) if isinstance(module, Router)), None)
+    if place is None:
+        return {ONLY_ROAD: modules}
+    before, after = modules[:place], modules[place + 1 :]
+    return {name: [*before, *branch, *after] for name, branch in modules[place].sub_modules.items()}
+
+
+def parameters(modules: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    """The parameters and buffers of ``modules`` by name."""
+    return {
+        f"{place}.{name}": tensor.detach().cpu().numpy()
+        for place, module in enumerate(modules)
+        for name, tensor in module.state_dict().items()
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import edge_st
+from edge_st.verification import Variant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.record import FILE_NAME, read_record
 
@@ -16,7 +17,7 @@ from .convert import ONNX_FILE, move_weights_beside, move_weights_inside, weight
 from .ir import OPENVINO_FILE
 from .progress import silent_libraries
 from .record import add_graph, forget_graph
-from .verify import Reference, Variant, make_reference, measure, open_variant, recorded_variants, runs_here
+from .verify import Part, make_reference, measure
 
 _FILES = {"onnx": ONNX_FILE, "openvino": OPENVINO_FILE}
 _NOT_COPIED = ("onnx", "openvino", FILE_NAME)
@@ -85,10 +86,12 @@ def enter(folder: Path, variant: Variant) -> None:
     forget_graph(folder, variant.file)
     record = read_record(folder)
     assert record is not None
-    own = next((known for known in recorded_variants(record) if known.dtype == "float32" and runs_here(known)), None)
-    if own is None:
-        reference = Reference(((None, record.golden_texts, record.golden_embeddings),))
+    variants = [known for _, known in recorded_variants(record) if known.dtype == "float32" and runs_here(known)]
+    if variants:
+        original = open_variant(folder, variants[0])
+        reference = make_reference(original, original.prompts, original.tasks)
     else:
-        original = open_variant(folder, own)
-        reference = make_reference(original, original.prompts)
+        reference = tuple(
+            Part(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings) for golden in record.golden
+        )
     add_graph(folder, measure(folder, variant, reference))

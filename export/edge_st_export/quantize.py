@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_st.verification import Variant
 from edge_st_runtime.errors import InputError, OptionError
 
 from .peers import as_peer, enter
-from .verify import Variant
 
 _FEATURES = {"arm64": ("asimd",), "avx2": ("avx2",), "avx512": ("avx512f",), "avx512_vnni": ("avx512_vnni",)}
 

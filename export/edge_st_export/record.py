@@ -1,20 +1,18 @@
 """Write ``edge_st.json``, the exporter's testimony about a model folder; `edge_st_runtime.record` reads it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from edge_st_runtime.arrays import Floats
 from edge_st_runtime.files import read_json, sha256
-from edge_st_runtime.fingerprint import fingerprint
-from edge_st_runtime.folder import STATIC, read_folder
-from edge_st_runtime.record import FILE_NAME, FORMAT_VERSION
-from edge_st_runtime.tokenizer import TextTokenizer
+from edge_st_runtime.fingerprint import RoadIdentity, fingerprint
+from edge_st_runtime.folder import read_folder
+from edge_st_runtime.loading import open_tokenizer
+from edge_st_runtime.record import FILE_NAME, FORMAT_VERSION, Golden
 
-from .texts import GOLDEN
 from .verify import GraphReport
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
@@ -35,12 +33,13 @@ _TOOLS = (
 
 @dataclass(frozen=True, eq=False)
 class Testimony:
-    """What only the exporter knows: where the model comes from, a digest of its weights, its vectors (8, dim)."""
+    """What only the exporter knows: the model's origin, a digest of its weights, golden texts and their vectors."""
 
     name: str
     revision: str | None
     weights_sha256: str
-    golden: Floats
+    texts: Sequence[str]
+    golden: Sequence[Golden]
 
 
 def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphReport]) -> None:
@@ -53,13 +52,13 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
             "task": "sentence-embedding",
             "source": {"name": testimony.name, "revision": testimony.revision},
             "made_with": _versions(),
-            "dimension": int(testimony.golden.shape[1]),
+            "dimension": int(testimony.golden[0].embeddings.shape[1]),
             "max_seq_length": limit,
             "fingerprint": identity,
             "weights_sha256": testimony.weights_sha256,
             "files": _files(folder),
             "graphs": sorted((report.entry() for report in graphs), key=_rank),
-            "golden": {"texts": list(GOLDEN), "embeddings": _rounded(testimony.golden)},
+            "golden": {"texts": list(testimony.texts), "vectors": [_vectors(golden) for golden in testimony.golden]},
         },
     )
 
@@ -81,17 +80,14 @@ def forget_graph(folder: Path, file: str) -> None:
 def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
     """The limit in tokens, and the fingerprint of the lossless variants."""
     model = read_folder(folder)
-    static = model.first == STATIC
-    tokenizer = TextTokenizer(model.first_path, lower_case=model.lower_case, special_tokens=not static)
-    limit = tokenizer.own_limit if static else model.max_seq_length(tokenizer.model_max_length)
-    return limit, fingerprint(
-        weights=weights,
-        tokenizer=model.first_path / "tokenizer.json",
-        modules=model.modules,
-        prompts=model.settings.get("prompts") or {},
-        max_seq_length=limit,
-        dtype="float32",
-    )
+    roads = {}
+    for name, road in model.roads.items():
+        tokenizer, limit = open_tokenizer(road)
+        roads[name] = RoadIdentity(tokenizer.identity(), road.modules, limit)
+    limits = [road.max_seq_length for road in roads.values() if road.max_seq_length is not None]
+    prompts = model.settings.get("prompts") or {}
+    identity = fingerprint(weights=weights, roads=roads, router=model.router, prompts=prompts, dtype="float32")
+    return max(limits, default=None), identity
 
 
 def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
@@ -117,8 +113,9 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _rounded(embeddings: Floats) -> list[list[float]]:
-    return [[round(value, 7) for value in row] for row in embeddings.tolist()]
+def _vectors(golden: Golden) -> dict[str, Any]:
+    rounded = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
+    return {"prompt_name": golden.prompt_name, "task": golden.task, "embeddings": rounded}
 
 
 def _write(folder: Path, content: Mapping[str, Any]) -> None:

@@ -75,5 +75,5 @@ DIFFICULT = (
 )
 
 #: stored in the record with the original's vectors, so that a folder can be checked without the original
-GOLDEN = ORDINARY[:8]
+GOLDEN = (*ORDINARY[:6], "İstanbul ıssız ŞİŞLİ ß ẞ ﬁne ﬂag Ǆ", DIFFICULT[-1])
 ALL = ORDINARY + DIFFICULT

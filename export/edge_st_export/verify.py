@@ -5,34 +5,22 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_st import SentenceTransformer
+from edge_st.verification import FLOAT32_COSINE, Variant, cosines, open_variant
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.backend import installed_engines
-from edge_st_runtime.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.errors import MissingFileError
-from edge_st_runtime.record import Record, read_record
+from edge_st_runtime.folder import read_folder
+from edge_st_runtime.record import Golden
 
 from .errors import ExportError
 from .texts import ALL, GOLDEN
 
-GATE = 0.99999
+GATE = FLOAT32_COSINE
 _SHORT_TEXT = "How do I reset the password of my router?"
 _RUNS = 25
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to run a folder: a graph file, an engine, what it computes in, and the CPU features it was made for."""
-
-    file: str
-    engine: str
-    dtype: str = "float32"
-    cpu_features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,33 +49,45 @@ class GraphReport:
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """Vectors of the original: for each part the name of a prompt (None: as `encode` is called without one), texts
-    and embeddings (texts, dim).
-    """
+class Part:
+    """Vectors (texts, dim) of the original, as encoded with a prompt (None: without naming one) and a task."""
 
-    parts: tuple[tuple[str | None, tuple[str, ...], Floats], ...]
+    prompt_name: str | None
+    task: str | None
+    texts: tuple[str, ...]
+    embeddings: Floats
 
     @property
-    def golden(self) -> Floats:
+    def golden_texts(self) -> list[str]:
+        """The golden ones among the texts."""
+        return [text for text in self.texts if text in GOLDEN]
+
+    @property
+    def golden(self) -> Golden:
         """The vectors of the golden texts."""
-        _, texts, embeddings = self.parts[0]
-        return embeddings[[texts.index(text) for text in GOLDEN]]
+        rows = [row for row, text in enumerate(self.texts) if text in GOLDEN]
+        return Golden(self.prompt_name, self.task, self.embeddings[rows])
 
 
-def make_reference(model: Any, prompts: Mapping[str, str | None]) -> Reference:
-    """Encode every text with ``model``, the original or an edge-st one, and the golden texts with each prompt too."""
-    parts: list[tuple[str | None, tuple[str, ...]]] = [(None, ALL)]
-    parts += [(name, GOLDEN) for name, prompt in sorted(prompts.items()) if prompt]
-    return Reference(tuple((name, texts, _encode(model, texts, name)) for name, texts in parts))
+Reference: TypeAlias = tuple[Part, ...]
+
+
+def make_reference(
+    model: Any, prompts: Mapping[str, str | None], tasks: Sequence[str | None], texts: Sequence[str] = ALL
+) -> Reference:
+    """Encode ``texts`` with ``model``, the original or an edge-st one, and the golden texts with each prompt too."""
+    golden = tuple(text for text in texts if text in GOLDEN)
+    calls: list[tuple[str | None, str | None, tuple[str, ...]]] = [(None, task, tuple(texts)) for task in tasks]
+    calls += [(name, tasks[0], golden) for name, prompt in sorted(prompts.items()) if prompt]
+    return tuple(Part(name, task, texts, _encode(model, texts, name, task)) for name, task, texts in calls)
 
 
 def measure(folder: Path, variant: Variant, reference: Reference) -> GraphReport:
     """Run ``variant`` of ``folder`` over the reference's texts."""
     model = open_variant(folder, variant)
-    names = [text for _, texts, _ in reference.parts for text in texts]
-    found = np.concatenate([_encode(model, texts, name) for name, texts, _ in reference.parts])
-    wanted = np.concatenate([embeddings for _, _, embeddings in reference.parts])
+    names = [text for part in reference for text in part.texts]
+    found = np.concatenate([_encode(model, part.texts, part.prompt_name, part.task) for part in reference])
+    wanted = np.concatenate([part.embeddings for part in reference])
     similar = cosines(found, wanted)
     worst = int(np.argmin(np.nan_to_num(similar, nan=-1)))
     return GraphReport(
@@ -98,18 +98,10 @@ def measure(folder: Path, variant: Variant, reference: Reference) -> GraphReport
         cosine_min=float(similar[worst]),
         cosine_mean=float(similar.mean()),
         max_abs_difference=float(np.abs(found - wanted).max()),
-        milliseconds=_milliseconds(model),
+        milliseconds=_milliseconds(model, reference[0].task),
         megabytes=sum(path.stat().st_size for path in graph_files(folder, variant.file)) / 1e6,
         worst_text=names[worst],
     )
-
-
-def open_variant(folder: Path, variant: Variant) -> SentenceTransformer:
-    """The folder with this graph. A float16 graph is for GPUs, yet a CPU can compute it: slowly, but the same."""
-    if variant.engine == "numpy":
-        return SentenceTransformer(folder)
-    dtype = "float32" if variant.dtype == "float16" else variant.dtype
-    return SentenceTransformer(folder, backend=variant.engine, dtype=dtype, model_kwargs={"file_name": variant.file})
 
 
 def check_gate(reports: Iterable[GraphReport], gate: float) -> None:
@@ -123,60 +115,25 @@ def check_gate(reports: Iterable[GraphReport], gate: float) -> None:
             )
 
 
-def verify_folder(folder: str | Path) -> list[GraphReport]:
-    """Check a finished folder against its record, without the original.
-
-    Every file's checksum is compared; every recorded graph that this machine can run is run over the golden texts.
-    Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum. The reports' cosines are
-    to the original's recorded vectors; judging them is up to the caller.
-    """
-    folder = Path(folder)
-    record = read_record(folder)
-    if record is None:
-        raise MissingFileError(f"{folder} has no edge_st.json; export the model with: edge-st export MODEL FOLDER")
-    record.check_files(record.files)
-    reference = Reference(((None, record.golden_texts, record.golden_embeddings),))
-    return [measure(folder, variant, reference) for variant in recorded_variants(record) if runs_here(variant)]
-
-
-def recorded_variants(record: Record) -> list[Variant]:
-    """The record's graphs."""
-    return [
-        Variant(entry.file, entry.engine, entry.dtype, tuple(sorted(entry.cpu_features))) for entry in record.graphs
-    ]
-
-
-def runs_here(variant: Variant) -> bool:
-    """Whether the engine is installed and the CPU has what the variant needs."""
-    if variant.dtype == "bfloat16" and not has_bfloat16():
-        return False
-    return variant.engine in ("numpy", *installed_engines()) and cpu_features().issuperset(variant.cpu_features)
-
-
 def graph_files(folder: Path, file: str) -> list[Path]:
-    """The graph and the weights that it keeps beside it."""
-    graph = folder / file
-    beside = (graph.with_suffix(".bin"), graph.with_name(f"{graph.name}_data"), graph.with_name(f"{graph.name}.data"))
-    return [graph, *(path for path in beside if path.is_file())]
+    """The graph ``file`` of every road that has it, and the weights that it keeps beside it."""
+    found = []
+    for path in {road.path for road in read_folder(folder).roads.values()}:
+        graph = path / file
+        beside = (f"{graph.stem}.bin", f"{graph.name}_data", f"{graph.name}.data")
+        found += [graph, *(graph.with_name(name) for name in beside)]
+    return [path for path in found if path.is_file()]
 
 
-def cosines(found: Floats, wanted: Floats) -> NDArray[np.float64]:
-    """The cosine (texts,) of each row with its counterpart, in float64; 1 where both are zero."""
-    a, b = found.astype(np.float64), wanted.astype(np.float64)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    both_zero = ~a.any(axis=1) & ~b.any(axis=1)
-    return np.where(both_zero, 1.0, (a * b).sum(axis=1) / np.where(lengths == 0, 1, lengths))
-
-
-def _encode(model: Any, texts: Sequence[str], prompt_name: str | None) -> Floats:
-    embeddings = model.encode(list(texts), prompt_name=prompt_name, show_progress_bar=False)
+def _encode(model: Any, texts: Sequence[str], prompt_name: str | None, task: str | None) -> Floats:
+    embeddings = model.encode(list(texts), prompt_name=prompt_name, show_progress_bar=False, task=task)
     return np.asarray(embeddings, dtype=np.float32)
 
 
-def _milliseconds(model: SentenceTransformer) -> float:
+def _milliseconds(model: SentenceTransformer, task: str | None) -> float:
     times = []
     for _ in range(_RUNS):
         start = time.perf_counter()
-        model.encode(_SHORT_TEXT)
+        model.encode(_SHORT_TEXT, task=task)
         times.append(time.perf_counter() - start)
     return statistics.median(times) * 1000

@@ -55,6 +55,11 @@ class Backend(Protocol):
         """The name of that output in the graph."""
         ...
 
+    @property
+    def width(self) -> int | None:
+        """The last axis of that output; None where the graph does not say."""
+        ...
+
     def run(self, batch: TokenBatch) -> Floats:
         """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""
         ...

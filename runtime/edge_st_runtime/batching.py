@@ -26,9 +26,12 @@ def plan_batches(lengths: NDArray[np.int64], budget: int, batch_size: int) -> It
 
 
 def padded_length(longest: int, step: int, limit: int | None) -> int:
-    """``longest`` rounded up to a multiple of ``step`` unless it is short; never beyond ``limit`` if it is not."""
+    """``longest`` rounded up to a multiple of ``step`` unless it is short; never beyond ``limit`` if it is not.
+
+    At least 1: engines do not take a batch without columns.
+    """
     if longest <= _SHORT:
-        return longest
+        return max(1, longest)
     rounded = -(-longest // step) * step
     return rounded if limit is None else max(longest, min(rounded, limit))
 

@@ -1,45 +1,45 @@
 """The fingerprint: a hash over what decides a vector, and over nothing else.
 
 Two folders with equal vectors by construction (renamed, downloaded again, another graph of the same precision class)
-have the same one; other weights, tokenizer, modules, prompts, limit or precision class give another.
+have the same one; other weights, tokenizer, modules, roads, prompts, limit or precision class give another.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import read_json, sha256
+from .files import sha256
 from .modules import Module
+from .router import Router
 
-_IGNORED_BY_THE_RUNTIME = ("truncation", "padding")
+
+@dataclass(frozen=True, eq=False)
+class RoadIdentity:
+    """What decides the vectors of one road beside its weights: ``tokenizer`` is what `Tokenizer.identity` gives."""
+
+    tokenizer: Mapping[str, Any]
+    modules: Iterable[Module]
+    max_seq_length: int | None
 
 
 def fingerprint(
-    *,
-    weights: str,
-    tokenizer: Path,
-    modules: Iterable[Module],
-    prompts: Mapping[str, str],
-    max_seq_length: int | None,
-    dtype: str,
+    *, weights: str, roads: Mapping[str, RoadIdentity], router: Router | None, prompts: Mapping[str, str], dtype: str
 ) -> str:
-    """32 hexadecimal digits over the parts; ``weights`` is a digest, ``tokenizer`` the path of tokenizer.json.
+    """32 hexadecimal digits over the parts; ``weights`` is a digest of those of all first modules.
 
     The precision class is "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
-    description = read_json(tokenizer)
     parts = {
         "weights": weights,
-        "tokenizer": {key: value for key, value in description.items() if key not in _IGNORED_BY_THE_RUNTIME},
-        "modules": [_describe(module) for module in modules],
-        "prompts": {name: prompt for name, prompt in sorted(prompts.items()) if prompt},
-        "max_seq_length": max_seq_length,
+        "roads": {name: _describe_road(road) for name, road in roads.items()},
+        "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
+        "prompts": {name: prompt for name, prompt in prompts.items() if prompt},
         "precision": "int8" if dtype == "int8" else "lossless",
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
@@ -54,11 +54,25 @@ def weights_digest(tensors: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+def joined_digest(digests: Iterable[str]) -> str:
+    """The digest itself of a single one, else one over all."""
+    digests = list(digests)
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
 def graph_digest(graph: Path) -> str:
     """A digest of a graph file and the weights beside it, for folders without a record."""
     names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
     files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+
+
+def _describe_road(road: RoadIdentity) -> dict[str, Any]:
+    return {
+        "tokenizer": road.tokenizer,
+        "modules": [_describe(module) for module in road.modules],
+        "max_seq_length": road.max_seq_length,
+    }
 
 
 def _describe(module: Module) -> list[Any]:
@@ -70,4 +84,6 @@ def _describe(module: Module) -> list[Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
+    if isinstance(value, tuple):
+        return list(map(_value, value))
     return value.__name__ if callable(value) else value

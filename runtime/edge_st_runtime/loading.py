@@ -1,29 +1,28 @@
 """Open a model folder: the tokenizer, the engine and the modules that remain after the graph."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .backend import Backend, EngineOptions, installed_engines, open_backend
 from .cpu import cpu_features, has_bfloat16
-from .errors import EdgeSTError, UnsupportedModelError
-from .folder import STATIC, ModelFolder, read_folder
+from .errors import DamagedFileError, EdgeSTError, UnsupportedModelError
+from .folder import ModelFolder, read_folder
 from .graphs import Choice, Wish, choose_graph
-from .modules import Dropout, Module, Normalize, Pooling
+from .modules import Dropout, Module, Normalize, Pooling, Widths, WordWeights
 from .pipeline import Pipeline
 from .record import Record
-from .signature import SENTENCE_EMBEDDING
+from .road import BAG, STATIC, WORDS, Road
+from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from .static import open_static
 from .threads import thread_count
 from .tokenizer import TextTokenizer
+from .tokens import Tokenizer
 
-_READ = (
-    "modules.json", "config.json", "config_sentence_transformers.json", "sentence_*_config.json", "tokenizer.json",
-    "tokenizer_config.json", "model.safetensors",
-)  # fmt: skip
+_READ = ("modules.json", "*config.json", "config_*.json", "tokenizer.json", "model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,20 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A model folder with its pipeline. ``limit`` is its own max_seq_length, None where it has none."""
+class LoadedRoad:
+    """A road of the model, ready to run. ``limit`` is its own max_seq_length, None where it has none."""
 
-    folder: ModelFolder
     pipeline: Pipeline
     choice: Choice
     limit: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model folder with its roads by name."""
+
+    folder: ModelFolder
+    roads: Mapping[str, LoadedRoad]
 
 
 def load_model(path: Path, options: LoadOptions) -> LoadedModel:
@@ -61,14 +67,13 @@ def load_model(path: Path, options: LoadOptions) -> LoadedModel:
     Raises FolderError, EngineError and OptionError, each naming the file or option.
     """
     folder = read_folder(path)
-    static = folder.first == STATIC
-    choice = Choice("numpy", "model.safetensors", "float32") if static else _choose(folder, options)
+    choices = {name: _choose(road, folder.record, options) for name, road in folder.roads.items()}
     if folder.record is None:
-        return _load(folder, choice, options)
+        return _load(folder, choices, options)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(folder.record.check_files, _used_files(folder.record, choice))
+        checked = pool.submit(folder.record.check_files, list(_used_files(folder, folder.record, choices)))
         try:
-            loaded = _load(folder, choice, options)
+            loaded = _load(folder, choices, options)
         except EdgeSTError:
             checked.result()  # a wrong checksum explains the failure better
             raise
@@ -76,16 +81,38 @@ def load_model(path: Path, options: LoadOptions) -> LoadedModel:
     return loaded
 
 
-def _load(folder: ModelFolder, choice: Choice, options: LoadOptions) -> LoadedModel:
-    static = folder.first == STATIC
-    tokenizer = TextTokenizer(folder.first_path, lower_case=folder.lower_case, special_tokens=not static)
-    limit = tokenizer.own_limit if static else folder.max_seq_length(tokenizer.model_max_length)
-    backend: Backend = open_static(folder.first_path) if static else _open(folder, choice, options)
-    pipeline = Pipeline(tokenizer, backend, _remaining(folder, backend, choice))
-    return LoadedModel(folder, pipeline, choice, limit)
+def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
+    """The tokenizer of a road, and its limit in tokens.
+
+    Raises MissingFileError, and DamagedFileError where it knows more tokens than the transformer.
+    """
+    if road.kind in (WORDS, BAG):
+        from .words import read_word_tokenizer
+
+        return read_word_tokenizer(road.kind, road.path), None
+    tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
+    if road.kind == STATIC:
+        return tokenizer, tokenizer.own_limit
+    _check_vocabulary(road, tokenizer.size, road.vocabulary, tokenizer.added)
+    return tokenizer, road.max_seq_length(tokenizer.model_max_length)
 
 
-def _choose(folder: ModelFolder, options: LoadOptions) -> Choice:
+def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
+    heads: dict[Path, tuple[Tokenizer, int | None, Backend]] = {}
+    roads = {}
+    for name, road in folder.roads.items():
+        if road.path not in heads:
+            heads[road.path] = _open_head(road, choices[name], options)
+        tokenizer, limit, backend = heads[road.path]
+        modules = _remaining(road, backend, choices[name])
+        _check_widths(modules, {backend.meaning: backend.width})
+        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules), choices[name], limit)
+    return LoadedModel(folder, roads)
+
+
+def _choose(road: Road, record: Record | None, options: LoadOptions) -> Choice:
+    if not road.needs_graph:
+        return Choice("numpy", "config.json" if road.kind == BAG else "model.safetensors", "float32")
     wish = Wish(
         backend=options.backend,
         dtype=options.dtype,
@@ -95,10 +122,27 @@ def _choose(folder: ModelFolder, options: LoadOptions) -> Choice:
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graph(folder.graph_names(), folder.record, wish)
+    return choose_graph(road.graph_names(), record, wish)
 
 
-def _open(folder: ModelFolder, choice: Choice, options: LoadOptions) -> Backend:
+def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokenizer, int | None, Backend]:
+    tokenizer, limit = open_tokenizer(road)
+    if road.needs_graph:
+        return tokenizer, limit, _open_graph(road, choice, options)
+    if road.kind == STATIC:
+        table = open_static(road.path)
+        _check_vocabulary(road, tokenizer.size, len(table.rows))
+        return tokenizer, limit, table
+    from .words import open_bag, open_words
+
+    if road.kind == BAG:
+        return tokenizer, limit, open_bag(road.path)
+    words = open_words(road.path)
+    _check_vocabulary(road, tokenizer.size, len(words.rows))
+    return tokenizer, limit, words
+
+
+def _open_graph(road: Road, choice: Choice, options: LoadOptions) -> Backend:
     engine_options = EngineOptions(
         num_threads=thread_count(options.num_threads),
         dtype=choice.dtype,
@@ -107,29 +151,67 @@ def _open(folder: ModelFolder, choice: Choice, options: LoadOptions) -> Backend:
         provider_options=options.provider_options,
         session_options=options.session_options,
     )
-    return open_backend(choice.engine, folder.first_path / choice.file, engine_options)
+    return open_backend(choice.engine, road.path / choice.file, engine_options)
 
 
-def _remaining(folder: ModelFolder, backend: Backend, choice: Choice) -> tuple[Module, ...]:
-    """The modules still to apply: all, or for a graph that pools by itself those that cannot be in it twice."""
-    if folder.first == STATIC or backend.meaning != SENTENCE_EMBEDDING:
-        return folder.modules
-    rest = tuple(module for module in folder.modules if not isinstance(module, Pooling | Normalize | Dropout))
+def _remaining(road: Road, backend: Backend, choice: Choice) -> tuple[Module, ...]:
+    """The modules still to apply: all, less those in the graph."""
+    graph = road.path / choice.file
+    inside = road.modules_in_graph
+    if inside and backend.output != TOKEN_EMBEDDINGS:
+        raise UnsupportedModelError(
+            f"{graph} gives {backend.output!r}, what the first module gives alone; more of this model is computed by a "
+            "graph: export it again with: edge-st export"
+        )
+    summed = [replace(module, in_graph=True) for module in road.modules[:inside] if isinstance(module, WordWeights)]
+    modules = (*summed, *road.modules[inside:])
+    if backend.meaning == road.output:
+        return modules
+    if backend.meaning != SENTENCE_EMBEDDING:
+        raise UnsupportedModelError(
+            f"{graph} gives {backend.output!r}, but this model's {road.kind} gives a {road.output!r}; export it again "
+            "with: edge-st export"
+        )
+    rest = tuple(module for module in modules if not isinstance(module, Pooling | Normalize | Dropout))
     if rest and backend.output != SENTENCE_EMBEDDING:
         raise UnsupportedModelError(
-            f"{folder.path / choice.file} gives {backend.output!r}, an embedding that is pooled already, and it cannot "
+            f"{graph} gives {backend.output!r}, an embedding that is pooled already, and it cannot "
             f"be told whether {type(rest[0]).__name__} is in it too; export the model again with: edge-st export"
         )
-    return tuple(module for module in folder.modules if isinstance(module, Normalize))
+    return tuple(module for module in modules if isinstance(module, Normalize))
 
 
-def _used_files(record: Record, choice: Choice) -> list[str]:
-    """The recorded files that loading reads: configuration, tokenizer, small weights, and the chosen graph's own."""
-    stem = PurePosixPath(choice.file).with_suffix("").as_posix()
-    graphs = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
-    return [
-        name
-        for name in record.files
-        if name.startswith(f"{stem}.")
-        or (name.partition("/")[0] not in graphs and any(fnmatchcase(name.rpartition("/")[2], read) for read in _READ))
-    ]
+def _check_widths(modules: tuple[Module, ...], widths: Widths) -> None:
+    """Raise UnsupportedModelError or DamagedFileError where a module does not fit those before it."""
+    for module in modules:
+        widths = module.widths(widths)
+    if SENTENCE_EMBEDDING not in widths:
+        raise UnsupportedModelError(
+            f"the modules give {', '.join(widths)}, but no sentence embedding; check that modules.json names a Pooling"
+        )
+
+
+def _check_vocabulary(road: Road, tokens: int, rows: int | None, added: Sequence[str] = ()) -> None:
+    if rows is not None and tokens > rows:
+        missing = f" ({', '.join(map(repr, added))} only in tokenizer_config.json)" if added else ""
+        raise DamagedFileError(
+            f"the tokenizer in {road.path} knows {tokens} tokens{missing}, the model has embeddings for {rows}; they "
+            "are not of the same model: download or export it again"
+        )
+
+
+def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
+    """The recorded files that loading reads: configuration, tokenizer, small weights, and the chosen graphs' own."""
+    prefixes = {road.prefix for road in folder.roads.values()}
+    parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
+    graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
+    chosen = tuple(
+        f"{road.prefix}{PurePosixPath(choices[name].file).with_suffix('').as_posix()}."
+        for name, road in folder.roads.items()
+    )
+    for name in record.files:
+        parent, _, file = name.rpartition("/")
+        if name.startswith(chosen) or (
+            parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)
+        ):
+            yield name

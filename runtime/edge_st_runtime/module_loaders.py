@@ -1,6 +1,6 @@
 """Read the modules of a model folder into frozen specs, by the class names that ``modules.json`` carries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from .activations import find_activation
 from .arrays import Floats
 from .errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from .files import read_json, read_optional_json
-from .modules import Dense, Dropout, LayerNorm, Module, Normalize, Pooling
+from .modules import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, Pooling, WordWeights
 from .pooling import POOLING
 from .weights import read_safetensors
 
@@ -83,12 +83,44 @@ def _normalize(folder: Path) -> Normalize:
     return Normalize()
 
 
+def _cnn(folder: Path) -> CNN:
+    config, weights = read_json(folder / "cnn_config.json"), _weights(folder)
+    sizes = config.get("kernel_sizes", [1, 3, 5])
+    even = [size for size in sizes if size % 2 == 0]
+    if even:
+        raise UnsupportedModelError(f"{folder}: CNN with a kernel of {even[0]} tokens; expected odd sizes")
+    kernels = [_tensor(weights, f"convs.{place}.weight", folder) for place in range(len(sizes))]
+    biases = [_tensor(weights, f"convs.{place}.bias", folder) for place in range(len(sizes))]
+    return CNN(tuple(np.ascontiguousarray(kernel.transpose(2, 1, 0)) for kernel in kernels), tuple(biases))
+
+
+def _lstm(folder: Path) -> InGraph:
+    config = read_json(folder / "lstm_config.json")
+    directions = 2 if config.get("bidirectional", True) else 1
+    return InGraph("LSTM", int(config["hidden_dim"]) * directions)
+
+
+def _word_weights(folder: Path) -> WordWeights:
+    return WordWeights(word_weights(read_json(folder / "config.json")))
+
+
+def word_weights(config: Mapping[str, Any]) -> Floats:
+    """The weight (words,) of every word in ``config["vocab"]``: its own, else that of its lower-case form."""
+    known, other = config.get("word_weights") or {}, config.get("unknown_word_weight", 1)
+    weights = [known[word] if word in known else known.get(word.lower(), other) for word in config["vocab"]]
+    return np.array(weights, dtype=np.float32)
+
+
 LOADERS: dict[str, Callable[[Path], Module]] = {
     "Pooling": _pooling,
     "Dense": _dense,
     "LayerNorm": _layer_norm,
     "Normalize": _normalize,
     "Dropout": lambda _folder: Dropout(),
+    "CNN": _cnn,
+    "LSTM": _lstm,
+    "WeightedLayerPooling": lambda _folder: InGraph("WeightedLayerPooling", needs_all_layers=True),
+    "WordWeights": _word_weights,
 }
 
 

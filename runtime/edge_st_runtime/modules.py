@@ -1,22 +1,26 @@
 """The modules after the transformer, as frozen specs that map features to features.
 
 Features are a dictionary under sentence-transformers' own names: ``token_embeddings`` (batch, tokens, hidden),
-``sentence_embedding`` (batch, dim), ``attention_mask`` (batch, tokens), ``prompt_length`` (an int). A module returns a
-new dictionary and never writes into the arrays it was given. Source: sentence-transformers' modules of these names.
+``sentence_embedding`` (batch, dim), ``attention_mask`` (batch, tokens), ``prompt_length`` (an int),
+``token_weights_sum`` (batch,). A module returns a new dictionary and never writes into the arrays it was given.
+Source: sentence-transformers' modules of these names.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from .activations import Activation
 from .arrays import Floats
+from .errors import DamagedFileError, UnsupportedModelError
 from .pooling import POOLING, without_prompt
 from .vectors import normalize
 
 Features = Mapping[str, Any]
+#: the last axis of each feature, None where it is not known
+Widths: TypeAlias = Mapping[str, int | None]
 
 
 class Module(Protocol):
@@ -24,6 +28,14 @@ class Module(Protocol):
 
     def __call__(self, features: Features) -> Features:
         """Features with this module's output added."""
+        ...
+
+    def widths(self, widths: Widths) -> Widths:
+        """The widths of the features after it.
+
+        Raises UnsupportedModelError where one that it reads is not there, DamagedFileError where it is of another
+        width than the module's own weights.
+        """
         ...
 
 
@@ -40,8 +52,14 @@ class Pooling:
         own = mask = features["attention_mask"]
         if not self.include_prompt and "prompt_length" in features:
             mask = without_prompt(mask, features["prompt_length"])
-        pooled = [POOLING[mode](tokens, mask, own) for mode in self.modes]
+        weights = features.get("token_weights_sum")
+        pooled = [POOLING[mode](tokens, mask, own, weights) for mode in self.modes]
         return {**features, "sentence_embedding": pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)}
+
+    def widths(self, widths: Widths) -> Widths:
+        """That of the tokens, once for each mode."""
+        width = _checked(self, widths, "token_embeddings")
+        return {**widths, "sentence_embedding": width and width * len(self.modes)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +84,12 @@ class Dense:
             outputs = outputs + inputs @ self.residual.T
         return {**features, self.output_name: outputs}
 
+    def widths(self, widths: Widths) -> Widths:
+        """That of its weight, as the activation leaves it."""
+        _checked(self, widths, self.input_name, self.weight.shape[1])
+        probe = self.activation(np.zeros((1, len(self.weight)), dtype=np.float32))
+        return {**widths, self.output_name: probe.shape[1]}
+
 
 @dataclass(frozen=True, eq=False)
 class LayerNorm:
@@ -81,6 +105,11 @@ class LayerNorm:
         scale = np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + np.float32(1e-5))
         return {**features, "sentence_embedding": centred / scale * self.weight + self.bias}
 
+    def widths(self, widths: Widths) -> Widths:
+        """The same."""
+        _checked(self, widths, "sentence_embedding", len(self.weight))
+        return widths
+
 
 @dataclass(frozen=True)
 class Normalize:
@@ -89,6 +118,11 @@ class Normalize:
     def __call__(self, features: Features) -> Features:
         """Normalize ``sentence_embedding``."""
         return {**features, "sentence_embedding": normalize(features["sentence_embedding"])}
+
+    def widths(self, widths: Widths) -> Widths:
+        """The same."""
+        _checked(self, widths, "sentence_embedding")
+        return widths
 
 
 @dataclass(frozen=True)
@@ -99,9 +133,104 @@ class Dropout:
         """Return the features as they are."""
         return features
 
+    def widths(self, widths: Widths) -> Widths:
+        """The same."""
+        return widths
+
+
+@dataclass(frozen=True, eq=False)
+class WordWeights:
+    """A weight for every word of the vocabulary (words,), such as its inverse document frequency.
+
+    ``in_graph`` says that the embeddings are weighted already.
+    """
+
+    weights: Floats
+    in_graph: bool = False
+
+    def __call__(self, features: Features) -> Features:
+        """Multiply ``token_embeddings``; the weights' sum goes to ``token_weights_sum``."""
+        weights = self.weights[features["input_ids"]] * features["attention_mask"].astype(np.float32)
+        features = {**features, "token_weights_sum": weights.sum(axis=1)}
+        if self.in_graph:
+            return features
+        return {**features, "token_embeddings": features["token_embeddings"] * weights[:, :, None]}
+
+    def widths(self, widths: Widths) -> Widths:
+        """The same."""
+        _checked(self, widths, "token_embeddings")
+        return widths
+
+
+@dataclass(frozen=True, eq=False)
+class CNN:
+    """Convolutions over the tokens, side by side: ``kernels`` (size, in, out) of odd sizes, ``biases`` (out,).
+
+    Beyond a text's own tokens there are zeros, wherever it stands in a batch, so that a text's vector does not depend
+    on its neighbours; sentence-transformers lets padding in and so agrees for a text encoded alone.
+    """
+
+    kernels: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+
+    def __call__(self, features: Features) -> Features:
+        """Convolve ``token_embeddings``."""
+        tokens = features["token_embeddings"] * features["attention_mask"].astype(np.float32)[:, :, None]
+        found = [_convolve(tokens, kernel) + bias for kernel, bias in zip(self.kernels, self.biases, strict=True)]
+        return {**features, "token_embeddings": np.concatenate(found, axis=2)}
+
+    def widths(self, widths: Widths) -> Widths:
+        """Those of its kernels together."""
+        _checked(self, widths, "token_embeddings", self.kernels[0].shape[1])
+        return {**widths, "token_embeddings": sum(map(len, self.biases))}
+
+
+@dataclass(frozen=True)
+class InGraph:
+    """A module of class ``kind`` that edge-st's exporter puts into the graph; here it is done already.
+
+    ``width`` is that of the token embeddings after it, None where it leaves them as they are.
+    """
+
+    kind: str
+    width: int | None = None
+    needs_all_layers: bool = False
+
+    def __call__(self, features: Features) -> Features:
+        """Return the features as they are."""
+        return features
+
+    def widths(self, widths: Widths) -> Widths:
+        """The same."""
+        return widths
+
 
 def apply_modules(modules: tuple[Module, ...], features: Features) -> Features:
     """The features after every module in turn."""
     for module in modules:
         features = module(features)
     return features
+
+
+def _convolve(tokens: Floats, kernel: Floats) -> Floats:
+    """The sum over the kernel's places of the tokens there times its matrix; as many tokens as before."""
+    size, length = len(kernel), tokens.shape[1]
+    padded = np.pad(tokens, ((0, 0), (size // 2, size // 2), (0, 0)))
+    return np.sum([padded[:, place : place + length] @ kernel[place] for place in range(size)], axis=0)
+
+
+def _checked(module: Module, widths: Widths, name: str, expected: int | None = None) -> int | None:
+    """The width of the feature ``name``; raises where it is not there or not the ``expected`` one."""
+    kind = type(module).__name__
+    if name not in widths:
+        raise UnsupportedModelError(
+            f"{kind} reads {name!r}, but the modules before it give {', '.join(widths)}; check modules.json, or export "
+            "the model again"
+        )
+    found = widths[name]
+    if None not in (expected, found) and expected != found:
+        raise DamagedFileError(
+            f"{kind} takes {expected} dimensions and the modules before it give {found}; they are not of the same "
+            "model: download or export it again"
+        )
+    return found

@@ -1,7 +1,7 @@
 """ONNX Runtime as a backend."""
 
 import queue
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,7 @@ class OrtBackend:
         self.concurrency = options.num_threads
         self._signature = _signature(graph, self._session.get().session)
         self.meaning, self.output = self._signature.meaning, self._signature.output
+        self.width = self._signature.width
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
@@ -156,4 +157,11 @@ def _signature(graph: Path, session: ort.InferenceSession) -> Signature:
 
 
 def _ports(nodes: Iterable[Any]) -> list[Port]:
-    return [Port(node.name, np.dtype(_DTYPES.get(node.type, np.float32)), len(node.shape)) for node in nodes]
+    return [
+        Port(node.name, np.dtype(_DTYPES.get(node.type, np.float32)), len(node.shape), _last(node.shape))
+        for node in nodes
+    ]
+
+
+def _last(shape: Sequence[int | str | None]) -> int | None:
+    return shape[-1] if shape and isinstance(shape[-1], int) else None

@@ -38,6 +38,7 @@ class OpenVinoBackend:
         self._compiled = PerProcess(partial(_compile, graph, options))
         self._signature = _signature(graph, self._compiled.get().model)
         self.meaning, self.output = self._signature.meaning, self._signature.output
+        self.width = self._signature.width
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
@@ -106,9 +107,11 @@ def _ports(nodes: Any) -> list[Port]:
 
 
 def _port(node: Any) -> Port:
-    rank = node.partial_shape.rank
+    shape = node.partial_shape
+    known = shape.rank.is_static
     return Port(
         node.any_name,
         np.dtype(node.element_type.to_dtype()),
-        rank.get_length() if rank.is_static else None,
+        shape.rank.get_length() if known else None,
+        shape[-1].get_length() if known and len(shape) and shape[-1].is_static else None,
     )

@@ -16,7 +16,7 @@ from .backend import Backend
 from .batching import pad_batch, plan_batches
 from .modules import Features, Module, apply_modules
 from .signature import SENTENCE_EMBEDDING
-from .tokenizer import TextOrPair, TextTokenizer, Tokens
+from .tokens import TextOrPair, Tokenizer, Tokens
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,7 +28,7 @@ _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 class Pipeline:
     """The parts of a loaded model; safe to call from many threads."""
 
-    tokenizer: TextTokenizer
+    tokenizer: Tokenizer
     backend: Backend
     modules: tuple[Module, ...]
 

@@ -1,7 +1,8 @@
 """Pooling: token embeddings (batch, tokens, hidden) → one vector a text (batch, hidden).
 
 Source: sentence-transformers' Pooling module. Every function takes the token embeddings, the mask of the tokens that
-count, and the mask of all the text's own tokens, which counts a prompt's too.
+count, the mask of all the text's own tokens, which counts a prompt's too, and the sum of the tokens' weights (batch,)
+where WordWeights gave them some, which takes the place of their number.
 """
 
 from collections.abc import Callable
@@ -10,41 +11,41 @@ import numpy as np
 
 from .arrays import Floats, Mask
 
-Pool = Callable[[Floats, Mask, Mask], Floats]
+Pool = Callable[[Floats, Mask, Mask, Floats | None], Floats]
 
 
-def cls(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
+def cls(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
     """The first token that counts; position 0 where none does."""
     return tokens[np.arange(len(tokens)), mask.argmax(axis=1)]
 
 
-def lasttoken(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
+def lasttoken(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
     """The last token that counts; zeros where none does."""
     last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     rows = np.arange(len(tokens))
     return tokens[rows, last] * mask[rows, last][:, None].astype(np.float32)
 
 
-def maximum(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
+def maximum(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
     """The largest value of each dimension; minus infinity where no token counts."""
     return np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
 
 
-def mean(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
+def mean(tokens: Floats, mask: Mask, _own: Mask, weights: Floats | None = None) -> Floats:
     """The average; zeros where no token counts."""
-    return _weighted_sum(tokens, mask) / _at_least(mask.sum(axis=1), 1e-9)
+    return _weighted_sum(tokens, mask) / _total(mask, weights)
 
 
-def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _own: Mask) -> Floats:
+def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _own: Mask, weights: Floats | None = None) -> Floats:
     """The sum over the square root of the number of tokens."""
-    root: Floats = np.sqrt(_at_least(mask.sum(axis=1), 1e-9))
+    root: Floats = np.sqrt(_total(mask, weights))
     return _weighted_sum(tokens, mask) / root
 
 
-def weightedmean(tokens: Floats, mask: Mask, own: Mask) -> Floats:
+def weightedmean(tokens: Floats, mask: Mask, own: Mask, weights: Floats | None = None) -> Floats:
     """The average weighted by the position in the text, counted from 1 (SGPT); padding on the left moves nothing."""
-    weights = mask * np.cumsum(own, axis=1)
-    return _weighted_sum(tokens, weights) / _at_least(weights.sum(axis=1), 1e-9)
+    places = mask * np.cumsum(own, axis=1)
+    return _weighted_sum(tokens, places) / _total(places, weights)
 
 
 POOLING: dict[str, Pool] = {
@@ -67,5 +68,7 @@ def _weighted_sum(tokens: Floats, weights: Mask) -> Floats:
     return np.einsum("bl,blh->bh", weights.astype(np.float32), tokens)
 
 
-def _at_least(count: Mask, least: float) -> Floats:
-    return np.maximum(count, least).astype(np.float32)[:, None]
+def _total(counts: Mask, weights: Floats | None) -> Floats:
+    """What a sum is divided by (batch, 1), never zero."""
+    total = counts.sum(axis=1) if weights is None else weights
+    return np.maximum(total, 1e-9).astype(np.float32)[:, None]

@@ -12,7 +12,7 @@ from .errors import DamagedFileError, MissingFileError
 from .files import inside, read_json, sha256
 
 FILE_NAME = "edge_st.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LOSSLESS_COSINE = 0.9999
 
 
@@ -33,6 +33,15 @@ class GraphRecord:
 
 
 @dataclass(frozen=True, eq=False)
+class Golden:
+    """The original's vectors (texts, dim) of the golden texts, as encoded with this prompt and task."""
+
+    prompt_name: str | None
+    task: str | None
+    embeddings: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Record:
     """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes)."""
 
@@ -43,7 +52,7 @@ class Record:
     files: dict[str, tuple[str, int]]
     graphs: tuple[GraphRecord, ...]
     golden_texts: tuple[str, ...]
-    golden_embeddings: Floats
+    golden: tuple[Golden, ...]
 
     def check_file(self, name: str) -> None:
         """Raise MissingFileError or DamagedFileError unless ``name`` has its recorded size and checksum."""
@@ -95,8 +104,12 @@ def _parse(path: Path, content: dict[str, Any]) -> Record:
         files={name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()},
         graphs=tuple(_graph(entry) for entry in content["graphs"]),
         golden_texts=tuple(content["golden"]["texts"]),
-        golden_embeddings=np.asarray(content["golden"]["embeddings"], dtype=np.float32),
+        golden=tuple(map(_golden, content["golden"]["vectors"])),
     )
+
+
+def _golden(entry: dict[str, Any]) -> Golden:
+    return Golden(entry["prompt_name"], entry["task"], np.asarray(entry["embeddings"], dtype=np.float32))
 
 
 def _graph(entry: dict[str, Any]) -> GraphRecord:

@@ -18,11 +18,15 @@ _NOT_A_SENTENCE = ("pooler_output", "logits")
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a graph: name, NumPy dtype, number of axes (None where the graph does not say)."""
+    """An input or output of a graph: name, NumPy dtype, number of axes and size of the last one.
+
+    None where the graph does not say.
+    """
 
     name: str
     dtype: np.dtype[Any]
     rank: int | None
+    width: int | None = None
 
 
 def _token_type_ids(batch: TokenBatch) -> NDArray[np.int64]:
@@ -46,12 +50,13 @@ class Signature:
     """How to feed a graph, and which of its outputs is wanted.
 
     ``meaning`` is "token_embeddings" (batch, tokens, hidden) or, for a graph that pools by itself,
-    "sentence_embedding" (batch, dim).
+    "sentence_embedding" (batch, dim). ``width`` is its last axis, None where the graph does not say.
     """
 
     inputs: tuple[Port, ...]
     output: str
     meaning: str
+    width: int | None = None
 
     def feeds(self, batch: TokenBatch) -> dict[str, NDArray[Any]]:
         """The batch as the graph's inputs, each of the dtype that the graph asks for."""
@@ -71,14 +76,14 @@ def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port]
             f"{file} asks for the inputs {unknown or 'none'}; expected {', '.join(FEEDS)}. "
             "Export the model again with: edge-st export"
         )
-    tokens = [port.name for port in outputs if port.rank == 3]
+    tokens = {port.name: port for port in outputs if port.rank == 3}
     if tokens:
-        name = next((name for name in _TOKEN_NAMES if name in tokens), tokens[0])
-        return Signature(tuple(inputs), name, TOKEN_EMBEDDINGS)
-    pooled = [port.name for port in outputs if port.rank == 2 and port.name not in _NOT_A_SENTENCE]
+        name = next((name for name in _TOKEN_NAMES if name in tokens), next(iter(tokens)))
+        return Signature(tuple(inputs), name, TOKEN_EMBEDDINGS, tokens[name].width)
+    pooled = {port.name: port for port in outputs if port.rank == 2 and port.name not in _NOT_A_SENTENCE}
     if pooled:
-        name = SENTENCE_EMBEDDING if SENTENCE_EMBEDDING in pooled else pooled[0]
-        return Signature(tuple(inputs), name, SENTENCE_EMBEDDING)
+        name = SENTENCE_EMBEDDING if SENTENCE_EMBEDDING in pooled else next(iter(pooled))
+        return Signature(tuple(inputs), name, SENTENCE_EMBEDDING, pooled[name].width)
     found = ", ".join(f"{port.name} with {port.rank} axes" for port in outputs) or "none"
     raise UnsupportedModelError(
         f"{file} has the outputs {found}; expected token embeddings (batch, tokens, hidden) or an embedding "

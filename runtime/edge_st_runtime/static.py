@@ -30,6 +30,11 @@ class StaticBackend:
     meaning: str = SENTENCE_EMBEDDING
     output: str = SENTENCE_EMBEDDING
 
+    @property
+    def width(self) -> int:
+        """Dimensions of the embeddings."""
+        return self.rows.shape[1]
+
     def run(self, batch: TokenBatch) -> Floats:
         """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
 

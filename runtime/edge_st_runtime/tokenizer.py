@@ -4,33 +4,26 @@ The truncation and padding that a ``tokenizer.json`` carries are switched off on
 afterwards: the limit is an argument of the call. So one tokenizer serves many threads, and counting never truncates.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer, normalizers
+from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from .errors import DamagedFileError, InputError, MissingFileError, OptionError
-from .files import read_optional_json
+from .files import read_json, read_optional_json
+from .tokens import TextOrPair, Tokens
 
-TextOrPair: TypeAlias = str | tuple[str, str]
 _UNSET = 10**18  # transformers writes 1e30 for "no limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Token ids of some texts: ``ids[i]`` (tokens,) int32; ``type_ids`` the same or None where all are 0.
-
-    ``counts`` (texts,) int64 are the numbers of tokens before truncation to ``limit``, special tokens included.
-    """
-
-    ids: list[NDArray[np.int32]]
-    type_ids: list[NDArray[np.int32]] | None
-    counts: NDArray[np.int64]
-    limit: int | None
+_BERT_SETTINGS = {
+    "lowercase": "do_lower_case",
+    "strip_accents": "strip_accents",
+    "handle_chinese_chars": "tokenize_chinese_chars",
+}
+_SWITCHED_OFF = ("truncation", "padding")
+_SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class TextTokenizer:
@@ -41,14 +34,16 @@ class TextTokenizer:
 
         ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
         """
-        self.tokenizer = _read_tokenizer(folder / "tokenizer.json")
+        self._path = folder / "tokenizer.json"
+        self.tokenizer = _read_tokenizer(self._path)
         config = read_optional_json(folder / "tokenizer_config.json")
+        self.added = _add_missing(self.tokenizer, config)
         #: truncation that tokenizer.json carries; only static models obey it
         self.own_limit: int | None = (self.tokenizer.truncation or {}).get("max_length")
         self.pad_id = _pad_id(self.tokenizer, config)
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
-        _set_normalizer(self.tokenizer, config, lower_case)
+        self._normalizer = _set_normalizer(self.tokenizer, config, lower_case)
         self.model_max_length = _limit(config.get("model_max_length"))
         self.pad_left = config.get("padding_side") == "left"
         self.truncate_left = config.get("truncation_side") == "left"
@@ -58,6 +53,11 @@ class TextTokenizer:
         self._prefix = content[0] if content else len(probe)
         self._suffix = len(probe) - 1 - content[-1] if content else 0
         self._single_has_types = any(probe.type_ids)
+
+    @property
+    def size(self) -> int:
+        """Number of tokens that it knows, added ones included."""
+        return self.tokenizer.get_vocab_size()
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
         """Tokenize ``texts`` and cut each to ``limit`` tokens, special tokens included (None: no limit).
@@ -83,10 +83,17 @@ class TextTokenizer:
     def prompt_length(self, prompt: str, limit: int | None) -> int:
         """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.
 
-        Source: sentence-transformers' Transformer._get_prompt_length.
+        Raises OptionError where ``limit`` leaves no room after it. Source: sentence-transformers'
+        Transformer._get_prompt_length.
         """
-        ids = self([prompt], limit).ids[0]
-        return len(ids) - (1 if len(ids) and self._is_special(int(ids[-1])) else 0)
+        ids = self([prompt], None).ids[0]
+        length = len(ids) - (1 if len(ids) and self._is_special(int(ids[-1])) else 0)
+        if limit is not None and length >= limit - self._suffix:
+            raise OptionError(
+                f"the prompt {prompt[:40]!r} has {length} tokens, max_seq_length is {limit}: no text would be left; "
+                "give a shorter prompt or set a higher max_seq_length"
+            )
+        return length
 
     def check_limit(self, limit: int | None) -> None:
         """Raise OptionError where ``limit`` leaves no room beside the special tokens."""
@@ -95,6 +102,16 @@ class TextTokenizer:
                 f"max_seq_length is {limit}; expected more than the {self._prefix + self._suffix} special tokens "
                 "that this tokenizer adds"
             )
+
+    def identity(self) -> Mapping[str, Any]:
+        """tokenizer.json without the padding and truncation that are not obeyed, and what overrules it."""
+        description = {key: value for key, value in read_json(self._path).items() if key not in _SWITCHED_OFF}
+        return {
+            "tokenizer": description,
+            "added": self.added,
+            "normalizer": self._normalizer,
+            "truncate_left": self.truncate_left,
+        }
 
     def _encode(self, texts: Sequence[TextOrPair]) -> list[Encoding]:
         try:
@@ -163,18 +180,29 @@ def _pad_id(tokenizer: Tokenizer, config: dict[str, Any]) -> int:
     return found if found is not None else int((tokenizer.padding or {}).get("pad_id", 0))
 
 
-def _set_normalizer(tokenizer: Tokenizer, config: dict[str, Any], lower_case: bool) -> None:
-    """What transformers (BertTokenizerFast) and sentence-transformers (Transformer) change on a loaded tokenizer."""
+def _add_missing(tokenizer: Tokenizer, config: Mapping[str, Any]) -> list[str]:
+    """Add the special tokens that only tokenizer_config.json knows, as transformers does; their names."""
+    named = (config.get(name) for name in _SPECIAL)
+    contents = [token["content"] if isinstance(token, dict) else token for token in named if token]
+    missing = [content for content in dict.fromkeys(contents) if tokenizer.token_to_id(content) is None]
+    tokenizer.add_special_tokens([AddedToken(content, special=True) for content in missing])
+    return missing
+
+
+def _set_normalizer(tokenizer: Tokenizer, config: Mapping[str, Any], lower_case: bool) -> dict[str, Any]:
+    """Change what transformers' BertTokenizerFast and sentence-transformers' Transformer change; return it."""
     normalizer = tokenizer.normalizer
+    found: dict[str, Any] = {"lower_case": lower_case}
     if isinstance(normalizer, normalizers.BertNormalizer) and "Bert" in str(config.get("tokenizer_class")):
-        normalizer.lowercase = config.get("do_lower_case", normalizer.lowercase)
-        normalizer.strip_accents = config.get("strip_accents", normalizer.strip_accents)
-        normalizer.handle_chinese_chars = config.get("tokenize_chinese_chars", normalizer.handle_chinese_chars)
+        for name, key in _BERT_SETTINGS.items():
+            found[name] = config.get(key, getattr(normalizer, name))
+            setattr(normalizer, name, found[name])
         tokenizer.normalizer = normalizer
     if lower_case:
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.Lowercase(), *([normalizer] if normalizer is not None else [])]
         )
+    return found
 
 
 def _limit(value: Any) -> int | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_st import EdgeSTError, SentenceTransformer
+from edge_st_runtime.pipeline import Pipeline
 from tests.tiny_models import TinyModel
 
 A, B = "the quick fox", "a lazy dog sails"
@@ -118,7 +119,7 @@ def test_bad_inputs(case: str, method: str, model: SentenceTransformer) -> None:
 
 def test_nothing_runs_before_the_check(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = SentenceTransformer(tiny_folder, backend="onnx")
-    monkeypatch.setattr(type(model._pipeline), "run", lambda *_args, **_kwargs: pytest.fail("ran"))
+    monkeypatch.setattr(Pipeline, "run", lambda *_args, **_kwargs: pytest.fail("ran"))
     for bad in (None, "\ud800"):
         with pytest.raises((TypeError, ValueError), match=r"inputs\[9000\]"):
             model.encode([A] * 9000 + [bad])

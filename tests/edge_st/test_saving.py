@@ -42,12 +42,12 @@ def test_settings_changed_since_loading_are_saved(recorded: bool, own: bool, tmp
     model = SentenceTransformer(folder, backend="onnx", similarity_fn_name="dot", truncate_dim=3)
     model.prompts["query"] = "the quick query: "
     model.default_prompt_name = "query"
-    model.max_seq_length = 9
+    model.max_seq_length = 12
     model.set_pooling_include_prompt(False)
     target = folder if own else tmp_path / "copy"
     model.save_pretrained(target)
     saved = SentenceTransformer(target, backend="onnx")
-    assert (saved.similarity_fn_name, saved.truncate_dim, saved.max_seq_length) == ("dot", 3, 9)
+    assert (saved.similarity_fn_name, saved.truncate_dim, saved.max_seq_length) == ("dot", 3, 12)
     assert (saved.prompts, saved.default_prompt_name) == (model.prompts, "query")
     assert saved.fingerprint == model.fingerprint
     assert json.loads((target / "config_sentence_transformers.json").read_text())["kept"] == 1

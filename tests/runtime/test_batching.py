@@ -67,8 +67,9 @@ def test_rectangles(left: bool, ids: list[list[int]], mask: list[list[int]], typ
 
 
 def test_rectangles_without_types_or_tokens() -> None:
-    batch = pad_batch([IDS[1], IDS[1]], None, 0, pad_left=False)
-    assert batch.shape == (2, 0)
+    batch = pad_batch([IDS[1], IDS[1]], None, 7, pad_left=False)
+    np.testing.assert_array_equal(batch.input_ids, [[7], [7]])
+    np.testing.assert_array_equal(batch.attention_mask, [[0], [0]])
     assert set(batch.features()) == {"input_ids", "attention_mask"}
 
 
@@ -84,7 +85,7 @@ def test_rectangles_without_types_or_tokens() -> None:
         (32, 8, None, 32),
         (33, 8, None, 40),
         (5, 8, None, 5),
-        (0, 8, None, 0),
+        (0, 8, None, 1),
     ],
 )
 def test_longer_rectangles_are_rounded_up_to_the_limit(

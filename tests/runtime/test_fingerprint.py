@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.activations import ACTIVATIONS
-from edge_st_runtime.fingerprint import fingerprint, graph_digest, weights_digest
-from edge_st_runtime.modules import Dense, Normalize, Pooling
+from edge_st_runtime.fingerprint import RoadIdentity, fingerprint, graph_digest, weights_digest
+from edge_st_runtime.modules import CNN, Dense, InGraph, Normalize, Pooling, WordWeights
+from edge_st_runtime.router import Router
+from edge_st_runtime.tokenizer import TextTokenizer
 from tests.tiny_tokenizers import byte_bpe, save_tokenizer, wordpiece
 
 WEIGHT = np.ones((3, 2), dtype=np.float32)
@@ -21,16 +24,28 @@ DENSE = Dense(WEIGHT, None, ACTIVATIONS["Tanh"])
 def parts(tmp_path: Path) -> dict[str, Any]:
     return {
         "weights": "aa",
-        "tokenizer": save_tokenizer(tmp_path / "a", wordpiece()) / "tokenizer.json",
+        "tokenizer": identity(save_tokenizer(tmp_path / "a", wordpiece())),
         "modules": [Pooling(), DENSE],
+        "router": None,
         "prompts": {"query": "q: ", "document": ""},
         "max_seq_length": 256,
         "dtype": "float32",
     }
 
 
+def identity(folder: Path, **options: Any) -> Mapping[str, Any]:
+    return TextTokenizer(folder, **options).identity()
+
+
+def of(parts: Mapping[str, Any]) -> str:
+    """The fingerprint of a model with one road."""
+    road = RoadIdentity(parts["tokenizer"], parts["modules"], parts["max_seq_length"])
+    others = {name: parts[name] for name in ("weights", "router", "prompts", "dtype")}
+    return fingerprint(roads={"": road}, **others)
+
+
 def test_form(parts: dict[str, Any]) -> None:
-    found = fingerprint(**parts)
+    found = of(parts)
     assert len(found) == 32
     assert int(found, 16)
 
@@ -54,16 +69,28 @@ def test_form(parts: dict[str, Any]) -> None:
         {"max_seq_length": 128},
         {"max_seq_length": None},
         {"dtype": "int8"},
+        {"router": Router(("a", "b"), "a")},
+        {"modules": [Pooling(), CNN((WEIGHT[None],), (WEIGHT[0],))]},
+        {"modules": [Pooling(), WordWeights(WEIGHT[0])]},
+        {"modules": [InGraph("LSTM", 4), Pooling(), DENSE]},
     ],
     ids=lambda change: ",".join(change),
 )
 def test_what_changes_it(change: dict[str, Any], parts: dict[str, Any]) -> None:
-    assert fingerprint(**{**parts, **change}) != fingerprint(**parts)
+    assert of({**parts, **change}) != of(parts)
 
 
 def test_another_tokenizer_changes_it(parts: dict[str, Any], tmp_path: Path) -> None:
-    other = save_tokenizer(tmp_path / "b", byte_bpe()) / "tokenizer.json"
-    assert fingerprint(**{**parts, "tokenizer": other}) != fingerprint(**parts)
+    lowering = save_tokenizer(tmp_path / "lowering", wordpiece(), tokenizer_class="BertTokenizer", do_lower_case=False)
+    others = [
+        identity(save_tokenizer(tmp_path / "b", byte_bpe())),
+        identity(save_tokenizer(tmp_path / "c", wordpiece()), lower_case=True),
+        identity(save_tokenizer(tmp_path / "d", wordpiece(), truncation_side="left")),
+        identity(save_tokenizer(tmp_path / "e", wordpiece(), mask_token="<one more>")),
+        identity(lowering),
+    ]
+    found = [of({**parts, "tokenizer": other}) for other in others]
+    assert len({of(parts), *found}) == 1 + len(others)
 
 
 @pytest.mark.parametrize(
@@ -78,14 +105,15 @@ def test_another_tokenizer_changes_it(parts: dict[str, Any], tmp_path: Path) -> 
     ids=str,
 )
 def test_what_does_not_change_it(change: dict[str, Any], parts: dict[str, Any]) -> None:
-    assert fingerprint(**{**parts, **change}) == fingerprint(**parts)
+    assert of({**parts, **change}) == of(parts)
 
 
 def test_paths_and_settings_that_the_runtime_ignores_do_not_change_it(parts: dict[str, Any], tmp_path: Path) -> None:
-    content = json.loads(parts["tokenizer"].read_text())
-    other = tmp_path / "elsewhere.json"
-    other.write_text(json.dumps(dict(reversed(content.items())) | {"truncation": None, "padding": None}, indent=1))
-    assert fingerprint(**{**parts, "tokenizer": other}) == fingerprint(**parts)
+    content = json.loads((tmp_path / "a" / "tokenizer.json").read_text())
+    other = save_tokenizer(tmp_path / "elsewhere", wordpiece(), padding_side="left", model_max_length=9)
+    reordered = dict(reversed(content.items())) | {"truncation": None, "padding": None}
+    (other / "tokenizer.json").write_text(json.dumps(reordered, indent=1))
+    assert of({**parts, "tokenizer": identity(other)}) == of(parts)
 
 
 def test_weights_digest_is_over_tensors_by_name() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, FolderNotFoundError, UnsafePathError, UnsupportedModelError
-from edge_st_runtime.folder import ModelFolder, read_folder
+from edge_st_runtime.folder import read_folder
 from edge_st_runtime.modules import Normalize, Pooling
+from edge_st_runtime.road import Road
 from tests.tiny_models import MEAN, NORMALIZE, TinyModel, write_json
 
 
@@ -18,11 +19,12 @@ def entry(kind: str, path: str = "", package: str = "sentence_transformers.model
 def test_saved_folder(tmp_path: Path) -> None:
     model = TinyModel(modules=(MEAN, NORMALIZE), settings={"prompts": {"query": "q: "}})
     folder = read_folder(model.save(tmp_path))
-    assert folder.first == "Transformer"
-    assert folder.first_path == tmp_path
-    assert folder.modules == (Pooling(("mean",)), Normalize())
+    road = folder.roads[""]
+    assert (road.kind, road.path, road.prefix) == ("Transformer", tmp_path, "")
+    assert road.modules == (Pooling(("mean",)), Normalize())
+    assert road.graph_names() == ["onnx/model.onnx"]
+    assert (folder.router, folder.road(None), folder.road("query")) == (None, "", "")
     assert folder.settings == {"prompts": {"query": "q: "}}
-    assert folder.graph_names() == ["onnx/model.onnx"]
     assert folder.record is None
 
 
@@ -37,12 +39,12 @@ def test_version_6_names_and_a_transformer_in_a_folder_of_its_own(tmp_path: Path
     )
     for name in ("model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml", "onnx/readme.md", "1_Other/x.onnx"):
         write_json(tmp_path / "0_Transformer" / name, {})
-    folder = read_folder(tmp_path)
-    assert (folder.first, folder.first_path) == ("Transformer", tmp_path / "0_Transformer")
-    assert folder.modules == (Pooling(("cls",)),)
-    assert folder.lower_case
-    assert folder.max_seq_length(512) == 9
-    assert sorted(folder.graph_names()) == ["model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml"]
+    road = read_folder(tmp_path).roads[""]
+    assert (road.kind, road.path, road.prefix) == ("Transformer", tmp_path / "0_Transformer", "0_Transformer/")
+    assert road.modules == (Pooling(("cls",)),)
+    assert road.lower_case
+    assert road.max_seq_length(512) == 9
+    assert sorted(road.graph_names()) == ["model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml"]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,8 @@ def test_version_6_names_and_a_transformer_in_a_folder_of_its_own(tmp_path: Path
 )
 def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", config)
-    folder = read_folder(tmp_path)
-    assert (folder.first, folder.first_path, folder.modules) == ("Transformer", tmp_path, (Pooling((mode,)),))
+    road = read_folder(tmp_path).roads[""]
+    assert (road.kind, road.path, road.modules) == ("Transformer", tmp_path, (Pooling((mode,)),))
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: 
             "'custom_st.Pooling', which is code of its own",
         ),
         ([entry("Transformer"), {"path": "1_Pooling"}], "names the module ''"),
-        ([entry("Transformer"), entry("CNN", "1_CNN")], "module 'CNN'.*this version runs"),
-        ([entry("CLIPModel")], "first module is CLIPModel; expected Transformer or StaticEmbedding"),
+        ([entry("Transformer"), entry("SpladePooling", "1")], "module 'SpladePooling'.*this version runs"),
+        ([entry("MLMTransformer")], "first module is MLMTransformer; expected one of Transformer, CLIPModel"),
         ([entry("Pooling")], "first module is Pooling"),
     ],
     ids=["custom", "no type", "unknown", "unknown first", "pooling first"],
@@ -112,9 +114,8 @@ def test_no_model_here(tmp_path: Path) -> None:
         read_folder(tmp_path / "missing")
 
 
-def limits(config: dict[str, Any], transformer: dict[str, Any]) -> ModelFolder:
-    path = Path()
-    return ModelFolder(path, "Transformer", path, (), {}, transformer, "", (), config, None)
+def limits(config: dict[str, Any], transformer: dict[str, Any]) -> Road:
+    return Road("Transformer", Path(), "", (), transformer, "", config)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from edge_st_runtime.errors import EngineMissingError, MissingFileError, OptionError
@@ -68,7 +67,7 @@ def test_int8_without_a_feature() -> None:
 
 
 def record(*graphs: GraphRecord) -> Record:
-    return Record(Path("edge_st.json"), "", "", "", {}, graphs, (), np.empty((0, 0), dtype=np.float32))
+    return Record(Path("edge_st.json"), "", "", "", {}, graphs, (), ())
 
 
 def row(file: str, engine: str, dtype: str = "float32", cosine: float | None = 1.0, features: str = "") -> GraphRecord:

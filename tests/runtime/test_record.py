@@ -10,7 +10,7 @@ import pytest
 from edge_st_runtime.errors import DamagedFileError, FolderError, MissingFileError, UnsafePathError
 from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.record import read_record
-from tests.tiny_models import MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
+from tests.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
 GRAPHS = [graph_entry(O3, "onnx", cosine_min=0.99999), graph_entry(ONNX, "onnx")]
@@ -32,18 +32,18 @@ def test_content(folder: Path) -> None:
     assert [(graph.file, graph.lossless) for graph in record.graphs] == [(O3, True), (ONNX, True)]
     assert record.files["README.md"][1] == 4
     assert record.golden_texts == ("a",)
-    assert record.golden_embeddings.dtype == np.float32
+    assert record.golden[0].embeddings.dtype == np.float32
 
 
 def test_no_record(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
 
 
-@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+@pytest.mark.parametrize("version", [None, 0, 1, "2"])
 def test_unknown_version(version: Any, folder: Path) -> None:
     write_record(folder, GRAPHS, format_version=version)
     with pytest.raises(
-        DamagedFileError, match=f"format version {version!r}, this edge-st reads 1.*pip install -U edge-st"
+        DamagedFileError, match=f"format version {version!r}, this edge-st reads 2.*pip install -U edge-st"
     ):
         read_record(folder)
 
@@ -63,7 +63,7 @@ def test_missing_key(key: str, folder: Path) -> None:
         {"files": []},
         {"files": {"x": 3}},
         {"graphs": [{"file": "x"}]},
-        {"golden": {"texts": ["a"], "embeddings": [[1], []]}},
+        {"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": [[1], []]}]}},
     ],
     ids=str,
 )
@@ -74,7 +74,7 @@ def test_wrong_types(changes: dict[str, Any], folder: Path) -> None:
 
 
 def test_files_that_are_right(folder: Path) -> None:
-    assert load_model(folder, LoadOptions(backend="onnx")).choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
 
 
 @pytest.mark.parametrize("name", [O3, "tokenizer.json", "modules.json", "1_Pooling/config.json", "config.json"])
@@ -121,9 +121,9 @@ def test_recorded_file_that_is_gone(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["README.md", ONNX])
 def test_files_that_the_model_does_not_need(name: str, folder: Path) -> None:
     (folder / name).write_text("something else")
-    assert load_model(folder, LoadOptions(backend="onnx")).choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
     (folder / name).unlink()
-    assert load_model(folder, LoadOptions(backend="onnx")).choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
 
 
 def test_names_outside_the_folder(folder: Path) -> None:

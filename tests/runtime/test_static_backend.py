@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.errors import DamagedFileError
 from edge_st_runtime.loading import LoadedModel, LoadOptions, load_model
 from edge_st_runtime.static import open_static
@@ -28,7 +29,9 @@ LAYOUTS: dict[str, dict[str, NDArray[Any]]] = {
 
 def encode(model: LoadedModel, texts: list[str]) -> NDArray[np.float32]:
     found = np.full((len(texts), 6), np.nan, dtype=np.float32)
-    batches = model.pipeline.run(texts, lambda features: features["sentence_embedding"], limit=None, batch_size=32)
+    batches = model.roads[""].pipeline.run(
+        texts, lambda features: features["sentence_embedding"], limit=None, batch_size=32
+    )
     for rows, vectors in batches:
         found[rows] = vectors
     return found
@@ -37,7 +40,7 @@ def encode(model: LoadedModel, texts: list[str]) -> NDArray[np.float32]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_mean_of_the_rows(layout: str, tmp_path: Path) -> None:
     model = load_model(write_static(tmp_path, wordpiece(), LAYOUTS[layout]), LoadOptions())
-    assert model.limit is None
+    assert model.roads[""].limit is None
     ids = [encoding.ids for encoding in wordpiece().encode_batch(TEXTS, add_special_tokens=False)]
     expected = [FLOATS[own].astype(np.float64).mean(axis=0) if own else np.zeros(6) for own in ids]
     np.testing.assert_allclose(encode(model, TEXTS), expected, rtol=1e-5, atol=1e-6)
@@ -58,7 +61,7 @@ def test_empty_text_is_zeros(tmp_path: Path) -> None:
 def test_weights_are_digested_whatever_the_engine_options(tmp_path: Path) -> None:
     folder = write_static(tmp_path, wordpiece(), LAYOUTS["int8"])
     model = load_model(folder, LoadOptions(backend="onnx", num_threads=3))
-    assert model.pipeline.backend.info()["engine"] == "numpy"
+    assert model.roads[""].pipeline.backend.info()["engine"] == "numpy"
 
 
 @pytest.mark.parametrize(
@@ -78,12 +81,18 @@ def test_damaged_tables(tensors: dict[str, NDArray[Any]], message: str, tmp_path
 
 
 def test_token_without_a_row(tmp_path: Path) -> None:
-    text = wordpiece().decode([VOCABULARY - 1])
-    assert wordpiece().encode(text, add_special_tokens=False).ids == [VOCABULARY - 1]
+    folder = write_static(tmp_path, wordpiece(), LAYOUTS["float32"])
+    ids = np.array([[3, VOCABULARY]])
+    with pytest.raises(DamagedFileError, match=rf"token {VOCABULARY} has no row among the {VOCABULARY}"):
+        open_static(folder).run(TokenBatch(ids, np.ones_like(ids)))
+
+
+def test_a_vocabulary_larger_than_the_table(tmp_path: Path) -> None:
     folder = write_static(tmp_path, wordpiece(), {"embedding.weight": FLOATS[:-1]})
-    model = load_model(folder, LoadOptions())
-    with pytest.raises(DamagedFileError, match=rf"token {VOCABULARY - 1} has no row among the {VOCABULARY - 1}"):
-        encode(model, ["fox", text])
+    with pytest.raises(
+        DamagedFileError, match=rf"knows {VOCABULARY} tokens, the model has embeddings for {VOCABULARY - 1}"
+    ):
+        load_model(folder, LoadOptions())
 
 
 def test_modules_follow_the_table(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_settings_that_transformers_puts_into_a_bert_tokenizer(
     [
         ({"pad_token": "<pad>"}, 1, False),
         ({"pad_token": {"content": "<pad>"}, "padding_side": "left"}, 1, True),
-        ({"pad_token": "not in the vocabulary"}, 0, False),
+        ({"pad_token": "not in the vocabulary"}, byte_bpe().get_vocab_size(), False),
         ({"pad_token": None, "padding_side": "right"}, 0, False),
         ({}, 0, False),
     ],

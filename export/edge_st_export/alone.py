@@ -1,0 +1,56 @@
+"""Originals whose vectors depend on a text's neighbours, and so can only be compared text by text.
+
+sentence-transformers lets CNN look into the padding of a batch, and neither CNN nor LSTM take a batch of texts without
+a single known word.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers.sentence_transformer.modules import CNN, LSTM
+from sentence_transformers.util import quantize_embeddings
+
+
+class Alone:
+    """``original`` with an ``encode`` that gives it one text at a time."""
+
+    def __init__(self, original: Any) -> None:
+        self.original = original
+        self.prompts = original.prompts
+
+    def encode(self, texts: Sequence[str], **options: Any) -> Any:
+        """What encoding each text alone gives; a precision is applied to all of them together."""
+        return self._each(self.original.encode, texts, **options)
+
+    def encode_query(self, texts: Sequence[str], **options: Any) -> Any:
+        """As `encode`."""
+        return self._each(self.original.encode_query, texts, **options)
+
+    def encode_document(self, texts: Sequence[str], **options: Any) -> Any:
+        """As `encode`."""
+        return self._each(self.original.encode_document, texts, **options)
+
+    def _each(self, encode: Any, texts: Sequence[str], precision: str = "float32", **options: Any) -> Any:
+        found = [encode([text], **options)[0] for text in texts]
+        if not isinstance(found[0], np.ndarray):
+            return found
+        vectors: NDArray[np.float32] = np.stack(found)
+        return vectors if precision == "float32" else quantize_embeddings(vectors, precision)
+
+
+def comparable(original: Any, texts: Iterable[str], task: str | None) -> tuple[Any, list[str]]:
+    """``original`` as it can be compared, and those of ``texts`` that it encodes with ``task``."""
+    if not any(isinstance(module, CNN | LSTM) for module in original.modules()):
+        return original, list(texts)
+    alone = Alone(original)
+    return alone, [text for text in texts if _encodes(alone, text, task)]
+
+
+def _encodes(alone: Alone, text: str, task: str | None) -> bool:
+    try:
+        alone.encode([text], task=task, show_progress_bar=False)
+    except RuntimeError:  # PyTorch's, for a text without a known word
+        return False
+    return True

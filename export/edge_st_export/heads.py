@@ -1,0 +1,138 @@
+"""What becomes a graph: a transformer alone, or the first modules of a road together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from sentence_transformers.sentence_transformer.modules import CNN, LSTM, Transformer
+from transformers import PretrainedConfig
+
+from edge_st_runtime.fingerprint import graph_digest, weights_digest
+from edge_st_runtime.road import BAG, Road
+from edge_st_runtime.weights import read_safetensors
+
+from .original import parameters
+
+_ENDINGS = ("", "_reverse")
+_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+_LAST_LAYER = {"method": "forward", "method_output_name": "last_hidden_state"}
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The first ``modules`` of a road, the very first of which is stored in ``path``.
+
+    ``model`` is what is traced and ``output`` what its result is called: "last_hidden_state" of a transformer alone,
+    "token_embeddings" or "sentence_embedding" of several modules or of a method of its own.
+    """
+
+    path: Path
+    modules: Sequence[Any]
+
+    @property
+    def _alone(self) -> bool:
+        first = self.modules[0]
+        settings = getattr(first, "modality_config", {}).get("text", {})
+        last_layer = {name: settings.get(name) for name in _LAST_LAYER}
+        return len(self.modules) == 1 and isinstance(first, Transformer) and last_layer == _LAST_LAYER
+
+    @cached_property
+    def model(self) -> Any:
+        """A module of PyTorch with a ``config``."""
+        return self.modules[0].auto_model if self._alone else Composed(self.modules)
+
+    @property
+    def output(self) -> str:
+        """The name of the graph's output."""
+        return "last_hidden_state" if self._alone else self.model.output
+
+    @property
+    def config(self) -> Any:
+        """The transformer's configuration."""
+        return self.model.config
+
+    @property
+    def input_names(self) -> list[str]:
+        """What the tokenizer gives."""
+        names = getattr(self.modules[0].tokenizer, "model_input_names", ["input_ids", "attention_mask"])
+        return [name for name in names if name in self.accepted]
+
+    @property
+    def accepted(self) -> set[str]:
+        """What the first module takes."""
+        if isinstance(self.modules[0], Transformer):
+            return set(self.modules[0].model_forward_params)
+        return {"input_ids", "attention_mask"}
+
+
+class Composed(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the type checker
+    """Several modules as one, from token ids to the feature ``output``."""
+
+    def __init__(self, modules: Sequence[Any]) -> None:
+        super().__init__()
+        self.parts = torch.nn.ModuleList(Unpacked(part) if isinstance(part, LSTM) else part for part in modules)
+        self.output = getattr(modules[0], "module_output_name", "token_embeddings")
+        self.config = getattr(modules[0], "config", None) or PretrainedConfig(
+            vocab_size=len(modules[0].emb_layer.weight)
+        )
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """The feature ``output`` of a batch; CNN sees zeros beyond a text's own tokens, as at run time."""
+        features = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None:
+            features["token_type_ids"] = token_type_ids
+        for part in self.parts:
+            if isinstance(part, CNN):
+                features["token_embeddings"] = features["token_embeddings"] * attention_mask.unsqueeze(-1)
+            features = part(features)
+        return {self.output: features[self.output]}
+
+
+class Unpacked(torch.nn.Module):  # type: ignore[misc]
+    """The layers of an ``LSTM`` over padded batches: OpenVINO ignores the lengths of packed ones on the way back."""
+
+    def __init__(self, lstm: LSTM) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList(
+            torch.nn.ModuleList(_one_way(lstm.encoder, layer, ending) for ending in _ENDINGS[: 1 + lstm.bidirectional])
+            for layer in range(lstm.num_layers)
+        )
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Run over ``token_embeddings``; backwards over each text's own tokens, turned round within its length."""
+        tokens, mask = features["token_embeddings"], features["attention_mask"].unsqueeze(-1)
+        lengths, places = mask.sum(dim=1), torch.arange(tokens.shape[1]).unsqueeze(0)
+        turned = torch.where(places < lengths, lengths - 1 - places, places).unsqueeze(-1)
+        for ways in self.layers:
+            found = [ways[0](tokens)[0], *(_at(way(_at(tokens, turned))[0], turned) for way in ways[1:])]
+            tokens = torch.cat(found, dim=-1)
+        return {**features, "token_embeddings": tokens * mask}
+
+
+def _one_way(encoder: torch.nn.LSTM, layer: int, ending: str) -> torch.nn.LSTM:
+    """One layer of ``encoder`` in one direction, as an LSTM of its own."""
+    own = {name: getattr(encoder, f"{name}_l{layer}{ending}") for name in _WEIGHTS}
+    way = torch.nn.LSTM(own["weight_ih"].shape[1], encoder.hidden_size, batch_first=True)
+    way.load_state_dict({f"{name}_l0": weight for name, weight in own.items()})
+    return way
+
+
+def _at(tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    return tokens.gather(1, places.expand(-1, -1, tokens.shape[-1]))
+
+
+def digest_of_road(road: Road, modules: Sequence[Any]) -> str:
+    """A digest of the weights that the first module, and those in its graph, have."""
+    if road.needs_graph:
+        transformer = modules[0].auto_model if isinstance(modules[0], Transformer) else modules[0]
+        return weights_digest(parameters([transformer, *modules[1:]]))
+    file = road.path / ("config.json" if road.kind == BAG else "model.safetensors")
+    return graph_digest(file) if road.kind == BAG else weights_digest(read_safetensors(file))

@@ -1,0 +1,140 @@
+"""One way through a model: the module that takes texts in, its settings and limits, and the modules after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import UnsupportedModelError
+from .files import read_optional_json
+from .modules import InGraph, Module
+from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
+
+TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
+CLIP = "CLIPModel"
+FIRST = (TRANSFORMER, CLIP, STATIC, WORDS, BAG)
+_TRANSFORMER_CONFIGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "longformer", "data2vec-text"}
+
+
+@dataclass(frozen=True, eq=False)
+class Road:
+    """A first module of class ``kind``, stored in the folder ``path``, and the ``modules`` after it.
+
+    ``prefix`` is what the names of the first module's files start with, relative to the model folder.
+    ``transformer`` is what its ``transformer_file`` says, ``config`` its config.json.
+    """
+
+    kind: str
+    path: Path
+    prefix: str
+    modules: tuple[Module, ...]
+    transformer: Mapping[str, Any]
+    transformer_file: str
+    config: Mapping[str, Any]
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether an engine computes its beginning; NumPy does the rest."""
+        return self.kind in (TRANSFORMER, CLIP) or self.modules_in_graph > 0
+
+    @property
+    def modules_in_graph(self) -> int:
+        """How many of ``modules`` only a graph of edge-st's exporter computes: up to the last LSTM and the like."""
+        places = [place for place, module in enumerate(self.modules, 1) if isinstance(module, InGraph)]
+        return max(places, default=0)
+
+    @property
+    def output(self) -> str:
+        """What the first module gives: "token_embeddings", or "sentence_embedding" where it pools by itself."""
+        if self.kind in (STATIC, BAG):
+            return SENTENCE_EMBEDDING
+        usual = SENTENCE_EMBEDDING if self.kind == CLIP else TOKEN_EMBEDDINGS
+        return str(self.transformer.get("module_output_name") or usual)
+
+    @property
+    def lower_case(self) -> bool:
+        """Whether texts are lowered before the tokenizer sees them."""
+        return bool(self.transformer.get("do_lower_case"))
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Tokens that the transformer has embeddings for; None if it does not say."""
+        size = (self.config.get("text_config") or self.config).get("vocab_size")
+        return size if isinstance(size, int) else None
+
+    def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
+        """The limit in tokens, in sentence-transformers' order: its own configuration, then the tokenizer's.
+
+        Never more than the positions: older folders say 514 for RoBERTa, which has 512. ``tokenizer_limit`` is the
+        tokenizer's model_max_length. Source: sentence-transformers' Transformer.
+        """
+        own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
+        limits = [tokenizer_limit if own is None else int(own), self.positions]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
+        """What makes ``limit`` the model's own: the file that says it → keys with their values."""
+        if self.kind == STATIC:
+            cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
+            return {f"{self.prefix}tokenizer.json": {"truncation": None if limit is None else cut}}
+        key, arguments = self._tokenizer_arguments
+        if "model_max_length" in arguments:
+            return {self.transformer_file: {key: {**arguments, "model_max_length": limit}}}
+        return {self.transformer_file: {"max_seq_length": limit}}
+
+    @property
+    def _tokenizer_arguments(self) -> tuple[str, Mapping[str, Any]]:
+        found = ((key, self.transformer.get(key)) for key in ("tokenizer_args", "processor_kwargs"))
+        return next(((key, value) for key, value in found if value), ("", {}))
+
+    @property
+    def positions(self) -> int | None:
+        """The longest input, special tokens included, that the transformer has positions for; None if it tells none."""
+        config = self.config.get("text_config") or self.config
+        positions = config.get("max_position_embeddings")
+        if not isinstance(positions, int) or positions < 1:
+            return None
+        offset = config.get("model_type") in _OFFSET_POSITIONS
+        return positions - int(config.get("pad_token_id", 1)) - 1 if offset else positions
+
+    def graph_names(self) -> list[str]:
+        """Names, relative to ``path``, of every graph file in it."""
+        found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in self.path.glob(pattern)]
+        return [path.relative_to(self.path).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
+
+
+def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) -> Road:
+    """The road that begins with the module ``kind`` in ``path``, below the model folder ``root``.
+
+    Raises UnsupportedModelError for a first module that is not known or is fed with chat messages.
+    """
+    if kind not in FIRST:
+        raise UnsupportedModelError(f"{root}: the first module is {kind}; expected one of {', '.join(FIRST)}")
+    file, transformer = transformer_config(path)
+    if "message" in (transformer.get("modality_config") or {}):
+        raise UnsupportedModelError(
+            f"{path / file} feeds the model with chat messages, whose template is not run here; expected a model that "
+            "takes plain texts"
+        )
+    prefix = path.relative_to(root).as_posix()
+    prefix = "" if prefix == "." else f"{prefix}/"
+    config = read_optional_json(path / "config.json")
+    if not _gives_all_layers(config, transformer):
+        modules = tuple(module for module in modules if not (isinstance(module, InGraph) and module.needs_all_layers))
+    return Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
+
+
+def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any]) -> bool:
+    """Whether the transformer gives its hidden states; without them sentence-transformers skips what weighs them."""
+    own = transformer.get("config_args") or transformer.get("config_kwargs") or {}
+    return bool(own.get("output_hidden_states", config.get("output_hidden_states")))
+
+
+def transformer_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The first file that says something, and what it says; else the one to write."""
+    found = ((name, read_optional_json(folder / name)) for name in _TRANSFORMER_CONFIGS)
+    return next(((name, config) for name, config in found if config), (_TRANSFORMER_CONFIGS[0], {}))
