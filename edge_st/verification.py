@@ -94,11 +94,16 @@ def compare(
 
     The last comparison is of the model with itself: texts one by one, and all at once.
     """
+    outputs = _outputs(model)
     found = [
-        _compared(name, encode(model, texts), encode(original, texts), threshold)
-        for name, encode in _outputs(model).items()
+        _compared(name, encode(model, texts), encode(original, texts), threshold) for name, encode in outputs.items()
     ]
-    encode = _outputs(model)["embeddings"]
+    rough = min(threshold, LOSSLESS_COSINE)
+    twice = [*texts, *texts]  # a hundred or more, from which ranges are taken without a warning
+    for precision in ("int8", "binary"):
+        encode = _encode("encode", {"precision": precision, "task": model.tasks[0]})
+        found.append(_compared(precision, encode(model, twice), encode(original, twice), rough))
+    encode = outputs["embeddings"]
     single = [encode(model, [text])[0] for text in texts]
     return [*found, _compared("one by one", single, encode(model, texts), threshold)]
 
@@ -111,7 +116,6 @@ def _outputs(model: SentenceTransformer) -> dict[str, Encode]:
     options: dict[str, dict[str, Any]] = {
         "embeddings": {},
         "truncated and normalized": {"truncate_dim": half, "normalize_embeddings": True},
-        "binary": {"precision": "binary"},
         **{f"prompt {name!r}": {"prompt_name": name} for name, prompt in model.prompts.items() if prompt},
         **{f"task {name!r}": {"task": name} for name in tasks},
     }

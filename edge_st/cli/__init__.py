@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import demo, doctor, embed, info, models, plugins, pull, search
+from . import demo, doctor, embed, info, models, plugins, pull, search, verify
 
 COMMANDS = {
     "demo": demo.add,
@@ -23,6 +23,7 @@ COMMANDS = {
     "info": info.add,
     "list": models.add,
     "pull": pull.add,
+    "verify": verify.add,
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141

@@ -2,7 +2,7 @@
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError
 
@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "edge_st.commands"
+INSTALL_EXPORT = (
+    "pip install -c constraints.txt edge-st-export   (constraints.txt: see the README, it pins versions that fit)"
+)
 EXPORT_IS_MISSING = (
     "the command 'export' comes with the package edge-st-export, which is not installed here; on the build machine "
-    "type: pip install -c constraints.txt edge-st-export   (constraints.txt: see the README, it pins versions that fit)"
+    f"type: {INSTALL_EXPORT}"
 )
 
 
@@ -25,6 +28,22 @@ def add_all(subparsers: Subparsers) -> None:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.name not in subparsers.choices:
             _add(point, subparsers)
+
+
+def load_one(group: str, name: str, command: str) -> Any:
+    """What the entry point ``name`` of ``group`` names, for ``command``; raises EdgeSTError where it is not there."""
+    from importlib.metadata import entry_points
+
+    found = list(entry_points(group=group, name=name))
+    if not found:
+        raise EdgeSTError(
+            f"{command} needs the package edge-st-export, which is not installed here; on the build machine type: "
+            f"{INSTALL_EXPORT}"
+        )
+    try:
+        return found[0].load()
+    except (ImportError, AttributeError) as error:
+        raise EdgeSTError(f"edge-st-export is installed, but {command} cannot be loaded: {error}") from error
 
 
 def _add(point: "EntryPoint", subparsers: Subparsers) -> None:

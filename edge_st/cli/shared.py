@@ -52,10 +52,12 @@ def print_json(document: object) -> None:
     print(json.dumps(document, indent=2))
 
 
-def table(rows: Sequence[tuple[str, object]], indent: str = "") -> str:
-    """Two aligned columns: names and values."""
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in rows)
+def table(rows: Sequence[Sequence[object]], indent: str = "") -> str:
+    """Aligned columns, of which every row has as many."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(f"{indent}{line}".rstrip() for line in lines)
 
 
 def megabytes(size: float) -> str:

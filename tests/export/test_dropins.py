@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 import edge_st_export
 from edge_st import SentenceTransformer
+from edge_st.verification import verify_folder
 from edge_st_export import (
     ExportReport,
     export_dynamic_quantized_onnx_model,
@@ -106,7 +107,7 @@ def test_a_model_of_sentence_transformers_into_a_folder_without_record(
 
 def test_the_record_still_fits_the_files(folder: Path, model: SentenceTransformer) -> None:
     export_dynamic_quantized_onnx_model(model, "avx2", str(folder))
-    edge_st_export.verify_folder(folder)
+    verify_folder(folder)
     assert SentenceTransformer(folder).fingerprint == model.fingerprint
 
 

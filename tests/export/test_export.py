@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_export import ExportError, ExportReport, export_model, verify_folder
+from edge_st.verification import cosines, verify_folder
+from edge_st_export import ExportError, ExportReport, export_model
 from edge_st_export.texts import GOLDEN
-from edge_st_export.verify import cosines
 from edge_st_runtime.cpu import has_bfloat16
 from edge_st_runtime.errors import (
     DamagedFileError,
@@ -86,7 +86,7 @@ class TestTheFolder:
         golden = read_record(small_report.path)["golden"]
         wanted = load_original(small_folder).encode(list(GOLDEN))
         assert golden["texts"] == list(GOLDEN)
-        assert np.abs(np.array(golden["embeddings"]) - wanted).max() <= 1e-6
+        assert np.abs(np.array(golden["vectors"][0]["embeddings"]) - wanted).max() <= 1e-6
 
     def test_everybody_may_read_it(self, small_report: ExportReport) -> None:
         assert {path.stat().st_mode & 0o777 for path in small_report.path.rglob("*") if path.is_file()} == {0o644}
@@ -107,9 +107,15 @@ class TestTheFolder:
 
 class TestVerification:
     def test_a_finished_folder_proves_itself(self, small_report: ExportReport) -> None:
-        reports = verify_folder(small_report.path)
-        assert {report.file for report in reports} == {graph.file for graph in small_report.graphs}
-        assert all(report.cosine_min >= 0.99999 for report in reports if report.dtype == "float32")
+        found = verify_folder(small_report.path)
+        assert {variant.file for variant in found} == {graph.file for graph in small_report.graphs}
+        assert all(comparison.equal for comparisons in found.values() for comparison in comparisons)
+        assert all(
+            comparison.cosine_min >= 0.99999
+            for variant, comparisons in found.items()
+            for comparison in comparisons
+            if variant.dtype == "float32"
+        )
 
     def test_a_changed_file_is_found(self, small_report: ExportReport, tmp_path: Path) -> None:
         folder = shutil.copytree(small_report.path, tmp_path / "copy")

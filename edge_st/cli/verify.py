@@ -1,0 +1,79 @@
+"""``edge-st verify``: does a model folder give the vectors of the model it was made from?"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_st_runtime.errors import EdgeSTError, FolderNotFoundError
+
+from .plugins import load_one
+from .shared import Subparsers, add_json, print_json, table
+
+if TYPE_CHECKING:
+    from ..verification import Comparison, Variant
+
+GROUP = "edge_st.originals"
+_DESCRIPTION = """\
+Compare every graph of FOLDER that runs here with the original: with the vectors that the export kept of it or, given
+--against, with the original itself, run by sentence-transformers (that needs edge-st-export). Exits with 1 if any
+output is not near enough.
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="compare a model folder with its original",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="an exported model folder")
+    parser.add_argument("--against", metavar="ORIGINAL", help="the original: a Hub name or a folder")
+    parser.add_argument("--trust-remote-code", action="store_true", help="let ORIGINAL run code of its own")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every comparison; 1 if one of them fails."""
+    found = _compare(args)
+    rows = [(variant, comparison) for variant, comparisons in found.items() for comparison in comparisons]
+    if args.json:
+        print_json([asdict(variant) | asdict(row) | {"equal": row.equal} for variant, row in rows])
+    else:
+        print(table([_HEAD, *(_cells(variant, row) for variant, row in rows)]))
+    unequal = [row for _, row in rows if not row.equal]
+    if unequal:
+        raise EdgeSTError(f"{len(unequal)} of {len(rows)} outputs are not the original's; export the model again")
+    if not rows:
+        raise EdgeSTError(f"nothing to compare: no graph of {args.folder} runs here, or its record has no vectors left")
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]]":
+    from ..verification import verify_folder
+
+    folder = Path(args.folder)
+    if not folder.is_dir():
+        raise FolderNotFoundError(f"no model folder at {folder}; give a folder that edge-st export wrote")
+    if args.against is None:
+        return verify_folder(folder)
+    compare: Any = load_one(GROUP, "sentence-transformers", "edge-st verify --against")
+    return compare(folder, args.against, trust_remote_code=args.trust_remote_code)
+
+
+_HEAD = ("variant", "graph", "output", "cosine min", "max difference", "")
+
+
+def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
+    return (
+        f"{variant.engine} {variant.dtype}",
+        variant.file or "-",
+        row.output,
+        f"{row.cosine_min:.7f}",
+        f"{row.max_abs_difference:.1e}",
+        "equal" if row.equal else f"below {row.least:.5f}",
+    )

@@ -1,0 +1,39 @@
+"""Compare a model folder with its original, run by sentence-transformers: what ``edge-st verify --against`` does."""
+
+from pathlib import Path
+
+from edge_st import SentenceTransformer
+from edge_st.verification import Comparison, Variant, compare, least, open_variant, recorded_variants, runs_here
+from edge_st_runtime.record import GraphRecord, read_record
+
+from .alone import comparable
+from .original import find_source, load_original
+from .progress import silent_libraries
+from .texts import ALL
+
+
+def compare_with_original(
+    folder: Path, original: str, *, trust_remote_code: bool = False
+) -> dict[Variant, list[Comparison]]:
+    """Every public output of every graph of ``folder`` that runs here; without a record, of the one that is chosen.
+
+    Raises FolderError and HubError for what cannot be found, ExportError for an original that does not load.
+    """
+    source = find_source(original, None, None)
+    with silent_libraries():
+        peer = load_original(source, trust_remote_code=trust_remote_code)
+        found = {}
+        for variant, threshold in _variants(folder):
+            model = open_variant(folder, variant)
+            reference, texts = comparable(peer, ALL, model.tasks[0])
+            found[variant] = compare(model, reference, texts, threshold)
+    return found
+
+
+def _variants(folder: Path) -> list[tuple[Variant, float]]:
+    record = read_record(folder)
+    if record is not None:
+        return [(variant, least(entry)) for entry, variant in recorded_variants(record) if runs_here(variant)]
+    info = SentenceTransformer(folder).info()
+    variant = Variant(info["graph"], info["engine"], info["dtype"])
+    return [(variant, least(GraphRecord(variant.file, variant.engine, variant.dtype, cosine_min=1.0)))]
