@@ -18,6 +18,8 @@ from .sentence_transformer import SentenceTransformer
 Rows: TypeAlias = NDArray[np.float64]
 Encode: TypeAlias = Callable[[Any, list[str]], Sequence[NDArray[Any]]]
 FLOAT32_COSINE = 0.99999
+#: so that the original, which pads a batch to its longest text, does not need much memory for long ones
+_FEW = 4
 #: what rounding to int8 may cost on another CPU than the exporter's
 _INT8_TOLERANCE = 0.005
 
@@ -39,13 +41,19 @@ class Variant:
 class Comparison:
     """How near one output comes to the original's: the worst cosine of two rows, and the largest difference.
 
-    ``equal`` says whether the cosine reaches ``least``.
+    ``scale`` is the largest absolute value of the original's; ``equal`` says whether the cosine reaches ``least``.
     """
 
     output: str
     cosine_min: float
     max_abs_difference: float
+    scale: float
     least: float
+
+    @property
+    def relative_difference(self) -> float:
+        """The largest difference over the largest value."""
+        return self.max_abs_difference / self.scale if self.scale else self.max_abs_difference
 
     @property
     def equal(self) -> bool:
@@ -83,7 +91,7 @@ def _against_golden(folder: Path, record: Record, variant: Variant, threshold: f
         options: dict[str, Any] = {"prompt_name": golden.prompt_name, "task": golden.task}
         given = {name: value for name, value in options.items() if value is not None}
         name = ", ".join(f"{option}={value!r}" for option, value in given.items()) or "embeddings"
-        found.append(_compared(name, model.encode(texts, **given), golden.embeddings, threshold))
+        found.append(compared(name, model.encode(texts, **given), golden.embeddings, threshold))
     return found
 
 
@@ -96,16 +104,16 @@ def compare(
     """
     outputs = _outputs(model)
     found = [
-        _compared(name, encode(model, texts), encode(original, texts), threshold) for name, encode in outputs.items()
+        compared(name, encode(model, texts), encode(original, texts), threshold) for name, encode in outputs.items()
     ]
     rough = min(threshold, LOSSLESS_COSINE)
     twice = [*texts, *texts]  # a hundred or more, from which ranges are taken without a warning
     for precision in ("int8", "binary"):
         encode = _encode("encode", {"precision": precision, "task": model.tasks[0]})
-        found.append(_compared(precision, encode(model, twice), encode(original, twice), rough))
+        found.append(compared(precision, encode(model, twice), encode(original, twice), rough))
     encode = outputs["embeddings"]
     single = [encode(model, [text])[0] for text in texts]
-    return [*found, _compared("one by one", single, encode(model, texts), threshold)]
+    return [*found, compared("one by one", single, encode(model, texts), threshold)]
 
 
 def _outputs(model: SentenceTransformer) -> dict[str, Encode]:
@@ -131,15 +139,17 @@ def _takes(model: SentenceTransformer, method: str) -> bool:
 
 
 def _encode(method: str, options: Mapping[str, Any]) -> Encode:
-    return lambda model, texts: getattr(model, method)(texts, show_progress_bar=False, **options)
+    return lambda model, texts: getattr(model, method)(texts, batch_size=_FEW, show_progress_bar=False, **options)
 
 
-def _compared(output: str, found: Any, wanted: Any, threshold: float) -> Comparison:
+def compared(output: str, found: Any, wanted: Any, threshold: float = FLOAT32_COSINE) -> Comparison:
+    """One output of the model, ``found``, with the one that is ``wanted``: arrays, or lists of them."""
     a, b = _rows(found), _rows(wanted)
     if a.shape != b.shape:
-        return Comparison(f"{output} (shape {a.shape}, original {b.shape})", float("nan"), float("inf"), threshold)
+        return Comparison(f"{output} (shape {a.shape}, original {b.shape})", float("nan"), float("inf"), 1.0, threshold)
     worst = float(np.nan_to_num(cosines(a, b), nan=-1).min(initial=1))
-    return Comparison(output, worst, float(np.abs(a - b).max(initial=0)), threshold)
+    difference, scale = (float(np.abs(values).max(initial=0)) for values in (a - b, b))
+    return Comparison(output, worst, difference, scale, threshold)
 
 
 def _rows(values: Any) -> Rows:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenizers import (
     AddedToken,
+    Regex,
     Tokenizer,
     decoders,
     models,
@@ -77,6 +78,19 @@ def closing_bpe() -> Tokenizer:
     return tokenizer
 
 
+def unigram(specials: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>"), template: str = "<s> $A </s>") -> Tokenizer:
+    """As XLM-RoBERTa's, T5's and ALBERT's: Unigram over words that begin with ▁; ``specials`` are the first ids."""
+    tokenizer = Tokenizer.from_str(_unigram(specials))
+    numbered = [(token, i) for i, token in enumerate(specials) if token in template.split()]
+    tokenizer.post_processor = processors.TemplateProcessing(template, special_tokens=numbered)
+    return tokenizer
+
+
+def clip_bpe() -> Tokenizer:
+    """As CLIP's: lower-casing BPE that marks the end of a word; <|endoftext|> is the highest id."""
+    return Tokenizer.from_str(_clip_bpe())
+
+
 def save_tokenizer(folder: Path, tokenizer: Tokenizer, **config: Any) -> Path:
     """Write tokenizer.json, which says pad and cut everything to 3 tokens, and tokenizer_config.json."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,5 +132,48 @@ def _byte_bpe() -> str:
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         "<s> $A </s>", "<s> $A </s> </s> $B </s>", [("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer.to_str()
+
+
+@cache
+def _unigram(specials: tuple[str, ...]) -> str:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    unknown = next(token for token in specials if "unk" in token.lower())
+    tokenizer.train_from_iterator(
+        WORDS,
+        trainers.UnigramTrainer(vocab_size=300, special_tokens=list(specials), unk_token=unknown, show_progress=False),
+    )
+    return tokenizer.to_str()
+
+
+@cache
+def _clip_bpe() -> str:
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    pieces = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(pieces, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        WORDS,
+        trainers.BpeTrainer(
+            vocab_size=400,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            end_of_word_suffix="</w>",
+            show_progress=False,
+        ),
+    )
+    size = tokenizer.get_vocab_size()
+    tokenizer.add_special_tokens([start, end])
+    tokenizer.post_processor = processors.RobertaProcessing(
+        (end, size + 1), (start, size), trim_offsets=False, add_prefix_space=False
     )
     return tokenizer.to_str()

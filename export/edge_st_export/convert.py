@@ -23,8 +23,9 @@ def to_onnx(head: Head) -> Path:
 
     path = head.path / ONNX_FILE
     path.parent.mkdir(parents=True)
-    with converting(f"optimum's conversion of {head.config.model_type} to ONNX", "try the engine openvino alone"):
-        export(head.model, graph_config(head, "onnx"), path)
+    with converting(f"optimum's conversion of {head.config.model_type} to ONNX", "report the model's architecture"):
+        model = head.model()
+        export(model, graph_config(head, model, "onnx"), path)
         move_weights_beside(path)
     (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
     return path
@@ -55,7 +56,7 @@ def move_weights_inside(path: Path, target: Path) -> None:
     onnx.save_model(onnx.load(path), target)
 
 
-def graph_config(head: Head, exporter: str) -> Any:
+def graph_config(head: Head, model: Any, exporter: str) -> Any:
     """optimum's description of the architecture; where it has none that fits, that of a plain encoder.
 
     None fits where it does not know the architecture, describes it with inputs that this class does not take (the
@@ -66,9 +67,9 @@ def graph_config(head: Head, exporter: str) -> Any:
     from .encoder_config import EncoderConfig
 
     model_type = head.config.model_type
-    if head.output == "last_hidden_state" and model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own ask
+    if head.alone and model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own ask
         constructor = TasksManager.get_exporter_config_constructor(
-            exporter, head.model, task=TASK, library_name="transformers"
+            exporter, model, task=TASK, library_name="transformers"
         )
         config = constructor(head.config)
         if set(config.inputs) <= head.accepted.intersection(FEEDS):

@@ -18,7 +18,7 @@ from edge_st_runtime.record import LOSSLESS_COSINE, read_record
 from .alone import comparable
 from .convert import ONNX_FILE, to_onnx
 from .errors import ExportError, converting
-from .heads import Head, digest_of_road
+from .heads import Head, digest_of_road, unused_copies
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
@@ -131,9 +131,9 @@ def _fill(
     folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
 ) -> tuple[list[GraphReport], list[str]]:
     described = save_layout(original, source.folder, folder)
+    digest, heads = _first_modules(original, described)
     progress.step("encoding the texts of comparison with the original")
     reference = make_reference(*_compared(original, described))
-    digest, heads = _first_modules(original, described)
     variants, notes = _convert(heads, plan, progress) if heads else ([Variant("", "numpy")], [])
     progress.step("comparing every variant with the original")
     graphs = [measure(folder, variant, reference) for variant in variants]
@@ -162,7 +162,7 @@ def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Hea
         leading = modules[name][: 1 + road.modules_in_graph]
         digests[road.path] = digest_of_road(road, leading)
         if road.needs_graph:
-            heads[road.path] = Head(road.path, leading)
+            heads[road.path] = Head(road.path, unused_copies(leading))
     return joined_digest(digests.values()), list(heads.values())
 
 

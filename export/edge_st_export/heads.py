@@ -1,8 +1,8 @@
 """What becomes a graph: a transformer alone, or the first modules of a road together."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,40 +23,43 @@ _LAST_LAYER = {"method": "forward", "method_output_name": "last_hidden_state"}
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The first ``modules`` of a road, the very first of which is stored in ``path``.
-
-    ``model`` is what is traced and ``output`` what its result is called: "last_hidden_state" of a transformer alone,
-    "token_embeddings" or "sentence_embedding" of several modules or of a method of its own.
-    """
+    """The first ``modules`` of a road, before they ran; the graph goes into the folder ``path``."""
 
     path: Path
     modules: Sequence[Any]
 
     @property
-    def _alone(self) -> bool:
+    def alone(self) -> bool:
+        """Whether it is a transformer of which only the last layer is wanted."""
         first = self.modules[0]
         settings = getattr(first, "modality_config", {}).get("text", {})
         last_layer = {name: settings.get(name) for name in _LAST_LAYER}
         return len(self.modules) == 1 and isinstance(first, Transformer) and last_layer == _LAST_LAYER
 
-    @cached_property
     def model(self) -> Any:
-        """A module of PyTorch with a ``config``."""
-        return self.modules[0].auto_model if self._alone else Composed(self.modules)
+        """A new module of PyTorch to trace, with a ``config``."""
+        modules = unused_copies(self.modules)
+        return modules[0].auto_model if self.alone else Composed(modules, self.output, self.config)
 
     @property
     def output(self) -> str:
-        """The name of the graph's output."""
-        return "last_hidden_state" if self._alone else self.model.output
+        """The name of the graph's output.
+
+        "last_hidden_state" of a transformer alone, "token_embeddings" or "sentence_embedding" of more.
+        """
+        return "last_hidden_state" if self.alone else getattr(self.modules[0], "module_output_name", "token_embeddings")
 
     @property
     def config(self) -> Any:
-        """The transformer's configuration."""
-        return self.model.config
+        """The transformer's configuration; of word vectors one that tells the size of the vocabulary."""
+        first = self.modules[0]
+        if not isinstance(first, Transformer):
+            return PretrainedConfig(vocab_size=len(first.emb_layer.weight))
+        return first.config.get_text_config()
 
     @property
     def input_names(self) -> list[str]:
-        """What the tokenizer gives."""
+        """What the tokenizer gives and the first module takes."""
         names = getattr(self.modules[0].tokenizer, "model_input_names", ["input_ids", "attention_mask"])
         return [name for name in names if name in self.accepted]
 
@@ -68,16 +71,22 @@ class Head:
         return {"input_ids", "attention_mask"}
 
 
+def unused_copies(modules: Sequence[Any]) -> list[Any]:
+    """Copies that share the parameters, but nothing that a run leaves behind.
+
+    Some models keep tables for the longest text so far; in a graph these would be constants, too short for longer ones.
+    """
+    shared = {id(parameter): parameter for module in modules for parameter in module.parameters()}
+    return [deepcopy(module, dict(shared)) for module in modules]
+
+
 class Composed(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the type checker
     """Several modules as one, from token ids to the feature ``output``."""
 
-    def __init__(self, modules: Sequence[Any]) -> None:
+    def __init__(self, modules: Sequence[Any], output: str, config: Any) -> None:
         super().__init__()
         self.parts = torch.nn.ModuleList(Unpacked(part) if isinstance(part, LSTM) else part for part in modules)
-        self.output = getattr(modules[0], "module_output_name", "token_embeddings")
-        self.config = getattr(modules[0], "config", None) or PretrainedConfig(
-            vocab_size=len(modules[0].emb_layer.weight)
-        )
+        self.output, self.config = output, config
 
     def forward(
         self,

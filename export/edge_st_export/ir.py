@@ -1,9 +1,11 @@
 """A transformer in PyTorch → OpenVINO's intermediate representation in float32, by optimum-intel."""
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from .convert import ONNX_FILE, graph_config
-from .errors import ExportError, converting
+from .convert import ONNX_FILE, graph_config, to_onnx
+from .errors import converting
 from .heads import Head
 
 OPENVINO_FILE = "openvino/openvino_model.xml"
@@ -13,22 +15,20 @@ def to_openvino(head: Head) -> Path:
     """Write openvino/openvino_model.xml and .bin into the head's folder, with the signature of the ONNX graph.
 
     The weights stay float32; what the engine computes in is decided when the model is opened. Some architectures
-    optimum-intel converts for text generation only, or not at all: those are converted from the ONNX graph, which makes
-    a slightly slower one. Raises ExportError where there is none.
+    optimum-intel converts for text generation only, or not at all: those are converted from the ONNX graph, made on the
+    way where there is none, which gives a slightly slower one. Raises ExportError.
     """
     from optimum.exporters.openvino import export
 
     path, onnx_file = head.path / OPENVINO_FILE, head.path / ONNX_FILE
     path.parent.mkdir(parents=True)
     try:
-        export(head.model, graph_config(head, "openvino"), path, stateful=False, library_name="transformers")
-    except Exception as error:  # the libraries raise anything
-        if not onnx_file.is_file():
-            raise ExportError(
-                f"optimum's conversion of {head.config.model_type} to OpenVINO failed "
-                f"({type(error).__name__}: {error}); add the engine onnx, from whose graph it can be converted too"
-            ) from error
-        _from_onnx(onnx_file, path)
+        model = head.model()
+        export(model, graph_config(head, model, "openvino"), path, stateful=False, library_name="transformers")
+    except Exception:  # noqa: BLE001 - the libraries raise anything
+        with tempfile.TemporaryDirectory() as scratch:
+            made = onnx_file if onnx_file.is_file() else to_onnx(replace(head, path=Path(scratch)))
+            _from_onnx(made, path)
     return path
 
 

@@ -15,7 +15,7 @@ from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
 from edge_st_runtime.files import read_optional_json
 from edge_st_runtime.folder import ONLY_ROAD, read_routers, read_steps
 from edge_st_runtime.module_loaders import LOADERS
-from edge_st_runtime.road import CLIP, FIRST, TRANSFORMER
+from edge_st_runtime.road import CLIP, FIRST, TRANSFORMER, longest_input
 
 from .errors import converting
 
@@ -101,7 +101,7 @@ def check_supported(folder: Path) -> bool:
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
-    """The model on the CPU in float32, whatever precision it is stored in.
+    """The model on the CPU in float32, whatever precision it is stored in, with no limit beyond its positions.
 
     Raises ExportError, with sentence-transformers' own reason, where it does not load.
     """
@@ -115,7 +115,17 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
             trust_remote_code=trust_remote_code,
             local_files_only=not trust_remote_code,
         )
+    for modules in torch_roads(model).values():
+        _cap_limit(modules[0])
     return model.float().eval()
+
+
+def _cap_limit(first: Any) -> None:
+    """Some folders say 514 for RoBERTa, which fails on texts beyond 512."""
+    config = getattr(first, "config", None)
+    positions = None if config is None else longest_input(config.to_dict())
+    if positions is not None and first.max_seq_length > positions:
+        first.max_seq_length = positions
 
 
 def torch_roads(original: Any) -> dict[str, list[Any]]:

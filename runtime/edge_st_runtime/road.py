@@ -94,17 +94,22 @@ class Road:
     @property
     def positions(self) -> int | None:
         """The longest input, special tokens included, that the transformer has positions for; None if it tells none."""
-        config = self.config.get("text_config") or self.config
-        positions = config.get("max_position_embeddings")
-        if not isinstance(positions, int) or positions < 1:
-            return None
-        offset = config.get("model_type") in _OFFSET_POSITIONS
-        return positions - int(config.get("pad_token_id", 1)) - 1 if offset else positions
+        return longest_input(self.config)
 
     def graph_names(self) -> list[str]:
         """Names, relative to ``path``, of every graph file in it."""
         found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in self.path.glob(pattern)]
         return [path.relative_to(self.path).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
+
+
+def longest_input(config: Mapping[str, Any]) -> int | None:
+    """The tokens, special ones included, that a transformer with this config.json has positions for, if it tells."""
+    text = config.get("text_config") or config
+    positions = text.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        return None
+    offset = text.get("model_type") in _OFFSET_POSITIONS
+    return positions - int(text.get("pad_token_id", 1)) - 1 if offset else positions
 
 
 def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) -> Road:
@@ -117,8 +122,8 @@ def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) ->
     file, transformer = transformer_config(path)
     if "message" in (transformer.get("modality_config") or {}):
         raise UnsupportedModelError(
-            f"{path / file} feeds the model with chat messages, whose template is not run here; expected a model that "
-            "takes plain texts"
+            f"{file} puts texts into a chat template, which is not run here; expected a model of plain texts. Where it "
+            "is one, remove the chat template from the original"
         )
     prefix = path.relative_to(root).as_posix()
     prefix = "" if prefix == "." else f"{prefix}/"

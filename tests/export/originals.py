@@ -1,6 +1,7 @@
 """Small random models, saved by sentence-transformers itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,32 +38,48 @@ def save_original(
     model_class: type[PreTrainedModel] | None = None,
     tokenizer: Tokenizer | None = None,
     tokens: Mapping[str, Any] = BERT_TOKENS,
-    pooling: str | tuple[str, ...] = "mean",
+    processor: Callable[[Tokenizer], Any] | None = None,
+    pooling: str | tuple[str, ...] | None = "mean",
     include_prompt: bool = True,
     limit: int | None = 48,
     prompts: Mapping[str, str] | None = None,
+    trust_remote_code: bool = False,
+    spread: float = 0.1,
 ) -> Path:
-    """A transformer with pooling and ``modules`` after it, below ``folder``; its weights are far from initial."""
+    """A transformer with pooling and ``modules`` after it, below ``folder``; its weights are far from initial.
+
+    ``pooling`` None leaves the pooling away, for transformers that pool by themselves. ``processor`` makes what
+    prepares their input out of the tokenizer, where that is more than a tokenizer with ``tokens``; ``spread`` is the
+    deviation that is added to the weights.
+    """
     torch.manual_seed(7)
     config = config or bert()
     transformer = model_class(config) if model_class else AutoModel.from_config(config)
     with torch.no_grad():
         for parameter in transformer.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
+            parameter.add_(torch.randn_like(parameter) * spread)
     parts = folder / "transformer"
     transformer.save_pretrained(parts)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer or wordpiece(), **tokens).save_pretrained(parts)
-    first = Transformer(str(parts), max_seq_length=limit)
-    pool = Pooling(first.get_embedding_dimension(), pooling, include_prompt)
+    processor = processor or partial(_fast_tokenizer, tokens=tokens)
+    processor(tokenizer or wordpiece()).save_pretrained(parts)
+    trust = {"trust_remote_code": trust_remote_code}
+    first = Transformer(
+        str(parts), model_kwargs={**trust}, processor_kwargs={**trust}, config_kwargs={**trust}, max_seq_length=limit
+    )
+    pool = [Pooling(first.get_embedding_dimension(), pooling, include_prompt)] if pooling else []
     original = folder / "original"
-    model = SentenceTransformer(modules=[first, pool, *modules], device="cpu", prompts=dict(prompts or {}))
+    model = SentenceTransformer(modules=[first, *pool, *modules], device="cpu", prompts=dict(prompts or {}))
     model.save_pretrained(str(original), create_model_card=False)
     return original
 
 
-def load_original(folder: Path) -> SentenceTransformer:
+def _fast_tokenizer(tokenizer: Tokenizer, tokens: Mapping[str, Any]) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **tokens)
+
+
+def load_original(folder: Path, *, trust_remote_code: bool = False) -> SentenceTransformer:
     """The original as its users load it."""
-    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=trust_remote_code)
 
 
 def cosine_min(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
