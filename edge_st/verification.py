@@ -1,5 +1,6 @@
 """Whether a model folder gives the vectors of the model it was made from: by its record, or against the original."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ Encode: TypeAlias = Callable[[Any, list[str]], Sequence[NDArray[Any]]]
 FLOAT32_COSINE = 0.99999
 #: so that the original, which pads a batch to its longest text, does not need much memory for long ones
 _FEW = 4
+_ENOUGH_FOR_RANGES = 100
 #: what rounding to int8 may cost on another CPU than the exporter's
 _INT8_TOLERANCE = 0.005
 
@@ -106,11 +108,19 @@ def compare(
     found = [
         compared(name, encode(model, texts), encode(original, texts), threshold) for name, encode in outputs.items()
     ]
+    if model.has_token_embeddings:
+        own, theirs = (
+            _encode("encode", {"output_value": "token_embeddings", "task": model.tasks[0]})(each, texts)
+            for each in (model, original)
+        )
+        # theirs begin with the padding on the left, and hold one row for a text without tokens
+        last = [rows[len(rows) - len(mine) :] for mine, rows in zip(own, theirs, strict=True)]
+        found.append(compared("token embeddings", own, last, threshold))
     rough = min(threshold, LOSSLESS_COSINE)
-    twice = [*texts, *texts]  # a hundred or more, from which ranges are taken without a warning
+    many = texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts))
     for precision in ("int8", "binary"):
         encode = _encode("encode", {"precision": precision, "task": model.tasks[0]})
-        found.append(compared(precision, encode(model, twice), encode(original, twice), rough))
+        found.append(compared(precision, encode(model, many), encode(original, many), rough))
     encode = outputs["embeddings"]
     single = [encode(model, [text])[0] for text in texts]
     return [*found, compared("one by one", single, encode(model, texts), threshold)]
@@ -127,8 +137,6 @@ def _outputs(model: SentenceTransformer) -> dict[str, Encode]:
         **{f"prompt {name!r}": {"prompt_name": name} for name, prompt in model.prompts.items() if prompt},
         **{f"task {name!r}": {"task": name} for name in tasks},
     }
-    if model.has_token_embeddings:
-        options["token embeddings"] = {"output_value": "token_embeddings"}
     outputs = {name: _encode("encode", {**task, **given}) for name, given in options.items()}
     return outputs | {name: _encode(name, {}) for name in ("encode_query", "encode_document") if _takes(model, name)}
 

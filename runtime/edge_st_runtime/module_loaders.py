@@ -94,12 +94,6 @@ def _cnn(folder: Path) -> CNN:
     return CNN(tuple(np.ascontiguousarray(kernel.transpose(2, 1, 0)) for kernel in kernels), tuple(biases))
 
 
-def _lstm(folder: Path) -> InGraph:
-    config = read_json(folder / "lstm_config.json")
-    directions = 2 if config.get("bidirectional", True) else 1
-    return InGraph("LSTM", int(config["hidden_dim"]) * directions)
-
-
 def _word_weights(folder: Path) -> WordWeights:
     return WordWeights(word_weights(read_json(folder / "config.json")))
 
@@ -118,7 +112,7 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
     "Normalize": _normalize,
     "Dropout": lambda _folder: Dropout(),
     "CNN": _cnn,
-    "LSTM": _lstm,
+    "LSTM": lambda _folder: InGraph("LSTM"),
     "WeightedLayerPooling": lambda _folder: InGraph("WeightedLayerPooling", needs_all_layers=True),
     "WordWeights": _word_weights,
 }

@@ -187,13 +187,9 @@ class CNN:
 
 @dataclass(frozen=True)
 class InGraph:
-    """A module of class ``kind`` that edge-st's exporter puts into the graph; here it is done already.
-
-    ``width`` is that of the token embeddings after it, None where it leaves them as they are.
-    """
+    """A module of class ``kind`` that edge-st's exporter puts into the graph; here it is done already."""
 
     kind: str
-    width: int | None = None
     needs_all_layers: bool = False
 
     def __call__(self, features: Features) -> Features:

@@ -59,8 +59,8 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
     path = next((folder / name for name in ROUTER_FILES if (folder / name).is_file()), folder / ROUTER_FILES[0])
     config = read_json(path)
     try:
-        roads = {
-            name: [(str(config["types"][module]), inside(folder, module)) for module in modules]
+        named = {
+            name: [(str(config["types"][module]), str(module)) for module in modules]
             for name, modules in config["structure"].items()
         }
         parameters = config.get("parameters") or {}
@@ -69,10 +69,11 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
         raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
     default = parameters.get("default_route")
     if default is None and parameters.get("allow_empty_key", True):
-        default = next(iter(roads), None)
-    unknown = {*mappings.values(), *([] if default is None else [default])} - set(roads)
-    if unknown or not roads or not all(roads.values()):
-        raise DamagedFileError(f"{path} names the roads {sorted(unknown) or 'none'}; it has {', '.join(roads)}")
+        default = next(iter(named), None)
+    unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
+    if unknown or not named or not all(named.values()):
+        raise DamagedFileError(f"{path} names the roads {sorted(unknown) or 'none'}; it has {', '.join(named)}")
+    roads = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
     return Router(tuple(roads), default, mappings), roads
 
 

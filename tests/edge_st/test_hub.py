@@ -5,8 +5,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from edge_st import SentenceTransformer
 from edge_st.hub.errors import mapped_errors
 from edge_st.hub.names import ORIGINAL_MODELS, hub_name
 from edge_st.hub.pull import pull
@@ -27,12 +29,14 @@ from tests.hub_models import (
     NAME,
     ONNX,
     OPENVINO,
+    as_json,
     contents,
     dense_model,
     model_in_folders,
     modules,
     python,
     record,
+    safetensors,
     static_model,
 )
 from tests.hub_server import HubServer
@@ -122,6 +126,45 @@ def test_modules_after_the_transformer_bring_their_weights(hub: HubServer) -> No
         "2_LayerNorm/model.safetensors",
     }
     assert {"0_Transformer/tokenizer.json", "0_Transformer/onnx/model.onnx_data", "1_Pooling/config.json"} <= files
+
+
+def test_every_road_of_a_router_is_fetched(hub: HubServer) -> None:
+    static = {f"query_0_StaticEmbedding/{name}": body for name, body in static_model().items()}
+    dense = {f"document_0_Transformer/{name}": body for name, body in dense_model().items()}
+    structure = {"query": ["query_0_StaticEmbedding"], "document": ["document_0_Transformer", "document_1_Pooling"]}
+    names = [name for road in structure.values() for name in road]
+    types = {name: f"sentence_transformers.models.{name.rpartition('_')[2]}" for name in names}
+    files = {
+        "modules.json": modules(("", "Router"), ("1_Normalize", "Normalize")),
+        "router_config.json": as_json({"types": types, "structure": structure, "parameters": {}}),
+        "document_1_Pooling/config.json": b"{}",
+    }
+    hub.add(NAME, {**static, **dense, **files})
+
+    found = contents(resolve(NAME, backend="onnx"))
+
+    assert {name for name in found if name.endswith((".onnx", ".onnx_data", ".safetensors"))} == {
+        "document_0_Transformer/onnx/model.onnx",
+        "document_0_Transformer/onnx/model.onnx_data",
+        "query_0_StaticEmbedding/model.safetensors",
+    }
+    assert files.keys() | {"query_0_StaticEmbedding/tokenizer.json", "document_0_Transformer/tokenizer.json"} <= found
+    assert "document_0_Transformer/vocab.txt" not in found
+
+
+def test_word_vectors_have_a_tokenizer_of_their_own(hub: HubServer) -> None:
+    tokenizer = as_json({"vocab": ["PADDING_TOKEN", "good", "day"], "stop_words": []})
+    files = {
+        "modules.json": modules(("0_WordEmbeddings", "WordEmbeddings"), ("1_Pooling", "Pooling")),
+        "0_WordEmbeddings/wordembedding_config.json": as_json({"tokenizer_class": "x.WhitespaceTokenizer"}),
+        "0_WordEmbeddings/whitespacetokenizer_config.json": tokenizer,
+        "0_WordEmbeddings/model.safetensors": safetensors({"emb_layer.weight": np.eye(3)}),
+        "1_Pooling/config.json": b"{}",
+    }
+    hub.add(NAME, {**files, "README.md": b"# Words", "0_WordEmbeddings/pytorch_model.bin": b"x"})
+
+    assert contents(resolve(NAME)) == files.keys()
+    np.testing.assert_allclose(SentenceTransformer(NAME).encode("Good day"), [0, 0.5, 0.5])
 
 
 def test_weights_that_are_only_a_pickle_are_refused(hub: HubServer) -> None:

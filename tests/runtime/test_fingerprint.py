@@ -72,7 +72,7 @@ def test_form(parts: dict[str, Any]) -> None:
         {"router": Router(("a", "b"), "a")},
         {"modules": [Pooling(), CNN((WEIGHT[None],), (WEIGHT[0],))]},
         {"modules": [Pooling(), WordWeights(WEIGHT[0])]},
-        {"modules": [InGraph("LSTM", 4), Pooling(), DENSE]},
+        {"modules": [InGraph("LSTM"), Pooling(), DENSE]},
     ],
     ids=lambda change: ",".join(change),
 )

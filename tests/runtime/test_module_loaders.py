@@ -9,7 +9,7 @@ import pytest
 from edge_st_runtime.activations import ACTIVATIONS
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from edge_st_runtime.module_loaders import load_module
-from edge_st_runtime.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
+from edge_st_runtime.modules import CNN, Dense, Dropout, LayerNorm, Normalize, Pooling, WordWeights
 from tests.tiny_models import write_json, write_safetensors
 
 WEIGHT, BIAS = np.arange(6, dtype="f4").reshape(3, 2), np.ones(3, dtype="f4")
@@ -138,3 +138,34 @@ def test_unknown_module(name: str, tmp_path: Path) -> None:
         UnsupportedModelError, match=f"module '{name}'.*CNN, Dense, Dropout, LSTM, LayerNorm, Normalize, Pooling"
     ):
         load_module(name, tmp_path)
+
+
+def test_cnn(tmp_path: Path) -> None:
+    write_json(
+        tmp_path / "cnn_config.json", {"in_word_embedding_dimension": 2, "out_channels": 3, "kernel_sizes": [1, 3]}
+    )
+    tensors = {
+        f"convs.{i}.{name}": np.arange(np.prod(shape), dtype="f4").reshape(shape)
+        for i, size in enumerate((1, 3))
+        for name, shape in {"weight": (3, 2, size), "bias": (3,)}.items()
+    }
+    write_safetensors(tmp_path / "model.safetensors", tensors)
+    module = load_module("CNN", tmp_path)
+    assert isinstance(module, CNN)
+    assert [kernel.shape for kernel in module.kernels] == [(1, 2, 3), (3, 2, 3)]
+    np.testing.assert_array_equal(module.kernels[1][2].T, tensors["convs.1.weight"][:, :, 2])
+
+
+def test_cnn_of_even_size(tmp_path: Path) -> None:
+    write_json(tmp_path / "cnn_config.json", {"kernel_sizes": [1, 2]})
+    write_safetensors(tmp_path / "model.safetensors", {"convs.0.bias": BIAS})
+    with pytest.raises(UnsupportedModelError, match="kernel of 2 tokens; expected odd sizes"):
+        load_module("CNN", tmp_path)
+
+
+def test_word_weights(tmp_path: Path) -> None:
+    config = {"vocab": ["a", "B", "c"], "word_weights": {"a": 2, "b": 3}, "unknown_word_weight": 0.5}
+    write_json(tmp_path / "config.json", config)
+    module = load_module("WordWeights", tmp_path)
+    assert isinstance(module, WordWeights)
+    np.testing.assert_array_equal(module.weights, [2, 3, 0.5])

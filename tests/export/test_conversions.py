@@ -1,0 +1,54 @@
+"""What the parity zoo does not see: fused graphs, one engine alone, what is left in the folder."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_st import SentenceTransformer
+from edge_st_export import export_model
+from edge_st_export.texts import ALL
+from tests.export.originals import cosine_min, load_original, save_original
+from tests.export.zoo import CASES
+from tests.export.zoo_building import BPE_TOKENS, ROBERTA
+from tests.tiny_tokenizers import byte_bpe
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_fused_attention_is_right_on_either_side_of_padding(side: str, tmp_path: Path) -> None:
+    tokens = BPE_TOKENS | {"padding_side": side}
+    original = save_original(tmp_path, config=ROBERTA["config"], tokenizer=byte_bpe(), tokens=tokens)
+    report = export_model(original, tmp_path / "out", engines=["onnx"], optimize="O2", quiet=True)
+    assert {graph.file for graph in report.graphs} == {"onnx/model.onnx", "onnx/model_O2.onnx"}
+    wanted = load_original(original).encode(list(ALL))
+    for graph in report.graphs:
+        model = SentenceTransformer(tmp_path / "out", backend="onnx", model_kwargs={"file_name": graph.file})
+        assert cosine_min(model.encode(list(ALL)), wanted) >= 0.99999
+
+
+def test_openvino_alone_where_only_onnx_can_be_converted(tmp_path: Path) -> None:
+    original = CASES["mistral"].build(tmp_path)
+    export_model(original, tmp_path / "out", engines=["openvino"], quiet=True)
+    assert not (tmp_path / "out" / "onnx").exists()
+    wanted = load_original(original).encode(list(ALL))
+    model = SentenceTransformer(tmp_path / "out", dtype="float32")
+    assert cosine_min(model.encode(list(ALL)), wanted) >= 0.99999
+
+
+@pytest.mark.parametrize("name", ["pickled-modules", "vocab-txt", "vocab-json", "sentencepiece"])
+def test_only_what_the_runtime_reads_is_written(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_model(CASES[name].build(tmp_path), out, engines=["onnx"], quiet=True)
+    assert (out / "tokenizer.json").is_file()
+    assert not [*out.rglob("pytorch_model*"), *out.glob("*.safetensors")]
+
+
+def test_code_of_its_own_runs_at_export_only(tmp_path: Path) -> None:
+    case = CASES["custom-code"]
+    original = case.build(tmp_path)
+    with pytest.raises(RuntimeError, match=r"trust_remote_code=True \(--trust-remote-code\)"):
+        export_model(original, tmp_path / "out", engines=["onnx"], quiet=True)
+    assert not (tmp_path / "out").exists()
+    export_model(original, tmp_path / "out", engines=["onnx"], trust_remote_code=True, quiet=True)
+    for path in (tmp_path / "out").glob("*.py"):
+        path.unlink()
+    assert SentenceTransformer(tmp_path / "out").encode("the quick brown fox").shape == (32,)
