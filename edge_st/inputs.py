@@ -31,6 +31,23 @@ def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
     return [_item(item, index) for index, item in enumerate(inputs)], False
 
 
+def split_task(inputs: Any) -> tuple[Any, str | None]:
+    """The texts and the task of inputs written as {"query": "a text"}, or a list of such; others as they are.
+
+    Raises InputError for a list with several tasks. Source: sentence-transformers' Router.preprocess.
+    """
+    singular = isinstance(inputs, dict)
+    items = [inputs] if singular else inputs
+    if not _is_sequence(items) or not len(items) or not isinstance(items[0], dict) or set(items[0]) == {"text"}:
+        return inputs, None
+    tasks = {key for item in items if isinstance(item, dict) for key in item}
+    if len(tasks) != 1 or not all(isinstance(item, dict) and item for item in items):
+        raise InputError(f"inputs name the tasks {sorted(map(str, tasks))}; expected one for all, or task=… and texts")
+    (task,) = tasks
+    texts = [item[task] for item in items]
+    return (texts[0] if singular else texts), task
+
+
 def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
     """The texts or pairs of any iterable, one by one; raises as `as_batch` does, when it comes to the item."""
     if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):

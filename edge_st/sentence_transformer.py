@@ -18,7 +18,7 @@ from edge_st_runtime.tokens import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
 from .base import BaseModel
-from .inputs import as_batch, checked, with_prompt
+from .inputs import as_batch, checked, split_task, with_prompt
 from .limits import truncation_guard
 from .outputs import (
     all_features,
@@ -96,14 +96,18 @@ class SentenceTransformer(BaseModel):
         of (tokens, hidden) float32, None a list of dictionaries with every feature of a text. With
         ``convert_to_numpy=False`` a list of vectors, with ``convert_to_tensor=True`` a torch tensor.
 
-        ``batch_size`` is an upper bound: batches are cut by tokens. ``truncate_dim`` cuts before normalizing.
+        ``batch_size`` is an upper bound: batches are cut by tokens. ``truncate_dim`` cuts before normalizing. ``task``
+        chooses the road of a model with a Router; see `tasks`.
 
         Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs = _accept_old_names(inputs, kwargs)
-        road = self._road(kwargs.get("task"))
+        task = kwargs.get("task")
+        if task is None and self.tasks != [None]:
+            inputs, task = split_task(inputs)
+        road = self._road(task)
         _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[road].pools)
         self._check_device(device)
         texts, singular = as_batch(inputs)

@@ -1,7 +1,7 @@
 """Originals whose vectors depend on a text's neighbours, and so can only be compared text by text.
 
 sentence-transformers lets CNN look into the padding of a batch, and neither CNN nor LSTM take a batch of texts without
-a single known word.
+a single known word. Padding on the left moves a text's positions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,10 +42,11 @@ class Alone:
 
 def comparable(original: Any, texts: Iterable[str], task: str | None) -> tuple[Any, list[str]]:
     """``original`` as it can be compared, and those of ``texts`` that it encodes with ``task``."""
-    if not any(isinstance(module, CNN | LSTM) for module in original.modules()):
-        return original, list(texts)
-    alone = Alone(original)
-    return alone, [text for text in texts if _encodes(alone, text, task)]
+    if any(isinstance(module, CNN | LSTM) for module in original.modules()):
+        alone = Alone(original)
+        return alone, [text for text in texts if _encodes(alone, text, task)]
+    sides = {getattr(getattr(module, "tokenizer", None), "padding_side", None) for module in original.modules()}
+    return (Alone(original) if "left" in sides else original), list(texts)
 
 
 def _encodes(alone: Alone, text: str, task: str | None) -> bool:

@@ -134,7 +134,7 @@ def _fill(
     digest, heads = _first_modules(original, described)
     progress.step("encoding the texts of comparison with the original")
     reference = make_reference(*_compared(original, described))
-    variants, notes = _convert(heads, plan, progress) if heads else ([Variant("", "numpy")], [])
+    variants, notes = _convert(heads, plan, progress) if heads else ([_tables(folder)], [])
     progress.step("comparing every variant with the original")
     graphs = [measure(folder, variant, reference) for variant in variants]
     check_gate(graphs, plan.gate)
@@ -152,6 +152,11 @@ def _compared(original: Any, described: ModelFolder) -> tuple[Any, Mapping[str, 
     if not set(texts).intersection(GOLDEN):
         raise ExportError("the original encodes none of the texts of comparison; check it with sentence-transformers")
     return peer, original.prompts, described.tasks, texts
+
+
+def _tables(folder: Path) -> Variant:
+    """What runs a model without a graph."""
+    return Variant(SentenceTransformer(folder).info()["graph"], "numpy")
 
 
 def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:

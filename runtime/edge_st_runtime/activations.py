@@ -2,12 +2,13 @@
 
 Each is the one that the class gives without arguments, in evaluation mode. The softmax family runs along the last axis,
 which is torch's choice for (batch, dim); for (batch, tokens, dim) torch's old default is the batch axis, by which a
-text's vector depends on the texts beside it, and is not followed. Left out: PReLU, whose slope is a learned weight,
-and Softmax2d, which is for images.
+text's vector depends on the texts beside it: a Dense over tokens with one is refused. Left out: Softmax2d, which is for
+images.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,6 +47,17 @@ def leaky_relu(x: Floats) -> Floats:
 def rrelu(x: Floats) -> Floats:
     """x, or 11/48 x below 0: the mean of the slopes 1/8 to 1/3 that training draws from."""
     return np.maximum(x, 11 / 48 * x)
+
+
+@dataclass(frozen=True, eq=False)
+class PReLU:
+    """x, or slope · x below 0; the learned slope is (1,) or (dim,)."""
+
+    slope: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Apply it."""
+        return np.maximum(x, 0) + self.slope * np.minimum(x, 0)
 
 
 def elu(x: Floats) -> Floats:
@@ -178,6 +190,10 @@ ACTIVATIONS: dict[str, Activation] = {
     "Softmin": softmin,
     "LogSoftmax": log_softmax,
 }
+
+
+#: those that look at all dimensions of a vector
+SOFTMAX_FAMILY = (softmax, softmin, log_softmax)
 
 
 def find_activation(dotted_name: str) -> Activation:

@@ -7,7 +7,7 @@ have the same one; other weights, tokenizer, modules, roads, prompts, limit or p
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,17 @@ def _describe_road(road: RoadIdentity) -> dict[str, Any]:
     }
 
 
-def _describe(module: Module) -> list[Any]:
-    """The module's class and fields, arrays by their shape and digest."""
-    values = {field.name: getattr(module, field.name) for field in fields(module)}  # type: ignore[arg-type]
-    return [type(module).__name__, {name: _value(value) for name, value in values.items()}]
+def _describe(spec: Any) -> list[Any]:
+    """The class and fields of a module or activation, arrays by their shape and digest."""
+    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    return [type(spec).__name__, {name: _value(value) for name, value in values.items()}]
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
+    if is_dataclass(value):
+        return _describe(value)
     if isinstance(value, tuple):
         return list(map(_value, value))
     return value.__name__ if callable(value) else value

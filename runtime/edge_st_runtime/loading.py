@@ -1,22 +1,21 @@
 """Open a model folder: the tokenizer, the engine and the modules that remain after the graph."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .agreement import check_vocabulary, check_widths, remaining_modules
 from .backend import Backend, EngineOptions, installed_engines, open_backend
 from .cpu import cpu_features, has_bfloat16
-from .errors import DamagedFileError, EdgeSTError, UnsupportedModelError
+from .errors import EdgeSTError
 from .folder import ModelFolder, read_folder
 from .graphs import Choice, Wish, choose_graph
-from .modules import Dropout, Module, Normalize, Pooling, Widths, WordWeights
 from .pipeline import Pipeline
 from .record import Record
 from .road import BAG, STATIC, WORDS, Road
-from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from .static import open_static
 from .threads import thread_count
 from .tokenizer import TextTokenizer
@@ -93,7 +92,7 @@ def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
     tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
     if road.kind == STATIC:
         return tokenizer, tokenizer.own_limit
-    _check_vocabulary(road, tokenizer.size, road.vocabulary, tokenizer.added)
+    check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
     return tokenizer, road.max_seq_length(tokenizer.model_max_length)
 
 
@@ -104,8 +103,8 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         if road.path not in heads:
             heads[road.path] = _open_head(road, choices[name], options)
         tokenizer, limit, backend = heads[road.path]
-        modules = _remaining(road, backend, choices[name])
-        _check_widths(modules, {backend.meaning: backend.width})
+        modules = remaining_modules(road, backend, choices[name])
+        check_widths(modules, {backend.meaning: backend.width})
         roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules), choices[name], limit)
     return LoadedModel(folder, roads)
 
@@ -131,14 +130,14 @@ def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokeni
         return tokenizer, limit, _open_graph(road, choice, options)
     if road.kind == STATIC:
         table = open_static(road.path)
-        _check_vocabulary(road, tokenizer.size, len(table.rows))
+        check_vocabulary(road.path, tokenizer.size, len(table.rows))
         return tokenizer, limit, table
     from .words import open_bag, open_words
 
     if road.kind == BAG:
         return tokenizer, limit, open_bag(road.path)
     words = open_words(road.path)
-    _check_vocabulary(road, tokenizer.size, len(words.rows))
+    check_vocabulary(road.path, tokenizer.size, len(words.rows))
     return tokenizer, limit, words
 
 
@@ -152,52 +151,6 @@ def _open_graph(road: Road, choice: Choice, options: LoadOptions) -> Backend:
         session_options=options.session_options,
     )
     return open_backend(choice.engine, road.path / choice.file, engine_options)
-
-
-def _remaining(road: Road, backend: Backend, choice: Choice) -> tuple[Module, ...]:
-    """The modules still to apply: all, less those in the graph."""
-    graph = road.path / choice.file
-    inside = road.modules_in_graph
-    if inside and backend.output != TOKEN_EMBEDDINGS:
-        raise UnsupportedModelError(
-            f"{graph} gives {backend.output!r}, what the first module gives alone; more of this model is computed by a "
-            "graph: export it again with: edge-st export"
-        )
-    summed = [replace(module, in_graph=True) for module in road.modules[:inside] if isinstance(module, WordWeights)]
-    modules = (*summed, *road.modules[inside:])
-    if backend.meaning == road.output:
-        return modules
-    if backend.meaning != SENTENCE_EMBEDDING:
-        raise UnsupportedModelError(
-            f"{graph} gives {backend.output!r}, but this model's {road.kind} gives a {road.output!r}; export it again "
-            "with: edge-st export"
-        )
-    rest = tuple(module for module in modules if not isinstance(module, Pooling | Normalize | Dropout))
-    if rest and backend.output != SENTENCE_EMBEDDING:
-        raise UnsupportedModelError(
-            f"{graph} gives {backend.output!r}, an embedding that is pooled already, and it cannot "
-            f"be told whether {type(rest[0]).__name__} is in it too; export the model again with: edge-st export"
-        )
-    return tuple(module for module in modules if isinstance(module, Normalize))
-
-
-def _check_widths(modules: tuple[Module, ...], widths: Widths) -> None:
-    """Raise UnsupportedModelError or DamagedFileError where a module does not fit those before it."""
-    for module in modules:
-        widths = module.widths(widths)
-    if SENTENCE_EMBEDDING not in widths:
-        raise UnsupportedModelError(
-            f"the modules give {', '.join(widths)}, but no sentence embedding; check that modules.json names a Pooling"
-        )
-
-
-def _check_vocabulary(road: Road, tokens: int, rows: int | None, added: Sequence[str] = ()) -> None:
-    if rows is not None and tokens > rows:
-        missing = f" ({', '.join(map(repr, added))} only in tokenizer_config.json)" if added else ""
-        raise DamagedFileError(
-            f"the tokenizer in {road.path} knows {tokens} tokens{missing}, the model has embeddings for {rows}; they "
-            "are not of the same model: download or export it again"
-        )
 
 
 def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .activations import find_activation
+from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
 from .arrays import Floats
 from .errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from .files import read_json, read_optional_json
@@ -59,14 +59,27 @@ def _dense(folder: Path) -> Dense:
     if weight.shape != expected:
         raise DamagedFileError(f"{folder}: linear.weight has shape {weight.shape}, config.json says {expected}")
     input_name = config.get("module_input_name") or "sentence_embedding"
+    activation = _activation(config, weights, folder)
+    if activation in SOFTMAX_FAMILY and input_name == "token_embeddings":
+        raise UnsupportedModelError(
+            f"{folder}: Dense with {config['activation_function']} over tokens, where PyTorch mixes the texts of a "
+            "batch; expected another activation"
+        )
     return Dense(
         weight=weight,
         bias=_tensor(weights, "linear.bias", folder, expected[:1]) if config.get("bias", True) else None,
-        activation=find_activation(config.get("activation_function", "torch.nn.modules.activation.Tanh")),
+        activation=activation,
         residual=_tensor(weights, "residual.weight", folder, expected) if config.get("use_residual") else None,
         input_name=input_name,
         output_name=config.get("module_output_name") or input_name,
     )
+
+
+def _activation(config: dict[str, Any], weights: dict[str, NDArray[Any]], folder: Path) -> Activation:
+    name = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    if name == "torch.nn.modules.activation.PReLU":
+        return PReLU(_tensor(weights, "activation_function.weight", folder))
+    return find_activation(name)
 
 
 def _layer_norm(folder: Path) -> LayerNorm:

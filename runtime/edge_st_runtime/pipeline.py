@@ -72,20 +72,22 @@ class Pipeline:
         self, select: Callable[[Features], R], prompt_length: int | None, job: tuple[int, Rows, Tokens]
     ) -> tuple[Rows, R]:
         start, rows, tokens = job
-        batch = self._batch(tokens, rows, self.backend.padding_step)
+        # On the right, wherever the tokenizer pads: every token keeps the position that it has in a text alone. But a
+        # graph that pools by itself may count on the left.
+        batch = self._batch(tokens, rows, self.tokenizer.pad_left and self.pools, self.backend.padding_step)
         features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
         if prompt_length is not None:
             features["prompt_length"] = prompt_length
         return start + rows, select(apply_modules(self.modules, features))
 
-    def _batch(self, tokens: Tokens, rows: Rows, step: int = 1) -> TokenBatch:
+    def _batch(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
-        return pad_batch(ids, type_ids, self.tokenizer.pad_id, self.tokenizer.pad_left, step, tokens.limit)
+        return pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit)
 
     def tokenize(self, texts: Sequence[TextOrPair], limit: int | None) -> dict[str, Any]:
         """The texts' features before the graph, as one batch in their order."""
-        return self._batch(self.tokenizer(texts, limit), np.arange(len(texts))).features()
+        return self._batch(self.tokenizer(texts, limit), np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     @property
     def pools(self) -> bool:

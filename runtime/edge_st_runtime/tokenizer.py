@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
-from .errors import DamagedFileError, InputError, MissingFileError, OptionError
+from .errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from .files import read_json, read_optional_json
 from .tokens import TextOrPair, Tokens
 
@@ -22,6 +22,7 @@ _BERT_SETTINGS = {
     "strip_accents": "strip_accents",
     "handle_chinese_chars": "tokenize_chinese_chars",
 }
+_KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _SWITCHED_OFF = ("truncation", "padding")
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -170,6 +171,11 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception
+        kind = (read_json(path).get("model") or {}).get("type")
+        if kind is not None and kind not in _KINDS:
+            raise UnsupportedModelError(
+                f"{path}: tokenizer type {kind!r}; expected one of {', '.join(_KINDS)}"
+            ) from error
         raise DamagedFileError(f"{path} is no tokenizer ({error}); download or export it again") from error
 
 

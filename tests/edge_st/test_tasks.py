@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import InputError, OptionError
 from tests.tiny_graphs import HIDDEN
 from tests.tiny_models import LIMIT, TinyModel, dense, write_json, write_static
 from tests.tiny_tokenizers import wordpiece
@@ -75,6 +75,15 @@ def test_each_task_takes_its_road(routed: SentenceTransformer) -> None:
     assert routed.count_tokens("the fox", task="query") == 2
     assert routed.count_tokens("the fox") == 4
     assert routed.preprocess(["the fox"], task="query")["input_ids"].shape == (1, 2)
+
+
+def test_the_task_may_stand_beside_each_text(routed: SentenceTransformer) -> None:
+    np.testing.assert_allclose(routed.encode([{"query": text} for text in TEXTS]), queries(), atol=1e-5)
+    np.testing.assert_allclose(routed.encode({"query": TEXTS[0]}), queries()[0], atol=1e-5)
+    np.testing.assert_allclose(routed.encode([{"text": text} for text in TEXTS]), documents(), atol=1e-5)
+    for mixed in ([{"query": "a"}, {"document": "b"}], [{"query": "a"}, "b"], [{"query": "a", "document": "b"}], [{}]):
+        with pytest.raises(InputError, match="expected one for all"):
+            routed.encode(mixed)
 
 
 def test_token_embeddings_are_the_roads_own(routed: SentenceTransformer) -> None:

@@ -144,14 +144,14 @@ class TestRefusals:
                 {"modules.json": [{"type": "sentence_transformers.models.Transformer"}, {"type": "mine.Head"}]},
                 "mine.Head",
             ),
-            ({"modules.json": [{"type": "sentence_transformers.models.CLIPModel"}]}, "CLIPModel"),
+            ({"modules.json": [{"type": "sentence_transformers.models.MLMTransformer"}]}, "MLMTransformer"),
             (
                 {
                     "modules.json": [
-                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "LSTM")
+                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "SpladePooling")
                     ]
                 },
-                "'LSTM'.*Dense",
+                "'SpladePooling'.*Dense",
             ),
             ({"config_sentence_transformers.json": {"model_type": "SparseEncoder"}}, "SparseEncoder"),
             ({"config.json": {"architectures": ["BertForSequenceClassification"]}}, "cross-encoder"),
@@ -235,10 +235,10 @@ class TestTheHub:
         assert hub.requested() == set(files)
 
     def test_an_unsupported_model_is_not_downloaded(self, hub: HubServer, tmp_path: Path) -> None:
-        rows = [{"type": "sentence_transformers.models.CLIPModel", "path": "0_CLIPModel"}]
-        hub.add("me/clip", {"modules.json": json.dumps(rows).encode(), "model.safetensors": b"large"})
-        with pytest.raises(UnsupportedModelError, match="CLIPModel"):
-            export_model("me/clip", tmp_path / "out")
+        rows = [{"type": "sentence_transformers.models.MLMTransformer", "path": ""}]
+        hub.add("me/splade", {"modules.json": json.dumps(rows).encode(), "model.safetensors": b"large"})
+        with pytest.raises(UnsupportedModelError, match="MLMTransformer"):
+            export_model("me/splade", tmp_path / "out")
         assert hub.requested() == {"modules.json"}
 
 

@@ -7,7 +7,7 @@ from torch.nn.modules import activation
 
 from edge_st_runtime.activations import ACTIVATIONS, find_activation
 
-LEFT_OUT = {"PReLU": "its slope is a learned weight", "Softmax2d": "it takes images, 3-D or 4-D"}
+LEFT_OUT = {"PReLU": "its slope is a learned weight, which Dense reads", "Softmax2d": "it takes images, 3-D or 4-D"}
 LARGE = np.geomspace(1e-30, 1e4, 400)
 EDGES = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 6.0, 20.0, 88.0, -88.0, 104.0, -104.0, 1e-38, np.nan]
 VALUES = np.concatenate([-LARGE, LARGE, np.linspace(-30, 30, 4000), EDGES]).astype(np.float32).reshape(-1, 8)

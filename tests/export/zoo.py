@@ -17,7 +17,7 @@ from edge_st_export.texts import ALL
 from edge_st_runtime.errors import EdgeSTError
 from tests.export.zoo_architectures import ARCHITECTURES
 from tests.export.zoo_building import Case
-from tests.export.zoo_modules import ACTIVATIONS, MODULES, POOLINGS, PROMPTED, ROUTERS, WORD_VECTORS
+from tests.export.zoo_modules import ACTIVATIONS, MODULES, NUMPY, POOLINGS, PROMPTED, ROUTERS, WORD_VECTORS
 from tests.export.zoo_tokenizers import TOKENIZERS
 
 CASES: dict[str, Case] = {
@@ -31,6 +31,7 @@ CASES: dict[str, Case] = {
     **TOKENIZERS,
 }
 _LONG = 1000
+REFUSED = "refused: its texts go through a chat template"
 Results = Mapping[str, Sequence[Comparison]]
 
 
@@ -53,12 +54,17 @@ def examine(case: Case, folder: Path) -> Results:
 
 def table(results: Mapping[str, str]) -> str:
     """The README's table out of a word for each case: a row for each architecture, its modules separated by ";"."""
-    rows = sorted((case.architecture, results[name], case.modules) for name, case in CASES.items())
-    lines = ["| Architecture | Modules | ONNX Runtime, OpenVINO |", "|---|---|---|"]
-    for (architecture, result), group in groupby(rows, key=lambda row: row[:2]):
+    rows = sorted((case.architecture, _cells(case, results[name]), case.modules) for name, case in CASES.items())
+    lines = ["| Architecture | Modules | ONNX Runtime | OpenVINO |", "|---|---|---|---|"]
+    for (architecture, cells), group in groupby(rows, key=lambda row: row[:2]):
         modules = "; ".join(dict.fromkeys(modules for *_, modules in group))
-        lines.append(f"| {architecture} | {modules} | {result} |")
+        lines.append(f"| {architecture} | {modules} | {cells} |")
     return "\n".join(lines)
+
+
+def _cells(case: Case, result: str) -> str:
+    """The word for each engine; what neither has to run is NumPy's."""
+    return " | ".join([f"{result} (NumPy)" if case.engines == NUMPY else result] * 2)
 
 
 def main(names: Sequence[str]) -> None:
@@ -77,7 +83,7 @@ def _examined(name: str, folder: Path) -> str:
         found = examine(CASES[name], folder)
     except EdgeSTError as error:
         print(f"{name}: {error}", flush=True)
-        return "refused: its texts go through a chat template" if CASES[name].refused else f"FAILED: {error}"
+        return REFUSED if CASES[name].refused else f"FAILED: {error}"
     for engine, rows in found.items():
         worst = min(rows, key=lambda row: row.cosine_min)
         difference = max(row.max_abs_difference for row in rows if row.output not in ("int8", "binary"))

@@ -67,13 +67,14 @@ def saved(
     tokenizer: Callable[[], Tokenizer] = wordpiece,
     modules: Callable[[], Iterable[nn.Module]] = tuple,
     only_transformer: bool = False,
+    spread: float = 0.4,
     **options: Any,
 ) -> Callable[[Path], Path]:
     """The builder of `save_original` with these options, after which ``steps`` change the saved folder."""
 
     def build(folder: Path) -> Path:
         torch.manual_seed(5)
-        original = save_original(folder, *modules(), tokenizer=tokenizer(), spread=0.4, **options)
+        original = save_original(folder, *modules(), tokenizer=tokenizer(), spread=spread, **options)
         original = folder / "transformer" if only_transformer else original
         for step in steps:
             step(original)

@@ -66,7 +66,7 @@ ACTIVATIONS: Mapping[str, Case] = {
         f"mean, Dense with {kind.__name__}",
         saved(modules=lambda kind=kind: (Dense(HIDDEN, 24, activation_function=kind()),)),
     )
-    for kind in (nn.Tanh, nn.Identity, nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid)
+    for kind in (nn.Tanh, nn.Identity, nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.PReLU)
 }
 
 MODULES: Mapping[str, Case] = {
@@ -178,20 +178,20 @@ def as_asym(folder: Path) -> None:
 NUMPY = ("numpy",)
 WORD_VECTORS: Mapping[str, Case] = {
     "static": Case(
-        "token vectors (NumPy)",
+        "token vectors",
         "StaticEmbedding, Normalize",
         composed(lambda _: [StaticEmbedding(wordpiece(), embedding_dim=WIDTH), Normalize()]),
         NUMPY,
     ),
-    "words": Case("word vectors (NumPy)", "WordEmbeddings, mean", composed(lambda _: [words(), Pooling(WIDTH)]), NUMPY),
+    "words": Case("word vectors", "WordEmbeddings, mean", composed(lambda _: [words(), Pooling(WIDTH)]), NUMPY),
     "phrases": Case(
-        "word vectors (NumPy)",
+        "word vectors",
         "WordEmbeddings with phrases, mean",
         composed(lambda _: [phrases(), Pooling(WIDTH)]),
         NUMPY,
     ),
     "word-weights": Case(
-        "word vectors (NumPy)",
+        "word vectors",
         "WordEmbeddings, WordWeights, mean and mean_sqrt_len_tokens, Dense",
         composed(
             lambda _: [
@@ -203,17 +203,15 @@ WORD_VECTORS: Mapping[str, Case] = {
         ),
         NUMPY,
     ),
-    "bag": Case(
-        "bag of words (NumPy)", "BoW, Dense", composed(lambda _: [BoW(WORDS, WEIGHTS), Dense(len(WORDS), 8)]), NUMPY
-    ),
+    "bag": Case("bag of words", "BoW, Dense", composed(lambda _: [BoW(WORDS, WEIGHTS), Dense(len(WORDS), 8)]), NUMPY),
     "bag-once": Case(
-        "bag of words (NumPy)",
+        "bag of words",
         "BoW that counts a word once",
         composed(lambda _: [BoW(WORDS, WEIGHTS, cumulative_term_frequency=False)]),
         NUMPY,
     ),
     "cnn": Case(
-        "word vectors (NumPy)",
+        "word vectors",
         "WordEmbeddings, CNN, mean",
         composed(lambda _: [words(), CNN(WIDTH, 8, [1, 3, 5]), Pooling(24)]),
         NUMPY,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime.activations import ACTIVATIONS
+from edge_st_runtime.activations import ACTIVATIONS, PReLU
 from edge_st_runtime.fingerprint import RoadIdentity, fingerprint, graph_digest, weights_digest
 from edge_st_runtime.modules import CNN, Dense, InGraph, Normalize, Pooling, WordWeights
 from edge_st_runtime.router import Router
@@ -62,6 +62,7 @@ def test_form(parts: dict[str, Any]) -> None:
         {"modules": [Pooling(), Dense(WEIGHT * 2, None, ACTIVATIONS["Tanh"])]},
         {"modules": [Pooling(), Dense(WEIGHT.reshape(2, 3), None, ACTIVATIONS["Tanh"])]},
         {"modules": [Pooling(), Dense(WEIGHT, None, ACTIVATIONS["ReLU"])]},
+        {"modules": [Pooling(), Dense(WEIGHT, None, PReLU(WEIGHT[0]))]},
         {"modules": [Pooling(), Dense(WEIGHT, np.zeros(3, dtype=np.float32), ACTIVATIONS["Tanh"])]},
         {"prompts": {"query": "Q: "}},
         {"prompts": {"other": "q: "}},

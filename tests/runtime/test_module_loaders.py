@@ -169,3 +169,19 @@ def test_word_weights(tmp_path: Path) -> None:
     module = load_module("WordWeights", tmp_path)
     assert isinstance(module, WordWeights)
     np.testing.assert_array_equal(module.weights, [2, 3, 0.5])
+
+
+def test_dense_with_a_learned_slope(tmp_path: Path) -> None:
+    slope = np.array([0.25], dtype="f4")
+    tensors = {"linear.weight": WEIGHT, "linear.bias": BIAS, "activation_function.weight": slope}
+    folder = write_dense(tmp_path, tensors, activation_function="torch.nn.modules.activation.PReLU")
+    module = load_module("Dense", folder)
+    assert isinstance(module, Dense)
+    np.testing.assert_allclose(module.activation(np.array([-2, 0, 3], dtype="f4")), [-0.5, 0, 3])
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
+def test_softmax_over_tokens_would_mix_texts(name: str, tmp_path: Path) -> None:
+    config = {"activation_function": f"torch.nn.modules.activation.{name}", "module_input_name": "token_embeddings"}
+    with pytest.raises(UnsupportedModelError, match="mixes the texts of a batch"):
+        load_module("Dense", write_dense(tmp_path, {"linear.weight": WEIGHT, "linear.bias": BIAS}, **config))

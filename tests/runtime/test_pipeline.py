@@ -50,6 +50,15 @@ def test_every_text_once_with_its_own_tokens(workers: int, side: str, make: Any)
     assert found == {row: encoding.ids for row, encoding in enumerate(wordpiece().encode_batch(TEXTS))}
 
 
+@pytest.mark.parametrize(("meaning", "first"), [("token_embeddings", 1), ("sentence_embedding", 0)])
+def test_texts_begin_the_row_unless_the_graph_pools(meaning: str, first: int, make: Any) -> None:
+    backend = FakeBackend(meaning=meaning)
+    pipeline = make(backend, padding_side="left")
+    list(pipeline.run(["fox", "the quick fox"], len, limit=None, batch_size=2))
+    assert backend.batches[0].attention_mask[1, 0] == first
+    assert pipeline.tokenize(["fox", "the quick fox"], None)["attention_mask"][0, 0] == 0
+
+
 def test_batches_keep_to_the_budget_and_batch_size(make: Any) -> None:
     backend = FakeBackend()
     ids_by_row(make(backend), TEXTS, batch_size=8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from edge_st_runtime.errors import DamagedFileError, InputError, MissingFileError, OptionError
+from edge_st_runtime.errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from edge_st_runtime.tokenizer import TextTokenizer
 from tests.tiny_tokenizers import NASTY, byte_bpe, closing_bpe, random_texts, save_tokenizer, wordpiece
 
@@ -150,5 +150,14 @@ def test_missing_and_damaged_files(tmp_path: Path) -> None:
     path = save_tokenizer(tmp_path, wordpiece()) / "tokenizer.json"
     for content in (path.read_text()[:-20], "{}", ""):
         path.write_text(content)
-        with pytest.raises(DamagedFileError, match=r"tokenizer.json is no tokenizer"):
+        with pytest.raises(DamagedFileError, match=r"tokenizer.json (is no tokenizer|cannot be read as JSON)"):
             TextTokenizer(tmp_path)
+
+
+def test_another_type_of_tokenizer(tmp_path: Path) -> None:
+    path = save_tokenizer(tmp_path, wordpiece()) / "tokenizer.json"
+    path.write_text(path.read_text().replace('"WordPiece"', '"Transformer-XL"'))
+    with pytest.raises(
+        UnsupportedModelError, match="'Transformer-XL'; expected one of BPE, Unigram, WordLevel, WordPiece"
+    ):
+        TextTokenizer(tmp_path)

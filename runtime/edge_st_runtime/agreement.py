@@ -1,0 +1,73 @@
+"""Whether the parts of a model belong together: its graph, its modules, its tokenizer."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .backend import Backend
+from .errors import DamagedFileError, UnsupportedModelError
+from .graphs import Choice
+from .modules import CNN, Dense, Dropout, Module, Normalize, Pooling, Widths, WordWeights
+from .road import Road
+from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
+
+
+def remaining_modules(road: Road, backend: Backend, choice: Choice) -> tuple[Module, ...]:
+    """The modules still to apply: all, less those in the graph."""
+    graph = road.path / choice.file
+    inside = road.modules_in_graph
+    if inside and backend.output != TOKEN_EMBEDDINGS:
+        raise UnsupportedModelError(
+            f"{graph} gives {backend.output!r}, what the first module gives alone; more of this model is computed by a "
+            "graph: export it again with: edge-st export"
+        )
+    summed = [replace(module, in_graph=True) for module in road.modules[:inside] if isinstance(module, WordWeights)]
+    modules = (*summed, *road.modules[inside:])
+    if backend.meaning == road.output:
+        if road.needs_graph and not inside and backend.output == TOKEN_EMBEDDINGS:
+            _refuse_doubt(graph, [module for module in modules if _changes_tokens(module)])
+        return modules
+    if backend.meaning != SENTENCE_EMBEDDING:
+        raise UnsupportedModelError(
+            f"{graph} gives {backend.output!r}, but this model's {road.kind} gives a {road.output!r}; export it again "
+            "with: edge-st export"
+        )
+    if backend.output != SENTENCE_EMBEDDING:
+        _refuse_doubt(graph, [module for module in modules if not isinstance(module, Pooling | Normalize | Dropout)])
+    return tuple(module for module in modules if isinstance(module, Normalize))
+
+
+def _refuse_doubt(graph: Path, modules: Sequence[Module]) -> None:
+    """Raise UnsupportedModelError for a graph of another exporter, which may hold one of ``modules`` or not."""
+    if modules:
+        raise UnsupportedModelError(
+            f"{graph} was made by another exporter, and it cannot be told whether {type(modules[0]).__name__} is in it "
+            "already; export the model again with: edge-st export"
+        )
+
+
+def _changes_tokens(module: Module) -> bool:
+    return isinstance(module, CNN) or (isinstance(module, Dense) and module.output_name == TOKEN_EMBEDDINGS)
+
+
+def check_widths(modules: tuple[Module, ...], widths: Widths) -> None:
+    """Raise UnsupportedModelError or DamagedFileError where a module does not fit those before it."""
+    for module in modules:
+        widths = module.widths(widths)
+    if SENTENCE_EMBEDDING not in widths:
+        raise UnsupportedModelError(
+            f"the modules give {', '.join(widths)}, but no sentence embedding; check that modules.json names a Pooling"
+        )
+
+
+def check_vocabulary(path: Path, tokens: int, rows: int | None, added: Sequence[str] = ()) -> None:
+    """Raise DamagedFileError where the tokenizer in ``path`` has more ``tokens`` than the model ``rows``.
+
+    ``added`` are the special tokens that tokenizer.json lacks.
+    """
+    if rows is not None and tokens > rows:
+        missing = f" ({', '.join(map(repr, added))} only in tokenizer_config.json)" if added else ""
+        raise DamagedFileError(
+            f"the tokenizer in {path} knows {tokens} tokens{missing}, the model has embeddings for {rows}; they "
+            "are not of the same model: download or export it again"
+        )
