@@ -15,7 +15,7 @@ from edge_st_runtime.folder import SETTINGS_FILE
 from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.road import TRANSFORMER
+from edge_st_runtime.road import TABLES
 
 from .hub.names import existing_folder
 from .inputs import as_batch, with_prompt
@@ -178,7 +178,7 @@ class BaseModel:
         positions or without room for a token.
         """
         roads = self._model.folder.roads
-        unlimited = {name: None if roads[name].kind == TRANSFORMER else math.inf for name in roads}
+        unlimited = {name: math.inf if roads[name].kind in TABLES else None for name in roads}
         limits = [unlimited[name] if limit is None else limit for name, limit in self._limits.items()]
         return max((limit for limit in limits if limit is not None), default=None)
 

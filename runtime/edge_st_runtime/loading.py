@@ -83,17 +83,19 @@ def load_model(path: Path, options: LoadOptions) -> LoadedModel:
 def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
     """The tokenizer of a road, and its limit in tokens.
 
-    Raises MissingFileError, and DamagedFileError where it knows more tokens than the transformer.
+    Raises MissingFileError, DamagedFileError where it knows more tokens than the transformer, and OptionError for a
+    limit without room for a text.
     """
     if road.kind in (WORDS, BAG):
         from .words import read_word_tokenizer
 
         return read_word_tokenizer(road.kind, road.path), None
     tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
-    if road.kind == STATIC:
-        return tokenizer, tokenizer.own_limit
-    check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
-    return tokenizer, road.max_seq_length(tokenizer.model_max_length)
+    if road.kind != STATIC:
+        check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
+    limit = tokenizer.own_limit if road.kind == STATIC else road.max_seq_length(tokenizer.model_max_length)
+    tokenizer.check_limit(limit)
+    return tokenizer, limit
 
 
 def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:

@@ -12,7 +12,9 @@ from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 
 TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
 CLIP = "CLIPModel"
-FIRST = (TRANSFORMER, CLIP, STATIC, WORDS, BAG)
+#: those that take texts of any length
+TABLES = (STATIC, WORDS, BAG)
+FIRST = (TRANSFORMER, CLIP, *TABLES)
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")

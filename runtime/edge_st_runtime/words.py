@@ -60,10 +60,10 @@ class WordTokenizer:
         return max(self.vocabulary.values(), default=-1) + 1
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
-        """The words of ``texts``, the first ``limit`` of each; raises InputError for a pair of texts."""
+        """The words of ``texts``, all of them; raises InputError for a pair of texts."""
         found = [self._words(text, place) for place, text in enumerate(texts)]
         counts = np.array([len(words) for words in found], dtype=np.int64)
-        return Tokens([np.array(words[:limit], dtype=np.int32) for words in found], None, counts, limit)
+        return Tokens([np.array(words, dtype=np.int32) for words in found], None, counts, limit)
 
     def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:
         """Number of known words (texts,)."""
@@ -74,9 +74,11 @@ class WordTokenizer:
         return 0
 
     def check_limit(self, limit: int | None) -> None:
-        """Raise OptionError for a limit below one word."""
-        if limit is not None and limit < 1:
-            raise OptionError(f"max_seq_length is {limit}; expected at least 1 word")
+        """Raise OptionError for any limit: sentence-transformers obeys none, so a folder cannot keep one."""
+        if limit is not None:
+            raise OptionError(
+                f"max_seq_length is {limit}; word vectors take texts of any length: cut the texts instead"
+            )
 
     def identity(self) -> Mapping[str, Any]:
         """Its configuration."""

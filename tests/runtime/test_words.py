@@ -92,13 +92,14 @@ def test_another_tokenizer(tmp_path: Path) -> None:
 
 def test_limits_counts_and_pairs(tmp_path: Path) -> None:
     tokenizer = read_word_tokenizer("WordEmbeddings", write_words(tmp_path))
-    tokens = tokenizer(["cat sat mat", "cat"], 2)
-    assert [ids.tolist() for ids in tokens.ids] == [[1, 3], [1]]
+    tokens = tokenizer(["cat sat mat", "cat"], None)
+    assert [ids.tolist() for ids in tokens.ids] == [[1, 3, 4], [1]]
     assert tokens.counts.tolist() == tokenizer.counts(["cat sat mat", "cat"]).tolist() == [3, 1]
     with pytest.raises(InputError, match="text 1 is a pair"):
         tokenizer(["cat", ("cat", "sat")], None)
-    with pytest.raises(OptionError, match="at least 1 word"):
-        tokenizer.check_limit(0)
+    tokenizer.check_limit(None)
+    with pytest.raises(OptionError, match="word vectors take texts of any length"):
+        tokenizer.check_limit(8)
 
 
 def test_the_table_gives_rows(tmp_path: Path) -> None:
