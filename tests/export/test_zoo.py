@@ -14,7 +14,7 @@ REFUSED = {name: case for name, case in CASES.items() if case.refused}
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in REFUSED])
 def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
-    found = examine(CASES[name], tmp_path)
+    found = examine(name, tmp_path)
     assert set(found) == set(CASES[name].engines)
     for engine, comparisons in found.items():
         assert [row for row in comparisons if not row.equal] == [], engine
@@ -25,7 +25,7 @@ def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_exported_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match=REFUSED[name].refused or ""):
-        examine(CASES[name], tmp_path)
+        examine(name, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
