@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files import reading
 from edge_st_runtime.folder import SETTINGS_FILE
 from edge_st_runtime.loading import LoadOptions, load_model
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.road import TABLES
+from edge_st_runtime.road import BAG, TABLES, WORDS
+from edge_st_runtime.tokens import TextOrPair
 
 from .hub.names import existing_folder
-from .inputs import as_batch, with_prompt
+from .inputs import as_batch, split_task, with_prompt
 from .limits import Truncation, as_limit, check_truncation
 from .options import load_options, tokenizer_limit
-from .prompts import check_prompts, merge_prompts
+from .prompts import check_prompt, check_prompts, merge_prompts
 
 
 class BaseModel:
@@ -71,9 +73,10 @@ class BaseModel:
         path = self._locate(model_name_or_path, cache_folder, revision, local_files_only, token, options)
         self._load(path, options)
         saved = self._model.folder.settings
-        self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
-        self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
-        check_prompts(self.prompts, self.default_prompt_name)
+        with reading(path / SETTINGS_FILE):
+            self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
+            self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
+            check_prompts(self.prompts, self.default_prompt_name)
         self._limits = {name: road.limit for name, road in self._model.roads.items()}
         if limit is not None:
             self.max_seq_length = limit
@@ -153,17 +156,23 @@ class BaseModel:
         if isinstance(device, str) and device != own:
             raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
 
+    def _texts(self, inputs: Any, task: str | None) -> tuple[list[TextOrPair], bool, str]:
+        """The texts or pairs in ``inputs``, whether it was a single one, and the road they take."""
+        if task is None and self.tasks != [None]:
+            inputs, task = split_task(inputs)
+        return *as_batch(inputs), self._road(task)
+
     def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
         """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
-        texts, singular = as_batch(inputs)
-        tokenizer = self._pipelines[self._road(task)].tokenizer
+        texts, singular, road = self._texts(inputs, task)
+        tokenizer = self._pipelines[road].tokenizer
         counts = [tokenizer.counts(window) for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
     def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
         """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
-        texts, _ = as_batch(inputs)
-        road = self._road(task)
+        texts, _, road = self._texts(inputs, task)
+        check_prompt(prompt)
         features = self._pipelines[road].tokenize(with_prompt(texts, prompt), self._limits[road]) if texts else {}
         length = self._prompt_length(prompt, road)
         return features if length is None else {**features, "prompt_length": length}
@@ -174,8 +183,8 @@ class BaseModel:
     def max_seq_length(self) -> int | float | None:
         """Tokens a text is cut to, special tokens included; infinite for models that take any; settable.
 
-        Of several roads the greatest; set, it is that of all. Raises OptionError for a limit beyond the model's
-        positions or without room for a token.
+        Of several roads the greatest; set, it is that of all but those of word vectors. None is as many as the model
+        has positions. Raises OptionError for a limit beyond them or without room for a token.
         """
         roads = self._model.folder.roads
         unlimited = {name: math.inf if roads[name].kind in TABLES else None for name in roads}
@@ -185,11 +194,16 @@ class BaseModel:
     @max_seq_length.setter
     def max_seq_length(self, value: float | None) -> None:
         limit = None if value is None or value == math.inf else as_limit(value)
-        for name, road in self._model.folder.roads.items():
+        roads = self._model.folder.roads
+        cut = {name: road for name, road in roads.items() if road.kind not in (WORDS, BAG)} or roads
+        for name, road in cut.items():
             if limit is not None and road.positions is not None and limit > road.positions:
                 raise OptionError(f"max_seq_length is {limit}; this model has {road.positions} positions")
             self._pipelines[name].tokenizer.check_limit(limit)
-        self._limits = dict.fromkeys(self._limits, limit)
+        self._limits = {
+            **self._limits,
+            **{name: road.positions if limit is None else limit for name, road in cut.items()},
+        }
 
     def get_max_seq_length(self) -> int | float | None:
         """`max_seq_length`."""
@@ -215,7 +229,14 @@ class BaseModel:
         """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.fingerprint`."""
         from .identity import fingerprint_of
 
-        return fingerprint_of(self._model, self._weights_digest, self._limits, self.prompts, self._with_prompt_setting)
+        return fingerprint_of(
+            self._model, self._weights_digest, self._limits, self._said_first(), self._with_prompt_setting
+        )
+
+    def _said_first(self) -> dict[str, str]:
+        """The prompts, the default one also under the name ""."""
+        default = {} if self.default_prompt_name is None else {"": self.prompts[self.default_prompt_name]}
+        return {**self.prompts, **default}
 
     def _with_prompt_setting(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
         setting = self._include_prompt

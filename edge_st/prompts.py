@@ -14,8 +14,11 @@ def merge_prompts(
     defaults: Mapping[str, None], given: Mapping[str, str] | None, saved: Mapping[str, str | None] | None
 ) -> dict[str, str]:
     """The caller's prompts win over the saved ones; the names in ``defaults`` always exist, if only with ""."""
-    if given is not None and not isinstance(given, Mapping):
-        raise OptionError(f"prompts is {given!r}; expected names with their prompts, such as {{'query': 'query: '}}")
+    for found in (given, saved):
+        if found is not None and not isinstance(found, Mapping):
+            raise OptionError(
+                f"prompts is {found!r}; expected names with their prompts, such as {{'query': 'query: '}}"
+            )
     prompts: dict[str, str | None] = {**defaults, **(given or {})}
     for name, prompt in (saved or {}).items():
         if prompts.get(name) is None:
@@ -28,14 +31,23 @@ def check_prompts(prompts: Mapping[str, str], default_prompt_name: str | None) -
     for name, prompt in prompts.items():
         if not isinstance(name, str) or not isinstance(prompt, str):
             raise OptionError(f"prompts has {name!r}: {prompt!r}; expected names and prompts that are str")
-    if default_prompt_name is not None and default_prompt_name not in prompts:
+    if default_prompt_name is not None and default_prompt_name not in list(prompts):
         raise OptionError(f"default_prompt_name {default_prompt_name!r} is not among the prompts {list(prompts)}")
+
+
+def check_prompt(prompt: str | None) -> None:
+    """Raise OptionError for a prompt that is no text."""
+    if not isinstance(prompt, str | None):
+        raise OptionError(f"prompt is {prompt!r}; expected a str, or None")
 
 
 def resolve_prompt(
     prompts: Mapping[str, str], default_prompt_name: str | None, prompt_name: str | None, prompt: str | None
 ) -> str | None:
     """``prompt``, else the one called ``prompt_name``, else the default; raises OptionError for an unknown name."""
+    check_prompt(prompt)
+    if not isinstance(prompt_name, str | None):
+        raise OptionError(f"prompt_name is {prompt_name!r}; expected a str among {list(prompts)}, or None")
     if prompt is not None:
         if prompt_name is not None:
             logger.warning("both prompt and prompt_name are given; prompt_name %r is ignored", prompt_name)

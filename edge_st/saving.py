@@ -18,7 +18,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
     """Copy ``source`` to ``target``, which appears whole; files of an existing ``target`` are replaced one by one.
 
     ``changes`` are new values for keys of its JSON files. A record then gets their checksums and what ``identity()``
-    gives for its keys "fingerprint" and "max_seq_length", and loses its golden vectors, which the old settings gave.
+    gives for its keys "fingerprint" and "max_seq_length", and loses golden vectors that the old settings gave.
     Raises OptionError where ``target`` lies inside ``source`` or is a file.
     """
     source, target = source.resolve(), target.resolve()
@@ -51,7 +51,7 @@ def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None
     """Enter what became of the changed files into the record of ``folder``."""
     content = read_json(folder / FILE_NAME)
     files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changes}
-    golden: dict[str, list[Any]] = {"texts": [], "vectors": []}
+    golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}
     _write_json(folder / FILE_NAME, {**content, **identity, "files": content["files"] | files, "golden": golden})
 
 

@@ -18,7 +18,7 @@ from edge_st_runtime.tokens import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
 from .base import BaseModel
-from .inputs import as_batch, checked, split_task, with_prompt
+from .inputs import checked, with_prompt
 from .limits import truncation_guard
 from .outputs import (
     all_features,
@@ -67,9 +67,7 @@ class SentenceTransformer(BaseModel):
         super().__init__(model_name_or_path, **shared)
         saved = self._settings_of(self._model.folder.settings)
         self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
-        self.truncate_dim: int | None = (
-            saved["truncate_dim"] if truncate_dim is None else check_truncate_dim(truncate_dim)
-        )
+        self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
 
     def encode(
         self,
@@ -104,13 +102,9 @@ class SentenceTransformer(BaseModel):
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs = _accept_old_names(inputs, kwargs)
-        task = kwargs.get("task")
-        if task is None and self.tasks != [None]:
-            inputs, task = split_task(inputs)
-        road = self._road(task)
+        texts, singular, road = self._texts(inputs, kwargs.get("task"))
         _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[road].pools)
         self._check_device(device)
-        texts, singular = as_batch(inputs)
         options: dict[str, Any] = {
             "road": road,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),

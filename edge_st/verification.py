@@ -1,7 +1,7 @@
 """Whether a model folder gives the vectors of the model it was made from: by its record, or against the original."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.backend import installed_engines
 from edge_st_runtime.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.errors import MissingFileError
+from edge_st_runtime.errors import DamagedFileError, MissingFileError
 from edge_st_runtime.record import LOSSLESS_COSINE, GraphRecord, Record, read_record
 
 from .sentence_transformer import SentenceTransformer
 
 Rows: TypeAlias = NDArray[np.float64]
-Encode: TypeAlias = Callable[[Any, list[str]], Sequence[NDArray[Any]]]
+Encode: TypeAlias = Callable[[Any, list[str]], Any]
 FLOAT32_COSINE = 0.99999
 #: so that the original, which pads a batch to its longest text, does not need much memory for long ones
 _FEW = 4
@@ -66,7 +66,7 @@ class Comparison:
 def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
     """Check a folder by its record: every file's checksum, and every graph that runs here on the golden texts.
 
-    Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum.
+    Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum or fingerprint.
     """
     record = read_record(Path(folder))
     if record is None:
@@ -88,6 +88,11 @@ def least(entry: GraphRecord) -> float:
 
 def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:
     model, texts = open_variant(folder, variant), list(record.golden_texts)
+    if variant.dtype != "int8" and model.fingerprint != record.fingerprint:
+        raise DamagedFileError(
+            f"{folder} has the fingerprint {model.fingerprint}, its edge_st.json says {record.fingerprint}; export the "
+            "model again"
+        )
     found = []
     for golden in record.golden:
         options: dict[str, Any] = {"prompt_name": golden.prompt_name, "task": golden.task}
@@ -104,10 +109,8 @@ def compare(
 
     The last comparison is of the model with itself: texts one by one, and all at once.
     """
-    outputs = _outputs(model)
-    found = [
-        compared(name, encode(model, texts), encode(original, texts), threshold) for name, encode in outputs.items()
-    ]
+    outputs = _outputs(model, original.prompts)
+    found = [_tried(name, encode, model, original, texts, threshold) for name, encode in outputs.items()]
     if model.has_token_embeddings:
         own, theirs = (
             _encode("encode", {"output_value": "token_embeddings", "task": model.tasks[0]})(each, texts)
@@ -126,18 +129,37 @@ def compare(
     return [*found, compared("one by one", single, encode(model, texts), threshold)]
 
 
-def _outputs(model: SentenceTransformer) -> dict[str, Encode]:
-    """What is compared, by name; each is called with the model and with the original."""
+def _tried(
+    name: str, encode: Encode, model: SentenceTransformer, original: Any, texts: list[str], threshold: float
+) -> Comparison:
+    """One output of both; where one of them does not give it, they are not equal."""
+    try:
+        return compared(name, encode(model, texts), encode(original, texts), threshold)
+    except Exception as error:  # noqa: BLE001 - the original raises anything
+        return Comparison(f"{name} ({type(error).__name__}: {error})", float("nan"), float("inf"), 1.0, threshold)
+
+
+def _similarity(model: Any, texts: list[str]) -> NDArray[Any]:
+    vectors = model.encode(texts, batch_size=_FEW, show_progress_bar=False)
+    return np.asarray(model.similarity(vectors, vectors))
+
+
+def _outputs(model: SentenceTransformer, prompts: Mapping[str, str | None]) -> dict[str, Encode]:
+    """What is compared, by name; each is called with the model and with the original, which has ``prompts``."""
     task = {"task": model.tasks[0]}
     tasks = [name for name in model.tasks if name is not None]
     half = max(1, model.get_embedding_dimension() // 2)
     options: dict[str, dict[str, Any]] = {
         "embeddings": {},
         "truncated and normalized": {"truncate_dim": half, "normalize_embeddings": True},
-        **{f"prompt {name!r}": {"prompt_name": name} for name, prompt in model.prompts.items() if prompt},
+        **{
+            f"prompt {name!r}": {"prompt_name": name} for name, prompt in {**prompts, **model.prompts}.items() if prompt
+        },
         **{f"task {name!r}": {"task": name} for name in tasks},
     }
     outputs = {name: _encode("encode", {**task, **given}) for name, given in options.items()}
+    if model.tasks[0] is None:
+        outputs["similarity"] = _similarity
     return outputs | {name: _encode(name, {}) for name in ("encode_query", "encode_document") if _takes(model, name)}
 
 

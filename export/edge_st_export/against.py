@@ -25,7 +25,7 @@ def compare_with_original(
         found = {}
         for variant, threshold in _variants(folder):
             model = open_variant(folder, variant)
-            reference, texts = comparable(peer, ALL, model.tasks[0])
+            reference, texts = comparable(peer, ALL, model.tasks)
             found[variant] = compare(model, reference, texts, threshold)
     return found
 

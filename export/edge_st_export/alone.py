@@ -1,7 +1,7 @@
 """Originals whose vectors depend on a text's neighbours, and so can only be compared text by text.
 
 sentence-transformers lets CNN look into the padding of a batch, and neither CNN nor LSTM take a batch of texts without
-a single known word. Padding on the left moves a text's positions.
+a single known word, of which word vectors have no maximum either. Padding on the left moves a text's positions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sentence_transformers.sentence_transformer.modules import CNN, LSTM
+from sentence_transformers.sentence_transformer.modules import CNN, LSTM, WordEmbeddings
 from sentence_transformers.util import quantize_embeddings
 
 
@@ -17,8 +17,7 @@ class Alone:
     """``original`` with an ``encode`` that gives it one text at a time."""
 
     def __init__(self, original: Any) -> None:
-        self.original = original
-        self.prompts = original.prompts
+        self.original, self.prompts, self.similarity = original, original.prompts, original.similarity
 
     def encode(self, texts: Sequence[str], **options: Any) -> Any:
         """What encoding each text alone gives; a precision is applied to all of them together."""
@@ -40,18 +39,19 @@ class Alone:
         return vectors if precision == "float32" else quantize_embeddings(vectors, precision)
 
 
-def comparable(original: Any, texts: Iterable[str], task: str | None) -> tuple[Any, list[str]]:
-    """``original`` as it can be compared, and those of ``texts`` that it encodes with ``task``."""
-    if any(isinstance(module, CNN | LSTM) for module in original.modules()):
+def comparable(original: Any, texts: Iterable[str], tasks: Sequence[str | None]) -> tuple[Any, list[str]]:
+    """``original`` as it can be compared, and those of ``texts`` that it encodes with every one of ``tasks``."""
+    if any(isinstance(module, CNN | LSTM | WordEmbeddings) for module in original.modules()):
         alone = Alone(original)
-        return alone, [text for text in texts if _encodes(alone, text, task)]
+        return alone, [text for text in texts if all(_encodes(alone, text, task) for task in tasks)]
     sides = {getattr(getattr(module, "tokenizer", None), "padding_side", None) for module in original.modules()}
     return (Alone(original) if "left" in sides else original), list(texts)
 
 
 def _encodes(alone: Alone, text: str, task: str | None) -> bool:
+    """Whether there is a finite vector: a text without a known word has none with some poolings."""
     try:
-        alone.encode([text], task=task, show_progress_bar=False)
-    except RuntimeError:  # PyTorch's, for a text without a known word
+        (vector,) = alone.encode([text], task=task, show_progress_bar=False)
+    except Exception:  # noqa: BLE001 - PyTorch and sentence-transformers raise anything
         return False
-    return True
+    return bool(np.isfinite(vector).all())

@@ -148,7 +148,7 @@ def _fill(
 
 def _compared(original: Any, described: ModelFolder) -> tuple[Any, Mapping[str, str], list[str | None], list[str]]:
     """The arguments of `make_reference`; raises ExportError where the original encodes none of the golden texts."""
-    peer, texts = comparable(original, ALL, described.tasks[0])
+    peer, texts = comparable(original, ALL, described.tasks)
     if not set(texts).intersection(GOLDEN):
         raise ExportError("the original encodes none of the texts of comparison; check it with sentence-transformers")
     return peer, original.prompts, described.tasks, texts

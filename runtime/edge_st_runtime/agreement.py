@@ -60,6 +60,16 @@ def check_widths(modules: tuple[Module, ...], widths: Widths) -> None:
         )
 
 
+def check_word_weights(road: Road, tokens: int) -> None:
+    """Raise DamagedFileError where a WordWeights has no weight for some of the tokenizer's ``tokens``."""
+    for module in road.modules:
+        if isinstance(module, WordWeights) and len(module.weights) < tokens:
+            raise DamagedFileError(
+                f"WordWeights has {len(module.weights)} weights, the tokenizer in {road.path} knows {tokens} words; "
+                "they are not of the same model: download or export it again"
+            )
+
+
 def check_vocabulary(path: Path, tokens: int, rows: int | None, added: Sequence[str] = ()) -> None:
     """Raise DamagedFileError where the tokenizer in ``path`` has more ``tokens`` than the model ``rows``.
 

@@ -2,12 +2,29 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from .errors import DamagedFileError, MissingFileError, UnsafePathError
+from .errors import DamagedFileError, EdgeSTError, MissingFileError, UnsafePathError
 
 T = TypeVar("T")
+_WRONG_KIND = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what values of a wrong kind in ``path`` lead to into a DamagedFileError that names it."""
+    try:
+        yield
+    except EdgeSTError:
+        raise
+    except _WRONG_KIND as error:
+        raise DamagedFileError(
+            f"{path} holds a value of an unexpected kind ({type(error).__name__}: {error}); download or export the "
+            "model again"
+        ) from error
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -50,7 +67,7 @@ def _parse(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"{path} is missing; export the model again or download the whole folder") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise DamagedFileError(
             f"{path} cannot be read as JSON ({error}); export or download the model again"
         ) from error

@@ -33,6 +33,9 @@ def fingerprint(
 ) -> str:
     """32 hexadecimal digits over the parts; ``weights`` is a digest of those of all first modules.
 
+    ``prompts`` has the default one under the name "" too. What each call may choose (``truncate_dim``, normalizing,
+    ``precision``) is no part of it.
+
     The precision class is "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
     parts = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
-from .files import inside, read_json_list, read_optional_json
+from .files import inside, read_json_list, read_optional_json, reading
 from .module_loaders import load_module, pooling_from_config
 from .modules import Module
 from .record import Record, read_record
@@ -16,6 +16,7 @@ from .router import Router, read_router
 
 SETTINGS_FILE = "config_sentence_transformers.json"
 ONLY_ROAD = ""
+Step = tuple[str, Path]
 ROUTERS = ("Router", "Asym")
 _PACKAGE = "sentence_transformers."
 
@@ -61,6 +62,7 @@ def read_folder(path: Path) -> ModelFolder:
     for name, (first, *others) in steps.items():
         modules = tuple(load(kind, folder) for kind, folder in others)
         roads[name] = read_road(path, *first, modules or _default_modules(path))
+    _check_graphs_are_shared(path, steps, roads)
     return ModelFolder(
         path=path,
         roads=roads,
@@ -75,7 +77,19 @@ def read_folder(path: Path) -> ModelFolder:
     )
 
 
-def read_steps(path: Path) -> tuple[Router | None, dict[str, list[tuple[str, Path]]]]:
+def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], roads: Mapping[str, Road]) -> None:
+    """Raise UnsupportedModelError where roads with the same first module need different graphs of it."""
+    graphs: dict[Path, list[Step]] = {}
+    for name, road in roads.items():
+        inside = steps[name][: 1 + road.modules_in_graph]
+        if graphs.setdefault(road.path, inside) != inside:
+            raise UnsupportedModelError(
+                f"{path}: the Router's roads begin with the same {road.kind} and go on with different modules for a "
+                "graph (LSTM, WeightedLayerPooling); expected the same ones on every road"
+            )
+
+
+def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
     """The router, and for every road the classes and folders of its modules, the first one first.
 
     Nothing but JSON is read. Raises FolderNotFoundError, UnsupportedModelError, UnsafePathError, MissingFileError and
@@ -95,6 +109,9 @@ def read_steps(path: Path) -> tuple[Router | None, dict[str, list[tuple[str, Pat
     }
     if any(kind in ROUTERS for road in roads.values() for kind, _ in road):
         raise UnsupportedModelError(f"{path} has more than one Router; expected one at most")
+    empty = [name for name, road in roads.items() if not road]
+    if empty:
+        raise UnsupportedModelError(f"{path}: the Router's road {empty[0]!r} has no modules; expected at least one")
     return router, roads
 
 
@@ -130,6 +147,7 @@ def _default_modules(path: Path) -> tuple[Module, ...]:
     if (path / "modules.json").is_file():
         return ()
     config = read_optional_json(path / "config.json")
-    names = config.get("architectures") or [""]
-    causal = str(names[0]).endswith("ForCausalLM") and config.get("is_causal") is not False
+    with reading(path / "config.json"):
+        names = config.get("architectures") or [""]
+        causal = str(names[0]).endswith("ForCausalLM") and config.get("is_causal") is not False
     return (pooling_from_config({"pooling_mode": "lasttoken" if causal else "mean"}),)

@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .agreement import check_vocabulary, check_widths, remaining_modules
+from .agreement import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .backend import Backend, EngineOptions, installed_engines, open_backend
 from .cpu import cpu_features, has_bfloat16
 from .errors import EdgeSTError
+from .files import reading
 from .folder import ModelFolder, read_folder
 from .graphs import Choice, Wish, choose_graph
 from .pipeline import Pipeline
@@ -89,8 +90,10 @@ def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
     if road.kind in (WORDS, BAG):
         from .words import read_word_tokenizer
 
-        return read_word_tokenizer(road.kind, road.path), None
-    tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
+        with reading(road.path):
+            return read_word_tokenizer(road.kind, road.path), None
+    with reading(road.path / "tokenizer_config.json"):
+        tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
     if road.kind != STATIC:
         check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
     limit = tokenizer.own_limit if road.kind == STATIC else road.max_seq_length(tokenizer.model_max_length)
@@ -106,6 +109,7 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
             heads[road.path] = _open_head(road, choices[name], options)
         tokenizer, limit, backend = heads[road.path]
         modules = remaining_modules(road, backend, choices[name])
+        check_word_weights(road, tokenizer.size)
         check_widths(modules, {backend.meaning: backend.width})
         roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules), choices[name], limit)
     return LoadedModel(folder, roads)
@@ -137,7 +141,8 @@ def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokeni
     from .words import open_bag, open_words
 
     if road.kind == BAG:
-        return tokenizer, limit, open_bag(road.path)
+        with reading(road.path / "config.json"):
+            return tokenizer, limit, open_bag(road.path)
     words = open_words(road.path)
     check_vocabulary(road.path, tokenizer.size, len(words.rows))
     return tokenizer, limit, words

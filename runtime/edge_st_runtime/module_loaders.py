@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
 from .arrays import Floats
 from .errors import DamagedFileError, MissingFileError, UnsupportedModelError
-from .files import read_json, read_optional_json
+from .files import read_json, read_optional_json, reading
 from .modules import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, Pooling, WordWeights
 from .pooling import POOLING
 from .weights import read_safetensors
@@ -33,7 +33,8 @@ def load_module(name: str, folder: Path) -> Module:
     """
     if name not in LOADERS:
         raise UnsupportedModelError(f"module {name!r} ({folder}); this version runs {', '.join(sorted(LOADERS))}")
-    return LOADERS[name](folder)
+    with reading(folder):
+        return LOADERS[name](folder)
 
 
 def pooling_from_config(config: dict[str, Any]) -> Pooling:
@@ -43,8 +44,10 @@ def pooling_from_config(config: dict[str, Any]) -> Pooling:
         modes = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     unknown = [mode for mode in modes if mode not in POOLING]
-    if unknown:
-        raise UnsupportedModelError(f"pooling mode {unknown[0]!r}; expected one of {', '.join(POOLING)}")
+    if unknown or not modes:
+        raise UnsupportedModelError(
+            f"pooling mode {unknown[0] if unknown else modes!r}; expected one of {', '.join(POOLING)}"
+        )
     return Pooling(modes, bool(config.get("include_prompt", True)))
 
 
@@ -59,6 +62,8 @@ def _dense(folder: Path) -> Dense:
     if weight.shape != expected:
         raise DamagedFileError(f"{folder}: linear.weight has shape {weight.shape}, config.json says {expected}")
     input_name = config.get("module_input_name") or "sentence_embedding"
+    if not isinstance(input_name, str):
+        raise TypeError(f"module_input_name is {input_name!r}")
     activation = _activation(config, weights, folder)
     if activation in SOFTMAX_FAMILY and input_name == "token_embeddings":
         raise UnsupportedModelError(
@@ -102,6 +107,11 @@ def _cnn(folder: Path) -> CNN:
     even = [size for size in sizes if size % 2 == 0]
     if even:
         raise UnsupportedModelError(f"{folder}: CNN with a kernel of {even[0]} tokens; expected odd sizes")
+    stored = sum(name.endswith(".weight") for name in weights)
+    if stored != len(sizes):
+        raise DamagedFileError(
+            f"{folder}: cnn_config.json names {len(sizes)} kernels, model.safetensors holds {stored}"
+        )
     kernels = [_tensor(weights, f"convs.{place}.weight", folder) for place in range(len(sizes))]
     biases = [_tensor(weights, f"convs.{place}.bias", folder) for place in range(len(sizes))]
     return CNN(tuple(np.ascontiguousarray(kernel.transpose(2, 1, 0)) for kernel in kernels), tuple(biases))

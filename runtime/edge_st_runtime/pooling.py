@@ -11,6 +11,7 @@ import numpy as np
 
 from .arrays import Floats, Mask
 
+_FEW_TOKENS = 2048
 Pool = Callable[[Floats, Mask, Mask, Floats | None], Floats]
 
 
@@ -64,8 +65,10 @@ def without_prompt(mask: Mask, prompt_length: int) -> Mask:
 
 
 def _weighted_sum(tokens: Floats, weights: Mask) -> Floats:
-    # einsum, not matmul: BLAS would wake its own threads beside the engine's.
-    return np.einsum("bl,blh->bh", weights.astype(np.float32), tokens)
+    # einsum, not matmul: BLAS would wake its own threads beside the engine's. It adds one by one, which float32 bears
+    # for some thousand tokens only.
+    wide = np.float32 if tokens.shape[1] <= _FEW_TOKENS else np.float64
+    return np.einsum("bl,blh->bh", weights.astype(wide), tokens, dtype=wide).astype(np.float32)
 
 
 def _total(counts: Mask, weights: Floats | None) -> Floats:

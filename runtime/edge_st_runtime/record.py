@@ -109,14 +109,23 @@ def _parse(path: Path, content: dict[str, Any]) -> Record:
 
 
 def _golden(entry: dict[str, Any]) -> Golden:
-    return Golden(entry["prompt_name"], entry["task"], np.asarray(entry["embeddings"], dtype=np.float32))
+    embeddings = np.asarray(entry["embeddings"], dtype=np.float32)
+    if embeddings.ndim != 2:
+        raise ValueError(f"golden vectors of shape {embeddings.shape}")
+    return Golden(_typed(entry["prompt_name"], str, None), _typed(entry["task"], str, None), embeddings)
+
+
+def _typed(value: Any, *kinds: type | None) -> Any:
+    if not isinstance(value, tuple(type(None) if kind is None else kind for kind in kinds)):
+        raise TypeError(repr(value))
+    return value
 
 
 def _graph(entry: dict[str, Any]) -> GraphRecord:
     return GraphRecord(
-        file=entry["file"],
-        engine=entry["engine"],
-        dtype=entry["dtype"],
+        file=_typed(entry["file"], str),
+        engine=_typed(entry["engine"], str),
+        dtype=_typed(entry["dtype"], str),
         cpu_features=frozenset(entry.get("cpu_features", ())),
-        cosine_min=entry.get("cosine_min"),
+        cosine_min=_typed(entry.get("cosine_min"), float, int, None),
     )

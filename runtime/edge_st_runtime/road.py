@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UnsupportedModelError
-from .files import read_optional_json
+from .files import read_optional_json, reading
 from .modules import InGraph, Module
 from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 
@@ -65,7 +65,7 @@ class Road:
     @property
     def vocabulary(self) -> int | None:
         """Tokens that the transformer has embeddings for; None if it does not say."""
-        size = (self.config.get("text_config") or self.config).get("vocab_size")
+        size = _text_config(self.config).get("vocab_size")
         return size if isinstance(size, int) else None
 
     def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
@@ -106,12 +106,20 @@ class Road:
 
 def longest_input(config: Mapping[str, Any]) -> int | None:
     """The tokens, special ones included, that a transformer with this config.json has positions for, if it tells."""
-    text = config.get("text_config") or config
+    text = _text_config(config)
     positions = text.get("max_position_embeddings")
     if not isinstance(positions, int) or positions < 1:
         return None
     offset = text.get("model_type") in _OFFSET_POSITIONS
     return positions - int(text.get("pad_token_id", 1)) - 1 if offset else positions
+
+
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a model of several modalities the part that tells about text; raises TypeError where it is no object."""
+    text = config.get("text_config") or config
+    if not isinstance(text, Mapping):
+        raise TypeError(f"text_config is {text!r}")
+    return text
 
 
 def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) -> Road:
@@ -122,17 +130,27 @@ def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) ->
     if kind not in FIRST:
         raise UnsupportedModelError(f"{root}: the first module is {kind}; expected one of {', '.join(FIRST)}")
     file, transformer = transformer_config(path)
+    config = read_optional_json(path / "config.json")
+    with reading(path / file):
+        _refuse_messages(file, transformer)
+        if not _gives_all_layers(config, transformer):
+            modules = tuple(each for each in modules if not (isinstance(each, InGraph) and each.needs_all_layers))
+    prefix = path.relative_to(root).as_posix()
+    prefix = "" if prefix == "." else f"{prefix}/"
+    road = Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
+    with reading(path / "config.json"):
+        longest_input(config)
+    with reading(path / file):
+        road.max_seq_length(None)
+    return road
+
+
+def _refuse_messages(file: str, transformer: Mapping[str, Any]) -> None:
     if "message" in (transformer.get("modality_config") or {}):
         raise UnsupportedModelError(
             f"{file} puts texts into a chat template, which is not run here; expected a model of plain texts. Where it "
             "is one, remove the chat template from the original"
         )
-    prefix = path.relative_to(root).as_posix()
-    prefix = "" if prefix == "." else f"{prefix}/"
-    config = read_optional_json(path / "config.json")
-    if not _gives_all_layers(config, transformer):
-        modules = tuple(module for module in modules if not (isinstance(module, InGraph) and module.needs_all_layers))
-    return Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
 
 
 def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any]) -> bool:

@@ -25,6 +25,15 @@ class Router:
 
     def road(self, task: str | None) -> str:
         """The road of ``task``; raises OptionError for a task without one."""
+        road = self._find(task)
+        if road is None:
+            raise OptionError(
+                f"task is {task!r}; this model has the tasks {', '.join(map(repr, self.tasks))}: pass one as task=…, "
+                "or use encode_query and encode_document"
+            )
+        return road
+
+    def _find(self, task: str | None) -> str | None:
         mappings = self.mappings or {}
         for key in ((task, _MODALITY), (task, None), (None, _MODALITY), (None, None)):
             if key in mappings:
@@ -33,22 +42,13 @@ class Router:
             return str(task)
         if _MODALITY in self.roads:
             return _MODALITY
-        if task is None and self.default is not None:
-            return self.default
-        raise OptionError(
-            f"task is {task!r}; this model has the tasks {', '.join(map(repr, self.tasks))}: pass one as task=…, "
-            "or use encode_query and encode_document"
-        )
+        return self.default if task is None else None
 
     @property
     def tasks(self) -> list[str | None]:
         """Every task that has a road; None first where a text without a task has one."""
         mapped = [task for task, _ in self.mappings or {} if task is not None]
-        named = list(dict.fromkeys([*self.roads, *mapped]))
-        anything = (
-            self.default is not None or _MODALITY in self.roads or any(task is None for task, _ in self.mappings or {})
-        )
-        return [None, *named] if anything else [*named]
+        return [task for task in dict.fromkeys([None, *self.roads, *mapped]) if self._find(task) is not None]
 
 
 def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
@@ -65,13 +65,13 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
         }
         parameters = config.get("parameters") or {}
         mappings = dict(_mappings(parameters.get("route_mappings") or {}))
+        default = parameters.get("default_route")
+        if default is None and parameters.get("allow_empty_key", True):
+            default = next(iter(named), None)
+        unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
     except (KeyError, TypeError, AttributeError, ValueError, SyntaxError) as error:
         raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
-    default = parameters.get("default_route")
-    if default is None and parameters.get("allow_empty_key", True):
-        default = next(iter(named), None)
-    unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
-    if unknown or not named or not all(named.values()):
+    if unknown or not named:
         raise DamagedFileError(f"{path} names the roads {sorted(unknown) or 'none'}; it has {', '.join(named)}")
     roads = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
     return Router(tuple(roads), default, mappings), roads

@@ -36,6 +36,7 @@ class TextTokenizer:
         ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
         """
         self._path = folder / "tokenizer.json"
+        self._special_tokens = special_tokens
         self.tokenizer = _read_tokenizer(self._path)
         config = read_optional_json(folder / "tokenizer_config.json")
         self.added = _add_missing(self.tokenizer, config)
@@ -48,8 +49,7 @@ class TextTokenizer:
         self.model_max_length = _limit(config.get("model_max_length"))
         self.pad_left = config.get("padding_side") == "left"
         self.truncate_left = config.get("truncation_side") == "left"
-        self._special_tokens = special_tokens
-        probe = self.tokenizer.encode("a", add_special_tokens=special_tokens)
+        probe = self._encode(["a"])[0]
         content = [i for i, special in enumerate(probe.special_tokens_mask) if not special]
         self._prefix = content[0] if content else len(probe)
         self._suffix = len(probe) - 1 - content[-1] if content else 0
@@ -119,8 +119,12 @@ class TextTokenizer:
             if len(texts) == 1 and isinstance(texts[0], str):
                 return [self.tokenizer.encode(texts[0], add_special_tokens=self._special_tokens)]
             return self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special_tokens)
-        except (TypeError, UnicodeError) as error:
-            bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), 0)
+        except Exception as error:  # tokenizers raises plain Exception
+            bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), None)
+            if bad is None:
+                raise DamagedFileError(
+                    f"{self._path} cannot tokenize ({error}); download or export it again"
+                ) from error
             raise InputError(
                 f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
             ) from error
@@ -171,7 +175,8 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception
-        kind = (read_json(path).get("model") or {}).get("type")
+        model = read_json(path).get("model")
+        kind = model.get("type") if isinstance(model, dict) else None
         if kind is not None and kind not in _KINDS:
             raise UnsupportedModelError(
                 f"{path}: tokenizer type {kind!r}; expected one of {', '.join(_KINDS)}"

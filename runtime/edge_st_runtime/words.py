@@ -150,7 +150,7 @@ def _word_tokenizer(
 ) -> WordTokenizer:
     vocabulary = {word: place for place, word in enumerate(config["vocab"])}
     stop_words = frozenset(config.get("stop_words") or ())
-    identity = {**config, "stop_words": sorted(stop_words)}
+    identity = {**config, "stop_words": sorted(stop_words), "steps": [step.__name__ for step in steps]}
     return WordTokenizer(vocabulary, stop_words, split, steps, identity)
 
 

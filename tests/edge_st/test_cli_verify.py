@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_st import SentenceTransformer
 from edge_st.cli import main
 from tests.tiny_models import TinyModel, graph_entry, write_record
 
@@ -26,11 +27,18 @@ def golden(model: TinyModel, prompt_name: str | None, prompt: str, off: float = 
     return {"prompt_name": prompt_name, "task": None, "embeddings": vectors.tolist()}
 
 
+def without_golden(folder: Path) -> None:
+    fingerprint = SentenceTransformer(folder, backend="onnx").fingerprint
+    write_record(folder, GRAPHS, golden={"texts": [], "vectors": []}, fingerprint=fingerprint)
+
+
 def write(folder: Path, off: float = 0) -> Path:
     model = TinyModel(settings=SETTINGS)
     model.save(folder)
     vectors = [golden(model, None, ""), golden(model, "query", "search: ", off)]
     write_record(folder, GRAPHS, golden={"texts": TEXTS, "vectors": vectors})
+    fingerprint = SentenceTransformer(folder, backend="onnx").fingerprint
+    write_record(folder, GRAPHS, golden={"texts": TEXTS, "vectors": vectors}, fingerprint=fingerprint)
     return folder
 
 
@@ -57,10 +65,11 @@ def test_a_folder_that_does_not(tmp_path: Path, capsys: pytest.CaptureFixture[st
     [
         (lambda folder: (folder / "edge_st.json").unlink(), r"has no edge_st.json.*--against ORIGINAL"),
         (lambda folder: (folder / "config.json").write_text("{}"), r"config.json has 2 bytes, expected"),
-        (lambda folder: write_record(folder, GRAPHS, golden={"texts": [], "vectors": []}), "nothing to compare"),
+        (without_golden, "nothing to compare"),
         (lambda folder: write_record(folder, GRAPHS[2:]), "nothing to compare: no graph"),
+        (lambda folder: write_record(folder, GRAPHS), "has the fingerprint .*, its edge_st.json says ffff"),
     ],
-    ids=["no record", "a changed file", "no golden vectors", "no graph that runs"],
+    ids=["no record", "a changed file", "no golden vectors", "no graph that runs", "another fingerprint"],
 )
 def test_nothing_to_trust(change: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(write(tmp_path))

@@ -72,6 +72,16 @@ def test_limit_that_a_folder_states_beyond_its_positions(tmp_path: Path) -> None
     assert model.encode(LONG, output_value="token_embeddings").shape == (32, 12)
 
 
+def test_none_is_as_many_as_there_are_positions(tiny_folder: Path, tmp_path: Path) -> None:
+    model = SentenceTransformer(tiny_folder, backend="onnx")
+    model.max_seq_length = None
+    assert model.max_seq_length == 64
+    assert model.encode("fox " * 100).shape == model.encode("fox").shape
+    model.save_pretrained(tmp_path / "copy")
+    copy = SentenceTransformer(tmp_path / "copy", backend="onnx")
+    assert (copy.max_seq_length, copy.fingerprint) == (64, model.fingerprint)
+
+
 def test_no_limit(tmp_path: Path) -> None:
     model = load(TinyModel(limit=None, config={}).save(tmp_path))
     assert model.max_seq_length is None

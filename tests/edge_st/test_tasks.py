@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.errors import InputError, OptionError, UnsupportedModelError
 from tests.tiny_graphs import HIDDEN
 from tests.tiny_models import LIMIT, TinyModel, dense, write_json, write_static
 from tests.tiny_tokenizers import wordpiece
@@ -129,6 +129,23 @@ def test_worker_processes_take_the_road(routed: SentenceTransformer) -> None:
         np.testing.assert_allclose(routed.encode_query(TEXTS, pool=pool), queries(), atol=1e-5)
     finally:
         routed.stop_multi_process_pool(pool)
+
+
+def test_roads_that_need_different_graphs_of_one_transformer(tmp_path: Path) -> None:
+    folder = TinyModel(config={"model_type": "bert", "output_hidden_states": True}).save(tmp_path)
+    write_modules(folder, "Transformer", "Router")
+    write_router(folder / "1_Router", {"query": ["Pooling"], "document": ["WeightedLayerPooling", "Pooling"]})
+    for road in ("query_0_Pooling", "document_1_Pooling"):
+        write_json(folder / "1_Router" / road / "config.json", {"pooling_mode": "mean"})
+    with pytest.raises(UnsupportedModelError, match="go on with different modules for a graph"):
+        SentenceTransformer(folder, backend="onnx")
+
+
+def test_a_router_with_an_empty_road(tmp_path: Path) -> None:
+    write_modules(tmp_path, "Router")
+    write_router(tmp_path, {"query": [], "document": ["StaticEmbedding"]})
+    with pytest.raises(UnsupportedModelError, match="road 'query' has no modules"):
+        SentenceTransformer(tmp_path)
 
 
 def test_a_router_after_the_pooling(tmp_path: Path) -> None:

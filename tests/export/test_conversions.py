@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge_st import SentenceTransformer
+from edge_st.cli import main
 from edge_st_export import export_model
+from edge_st_export.against import compare_with_original
 from edge_st_export.texts import ALL
 from tests.export.originals import cosine_min, load_original, save_original
 from tests.export.zoo import CASES
@@ -52,3 +54,21 @@ def test_code_of_its_own_runs_at_export_only(tmp_path: Path) -> None:
     for path in (tmp_path / "out").glob("*.py"):
         path.unlink()
     assert SentenceTransformer(tmp_path / "out").encode("the quick brown fox").shape == (32,)
+
+
+def test_an_original_that_is_another_model_is_told_apart(tmp_path: Path) -> None:
+    export_model(CASES["bert"].build(tmp_path / "bert"), tmp_path / "out", engines=["onnx"], quiet=True)
+    for name, outputs in {"prompts": {"prompt 'query'"}, "router-of-two": {"embeddings", "similarity"}}.items():
+        original = CASES[name].build(tmp_path / name)
+        (comparisons,) = compare_with_original(tmp_path / "out", str(original)).values()
+        unequal = [row.output for row in comparisons if not row.equal]
+        assert all(any(found.startswith(output) for found in unequal) for output in outputs), name
+
+
+def test_verify_against_the_original(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    original = CASES["prompts"].build(tmp_path)
+    export_model(original, tmp_path / "out", quiet=True)
+    assert main(["verify", str(tmp_path / "out"), "--against", str(original)]) == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert {row.split()[0] for row in rows} == {"onnx", "openvino"}
+    assert all(row.endswith("equal") for row in rows)

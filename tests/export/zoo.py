@@ -53,7 +53,7 @@ def examine(name: str, folder: Path) -> Results:
     found = {}
     for engine in case.engines:
         model = SentenceTransformer(out, backend="auto" if case.engines == NUMPY else engine, dtype="float32")
-        found[engine] = compare(model, *comparable(peer, texts, model.tasks[0]))
+        found[engine] = compare(model, *comparable(peer, texts, model.tasks))
         if case.long_text is not None:
             long = [case.long_text]
             found[engine].insert(0, compared("a long text", model.encode(long), peer.encode(long)))

@@ -184,6 +184,9 @@ WORD_VECTORS: Mapping[str, Case] = {
         NUMPY,
     ),
     "words": Case("word vectors", "WordEmbeddings, mean", composed(lambda _: [words(), Pooling(WIDTH)]), NUMPY),
+    "words-max": Case(
+        "word vectors", "WordEmbeddings, max", composed(lambda _: [words(), Pooling(WIDTH, "max")]), NUMPY
+    ),
     "phrases": Case(
         "word vectors",
         "WordEmbeddings with phrases, mean",
@@ -264,6 +267,17 @@ ROUTERS: Mapping[str, Case] = {
                     [StaticEmbedding(wordpiece(), embedding_dim=HIDDEN)], [bert_part(folder), Pooling(HIDDEN)]
                 ),
                 Normalize(),
+            ]
+        ),
+    ),
+    "router-of-widths": Case(
+        "BERT for documents, token vectors for queries",
+        "Router over roads of different widths",
+        composed(
+            lambda folder: [
+                Router.for_query_document(
+                    [StaticEmbedding(wordpiece(), embedding_dim=WIDTH)], [bert_part(folder), Pooling(HIDDEN)]
+                )
             ]
         ),
     ),

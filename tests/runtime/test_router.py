@@ -90,7 +90,6 @@ def test_parameters(parameters: dict[str, Any], router: Router, tmp_path: Path) 
     "changes",
     [
         {"structure": {}},
-        {"structure": {"query": []}},
         {"structure": {"query": ["unheard of"]}},
         {"structure": ["query"]},
         {"types": None},
