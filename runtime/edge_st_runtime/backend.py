@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from .arrays import Floats, TokenBatch
 from .errors import EngineMissingError, OptionError
 
@@ -67,6 +69,18 @@ class Backend(Protocol):
     def info(self) -> dict[str, Any]:
         """Engine, its version, providers and threads."""
         ...
+
+
+class InNumPy:
+    """What the backends that need no engine share."""
+
+    concurrency = 1
+    padding_step = 1
+    token_budget = 512
+
+    def info(self) -> dict[str, Any]:
+        """Engine and threads."""
+        return {"engine": "numpy", "engine_version": np.__version__, "providers": ["CPU"], "threads": 1}
 
 
 def installed_engines() -> list[str]:

@@ -111,7 +111,8 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         modules = remaining_modules(road, backend, choices[name])
         check_word_weights(road, tokenizer.size)
         check_widths(modules, {backend.meaning: backend.width})
-        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules), choices[name], limit)
+        vocabulary = road.vocabulary if road.needs_graph else None
+        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules, vocabulary), choices[name], limit)
     return LoadedModel(folder, roads)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .arrays import TokenBatch
 from .backend import Backend
 from .batching import pad_batch, plan_batches
+from .errors import DamagedFileError
 from .modules import Features, Module, apply_modules
 from .signature import SENTENCE_EMBEDDING
 from .tokens import TextOrPair, Tokenizer, Tokens
@@ -26,11 +27,15 @@ _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The parts of a loaded model; safe to call from many threads."""
+    """The parts of a loaded model; safe to call from many threads.
+
+    ``vocabulary`` is the number of tokens that the graph has embeddings for, None where it is not known.
+    """
 
     tokenizer: Tokenizer
     backend: Backend
     modules: tuple[Module, ...]
+    vocabulary: int | None = None
 
     def run(
         self,
@@ -75,6 +80,11 @@ class Pipeline:
         # On the right, wherever the tokenizer pads: every token keeps the position that it has in a text alone. But a
         # graph that pools by itself may count on the left.
         batch = self._batch(tokens, rows, self.tokenizer.pad_left and self.pools, self.backend.padding_step)
+        if self.vocabulary is not None and batch.input_ids.max(initial=0) >= self.vocabulary:
+            raise DamagedFileError(
+                f"token {batch.input_ids.max()} of tokenizer.json is beyond the model's {self.vocabulary} embeddings; "
+                "they are not of the same model: download or export it again"
+            )
         features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
         if prompt_length is not None:
             features["prompt_length"] = prompt_length

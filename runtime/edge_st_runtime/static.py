@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, TokenBatch
+from .backend import InNumPy
 from .errors import DamagedFileError
 from .signature import SENTENCE_EMBEDDING
 from .weights import read_safetensors
@@ -16,7 +17,7 @@ _NAMES = ("embedding.weight", "embeddings")
 
 
 @dataclass(frozen=True, eq=False)
-class StaticBackend:
+class StaticBackend(InNumPy):
     """Rows (vocabulary, dim) in float or int8; an int8 row stands for its values times its scale (vocabulary,).
 
     Source: sentence-transformers' StaticEmbedding, Model2Vec.
@@ -24,11 +25,7 @@ class StaticBackend:
 
     rows: NDArray[Any]
     scales: Floats
-    concurrency: int = 1
-    padding_step: int = 1
-    token_budget: int = 512
-    meaning: str = SENTENCE_EMBEDDING
-    output: str = SENTENCE_EMBEDDING
+    meaning = output = SENTENCE_EMBEDDING
 
     @property
     def width(self) -> int:
@@ -48,10 +45,6 @@ class StaticBackend:
         weights = self.scales[batch.input_ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
         return np.einsum("bl,bld->bd", weights.astype(np.float32), self.rows[batch.input_ids])
-
-    def info(self) -> dict[str, Any]:
-        """Engine and threads."""
-        return {"engine": "numpy", "engine_version": np.__version__, "providers": ["CPU"], "threads": 1}
 
 
 def open_static(folder: Path) -> StaticBackend:

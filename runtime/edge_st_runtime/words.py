@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, TokenBatch
+from .backend import InNumPy
 from .errors import DamagedFileError, EdgeSTError, InputError, OptionError, UnsupportedModelError
 from .files import read_json
 from .module_loaders import word_weights
@@ -155,15 +156,11 @@ def _word_tokenizer(
 
 
 @dataclass(frozen=True, eq=False)
-class WordTable:
+class WordTable(InNumPy):
     """A row for every word: (vocabulary, hidden) float32."""
 
     rows: Floats
-    concurrency: int = 1
-    padding_step: int = 1
-    token_budget: int = 512
-    meaning: str = TOKEN_EMBEDDINGS
-    output: str = TOKEN_EMBEDDINGS
+    meaning = output = TOKEN_EMBEDDINGS
 
     @property
     def width(self) -> int:
@@ -174,22 +171,14 @@ class WordTable:
         """The row (batch, words, hidden) of every word."""
         return self.rows[batch.input_ids]
 
-    def info(self) -> dict[str, Any]:
-        """Engine and threads."""
-        return {"engine": "numpy", "engine_version": np.__version__, "providers": ["CPU"], "threads": 1}
-
 
 @dataclass(frozen=True, eq=False)
-class BagOfWords:
+class BagOfWords(InNumPy):
     """A dimension for every word: its weight (words,), as often as the word occurs or, not ``cumulative``, once."""
 
     weights: Floats
     cumulative: bool
-    concurrency: int = 1
-    padding_step: int = 1
-    token_budget: int = 512
-    meaning: str = SENTENCE_EMBEDDING
-    output: str = SENTENCE_EMBEDDING
+    meaning = output = SENTENCE_EMBEDDING
 
     @property
     def width(self) -> int:
@@ -202,10 +191,6 @@ class BagOfWords:
         rows, columns = np.nonzero(batch.attention_mask)
         np.add.at(bags, (rows, batch.input_ids[rows, columns]), 1)
         return (bags if self.cumulative else np.minimum(bags, 1)) * self.weights
-
-    def info(self) -> dict[str, Any]:
-        """Engine and threads."""
-        return {"engine": "numpy", "engine_version": np.__version__, "providers": ["CPU"], "threads": 1}
 
 
 def open_words(folder: Path) -> WordTable:

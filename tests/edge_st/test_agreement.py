@@ -1,5 +1,6 @@
 """Parts that do not belong together are refused at load, before anything runs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,17 @@ def test_a_tokenizer_of_another_model(
 ) -> None:
     with pytest.raises(DamagedFileError, match=message):
         load(TinyModel(config=config, tokenizer_config=tokenizer_config), tmp_path)
+
+
+def test_a_token_beyond_the_table(engine: str, tmp_path: Path) -> None:
+    folder = TinyModel(config={"vocab_size": SIZE}).save(tmp_path)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["fox"] = SIZE + 5
+    write_json(folder / "tokenizer.json", tokenizer)
+    model = SentenceTransformer(folder, backend=engine)
+    assert model.encode("the").shape == (HIDDEN,)
+    with pytest.raises(DamagedFileError, match=rf"token {SIZE + 5} of tokenizer.json is beyond the model's {SIZE} emb"):
+        model.encode(["the", "a fox"])
 
 
 def test_a_table_with_room_to_spare(tmp_path: Path) -> None:
