@@ -22,8 +22,9 @@ FLOAT32_COSINE = 0.99999
 #: so that the original, which pads a batch to its longest text, does not need much memory for long ones
 _FEW = 4
 _ENOUGH_FOR_RANGES = 100
-#: what rounding to int8 may cost on another CPU than the exporter's
-_INT8_TOLERANCE = 0.005
+_QUANTIZED = ("int8", "binary")
+#: what rounding may cost more on another CPU than the exporter's, or for other texts
+_LOSSLESS_TOLERANCE, _INT8_TOLERANCE = 0.0005, 0.005
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def least(entry: GraphRecord) -> float:
     """The least cosine to the original that a recorded graph may have at worst."""
     if entry.dtype == "float32":
         return min(FLOAT32_COSINE, entry.cosine_min or FLOAT32_COSINE)
-    return LOSSLESS_COSINE if entry.lossless else (entry.cosine_min or 0.0) - _INT8_TOLERANCE
+    return (entry.cosine_min or 0.0) - (_LOSSLESS_TOLERANCE if entry.lossless else _INT8_TOLERANCE)
 
 
 def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:
@@ -107,23 +108,13 @@ def compare(
 ) -> list[Comparison]:
     """Every public output of ``model`` for ``texts`` with that of ``original``, a model of sentence-transformers.
 
-    The last comparison is of the model with itself: texts one by one, and all at once.
+    Below float32's ``threshold`` what rounding hits hardest is left out: token embeddings and quantized vectors. The
+    last comparison is of the model with itself: texts one by one, and all at once.
     """
     outputs = _outputs(model, original.prompts)
+    if threshold >= LOSSLESS_COSINE:
+        outputs |= _fine_outputs(model)
     found = [_tried(name, encode, model, original, texts, threshold) for name, encode in outputs.items()]
-    if model.has_token_embeddings:
-        own, theirs = (
-            _encode("encode", {"output_value": "token_embeddings", "task": model.tasks[0]})(each, texts)
-            for each in (model, original)
-        )
-        # theirs begin with the padding on the left, and hold one row for a text without tokens
-        last = [rows[len(rows) - len(mine) :] for mine, rows in zip(own, theirs, strict=True)]
-        found.append(compared("token embeddings", own, last, threshold))
-    rough = min(threshold, LOSSLESS_COSINE)
-    many = texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts))
-    for precision in ("int8", "binary"):
-        encode = _encode("encode", {"precision": precision, "task": model.tasks[0]})
-        found.append(compared(precision, encode(model, many), encode(original, many), rough))
     encode = outputs["embeddings"]
     single = [encode(model, [text])[0] for text in texts]
     return [*found, compared("one by one", single, encode(model, texts), threshold)]
@@ -134,9 +125,27 @@ def _tried(
 ) -> Comparison:
     """One output of both; where one of them does not give it, they are not equal."""
     try:
-        return compared(name, encode(model, texts), encode(original, texts), threshold)
+        found, wanted = encode(model, texts), encode(original, texts)
+        if isinstance(
+            found, list
+        ):  # tokens, which there begin with padding on the left; one row for a text without any
+            wanted = [rows[len(rows) - len(own) :] for own, rows in zip(found, wanted, strict=True)]
+        return compared(name, found, wanted, min(threshold, LOSSLESS_COSINE) if name in _QUANTIZED else threshold)
     except Exception as error:  # noqa: BLE001 - the original raises anything
         return Comparison(f"{name} ({type(error).__name__}: {error})", float("nan"), float("inf"), 1.0, threshold)
+
+
+def _fine_outputs(model: SentenceTransformer) -> dict[str, Encode]:
+    task = {"task": model.tasks[0]}
+    outputs = {precision: _repeated(_encode("encode", {**task, "precision": precision})) for precision in _QUANTIZED}
+    if model.has_token_embeddings:
+        outputs["token embeddings"] = _encode("encode", {**task, "output_value": "token_embeddings"})
+    return outputs
+
+
+def _repeated(encode: Encode) -> Encode:
+    """With texts enough that ranges are taken without a warning."""
+    return lambda model, texts: encode(model, texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts)))
 
 
 def _similarity(model: Any, texts: list[str]) -> NDArray[Any]:
@@ -148,13 +157,12 @@ def _outputs(model: SentenceTransformer, prompts: Mapping[str, str | None]) -> d
     """What is compared, by name; each is called with the model and with the original, which has ``prompts``."""
     task = {"task": model.tasks[0]}
     tasks = [name for name in model.tasks if name is not None]
+    named = {name for each in (prompts, model.prompts) for name, prompt in each.items() if prompt}
     half = max(1, model.get_embedding_dimension() // 2)
     options: dict[str, dict[str, Any]] = {
         "embeddings": {},
         "truncated and normalized": {"truncate_dim": half, "normalize_embeddings": True},
-        **{
-            f"prompt {name!r}": {"prompt_name": name} for name, prompt in {**prompts, **model.prompts}.items() if prompt
-        },
+        **{f"prompt {name!r}": {"prompt_name": name} for name in sorted(named)},
         **{f"task {name!r}": {"task": name} for name in tasks},
     }
     outputs = {name: _encode("encode", {**task, **given}) for name, given in options.items()}
@@ -183,8 +191,8 @@ def compared(output: str, found: Any, wanted: Any, threshold: float = FLOAT32_CO
 
 
 def _rows(values: Any) -> Rows:
-    """Rows (n, width) of an output: of token embeddings every token's, of bits -1 and 1."""
-    if isinstance(values, np.ndarray) and values.dtype == np.int8 and values.ndim == 2:
+    """Rows (n, width) of an output: of token embeddings every token's."""
+    if isinstance(values, np.ndarray) and values.ndim == 2:
         return values.astype(np.float64)
     return np.concatenate([np.atleast_2d(np.asarray(value)) for value in values]).astype(np.float64)
 
