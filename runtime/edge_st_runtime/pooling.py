@@ -67,8 +67,9 @@ def without_prompt(mask: Mask, prompt_length: int) -> Mask:
 def _weighted_sum(tokens: Floats, weights: Mask) -> Floats:
     # einsum, not matmul: BLAS would wake its own threads beside the engine's. It adds one by one, which float32 bears
     # for some thousand tokens only.
-    wide = np.float32 if tokens.shape[1] <= _FEW_TOKENS else np.float64
-    return np.einsum("bl,blh->bh", weights.astype(wide), tokens, dtype=wide).astype(np.float32)
+    if tokens.shape[1] > _FEW_TOKENS:
+        return np.einsum("bl,blh->bh", weights, tokens, dtype=np.float64).astype(np.float32)
+    return np.einsum("bl,blh->bh", weights.astype(np.float32), tokens)
 
 
 def _total(counts: Mask, weights: Floats | None) -> Floats:
