@@ -19,12 +19,12 @@ from tests.tiny_tokenizers import closing_bpe
 
 TEXTS = ["the quick brown fox jumps over the lazy dog", "seven small boats", "search engines embed sentences " * 9]
 ENCODE = """
-import json, resource, sys
-import numpy as np
+import json, sys
 from edge_st import SentenceTransformer
 model = SentenceTransformer(sys.argv[1], backend=sys.argv[2], dtype="float32")
 vectors = model.encode(json.loads(sys.argv[3]))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+status = open("/proc/self/status").read()  # its peak is this process' own; getrusage's begins with the parent's
+peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
 print(json.dumps({"vectors": vectors.tolist(), "peak": peak}))
 """
 CONFIG = Qwen3Config(
@@ -71,4 +71,4 @@ def test_it_runs_in_bounded_memory(engine: str, original: Path, report: ExportRe
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert cosine_min(np.array(found["vectors"]), load_original(original).encode(TEXTS)) >= 0.99999
     print(f"{engine}: {found['peak'] / 1e6:.0f} MB at most")
-    assert found["peak"] < 2.5 * 2.2e9
+    assert found["peak"] < 2 * max(graph.megabytes for graph in report.graphs) * 1e6
