@@ -229,14 +229,10 @@ class BaseModel:
         """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.fingerprint`."""
         from .identity import fingerprint_of
 
+        prompts, default = self.prompts, self.default_prompt_name
         return fingerprint_of(
-            self._model, self._weights_digest, self._limits, self._said_first(), self._with_prompt_setting
+            self._model, self._weights_digest, self._limits, prompts, default, self._with_prompt_setting
         )
-
-    def _said_first(self) -> dict[str, str]:
-        """The prompts, the default one also under the name ""."""
-        default = {} if self.default_prompt_name is None else {"": self.prompts[self.default_prompt_name]}
-        return {**self.prompts, **default}
 
     def _with_prompt_setting(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
         setting = self._include_prompt

@@ -15,6 +15,7 @@ def fingerprint_of(
     weights: str,
     limits: Mapping[str, int | None],
     prompts: Mapping[str, str],
+    default_prompt_name: str | None,
     as_set: Callable[[Modules], Modules],
 ) -> str:
     """The fingerprint of ``model`` with these limits and prompts, and its modules as ``as_set`` leaves them."""
@@ -24,7 +25,14 @@ def fingerprint_of(
     }
     dtypes = {road.choice.dtype for road in model.roads.values()}
     dtype = "int8" if "int8" in dtypes else "float32"
-    return fingerprint(weights=weights, roads=roads, router=model.folder.router, prompts=prompts, dtype=dtype)
+    return fingerprint(
+        weights=weights,
+        roads=roads,
+        router=model.folder.router,
+        prompts=prompts,
+        dtype=dtype,
+        default_prompt_name=default_prompt_name,
+    )
 
 
 def digest_of(model: LoadedModel) -> str:

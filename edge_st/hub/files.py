@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.folder import ModelFolder
 from edge_st_runtime.graphs import Wish, choose_graph
-from edge_st_runtime.road import BAG, WORDS, Road
+from edge_st_runtime.road import BAG, WORDS, Road, name_prefix
 from edge_st_runtime.router import ROUTER_FILES
 
 #: the files that decide about the others
@@ -22,7 +22,7 @@ Step = tuple[str, str]
 
 def router_files(names: Collection[str], folders: Iterable[str]) -> list[str]:
     """The configurations of the routers in ``folders``: what names the roads and their modules."""
-    wanted = ([f"{_prefix(folder)}{file}" for file in ROUTER_FILES] for folder in folders)
+    wanted = ([f"{name_prefix(folder)}{file}" for file in ROUTER_FILES] for folder in folders)
     return [next((name for name in candidates if name in names), candidates[0]) for candidates in wanted]
 
 
@@ -35,11 +35,11 @@ def config_files(names: Collection[str], roads: Iterable[list[Step]]) -> list[st
     firsts: set[str] = set()
     others: set[str] = set()
     for (kind, folder), *rest in roads:
-        firsts.add(_prefix(folder))
-        others.update(_prefix(folder) for _, folder in rest)
-        if kind not in (WORDS, BAG) and f"{_prefix(folder)}tokenizer.json" not in names:
+        firsts.add(name_prefix(folder))
+        others.update(name_prefix(folder) for _, folder in rest)
+        if kind not in (WORDS, BAG) and f"{name_prefix(folder)}tokenizer.json" not in names:
             raise MissingFileError(
-                f"it has no {_prefix(folder)}tokenizer.json, the kind of tokenizer that is read here; "
+                f"it has no {name_prefix(folder)}tokenizer.json, the kind of tokenizer that is read here; "
                 "make one on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
             )
     for prefix in sorted(others):
@@ -90,8 +90,3 @@ def _is_config(name: str, prefix: str) -> bool:
 def _belongs(name: str, prefix: str) -> bool:
     in_folder = bool(prefix) and name.startswith(prefix)
     return in_folder and (name.endswith(".json") or name.rpartition("/")[2] == _WEIGHTS)
-
-
-def _prefix(folder: str) -> str:
-    """What the names of the files in ``folder`` start with."""
-    return f"{folder}/" if folder not in ("", ".") else ""

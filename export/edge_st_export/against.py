@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge_st import SentenceTransformer
 from edge_st.verification import Comparison, Variant, compare, least, open_variant, recorded_variants, runs_here
+from edge_st_runtime.folder import read_folder
 from edge_st_runtime.record import GraphRecord, read_record
 
 from .alone import comparable
@@ -22,12 +23,11 @@ def compare_with_original(
     source = find_source(original, None, None)
     with silent_libraries():
         peer = load_original(source, trust_remote_code=trust_remote_code)
-        found = {}
-        for variant, threshold in _variants(folder):
-            model = open_variant(folder, variant)
-            reference, texts = comparable(peer, ALL, model.tasks)
-            found[variant] = compare(model, reference, texts, threshold)
-    return found
+        reference, texts = comparable(peer, ALL, read_folder(folder).tasks)
+        return {
+            variant: compare(open_variant(folder, variant), reference, texts, threshold)
+            for variant, threshold in _variants(folder)
+        }
 
 
 def _variants(folder: Path) -> list[tuple[Variant, float]]:

@@ -85,11 +85,14 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
         tokenizer, limit = open_tokenizer(road)
         roads[name] = RoadIdentity(tokenizer.identity(), road.modules, limit)
     limits = [road.max_seq_length for road in roads.values() if road.max_seq_length is not None]
-    prompts = dict(model.settings.get("prompts") or {})
-    default = model.settings.get("default_prompt_name")
-    if default is not None:
-        prompts[""] = prompts[default]
-    identity = fingerprint(weights=weights, roads=roads, router=model.router, prompts=prompts, dtype="float32")
+    identity = fingerprint(
+        weights=weights,
+        roads=roads,
+        router=model.router,
+        prompts=model.settings.get("prompts") or {},
+        dtype="float32",
+        default_prompt_name=model.settings.get("default_prompt_name"),
+    )
     return max(limits, default=None), identity
 
 

@@ -29,20 +29,27 @@ class RoadIdentity:
 
 
 def fingerprint(
-    *, weights: str, roads: Mapping[str, RoadIdentity], router: Router | None, prompts: Mapping[str, str], dtype: str
+    *,
+    weights: str,
+    roads: Mapping[str, RoadIdentity],
+    router: Router | None,
+    prompts: Mapping[str, str],
+    dtype: str,
+    default_prompt_name: str | None = None,
 ) -> str:
     """32 hexadecimal digits over the parts; ``weights`` is a digest of those of all first modules.
 
-    ``prompts`` has the default one under the name "" too. What each call may choose (``truncate_dim``, normalizing,
+    The default prompt counts as one without a name. What each call may choose (``truncate_dim``, normalizing,
     ``precision``) is no part of it.
 
     The precision class is "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
+    default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     parts = {
         "weights": weights,
         "roads": {name: _describe_road(road) for name, road in roads.items()},
         "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
-        "prompts": {name: prompt for name, prompt in prompts.items() if prompt},
+        "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
         "precision": "int8" if dtype == "int8" else "lossless",
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

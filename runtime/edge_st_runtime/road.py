@@ -135,14 +135,18 @@ def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) ->
         _refuse_messages(file, transformer)
         if not _gives_all_layers(config, transformer):
             modules = tuple(each for each in modules if not (isinstance(each, InGraph) and each.needs_all_layers))
-    prefix = path.relative_to(root).as_posix()
-    prefix = "" if prefix == "." else f"{prefix}/"
+    prefix = name_prefix(path.relative_to(root).as_posix())
     road = Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
     with reading(path / "config.json"):
         longest_input(config)
     with reading(path / file):
         road.max_seq_length(None)
     return road
+
+
+def name_prefix(folder: str) -> str:
+    """What the names of the files in ``folder`` start with; "" and "." are the model folder itself."""
+    return "" if folder in ("", ".") else f"{folder}/"
 
 
 def _refuse_messages(file: str, transformer: Mapping[str, Any]) -> None:
