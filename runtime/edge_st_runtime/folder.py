@@ -8,10 +8,10 @@ from typing import Any
 
 from .errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
 from .files import inside, read_json_list, read_optional_json, reading
-from .module_loaders import load_module, pooling_from_config
+from .module_loaders import LOADERS, load_module, pooling_from_config
 from .modules import Module
 from .record import Record, read_record
-from .road import TRANSFORMER, Road, read_road
+from .road import FIRST, TRANSFORMER, Road, read_road
 from .router import Router, read_router
 
 SETTINGS_FILE = "config_sentence_transformers.json"
@@ -137,7 +137,8 @@ def _kind(dotted: str, path: Path) -> str:
     if not dotted.startswith(_PACKAGE):
         raise UnsupportedModelError(
             f"{path / 'modules.json'} names the module {dotted!r}, which is code of its own; it is not run here. "
-            "Expected modules of sentence-transformers; try exporting it: edge-st export MODEL FOLDER"
+            f"Expected modules of sentence-transformers: {', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a "
+            "Router"
         )
     return dotted.rpartition(".")[2]
 
