@@ -11,9 +11,11 @@ EdgeSTError
 │   ├── DamagedFileError           (ValueError) truncated, wrong checksum, not what its name says
 │   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
 │   └── UnsupportedModelError      (ValueError) a module, graph or setting the runtime does not know
+│       └── WrongClassError        a model of another class than the one that opens it
 ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
 │   ├── EngineMissingError         (ImportError) the engine is not installed
 │   └── ProviderError              (ValueError) a requested provider or device is not to be had
+├── PackageMissingError            (ImportError) an optional package is not installed
 ├── HubError                       (OSError) a download failed
 ├── OptionError                    (ValueError) an argument outside its allowed values
 ├── InputTypeError                 (TypeError) a text that is not a text
@@ -54,6 +56,14 @@ class UnsupportedModelError(FolderError, ValueError):
     """The model names a module, graph or setting that the runtime does not know."""
 
 
+class WrongClassError(UnsupportedModelError):
+    """The model is of the class ``model_type``, not of the one that opens it."""
+
+    def __init__(self, message: str, model_type: str) -> None:
+        super().__init__(message)
+        self.model_type = model_type
+
+
 class EngineError(EdgeSTError, RuntimeError):
     """An engine failed to load or run a graph."""
 
@@ -64,6 +74,10 @@ class EngineMissingError(EngineError, ImportError):
 
 class ProviderError(EngineError, ValueError):
     """A requested execution provider or device is not to be had."""
+
+
+class PackageMissingError(EdgeSTError, ImportError):
+    """An optional package that the call needs is not installed."""
 
 
 class HubError(EdgeSTError, OSError):

@@ -4,7 +4,7 @@ All functions take (n, dim) or (dim,) arrays, lists of vectors, or anything with
 Integers are computed as float32; float64 stays float64. Distances are negated, so that larger is nearer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import InputError, OptionError
 from .vectors import normalize
 
-Similarity: TypeAlias = Callable[[ArrayLike, ArrayLike], NDArray[Any]]
+Similarity: TypeAlias = Callable[[Any, Any], NDArray[Any]]
 
 
 def cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
@@ -75,12 +75,12 @@ class SimilarityFunction(Enum):
     @staticmethod
     def to_similarity_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function over every pair; raises OptionError for an unknown name."""
-        return _FUNCTIONS[parse_similarity(similarity_function)][0]
+        return FUNCTIONS[parse_similarity(similarity_function)][0]
 
     @staticmethod
     def to_similarity_pairwise_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function row by row; raises OptionError for an unknown name."""
-        return _FUNCTIONS[parse_similarity(similarity_function)][1]
+        return FUNCTIONS[parse_similarity(similarity_function)][1]
 
     @staticmethod
     def possible_values() -> list[str]:
@@ -88,7 +88,9 @@ class SimilarityFunction(Enum):
         return [function.value for function in SimilarityFunction]
 
 
-_FUNCTIONS: dict[SimilarityFunction, tuple[Similarity, Similarity]] = {
+#: over every pair, and row by row
+SimilarityFunctions: TypeAlias = Mapping[SimilarityFunction, tuple[Similarity, Similarity]]
+FUNCTIONS: SimilarityFunctions = {
     SimilarityFunction.COSINE: (cos_sim, pairwise_cos_sim),
     SimilarityFunction.DOT_PRODUCT: (dot_score, pairwise_dot_score),
     SimilarityFunction.EUCLIDEAN: (euclidean_sim, pairwise_euclidean_sim),
