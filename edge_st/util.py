@@ -1,10 +1,11 @@
-"""sentence-transformers' ``util`` over NumPy: similarity, search, quantization."""
+"""sentence-transformers' ``util`` over NumPy: similarity, search, quantization; and the fusion of rankings."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_st_runtime.fusion import reciprocal_rank_fusion, weighted_fusion
 from edge_st_runtime.search import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search import top_k as _top_k
 from edge_st_runtime.similarity import (
@@ -19,6 +20,7 @@ from edge_st_runtime.similarity import (
     pairwise_euclidean_sim,
     pairwise_manhattan_sim,
 )
+from edge_st_runtime.sparse import select_max_active_dims
 from edge_st_runtime.vectors import normalize, quantize
 
 __all__ = [
@@ -33,8 +35,11 @@ __all__ = [
     "pairwise_euclidean_sim",
     "pairwise_manhattan_sim",
     "quantize_embeddings",
+    "reciprocal_rank_fusion",
+    "select_max_active_dims",
     "semantic_search",
     "truncate_embeddings",
+    "weighted_fusion",
 ]
 
 
