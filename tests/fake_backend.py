@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.arrays import Floats, TokenBatch
+from edge_st_runtime.backend import InNumPy
 
 
 @dataclass(eq=False)
-class FakeBackend:
+class FakeBackend(InNumPy):
     """Token embeddings (batch, tokens, 2): each token's id and its place in the padded row."""
 
     concurrency: int = 1

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .arrays import Floats, TokenBatch
+from .arrays import Floats, Ids, TokenBatch
 from .errors import EngineMissingError, OptionError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
@@ -19,7 +19,10 @@ _MODULES = {"onnx": "ort", "openvino": "ov"}
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How to open a graph: what to compute in, on which device, or with which execution provider."""
+    """How to open a graph: what to compute in, on which device, or with which execution provider.
+
+    ``scores`` says that the graph is to compare two texts.
+    """
 
     num_threads: int
     dtype: str = "float32"
@@ -27,6 +30,7 @@ class EngineOptions:
     provider: str | None = None
     provider_options: Mapping[str, Any] = field(default_factory=dict)
     session_options: Any = None
+    scores: bool = False
 
 
 class Backend(Protocol):
@@ -49,7 +53,7 @@ class Backend(Protocol):
 
     @property
     def meaning(self) -> str:
-        """What `run` gives: "token_embeddings" or "sentence_embedding"."""
+        """What `run` gives: "token_embeddings", "sentence_embedding" or "scores"."""
         ...
 
     @property
@@ -63,7 +67,16 @@ class Backend(Protocol):
         ...
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The output called ``meaning``: (batch, tokens, hidden) or (batch, dim) float32."""
+        """The output called ``meaning``: (batch, tokens, hidden), (batch, dim) or (batch, labels) float32."""
+        ...
+
+    @property
+    def prunes(self) -> bool:
+        """Whether there is `run_pruned`."""
+        ...
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Of a sparse embedding the dimensions with the largest values, and these: (batch, max_active_dims) each."""
         ...
 
     def info(self) -> dict[str, Any]:
@@ -77,6 +90,11 @@ class InNumPy:
     concurrency = 1
     padding_step = 1
     token_budget = 512
+    prunes = False
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Nothing here prunes."""
+        raise NotImplementedError
 
     def info(self) -> dict[str, Any]:
         """Engine and threads."""

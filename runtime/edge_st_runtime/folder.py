@@ -8,10 +8,10 @@ from typing import Any
 
 from .errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
 from .files import inside, read_json_list, read_optional_json, reading
-from .module_loaders import LOADERS, load_module, pooling_from_config
-from .modules import Module
+from .model_types import find_model_type, plain_model
+from .module_loaders import LOADERS, load_module
 from .record import Record, read_record
-from .road import FIRST, TRANSFORMER, Road, read_road
+from .road import FIRST, TRANSFORMER, Road, read_road, transformer_config
 from .router import Router, read_router
 
 SETTINGS_FILE = "config_sentence_transformers.json"
@@ -25,11 +25,13 @@ _PACKAGE = "sentence_transformers."
 class ModelFolder:
     """Everything a folder says about its model, apart from the weights of its first modules.
 
-    ``roads`` are the ways through the model by name, one called "" where there is no ``router``. ``settings`` is
+    ``model_type`` is the class it belongs to, ``roads`` are the ways through it by name, one called "" where there is
+    no ``router``. ``settings`` is
     config_sentence_transformers.json; ``pooling_files`` are the configurations of its Poolings, relative to the folder.
     """
 
     path: Path
+    model_type: str
     roads: Mapping[str, Road]
     router: Router | None
     settings: Mapping[str, Any]
@@ -46,28 +48,35 @@ class ModelFolder:
         return [None] if self.router is None else self.router.tasks
 
 
-def read_folder(path: Path) -> ModelFolder:
-    """Read the folder at ``path``.
+def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
+    """Read the folder at ``path``, of a model of the class ``model_type``; None takes it as the folder says.
 
-    Without modules.json the modules are a Transformer and the pooling that sentence-transformers would choose: the
-    last token for causal language models, else the mean. Raises FolderNotFoundError, UnsupportedModelError for
-    modules it cannot run (before anything is loaded), MissingFileError and DamagedFileError.
+    Without modules.json the modules are those that sentence-transformers would choose. Raises FolderNotFoundError,
+    UnsupportedModelError for another class and for modules it cannot run (before anything is loaded),
+    MissingFileError and DamagedFileError.
     """
     if not path.is_dir():
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
     record = read_record(path)
-    router, steps = read_steps(path)
+    settings, architecture = read_optional_json(path / SETTINGS_FILE), plain_architecture(path)
+    with reading(path / SETTINGS_FILE):
+        router, steps = read_steps(path)
+        model_type = find_model_type(path, settings, architecture or "", model_type, module_kinds(path, steps))
     load = cache(load_module)  # roads share what lies before and after their router
     roads = {}
     for name, (first, *others) in steps.items():
         modules = tuple(load(kind, folder) for kind, folder in others)
-        roads[name] = read_road(path, *first, modules or _default_modules(path))
+        defaults: Mapping[str, Any] = {}
+        if architecture is not None:
+            defaults, modules = plain_model(model_type, architecture, read_optional_json(path / "config.json"))
+        roads[name] = read_road(path, *first, modules, defaults)
     _check_graphs_are_shared(path, steps, roads)
     return ModelFolder(
         path=path,
+        model_type=model_type,
         roads=roads,
         router=router,
-        settings=read_optional_json(path / SETTINGS_FILE),
+        settings=settings,
         pooling_files=tuple(
             (folder / "config.json").relative_to(path).as_posix()
             for kind, folder in dict.fromkeys(step for modules in steps.values() for step in modules)
@@ -75,6 +84,12 @@ def read_folder(path: Path) -> ModelFolder:
         ),
         record=record,
     )
+
+
+def module_kinds(path: Path, steps: Mapping[str, list[Step]]) -> set[str]:
+    """The classes of all modules, and the task of a transformer in the folder itself."""
+    task = str(transformer_config(path)[1].get("transformer_task"))
+    return {task, *(kind for modules in steps.values() for kind, _ in modules)}
 
 
 def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], roads: Mapping[str, Road]) -> None:
@@ -124,8 +139,6 @@ def read_routers(path: Path) -> list[str]:
 
 def _entries(path: Path) -> list[dict[str, Any]]:
     if not (path / "modules.json").is_file():
-        if not (path / "config.json").is_file():
-            raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
         return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
     entries = read_json_list(path / "modules.json")
     if not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -143,12 +156,15 @@ def _kind(dotted: str, path: Path) -> str:
     return dotted.rpartition(".")[2]
 
 
-def _default_modules(path: Path) -> tuple[Module, ...]:
-    """The pooling of a folder that has no modules.json."""
+def plain_architecture(path: Path) -> str | None:
+    """The class of the transformer in a folder without modules.json; "" where it is not told, None with modules.json.
+
+    Raises FolderNotFoundError where there is no config.json either, DamagedFileError.
+    """
     if (path / "modules.json").is_file():
-        return ()
-    config = read_optional_json(path / "config.json")
+        return None
+    if not (path / "config.json").is_file():
+        raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
     with reading(path / "config.json"):
-        names = config.get("architectures") or [""]
-        causal = str(names[0]).endswith("ForCausalLM") and config.get("is_causal") is not False
-    return (pooling_from_config({"pooling_mode": "lasttoken" if causal else "mean"}),)
+        names = read_optional_json(path / "config.json").get("architectures") or [""]
+        return str(names[0])

@@ -14,15 +14,26 @@ from .errors import EdgeSTError
 from .files import reading
 from .folder import ModelFolder, read_folder
 from .graphs import Choice, Wish, choose_graph
+from .model_types import CROSS_ENCODER
 from .pipeline import Pipeline
 from .record import Record
-from .road import BAG, STATIC, WORDS, Road
+from .road import BAG, SPARSE_STATIC, STATIC, WORDS, Road
+from .signature import SCORES, SENTENCE_EMBEDDING
+from .sparse_modules import open_sparse_static, sparse_static_file
 from .static import open_static
 from .threads import thread_count
 from .tokenizer import TextTokenizer
 from .tokens import Tokenizer
 
-_READ = ("modules.json", "*config.json", "config_*.json", "tokenizer.json", "model.safetensors")
+_READ = (
+    "modules.json",
+    "*config.json",
+    "config_*.json",
+    "tokenizer.json",
+    "chat_template.jinja",
+    "idf.json",
+    "model.safetensors",
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,12 @@ class LoadedModel:
     roads: Mapping[str, LoadedRoad]
 
 
-def load_model(path: Path, options: LoadOptions) -> LoadedModel:
-    """Open the model folder at ``path``; with a record its files are checked against it while the engine loads.
+def load_model(path: Path, options: LoadOptions, model_type: str | None = None) -> LoadedModel:
+    """Open the folder at ``path``, of a model of this class; with a record its files are checked while it loads.
 
     Raises FolderError, EngineError and OptionError, each naming the file or option.
     """
-    folder = read_folder(path)
+    folder = read_folder(path, model_type)
     choices = {name: _choose(road, folder.record, options) for name, road in folder.roads.items()}
     if folder.record is None:
         return _load(folder, choices, options)
@@ -93,7 +104,7 @@ def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
         with reading(road.path):
             return read_word_tokenizer(road.kind, road.path), None
     with reading(road.path / "tokenizer_config.json"):
-        tokenizer = TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=road.kind != STATIC)
+        tokenizer = _read_tokenizer(road)
     if road.kind != STATIC:
         check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
     limit = tokenizer.own_limit if road.kind == STATIC else road.max_seq_length(tokenizer.model_max_length)
@@ -101,8 +112,18 @@ def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
     return tokenizer, limit
 
 
+def _read_tokenizer(road: Road) -> Any:
+    if road.messages is not None:
+        from .chat import ChatTokenizer
+
+        return ChatTokenizer(road.path, road.messages, road.template_arguments)
+    special = road.kind not in (STATIC, SPARSE_STATIC)
+    return TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=special)
+
+
 def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
     heads: dict[Path, tuple[Tokenizer, int | None, Backend]] = {}
+    scores = folder.model_type == CROSS_ENCODER
     roads = {}
     for name, road in folder.roads.items():
         if road.path not in heads:
@@ -110,15 +131,16 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         tokenizer, limit, backend = heads[road.path]
         modules = remaining_modules(road, backend, choices[name])
         check_word_weights(road, tokenizer.size)
-        check_widths(modules, {backend.meaning: backend.width})
+        width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
         vocabulary = road.vocabulary if road.needs_graph else None
-        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules, vocabulary), choices[name], limit)
+        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
     return LoadedModel(folder, roads)
 
 
 def _choose(road: Road, record: Record | None, options: LoadOptions) -> Choice:
     if not road.needs_graph:
-        return Choice("numpy", "config.json" if road.kind == BAG else "model.safetensors", "float32")
+        files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
+        return Choice("numpy", files.get(road.kind, "model.safetensors"), "float32")
     wish = Wish(
         backend=options.backend,
         dtype=options.dtype,
@@ -139,6 +161,10 @@ def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokeni
         table = open_static(road.path)
         check_vocabulary(road.path, tokenizer.size, len(table.rows))
         return tokenizer, limit, table
+    if road.kind == SPARSE_STATIC:
+        sparse = open_sparse_static(road.path, tokenizer.tokenizer.token_to_id)
+        check_vocabulary(road.path, tokenizer.size, len(sparse.weights))
+        return tokenizer, limit, sparse
     from .words import open_bag, open_words
 
     if road.kind == BAG:
@@ -157,6 +183,7 @@ def _open_graph(road: Road, choice: Choice, options: LoadOptions) -> Backend:
         provider=options.provider,
         provider_options=options.provider_options,
         session_options=options.session_options,
+        scores=road.gives_scores,
     )
     return open_backend(choice.engine, road.path / choice.file, engine_options)
 

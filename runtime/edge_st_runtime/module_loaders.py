@@ -13,6 +13,8 @@ from .errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from .files import read_json, read_optional_json, reading
 from .modules import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, Pooling, WordWeights
 from .pooling import POOLING
+from .signature import SCORES
+from .sparse_modules import LOGARITHMS, STRATEGIES, SparseAutoEncoder, SpladePooling
 from .weights import read_safetensors
 
 _LEGACY_MODES = {
@@ -117,6 +119,32 @@ def _cnn(folder: Path) -> CNN:
     return CNN(tuple(np.ascontiguousarray(kernel.transpose(2, 1, 0)) for kernel in kernels), tuple(biases))
 
 
+def _splade_pooling(folder: Path) -> SpladePooling:
+    config = read_optional_json(folder / "config.json")
+    strategy, activation = config.get("pooling_strategy", "max"), config.get("activation_function", "relu")
+    if strategy not in STRATEGIES or activation not in LOGARITHMS:
+        raise UnsupportedModelError(
+            f"{folder}: SpladePooling with {strategy!r} and {activation!r}; expected {' or '.join(STRATEGIES)}, and "
+            f"{' or '.join(LOGARITHMS)}"
+        )
+    return SpladePooling(strategy, LOGARITHMS[activation])
+
+
+def _sparse_auto_encoder(folder: Path) -> SparseAutoEncoder:
+    config, weights = read_json(folder / "config.json"), _weights(folder)
+    name = "encoder.weight" if "encoder.weight" in weights else "decoder.linear.weight"  # safetensors keeps one of both
+    weight = _tensor(weights, name, folder, (config["hidden_dim"], config["input_dim"]))
+    if int(config["k"]) < 1:
+        raise DamagedFileError(f"{folder / 'config.json'}: k is {config['k']}; expected at least 1")
+    return SparseAutoEncoder(
+        weight=weight,
+        pre_bias=_tensor(weights, "pre_bias", folder, weight.shape[1:]),
+        latent_bias=_tensor(weights, "latent_bias", folder, weight.shape[:1]),
+        k=int(config["k"]),
+        standardize=bool(config.get("normalize")),
+    )
+
+
 def _word_weights(folder: Path) -> WordWeights:
     return WordWeights(word_weights(read_json(folder / "config.json")))
 
@@ -138,6 +166,9 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
     "LSTM": lambda _folder: InGraph("LSTM"),
     "WeightedLayerPooling": lambda _folder: InGraph("WeightedLayerPooling", needs_all_layers=True),
     "WordWeights": _word_weights,
+    "SpladePooling": _splade_pooling,
+    "SparseAutoEncoder": _sparse_auto_encoder,
+    "LogitScore": lambda _folder: InGraph("LogitScore", SCORES),
 }
 
 

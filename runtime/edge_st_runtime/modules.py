@@ -58,7 +58,7 @@ class Pooling:
 
     def widths(self, widths: Widths) -> Widths:
         """That of the tokens, once for each mode."""
-        width = _checked(self, widths, "token_embeddings")
+        width = checked_width(self, widths, "token_embeddings")
         return {**widths, "sentence_embedding": width and width * len(self.modes)}
 
 
@@ -86,7 +86,7 @@ class Dense:
 
     def widths(self, widths: Widths) -> Widths:
         """That of its weight, as the activation leaves it."""
-        _checked(self, widths, self.input_name, self.weight.shape[1])
+        checked_width(self, widths, self.input_name, self.weight.shape[1])
         probe = self.activation(np.zeros((1, len(self.weight)), dtype=np.float32))
         return {**widths, self.output_name: probe.shape[1]}
 
@@ -107,7 +107,7 @@ class LayerNorm:
 
     def widths(self, widths: Widths) -> Widths:
         """The same."""
-        _checked(self, widths, "sentence_embedding", len(self.weight))
+        checked_width(self, widths, "sentence_embedding", len(self.weight))
         return widths
 
 
@@ -121,7 +121,7 @@ class Normalize:
 
     def widths(self, widths: Widths) -> Widths:
         """The same."""
-        _checked(self, widths, "sentence_embedding")
+        checked_width(self, widths, "sentence_embedding")
         return widths
 
 
@@ -158,7 +158,7 @@ class WordWeights:
 
     def widths(self, widths: Widths) -> Widths:
         """The same."""
-        _checked(self, widths, "token_embeddings")
+        checked_width(self, widths, "token_embeddings")
         return widths
 
 
@@ -181,15 +181,16 @@ class CNN:
 
     def widths(self, widths: Widths) -> Widths:
         """Those of its kernels together."""
-        _checked(self, widths, "token_embeddings", self.kernels[0].shape[1])
+        checked_width(self, widths, "token_embeddings", self.kernels[0].shape[1])
         return {**widths, "token_embeddings": sum(map(len, self.biases))}
 
 
 @dataclass(frozen=True)
 class InGraph:
-    """A module of class ``kind`` that edge-st's exporter puts into the graph; here it is done already."""
+    """A module of class ``kind`` that edge-st's exporter puts into the graph, which then gives ``output``."""
 
     kind: str
+    output: str = "token_embeddings"
     needs_all_layers: bool = False
 
     def __call__(self, features: Features) -> Features:
@@ -215,7 +216,7 @@ def _convolve(tokens: Floats, kernel: Floats) -> Floats:
     return np.sum([padded[:, place : place + length] @ kernel[place] for place in range(size)], axis=0)
 
 
-def _checked(module: Module, widths: Widths, name: str, expected: int | None = None) -> int | None:
+def checked_width(module: Module, widths: Widths, name: str, expected: int | None = None) -> int | None:
     """The width of the feature ``name``; raises where it is not there or not the ``expected`` one."""
     kind = type(module).__name__
     if name not in widths:

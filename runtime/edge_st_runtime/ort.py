@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, TokenBatch
+from .arrays import Floats, Ids, TokenBatch
 from .backend import EngineOptions
 from .errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from .process import PerProcess, default_environment
-from .signature import Port, Signature, resolve_signature
+from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 # From 1.29 on, onnxruntime sends usage data to its makers, from a thread that also keeps a forked child from ending.
 with default_environment("ORT_DISABLE_TELEMETRY", "1"):
@@ -41,10 +41,10 @@ class _Session:
     session: ort.InferenceSession
     idle: "queue.PriorityQueue[int]"
 
-    def run(self, output: str, feeds: dict[str, Any]) -> Any:
+    def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
         thread = self.idle.get()
         try:
-            return (self.session.run if thread == _CALLER else self._run_in_pool)([output], feeds)[0]
+            return list((self.session.run if thread == _CALLER else self._run_in_pool)(outputs, feeds))
         finally:
             self.idle.put(thread)
 
@@ -75,17 +75,25 @@ class OrtBackend:
         self._options = options
         self._session = PerProcess(partial(_open, graph, options))
         self.concurrency = options.num_threads
-        self._signature = _signature(graph, self._session.get().session)
+        self._signature = _signature(graph, self._session.get().session, scores=options.scores)
         self.meaning, self.output = self._signature.meaning, self._signature.output
-        self.width = self._signature.width
+        self.width, self.prunes = self._signature.width, self._signature.prunes
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
+        (output,) = self._run([self._signature.output], batch)
+        return np.asarray(output, dtype=np.float32)
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Run a graph that prunes; raises EngineError."""
+        indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
+        return indices, np.asarray(values, dtype=np.float32)
+
+    def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[Any]:
         try:
-            output = self._session.get().run(self._signature.output, self._signature.feeds(batch))
+            return self._session.get().run(outputs, self._signature.feeds(batch, max_active_dims))
         except Exception as error:  # onnxruntime's errors share no base
             raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
-        return np.asarray(output, dtype=np.float32)
 
     def info(self) -> dict[str, Any]:
         """Engine, version, the providers that the session really has, threads."""
@@ -152,8 +160,8 @@ def _provider(options: EngineOptions) -> tuple[str, dict[str, Any]]:
     return provider, {**({"device_id": index} if index else {}), **options.provider_options}
 
 
-def _signature(graph: Path, session: ort.InferenceSession) -> Signature:
-    return resolve_signature(graph.name, _ports(session.get_inputs()), _ports(session.get_outputs()))
+def _signature(graph: Path, session: ort.InferenceSession, *, scores: bool) -> Signature:
+    return resolve_signature(graph.name, _ports(session.get_inputs()), _ports(session.get_outputs()), scores=scores)
 
 
 def _ports(nodes: Iterable[Any]) -> list[Port]:

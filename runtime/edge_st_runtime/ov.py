@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 
-from .arrays import Floats, TokenBatch
+from .arrays import Floats, Ids, TokenBatch
 from .backend import EngineOptions
 from .errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from .process import PerProcess
-from .signature import Port, Signature, resolve_signature
+from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 
@@ -30,23 +31,32 @@ class OpenVinoBackend:
     """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
-    token_budget = 512
+    token_budget = 768
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads
         self._options = options
         self._compiled = PerProcess(partial(_compile, graph, options))
-        self._signature = _signature(graph, self._compiled.get().model)
+        self._signature = _signature(graph, self._compiled.get().model, scores=options.scores)
         self.meaning, self.output = self._signature.meaning, self._signature.output
-        self.width = self._signature.width
+        self.width, self.prunes = self._signature.width, self._signature.prunes
 
     def run(self, batch: TokenBatch) -> Floats:
         """Run the graph; raises EngineError."""
-        idle, feeds = self._compiled.get().idle, self._signature.feeds(batch)
+        (output,) = self._run([self._signature.output], batch)
+        return output.astype(np.float32, copy=False)
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Run a graph that prunes; raises EngineError."""
+        indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
+        return indices, values.astype(np.float32, copy=False)
+
+    def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
+        idle, feeds = self._compiled.get().idle, self._signature.feeds(batch, max_active_dims)
         request = idle.get()
         try:
-            outputs = request.infer(feeds, share_inputs=True)
-            return np.array(outputs[self._signature.output], dtype=np.float32)
+            found = request.infer(feeds, share_inputs=True)
+            return [np.array(found[output]) for output in outputs]
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
         finally:
@@ -98,8 +108,8 @@ def _properties(device: str, options: EngineOptions) -> dict[str, Any]:
     return {**chosen, **options.provider_options}
 
 
-def _signature(graph: Path, model: Any) -> Signature:
-    return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs))
+def _signature(graph: Path, model: Any, *, scores: bool) -> Signature:
+    return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs), scores=scores)
 
 
 def _ports(nodes: Any) -> list[Port]:

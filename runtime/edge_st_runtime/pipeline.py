@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from .backend import Backend
 from .batching import pad_batch, plan_batches
 from .errors import DamagedFileError
 from .modules import Features, Module, apply_modules
-from .signature import SENTENCE_EMBEDDING
+from .signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
 from .tokens import TextOrPair, Tokenizer, Tokens
 
 T = TypeVar("T")
@@ -29,13 +30,15 @@ _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 class Pipeline:
     """The parts of a loaded model; safe to call from many threads.
 
-    ``vocabulary`` is the number of tokens that the graph has embeddings for, None where it is not known.
+    ``vocabulary`` is the number of tokens that the graph has embeddings for, ``width`` the last axis of what the
+    modules give in the end; None where it is not known.
     """
 
     tokenizer: Tokenizer
     backend: Backend
     modules: tuple[Module, ...]
     vocabulary: int | None = None
+    width: int | None = None
 
     def run(
         self,
@@ -44,28 +47,31 @@ class Pipeline:
         *,
         limit: int | None,
         batch_size: int,
-        prompt_length: int | None = None,
+        prompt: str | None = None,
+        extra: Features = MappingProxyType({}),
         inspect: Callable[[Rows, Tokens], None] | None = None,
     ) -> Iterator[tuple[Rows, R]]:
         """Batches as they finish: the positions of their texts, and what ``select`` takes from their features.
 
         Texts are tokenized a window at a time and cut into batches of similar length, so memory stays bounded however
-        many there are. ``limit`` is the number of tokens a text is cut to; ``prompt_length`` the tokens of a prompt
-        that pooling may leave out; ``inspect`` is shown every window's positions and tokens before it runs.
+        many there are. ``limit`` is the number of tokens a text is cut to, ``prompt`` goes before each. ``extra`` are
+        features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
+        shown every window's positions and tokens before it runs.
         """
-        jobs = self._jobs(texts, limit, batch_size, inspect)
-        return parallel_map(partial(self._compute, select, prompt_length), jobs, self.backend.concurrency)
+        jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
+        return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
 
     def _jobs(
         self,
         texts: Sequence[TextOrPair],
         limit: int | None,
+        prompt: str | None,
         batch_size: int,
         inspect: Callable[[Rows, Tokens], None] | None,
     ) -> Iterator[tuple[int, Rows, Tokens]]:
         start = 0
         for window in windows(texts):
-            tokens = self.tokenizer(window, limit)
+            tokens = self.tokenizer(window, limit, prompt)
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
@@ -74,7 +80,7 @@ class Pipeline:
             start += len(window)
 
     def _compute(
-        self, select: Callable[[Features], R], prompt_length: int | None, job: tuple[int, Rows, Tokens]
+        self, select: Callable[[Features], R], extra: Features, job: tuple[int, Rows, Tokens]
     ) -> tuple[Rows, R]:
         start, rows, tokens = job
         # On the right, wherever the tokenizer pads: every token keeps the position that it has in a text alone. But a
@@ -85,19 +91,26 @@ class Pipeline:
                 f"token {batch.input_ids.max()} of tokenizer.json is beyond the model's {self.vocabulary} embeddings; "
                 "they are not of the same model: download or export it again"
             )
-        features = {**batch.features(), self.backend.meaning: self.backend.run(batch)}
-        if prompt_length is not None:
-            features["prompt_length"] = prompt_length
+        features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
         return start + rows, select(apply_modules(self.modules, features))
+
+    def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
+        """What the graph gives: its whole output, or only the largest values where that is all that is wanted."""
+        width = self.backend.width
+        if max_active_dims is None or width is None or self.modules or not self.backend.prunes:
+            return {self.backend.meaning: self.backend.run(batch)}
+        indices, values = self.backend.run_pruned(batch, min(max_active_dims, width))
+        return {ACTIVE_INDICES: indices, ACTIVE_VALUES: values, "width": width}
 
     def _batch(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
         return pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit)
 
-    def tokenize(self, texts: Sequence[TextOrPair], limit: int | None) -> dict[str, Any]:
+    def tokenize(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> dict[str, Any]:
         """The texts' features before the graph, as one batch in their order."""
-        return self._batch(self.tokenizer(texts, limit), np.arange(len(texts)), self.tokenizer.pad_left).features()
+        tokens = self.tokenizer(texts, limit, prompt)
+        return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     @property
     def pools(self) -> bool:

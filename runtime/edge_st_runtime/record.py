@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Floats
 from .errors import DamagedFileError, MissingFileError
 from .files import inside, read_json, sha256
+from .tokens import TextOrPair
 
 FILE_NAME = "edge_st.json"
 FORMAT_VERSION = 2
@@ -34,11 +36,21 @@ class GraphRecord:
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """The original's vectors (texts, dim) of the golden texts, as encoded with this prompt and task."""
+    """What the original gave for the golden texts, with this prompt and task: vectors (texts, dim), or logits of pairs.
+
+    Of sparse vectors the largest values alone are kept, at ``dimensions`` (dim,) of those; the others are 0.
+    """
 
     prompt_name: str | None
     task: str | None
     embeddings: Floats
+    dimensions: NDArray[np.int64] | None = None
+
+    @property
+    def name(self) -> str:
+        """The prompt and the task, in words."""
+        given = {"prompt_name": self.prompt_name, "task": self.task}
+        return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None) or "embeddings"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +63,7 @@ class Record:
     fingerprint: str
     files: dict[str, tuple[str, int]]
     graphs: tuple[GraphRecord, ...]
-    golden_texts: tuple[str, ...]
+    golden_texts: tuple[TextOrPair, ...]
     golden: tuple[Golden, ...]
 
     def check_file(self, name: str) -> None:
@@ -103,16 +115,20 @@ def _parse(path: Path, content: dict[str, Any]) -> Record:
         fingerprint=content["fingerprint"],
         files={name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()},
         graphs=tuple(_graph(entry) for entry in content["graphs"]),
-        golden_texts=tuple(content["golden"]["texts"]),
+        golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in content["golden"]["texts"]),
         golden=tuple(map(_golden, content["golden"]["vectors"])),
     )
 
 
 def _golden(entry: dict[str, Any]) -> Golden:
-    embeddings = np.asarray(entry["embeddings"], dtype=np.float32)
+    rows, dimensions = entry["embeddings"], None
+    if rows and isinstance(rows[0], dict):
+        dimensions = np.array(sorted({int(dimension) for row in rows for dimension in row}), dtype=np.int64)
+        rows = [[row.get(str(dimension), 0) for dimension in dimensions.tolist()] for row in rows]
+    embeddings = np.asarray(rows, dtype=np.float32)
     if embeddings.ndim != 2:
         raise ValueError(f"golden vectors of shape {embeddings.shape}")
-    return Golden(_typed(entry["prompt_name"], str, None), _typed(entry["task"], str, None), embeddings)
+    return Golden(_typed(entry["prompt_name"], str, None), _typed(entry["task"], str, None), embeddings, dimensions)
 
 
 def _typed(value: Any, *kinds: type | None) -> Any:

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .errors import UnsupportedModelError
 from .files import read_optional_json, reading
 from .modules import InGraph, Module
-from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
+from .signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
+from .sparse_modules import SpladePooling
 
 TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
-CLIP = "CLIPModel"
+CLIP, SPARSE_STATIC = "CLIPModel", "SparseStaticEmbedding"
+MASKED = "MLMTransformer"
 #: those that take texts of any length
 TABLES = (STATIC, WORDS, BAG)
-FIRST = (TRANSFORMER, CLIP, *TABLES)
+FIRST = (TRANSFORMER, CLIP, *TABLES, SPARSE_STATIC, MASKED)
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
@@ -46,16 +49,45 @@ class Road:
     @property
     def modules_in_graph(self) -> int:
         """How many of ``modules`` only a graph of edge-st's exporter computes: up to the last LSTM and the like."""
-        places = [place for place, module in enumerate(self.modules, 1) if isinstance(module, InGraph)]
-        return max(places, default=0)
+        return self._up_to(InGraph)
+
+    @property
+    def modules_exported(self) -> int:
+        """How many of ``modules`` edge-st's exporter puts into the graph: SpladePooling too, which NumPy computes."""
+        return self._up_to((InGraph, SpladePooling))
+
+    def _up_to(self, kinds: type | tuple[type, ...]) -> int:
+        return max((place for place, module in enumerate(self.modules, 1) if isinstance(module, kinds)), default=0)
+
+    @property
+    def graph_output(self) -> str:
+        """What a graph of ``modules_in_graph`` gives."""
+        inside = self.modules[: self.modules_in_graph]
+        return next((module.output for module in reversed(inside) if isinstance(module, InGraph)), self.output)
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether the graph is to give scores of pairs."""
+        return self.graph_output == SCORES
 
     @property
     def output(self) -> str:
         """What the first module gives: "token_embeddings", or "sentence_embedding" where it pools by itself."""
-        if self.kind in (STATIC, BAG):
+        if self.kind in (STATIC, BAG, SPARSE_STATIC):
             return SENTENCE_EMBEDDING
         usual = SENTENCE_EMBEDDING if self.kind == CLIP else TOKEN_EMBEDDINGS
         return str(self.transformer.get("module_output_name") or usual)
+
+    @property
+    def messages(self) -> Mapping[str, Any] | None:
+        """How texts become the messages of a chat; None where they do not."""
+        found: Mapping[str, Any] | None = (self.transformer.get("modality_config") or {}).get("message")
+        return found
+
+    @property
+    def template_arguments(self) -> Mapping[str, Any]:
+        """What the chat template is given beside the messages."""
+        return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
 
     @property
     def lower_case(self) -> bool:
@@ -122,17 +154,21 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return text
 
 
-def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) -> Road:
+def read_road(
+    root: Path, kind: str, path: Path, modules: tuple[Module, ...], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> Road:
     """The road that begins with the module ``kind`` in ``path``, below the model folder ``root``.
 
-    Raises UnsupportedModelError for a first module that is not known or is fed with chat messages.
+    Raises UnsupportedModelError for a first module that is not known.
     """
     if kind not in FIRST:
         raise UnsupportedModelError(f"{root}: the first module is {kind}; expected one of {', '.join(FIRST)}")
-    file, transformer = transformer_config(path)
+    file, own = transformer_config(path)
+    transformer = {**defaults, **own}
+    if kind == MASKED:
+        kind, transformer = TRANSFORMER, {"transformer_task": "fill-mask", **transformer}
     config = read_optional_json(path / "config.json")
     with reading(path / file):
-        _refuse_messages(file, transformer)
         if not _gives_all_layers(config, transformer):
             modules = tuple(each for each in modules if not (isinstance(each, InGraph) and each.needs_all_layers))
     prefix = name_prefix(path.relative_to(root).as_posix())
@@ -147,14 +183,6 @@ def read_road(root: Path, kind: str, path: Path, modules: tuple[Module, ...]) ->
 def name_prefix(folder: str) -> str:
     """What the names of the files in ``folder`` start with; "" and "." are the model folder itself."""
     return "" if folder in ("", ".") else f"{folder}/"
-
-
-def _refuse_messages(file: str, transformer: Mapping[str, Any]) -> None:
-    if "message" in (transformer.get("modality_config") or {}):
-        raise UnsupportedModelError(
-            f"{file} puts texts into a chat template, which is not run here; expected a model of plain texts. Where it "
-            "is one, remove the chat template from the original"
-        )
 
 
 def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any]) -> bool:

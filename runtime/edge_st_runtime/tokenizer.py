@@ -5,8 +5,9 @@ afterwards: the limit is an argument of the call. So one tokenizer serves many t
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from .errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from .files import read_json, read_optional_json
-from .tokens import TextOrPair, Tokens
+from .pairs import PairTemplate, read_template
+from .tokens import TextOrPair, Tokens, with_prompt
 
 _UNSET = 10**18  # transformers writes 1e30 for "no limit"
 _BERT_SETTINGS = {
@@ -24,7 +26,7 @@ _BERT_SETTINGS = {
 }
 _KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _SWITCHED_OFF = ("truncation", "padding")
-_SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class TextTokenizer:
@@ -49,7 +51,7 @@ class TextTokenizer:
         self.model_max_length = _limit(config.get("model_max_length"))
         self.pad_left = config.get("padding_side") == "left"
         self.truncate_left = config.get("truncation_side") == "left"
-        probe = self._encode(["a"])[0]
+        probe = self._encode(["a"], special_tokens)[0]
         content = [i for i, special in enumerate(probe.special_tokens_mask) if not special]
         self._prefix = content[0] if content else len(probe)
         self._suffix = len(probe) - 1 - content[-1] if content else 0
@@ -60,26 +62,26 @@ class TextTokenizer:
         """Number of tokens that it knows, added ones included."""
         return self.tokenizer.get_vocab_size()
 
-    def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
         """Tokenize ``texts`` and cut each to ``limit`` tokens, special tokens included (None: no limit).
 
-        A pair loses tokens from its longer text first. Raises InputError for a text that is no valid Unicode.
+        A pair loses tokens from its longer text first; a text that several pairs share is tokenized once. Raises
+        InputError for a text that is no valid Unicode.
         """
-        encodings = self._encode(texts)
-        counts = np.fromiter((len(encoding) for encoding in encodings), dtype=np.int64, count=len(encodings))
-        has_types = self._single_has_types or not all(isinstance(text, str) for text in texts)
-        kept = [self._kept(text, encoding, limit) for text, encoding in zip(texts, encodings, strict=True)]
-        cut = list(zip(encodings, kept, strict=True))
+        texts = with_prompt(texts, prompt)
+        single = iter(self._encode([text for text in texts if isinstance(text, str)], self._special_tokens))
+        parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
+        own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
+        rows = [
+            self._cut(next(single), limit) if isinstance(text, str) else self._join(own[text[0]], own[text[1]], limit)
+            for text in texts
+        ]
         return Tokens(
-            [np.array(encoding.ids, dtype=np.int32)[rest] for encoding, rest in cut],
-            [np.array(encoding.type_ids, dtype=np.int32)[rest] for encoding, rest in cut] if has_types else None,
-            counts,
+            [row.ids for row in rows],
+            [row.type_ids for row in rows] if parts or self._single_has_types else None,
+            np.fromiter((row.tokens for row in rows), dtype=np.int64, count=len(rows)),
             limit,
         )
-
-    def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:
-        """Number of tokens (texts,) of each text untruncated, special tokens included."""
-        return np.array([len(encoding) for encoding in self._encode(texts)], dtype=np.int64)
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
         """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.
@@ -96,12 +98,14 @@ class TextTokenizer:
             )
         return length
 
-    def check_limit(self, limit: int | None) -> None:
+    def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
         """Raise OptionError where ``limit`` leaves no room beside the special tokens."""
-        if limit is not None and limit <= self._prefix + self._suffix:
+        special = self._template.size + 1 if pairs else self._prefix + self._suffix
+        if limit is not None and limit <= special:
+            beside = "a token of each text beside" if pairs else "more than"
+            count = special - 1 if pairs else special
             raise OptionError(
-                f"max_seq_length is {limit}; expected more than the {self._prefix + self._suffix} special tokens "
-                "that this tokenizer adds"
+                f"max_seq_length is {limit}; expected {beside} the {count} special tokens that this tokenizer adds"
             )
 
     def identity(self) -> Mapping[str, Any]:
@@ -114,56 +118,49 @@ class TextTokenizer:
             "truncate_left": self.truncate_left,
         }
 
-    def _encode(self, texts: Sequence[TextOrPair]) -> list[Encoding]:
+    def _encode(self, texts: Sequence[str], special_tokens: bool) -> list[Encoding]:
         try:
-            if len(texts) == 1 and isinstance(texts[0], str):
-                return [self.tokenizer.encode(texts[0], add_special_tokens=self._special_tokens)]
-            return self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special_tokens)
+            if len(texts) == 1:
+                return [self.tokenizer.encode(texts[0], add_special_tokens=special_tokens)]
+            return self.tokenizer.encode_batch_fast(texts, add_special_tokens=special_tokens)
         except Exception as error:  # tokenizers raises plain Exception
-            bad = next((i for i, text in enumerate(texts) if not _is_unicode(text)), None)
-            if bad is None:
+            if all(map(_is_unicode, texts)):
                 raise DamagedFileError(
                     f"{self._path} cannot tokenize ({error}); download or export it again"
                 ) from error
             raise InputError(
-                f"text {bad} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+                "a text holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
             ) from error
 
-    def _kept(self, text: TextOrPair, encoding: Encoding, limit: int | None) -> slice | NDArray[np.intp]:
-        """The tokens that stay: the template's special tokens, and of the text's own as many as there is room for."""
-        count = len(encoding)
+    def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
+        """A text's special tokens, and of its own as many as there is room for."""
+        ids, types, count = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32), len(encoding)
         if limit is None or count <= limit:
-            return slice(None)
-        if not isinstance(text, str):
-            return self._kept_of_pair(encoding, limit)
+            return _Row(ids, types, count)
         start = self._prefix if self.truncate_left else limit - self._suffix
-        return np.delete(np.arange(count), slice(start, start + count - limit))
+        dropped = slice(start, start + count - limit)
+        return _Row(np.delete(ids, dropped), np.delete(types, dropped), count)
 
-    def _kept_of_pair(self, encoding: Encoding, limit: int) -> NDArray[np.intp]:
-        sequences = np.array(encoding.sequence_ids, dtype=np.float32)  # nan for the template's special tokens
-        first, second = (np.flatnonzero(sequences == text) for text in (0, 1))
-        room = max(0, limit - (len(sequences) - len(first) - len(second)))
-        lengths = longest_first(len(first), len(second), room)
-        dropped = [
-            own[: len(own) - length] if self.truncate_left else own[length:]
-            for own, length in zip((first, second), lengths, strict=True)
-        ]
-        return np.delete(np.arange(len(sequences)), np.concatenate(dropped))
+    def _join(self, first: Encoding, second: Encoding, limit: int | None) -> "_Row":
+        template = self._template
+        texts = np.array(first.ids, np.int32), np.array(second.ids, np.int32)
+        return _Row(*template.join(*texts, limit, self.truncate_left), len(first) + len(second) + template.size)
+
+    @cached_property
+    def _template(self) -> PairTemplate:
+        return read_template(
+            lambda first, second: self.tokenizer.encode(first, second, add_special_tokens=self._special_tokens)
+        )
 
     def _is_special(self, token_id: int) -> bool:
         added = self.tokenizer.get_added_tokens_decoder().get(token_id)
         return added is not None and added.special
 
 
-def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """Lengths of a pair's texts cut to ``room`` tokens together, the longer one first. Source: tokenizers."""
-    if first + second <= room:
-        return first, second
-    short, long = sorted((first, second))
-    long = max(short, room - short)
-    if short + long > room:
-        short, long = room // 2, room - room // 2
-    return (short, long) if first <= second else (long, short)
+class _Row(NamedTuple):
+    ids: NDArray[np.int32]
+    type_ids: NDArray[np.int32]
+    tokens: int
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:
@@ -193,7 +190,7 @@ def _pad_id(tokenizer: Tokenizer, config: dict[str, Any]) -> int:
 
 def _add_missing(tokenizer: Tokenizer, config: Mapping[str, Any]) -> list[str]:
     """Add the special tokens that only tokenizer_config.json knows, as transformers does; their names."""
-    named = (config.get(name) for name in _SPECIAL)
+    named = (config.get(name) for name in SPECIAL_TOKENS)
     contents = [token["content"] if isinstance(token, dict) else token for token in named if token]
     missing = [content for content in dict.fromkeys(contents) if tokenizer.token_to_id(content) is None]
     tokenizer.add_special_tokens([AddedToken(content, special=True) for content in missing])
@@ -220,9 +217,9 @@ def _limit(value: Any) -> int | None:
     return int(value) if isinstance(value, int | float) and value < _UNSET else None
 
 
-def _is_unicode(text: TextOrPair) -> bool:
+def _is_unicode(text: str) -> bool:
     try:
-        (text if isinstance(text, str) else "".join(text)).encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -23,6 +23,13 @@ class Tokens:
     limit: int | None
 
 
+def with_prompt(texts: Sequence[TextOrPair], prompt: str | None) -> Sequence[TextOrPair]:
+    """The texts with ``prompt`` in front; of a pair only the first text gets it."""
+    if not prompt:
+        return texts
+    return [prompt + text if isinstance(text, str) else (prompt + text[0], text[1]) for text in texts]
+
+
 class Tokenizer(Protocol):
     """Safe to call from many threads: what decides the ids is set once."""
 
@@ -46,12 +53,11 @@ class Tokenizer(Protocol):
         """Whether texts stand at the end of a batch's rows."""
         ...
 
-    def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
-        """The tokens of ``texts``, each cut to ``limit`` (None: no limit). Raises InputError for what is no text."""
-        ...
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
+        """The tokens of ``texts``, each after ``prompt`` and cut to ``limit`` (None: no limit).
 
-    def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:
-        """Number of tokens (texts,) of each text untruncated."""
+        Raises InputError for what is no text.
+        """
         ...
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
@@ -61,8 +67,8 @@ class Tokenizer(Protocol):
         """
         ...
 
-    def check_limit(self, limit: int | None) -> None:
-        """Raise OptionError where ``limit`` leaves no room for a text."""
+    def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
+        """Raise OptionError where ``limit`` leaves no room for a text or, for ``pairs``, for two."""
         ...
 
     def identity(self) -> Mapping[str, Any]:

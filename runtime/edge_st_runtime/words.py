@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import Floats, TokenBatch
 from .backend import InNumPy
@@ -19,7 +18,7 @@ from .files import read_json
 from .module_loaders import word_weights
 from .road import BAG
 from .signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
-from .tokens import TextOrPair, Tokens
+from .tokens import TextOrPair, Tokens, with_prompt
 from .weights import read_safetensors
 
 _WHITESPACE, _PHRASE = "WhitespaceTokenizer", "PhraseTokenizer"
@@ -60,21 +59,17 @@ class WordTokenizer:
         """Number of words."""
         return max(self.vocabulary.values(), default=-1) + 1
 
-    def __call__(self, texts: Sequence[TextOrPair], limit: int | None) -> Tokens:
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
         """The words of ``texts``, all of them; raises InputError for a pair of texts."""
-        found = [self._words(text, place) for place, text in enumerate(texts)]
+        found = [self._words(text, place) for place, text in enumerate(with_prompt(texts, prompt))]
         counts = np.array([len(words) for words in found], dtype=np.int64)
         return Tokens([np.array(words, dtype=np.int32) for words in found], None, counts, limit)
-
-    def counts(self, texts: Sequence[TextOrPair]) -> NDArray[np.int64]:
-        """Number of known words (texts,)."""
-        return self(texts, None).counts
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:  # noqa: ARG002
         """0: sentence-transformers never leaves a prompt's words out of pooling."""
         return 0
 
-    def check_limit(self, limit: int | None) -> None:
+    def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:  # noqa: ARG002
         """Raise OptionError for any limit: sentence-transformers obeys none, so a folder cannot keep one."""
         if limit is not None:
             raise OptionError(

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from edge_st_runtime.errors import DamagedFileError, FolderNotFoundError, UnsafePathError, UnsupportedModelError
+from edge_st_runtime.errors import (
+    DamagedFileError,
+    FolderNotFoundError,
+    UnsafePathError,
+    UnsupportedModelError,
+    WrongClassError,
+)
 from edge_st_runtime.folder import read_folder
 from edge_st_runtime.modules import Normalize, Pooling
 from edge_st_runtime.road import Road
@@ -72,8 +78,8 @@ def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: 
             "'custom_st.Pooling', which is code of its own.*Expected .*Transformer, CLIP.*Dense.*Pooling.*or a Router",
         ),
         ([entry("Transformer"), {"path": "1_Pooling"}], "names the module ''"),
-        ([entry("Transformer"), entry("SpladePooling", "1")], "module 'SpladePooling'.*this version runs"),
-        ([entry("MLMTransformer")], "first module is MLMTransformer; expected one of Transformer, CLIPModel"),
+        ([entry("Transformer"), entry("MultiVectorMask", "1")], "module 'MultiVectorMask'.*this version runs"),
+        ([entry("MultiVectorMask")], "first module is MultiVectorMask; expected one of Transformer, CLIPModel"),
         ([entry("Pooling")], "first module is Pooling"),
     ],
     ids=["custom", "no type", "unknown", "unknown first", "pooling first"],
@@ -140,3 +146,31 @@ def test_limit(
     transformer: dict[str, Any], tokenizer: int | None, config: dict[str, Any], expected: int | None
 ) -> None:
     assert limits(config, transformer).max_seq_length(tokenizer) == expected
+
+
+@pytest.mark.parametrize(
+    ("modules", "model_type"),
+    [
+        (["Transformer", "SpladePooling"], "SparseEncoder"),
+        (["Transformer", "Pooling", "SparseAutoEncoder"], "SparseEncoder"),
+        (["Transformer", "LogitScore"], "CrossEncoder"),
+    ],
+)
+def test_the_modules_tell_the_class(modules: list[str], model_type: str, tmp_path: Path) -> None:
+    write_json(
+        tmp_path / "modules.json", [entry(kind, str(place) if place else "") for place, kind in enumerate(modules)]
+    )
+    with pytest.raises(WrongClassError, match=f"is a {model_type}, not a SentenceTransformer"):
+        read_folder(tmp_path, "SentenceTransformer")
+
+
+def test_the_transformers_task_tells_the_class(tmp_path: Path) -> None:
+    write_json(tmp_path / "modules.json", [entry("Transformer")])
+    write_json(tmp_path / "sentence_bert_config.json", {"transformer_task": "sequence-classification"})
+    with pytest.raises(WrongClassError, match="is a CrossEncoder"):
+        read_folder(tmp_path, "SentenceTransformer")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(FolderNotFoundError, match=r"neither modules\.json nor config\.json"):
+        read_folder(tmp_path, "CrossEncoder")

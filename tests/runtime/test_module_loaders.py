@@ -132,10 +132,11 @@ def test_normalize_of_something_else(tmp_path: Path) -> None:
         load_module("Normalize", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["SpladePooling", "Transformer", ""])
+@pytest.mark.parametrize("name", ["MultiVectorMask", "Transformer", ""])
 def test_unknown_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(
-        UnsupportedModelError, match=f"module '{name}'.*CNN, Dense, Dropout, LSTM, LayerNorm, Normalize, Pooling"
+        UnsupportedModelError,
+        match=f"module '{name}'.*CNN, Dense, Dropout, LSTM, LayerNorm, LogitScore, Normalize, Pooling",
     ):
         load_module(name, tmp_path)
 

@@ -79,7 +79,11 @@ def test_only_a_single_batch_runs_on_the_callers_thread(make: Any) -> None:
 def test_limit_prompt_length_and_modules(make: Any) -> None:
     pipeline = make(FakeBackend(), Pooling(("cls",), include_prompt=False))
     ((rows, vectors),) = pipeline.run(
-        ["the quick fox"], lambda features: features["sentence_embedding"], limit=4, batch_size=32, prompt_length=2
+        ["the quick fox"],
+        lambda features: features["sentence_embedding"],
+        limit=4,
+        batch_size=32,
+        extra={"prompt_length": 2},
     )
     ids = wordpiece().encode("the quick fox").ids
     assert rows.tolist() == [0]

@@ -35,6 +35,39 @@ def test_outputs(outputs: list[Port], expected: tuple[str, str]) -> None:
     assert (signature.output, signature.meaning) == expected
 
 
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        (ports(logits=2), ("logits", "scores")),
+        (ports(last_hidden_state=3, scores=2), ("scores", "scores")),
+        (ports(sentence_embedding=2, logits=2), ("logits", "scores")),
+        (ports(last_hidden_state=3, logits=3), ("last_hidden_state", "token_embeddings")),
+        (ports(sentence_embedding=2), ("sentence_embedding", "sentence_embedding")),
+    ],
+)
+def test_outputs_that_compare_two_texts(outputs: list[Port], expected: tuple[str, str]) -> None:
+    signature = resolve_signature("model.onnx", [IDS, MASK], outputs, scores=True)
+    assert (signature.output, signature.meaning) == expected
+
+
+PRUNED = ports(sentence_embedding=2, active_values=2, active_indices=2)
+MOST = Port("max_active_dims", np.dtype(np.int64), 1)
+
+
+@pytest.mark.parametrize("given", [3, np.int32(3), np.int64(3)], ids=type)
+def test_a_graph_that_prunes(given: int) -> None:
+    signature = resolve_signature("model.onnx", [IDS, MASK, MOST], PRUNED)
+    assert (signature.output, signature.meaning, signature.prunes) == (*["sentence_embedding"] * 2, True)
+    feeds = signature.feeds(BATCH, given)
+    assert sorted(feeds) == ["attention_mask", "input_ids", "max_active_dims"]
+    assert (feeds["max_active_dims"].tolist(), feeds["max_active_dims"].dtype) == ([3], np.int64)
+
+
+def test_a_graph_that_prunes_without_its_outputs() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"asks for the inputs \['max_active_dims'\]"):
+        resolve_signature("model.onnx", [IDS, MASK, MOST], PRUNED[:2])
+
+
 @pytest.mark.parametrize("outputs", [ports(logits=2), ports(pooler_output=2), ports(x=1), ports(x=None), []])
 def test_outputs_without_an_embedding(outputs: list[Port]) -> None:
     with pytest.raises(UnsupportedModelError, match=r"model.onnx has the outputs .*; expected token embeddings"):

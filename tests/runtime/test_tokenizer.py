@@ -45,8 +45,8 @@ def test_counts_are_those_before_truncation(tmp_path: Path) -> None:
     tokenizer = TextTokenizer(save_tokenizer(tmp_path, wordpiece()))
     expected = [len(encoding) for encoding in wordpiece().encode_batch([*TEXTS, *PAIRS])]
     assert tokenizer([*TEXTS, *PAIRS], 5).counts.tolist() == expected
-    assert tokenizer.counts([*TEXTS, *PAIRS]).tolist() == expected
-    assert tokenizer.counts([]).tolist() == []
+    assert tokenizer([*TEXTS, *PAIRS], None).counts.tolist() == expected
+    assert tokenizer([], None).counts.tolist() == []
 
 
 def test_without_special_tokens(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_without_special_tokens(tmp_path: Path) -> None:
 )
 def test_lone_surrogates(texts: list[Any], tmp_path: Path) -> None:
     tokenizer = TextTokenizer(save_tokenizer(tmp_path, wordpiece()))
-    for call in (lambda: tokenizer(texts, 8), lambda: tokenizer.counts(texts)):
-        with pytest.raises(InputError, match=f"text {len(texts) - 1} holds a lone surrogate"):
+    for call in (lambda: tokenizer(texts, 8), lambda: tokenizer(texts, None)):
+        with pytest.raises(InputError, match="holds a lone surrogate"):
             call()
 
 

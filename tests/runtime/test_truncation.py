@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from edge_st_runtime.tokenizer import TextTokenizer, longest_first
+from edge_st_runtime.pairs import longest_first
+from edge_st_runtime.tokenizer import TextTokenizer
 from tests.tiny_tokenizers import NASTY, byte_bpe, closing_bpe, random_texts, save_tokenizer, wordpiece
 
 KINDS = {"wordpiece": wordpiece, "byte_bpe": byte_bpe, "closing_bpe": closing_bpe}

@@ -94,7 +94,7 @@ def test_limits_counts_and_pairs(tmp_path: Path) -> None:
     tokenizer = read_word_tokenizer("WordEmbeddings", write_words(tmp_path))
     tokens = tokenizer(["cat sat mat", "cat"], None)
     assert [ids.tolist() for ids in tokens.ids] == [[1, 3, 4], [1]]
-    assert tokens.counts.tolist() == tokenizer.counts(["cat sat mat", "cat"]).tolist() == [3, 1]
+    assert tokens.counts.tolist() == [3, 1]
     with pytest.raises(InputError, match="text 1 is a pair"):
         tokenizer(["cat", ("cat", "sat")], None)
     tokenizer.check_limit(None)
