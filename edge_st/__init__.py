@@ -7,20 +7,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edge_st_runtime.bm25 import BM25
     from edge_st_runtime.errors import EdgeSTError
+    from edge_st_runtime.inverted import InvertedIndex
     from edge_st_runtime.similarity import SimilarityFunction
+    from edge_st_runtime.sparse import SparseMatrix, SparseVector
 
     from . import util
+    from .cross_encoder import CrossEncoder
+    from .retriever import Retriever
     from .sentence_transformer import SentenceTransformer
+    from .sparse_encoder import SparseEncoder
     from .util import quantize_embeddings
     from .version import __version__
 
-__all__ = ["EdgeSTError", "SentenceTransformer", "SimilarityFunction", "__version__", "quantize_embeddings", "util"]
+__all__ = [
+    "BM25",
+    "CrossEncoder",
+    "EdgeSTError",
+    "InvertedIndex",
+    "Retriever",
+    "SentenceTransformer",
+    "SimilarityFunction",
+    "SparseEncoder",
+    "SparseMatrix",
+    "SparseVector",
+    "__version__",
+    "quantize_embeddings",
+    "util",
+]
 
 _HOMES = {
+    "BM25": "edge_st_runtime.bm25",
+    "CrossEncoder": "edge_st.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
+    "InvertedIndex": "edge_st_runtime.inverted",
+    "Retriever": "edge_st.retriever",
     "SentenceTransformer": "edge_st.sentence_transformer",
     "SimilarityFunction": "edge_st_runtime.similarity",
+    "SparseEncoder": "edge_st.sparse_encoder",
+    "SparseMatrix": "edge_st_runtime.sparse",
+    "SparseVector": "edge_st_runtime.sparse",
     "__version__": "edge_st.version",
     "quantize_embeddings": "edge_st.util",
 }

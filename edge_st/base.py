@@ -1,7 +1,7 @@
 """What every model class shares: loading, prompts, limits, identity, saving, pickling."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,30 +14,32 @@ from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files import reading
 from edge_st_runtime.folder import SETTINGS_FILE
 from edge_st_runtime.loading import LoadOptions, load_model
+from edge_st_runtime.model_types import CROSS_ENCODER
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
 from edge_st_runtime.road import BAG, TABLES, WORDS
 from edge_st_runtime.tokens import TextOrPair
 
 from .hub.names import existing_folder
-from .inputs import as_batch, split_task, with_prompt
+from .inputs import as_batch, split_task
 from .limits import Truncation, as_limit, check_truncation
 from .options import load_options, tokenizer_limit
 from .prompts import check_prompt, check_prompts, merge_prompts
+from .running import Running
 
 
-class BaseModel:
+class BaseModel(Running):
     """A loaded model folder. Source: the parts of sentence-transformers' BaseModel that inference needs."""
 
+    _model_type = ""
     _organization = ""
     _bundled: Path | None = None
+    _as_batch = staticmethod(as_batch)
     _default_prompts: ClassVar[Mapping[str, None]] = {}
     _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
 
     prompts: dict[str, str]
     default_prompt_name: str | None
-    truncation: Truncation
-    _include_prompt: bool | None = None
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class BaseModel:
 
     def _load(self, path: Path, options: LoadOptions) -> None:
         self._options = options
-        self._model = load_model(path.absolute(), options)
+        self._model = load_model(path.absolute(), options, self._model_type)
         self._set_pipelines()
 
     def _set_pipelines(self) -> None:
@@ -138,42 +140,27 @@ class BaseModel:
             dtype=options.dtype,
             file_name=options.file_name,
             on_cpu=options.on_cpu,
+            model_type=self._model_type,
         )
-
-    def _prompt_length(self, prompt: str | None, road: str) -> int | None:
-        """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
-        if not prompt:
-            return None
-        pipeline = self._pipelines[road]
-        length = pipeline.tokenizer.prompt_length(prompt, self._limits[road])
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in pipeline.modules)
-        return length if excludes else None
-
-    def _check_device(self, device: str | Sequence[str] | None) -> None:
-        own = self._options.device or "cpu"
-        if not isinstance(device, str | list | tuple | None):
-            raise OptionError(f"device is {device!r}; expected a str, or a list of them to encode in several processes")
-        if isinstance(device, str) and device != own:
-            raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
 
     def _texts(self, inputs: Any, task: str | None) -> tuple[list[TextOrPair], bool, str]:
         """The texts or pairs in ``inputs``, whether it was a single one, and the road they take."""
         if task is None and self.tasks != [None]:
             inputs, task = split_task(inputs)
-        return *as_batch(inputs), self._road(task)
+        return *self._as_batch(inputs), self._road(task)
 
     def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
         """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
         texts, singular, road = self._texts(inputs, task)
         tokenizer = self._pipelines[road].tokenizer
-        counts = [tokenizer.counts(window) for window in windows(texts)]
+        counts = [tokenizer(window, None).counts for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
     def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
         """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
         texts, _, road = self._texts(inputs, task)
         check_prompt(prompt)
-        features = self._pipelines[road].tokenize(with_prompt(texts, prompt), self._limits[road]) if texts else {}
+        features = self._pipelines[road].tokenize(texts, self._limits[road], prompt) if texts else {}
         length = self._prompt_length(prompt, road)
         return features if length is None else {**features, "prompt_length": length}
 
@@ -199,7 +186,7 @@ class BaseModel:
         for name, road in cut.items():
             if limit is not None and road.positions is not None and limit > road.positions:
                 raise OptionError(f"max_seq_length is {limit}; this model has {road.positions} positions")
-            self._pipelines[name].tokenizer.check_limit(limit)
+            self._pipelines[name].tokenizer.check_limit(limit, pairs=self._model_type == CROSS_ENCODER)
         self._limits = {
             **self._limits,
             **{name: road.positions if limit is None else limit for name, road in cut.items()},
@@ -218,11 +205,6 @@ class BaseModel:
     def tokenizer(self) -> Any:
         """The ``tokenizers.Tokenizer``, with truncation and padding switched off; of several roads the first one's."""
         return next(iter(self._pipelines.values())).tokenizer.tokenizer
-
-    @property
-    def device(self) -> str:
-        """Where the model runs."""
-        return self._options.device or "cpu"
 
     @property
     def fingerprint(self) -> str:
@@ -286,7 +268,7 @@ class BaseModel:
         """Settings that are no longer those of the folder: file → keys with their values."""
         folder = self._model.folder
         saved = self._settings_of(folder.settings)
-        now = {name: getattr(self, name) for name in self._saved_settings}
+        now = self._settings_now()
         settings = {name: value for name, value in now.items() if value != saved[name]}
         limits: dict[str, dict[str, Any]] = {}
         for name, road in folder.roads.items():
@@ -295,6 +277,9 @@ class BaseModel:
         pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
         found = {SETTINGS_FILE: settings, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
         return {name: values for name, values in found.items() if values}
+
+    def _settings_now(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._saved_settings}
 
     def _identity(self) -> dict[str, Any]:
         return {"fingerprint": self.fingerprint, "max_seq_length": self._limits[self._main_road]}
@@ -307,33 +292,6 @@ class BaseModel:
     def eval(self) -> Self:
         """The model itself; it never trains."""
         return self
-
-    def to(self, device: str) -> Self:
-        """The model itself, if it is on ``device``; raises OptionError otherwise."""
-        self._check_device(device)
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipelines")}
-        return {**kept, "_path": self._model.folder.path}
-
-    def state_for(self, **options: Any) -> dict[str, Any]:
-        """What `__setstate__` takes to make this model again with other load options."""
-        return {**self.__getstate__(), "_options": replace(self._options, **options)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        kept = dict(state)
-        self._load(kept.pop("_path"), kept["_options"])
-        self.adopt(kept)
-
-    def call_settings(self) -> dict[str, Any]:
-        """What `adopt` takes to make a copy of this model encode as this one does now."""
-        return {name: getattr(self, name) for name in ("_limits", "_include_prompt", "truncation")}
-
-    def adopt(self, settings: Mapping[str, Any]) -> None:
-        """Take over attributes of another instance of the same model."""
-        self.__dict__.update(settings)
-        self._set_pipelines()
 
     def __repr__(self) -> str:
         choice = self._model.roads[self._main_road].choice

@@ -38,7 +38,10 @@ def split_task(inputs: Any) -> tuple[Any, str | None]:
     """
     singular = isinstance(inputs, dict)
     items = [inputs] if singular else inputs
-    if not _is_sequence(items) or not len(items) or not isinstance(items[0], dict) or set(items[0]) == {"text"}:
+    if not _is_sequence(items) or not len(items):
+        return inputs, None
+    first = next(iter(items))
+    if not isinstance(first, dict) or set(first) == {"text"}:
         return inputs, None
     tasks = {key for item in items if isinstance(item, dict) for key in item}
     if len(tasks) != 1 or not all(isinstance(item, dict) and item for item in items):
@@ -55,11 +58,38 @@ def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
     return (_item(item, index) for index, item in enumerate(inputs))
 
 
-def with_prompt(texts: list[TextOrPair], prompt: str | None) -> list[TextOrPair]:
-    """The texts with ``prompt`` in front; of a pair only the first text gets it."""
-    if not prompt:
-        return texts
-    return [prompt + text if isinstance(text, str) else (prompt + text[0], text[1]) for text in texts]
+def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
+    """The pairs (or single texts) in ``inputs``, and whether it was a single one: what CrossEncoder takes.
+
+    ("a", "b"), ["a", "b"] and an array of two texts are one pair; a list, tuple or array of such is a batch. Raises
+    what `as_batch` raises. Source: sentence-transformers' CrossEncoder.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray) and inputs.ndim:
+        inputs = inputs.tolist()
+    if not isinstance(inputs, str | dict) and not _is_sequence(inputs):
+        raise InputTypeError(
+            f"inputs is {_type(inputs)}; expected a pair of str such as ('query', 'document'), or a list of pairs: "
+            "list(pairs) of a generator, frame.values.tolist() of a DataFrame"
+        )
+    if _is_sequence(inputs) and not isinstance(inputs, str) and len(inputs):
+        if not isinstance(next(iter(inputs)), list | tuple | dict | np.ndarray):
+            return [_item(inputs if isinstance(inputs, tuple) else list(inputs), None)], True
+        inputs = [item.tolist() if isinstance(item, np.ndarray) else item for item in inputs]
+    return as_batch(inputs)
+
+
+def check_texts(texts: Any, name: str) -> list[str]:
+    """``texts`` as a list; raises InputTypeError unless all are str, InputError for one that is no valid Unicode."""
+    if isinstance(texts, str | dict) or not (_is_sequence(texts) or isinstance(texts, np.ndarray)):
+        raise InputTypeError(f"{name} is {_type(texts)}; expected a list of str")
+    return [check_text(text, f"{name}[{index}]") for index, text in enumerate(texts)]
+
+
+def check_text(text: Any, name: str) -> str:
+    """``text`` as a plain str; raises InputTypeError for what is none, InputError for what is no valid Unicode."""
+    if not isinstance(text, str):
+        raise InputTypeError(f"{name} is {_type(text)}; expected a str")
+    return _text(text, name)
 
 
 def _item(item: Any, index: int | None) -> TextOrPair:
@@ -90,10 +120,11 @@ def _text(text: str, where: str) -> str:
 
 
 def _is_sequence(inputs: Any) -> bool:
-    """Lists, tuples and what behaves like them, such as a pandas Series; no bytes, sets or generators."""
+    """Lists, tuples and what behaves like them, such as a pandas Series; no bytes, sets, generators or tables."""
     if isinstance(inputs, bytes | bytearray | memoryview):
         return False
-    return isinstance(inputs, Sequence) or (hasattr(inputs, "__len__") and hasattr(inputs, "iloc"))
+    column = hasattr(inputs, "__len__") and hasattr(inputs, "iloc") and getattr(inputs, "ndim", 1) == 1
+    return isinstance(inputs, Sequence) or column
 
 
 def _type(value: Any) -> str:

@@ -31,7 +31,7 @@ def as_limit(value: float) -> int:
 
 
 def truncation_guard(
-    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], tokenizer: Tokenizer
+    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], prompt: str | None, tokenizer: Tokenizer
 ) -> Callable[[NDArray[np.int64], Tokens], None] | None:
     """A function that warns of cut texts as they are tokenized, or None where nothing need be said.
 
@@ -43,7 +43,7 @@ def truncation_guard(
         return lambda rows, tokens: _warn(rows[tokens.counts > limit], limit)
     start = 0
     for window in windows(texts):
-        counts = tokenizer.counts(window)
+        counts = tokenizer(window, None, prompt).counts
         if (counts > limit).any():
             first = int((counts > limit).argmax())
             raise TextTooLongError(

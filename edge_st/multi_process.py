@@ -1,4 +1,4 @@
-"""Encode with several processes. Source: sentence-transformers' multi-process pools."""
+"""Run a model in several processes. Source: sentence-transformers' multi-process pools."""
 
 import math
 import multiprocessing
@@ -22,7 +22,7 @@ from edge_st_runtime.tokens import TextOrPair
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from .sentence_transformer import SentenceTransformer
+    from .running import Running
 
 Pool: TypeAlias = dict[str, Any]
 _DEFAULT_WORKERS = 4
@@ -52,7 +52,7 @@ class _Worker:
         return answer
 
 
-def start_pool(model: "SentenceTransformer", devices: Sequence[str] | None) -> Pool:
+def start_pool(model: "Running", devices: Sequence[str] | None) -> Pool:
     """Processes that each load the model on one of ``devices``: {"processes": them, "idle": a queue of workers}."""
     devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
     if not devices:
@@ -76,7 +76,7 @@ def stop_pool(pool: Pool) -> None:
 
 
 @contextmanager
-def borrowed_pool(model: "SentenceTransformer", pool: Pool | None, devices: Sequence[str] | None) -> Iterator[Pool]:
+def borrowed_pool(model: "Running", pool: Pool | None, devices: Sequence[str] | None) -> Iterator[Pool]:
     """``pool`` itself, or one over ``devices`` that ends with the block."""
     workers = start_pool(model, devices) if pool is None else pool
     try:
@@ -86,7 +86,7 @@ def borrowed_pool(model: "SentenceTransformer", pool: Pool | None, devices: Sequ
             stop_pool(workers)
 
 
-def encode_chunks(
+def run_chunks(
     pool: Pool,
     settings: Mapping[str, Any],
     texts: list[TextOrPair],
@@ -114,7 +114,16 @@ def encode_chunks(
         for chunk, result in zip(chunks, threads.map(ask, chunks), strict=True):
             results.append(result)
             advance(len(chunk))
-    return np.concatenate(results) if isinstance(results[0], np.ndarray) else list(chain.from_iterable(results))
+    return _joined(results)
+
+
+def _joined(results: list[Any]) -> Any:
+    """The chunks' results as one: arrays and sparse matrices below each other, lists as a list."""
+    if isinstance(results[0], np.ndarray):
+        return np.concatenate(results)
+    if isinstance(results[0], list):
+        return list(chain.from_iterable(results))
+    return type(results[0]).concatenate(results)
 
 
 def _ask_idle(
@@ -130,7 +139,7 @@ def _ask_idle(
         idle.put(worker)
 
 
-def _start(kind: "type[SentenceTransformer]", state: dict[str, Any]) -> _Worker:
+def _start(kind: "type[Running]", state: dict[str, Any]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(kind, state, theirs), daemon=True)
@@ -139,7 +148,7 @@ def _start(kind: "type[SentenceTransformer]", state: dict[str, Any]) -> _Worker:
     return _Worker(process, ours)
 
 
-def _work(kind: "type[SentenceTransformer]", state: dict[str, Any], line: Connection) -> None:
+def _work(kind: "type[Running]", state: dict[str, Any], line: Connection) -> None:
     """Answer until the other end is closed; an interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     model = kind.__new__(kind)
@@ -151,7 +160,7 @@ def _work(kind: "type[SentenceTransformer]", state: dict[str, Any], line: Connec
             return
         try:
             model.adopt(settings)
-            answer = model._encode_all(texts, show_progress_bar=False, **options)
+            answer = model._run_all(texts, show_progress_bar=False, **options)
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
             answer = error
         line.send(answer)

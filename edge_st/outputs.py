@@ -27,6 +27,11 @@ def sentence_embedding(truncate_dim: int | None, normalized: bool) -> Callable[[
     return select
 
 
+def feature(name: str) -> Callable[[Features], Any]:
+    """A function from features to the one called ``name``."""
+    return lambda features: features[name]
+
+
 def token_embeddings(features: Features) -> list[Floats]:
     """Each text's token embeddings (tokens, hidden), special tokens included, padding left out."""
     tokens, mask = features["token_embeddings"], features["attention_mask"].astype(bool)

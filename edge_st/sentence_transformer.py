@@ -1,9 +1,8 @@
 """SentenceTransformer: the inference side of sentence-transformers' class of this name."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
+from edge_st_runtime.similarity import FUNCTIONS, SimilarityFunction
 from edge_st_runtime.tokens import TextOrPair
 from edge_st_runtime.vectors import check_precision, quantize
 
-from .base import BaseModel
-from .inputs import checked, with_prompt
-from .limits import truncation_guard
+from .encoder import Encoder
+from .inputs import checked
+from .options import check_batch_size
 from .outputs import (
     all_features,
     check_output_value,
@@ -31,13 +31,13 @@ from .outputs import (
     token_embeddings,
 )
 from .progress import progress_bar
-from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
+from .prompts import resolve_prompt
 
 if TYPE_CHECKING:
     from .multi_process import Pool
 
 
-class SentenceTransformer(BaseModel):
+class SentenceTransformer(Encoder):
     """A dense embedding model, run by ONNX Runtime, OpenVINO or, for static models, NumPy.
 
     Safe to call from many threads; survives a fork; pickles as its folder and options. The arguments that
@@ -50,10 +50,12 @@ class SentenceTransformer(BaseModel):
     EngineError, HubError, and OptionError for arguments outside their values.
     """
 
+    _model_type = SENTENCE_TRANSFORMER
     _organization = "sentence-transformers"
     _bundled = Path(__file__).parent / "bundled" / "static-all-MiniLM-L6-v2"
-    _default_prompts: ClassVar[Mapping[str, None]] = {"query": None, "document": None}
-    _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "similarity_fn_name", "truncate_dim")
+    _default_similarity = SimilarityFunction.COSINE
+    _similarity_functions = FUNCTIONS
+    _saved_settings: ClassVar[tuple[str, ...]] = (*Encoder._saved_settings, "truncate_dim")
 
     def __init__(
         self,
@@ -64,9 +66,8 @@ class SentenceTransformer(BaseModel):
         **shared: Any,
     ) -> None:
         """``shared`` are `BaseModel`'s arguments."""
-        super().__init__(model_name_or_path, **shared)
+        super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._model.folder.settings)
-        self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
         self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
 
     def encode(
@@ -101,10 +102,9 @@ class SentenceTransformer(BaseModel):
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
-        inputs = _accept_old_names(inputs, kwargs)
-        texts, singular, road = self._texts(inputs, kwargs.get("task"))
+        inputs, task = self._accept_old_names(inputs, kwargs)
+        texts, singular, road = self._texts(inputs, task)
         _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[road].pools)
-        self._check_device(device)
         options: dict[str, Any] = {
             "road": road,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
@@ -113,31 +113,13 @@ class SentenceTransformer(BaseModel):
             "normalize_embeddings": normalize_embeddings,
             "truncate_dim": self.truncate_dim if truncate_dim is None else truncate_dim,
         }
-        devices = device if isinstance(device, list | tuple) else None
-        if pool is None and devices is None:
-            found = self._encode_all(texts, show_progress_bar=show_progress_bar, **options)
-        else:
-            found = self._encode_in_processes(texts, options, pool, devices, chunk_size, show_progress_bar)
+        found = self._run_here_or_in_processes(texts, options, device, pool, chunk_size, show_progress_bar)
         if output_value != "sentence_embedding":
             return found[0] if singular else found
         if precision is not None:
             found = quantize(found, precision)
         result = to_tensor(found) if convert_to_tensor else found if convert_to_numpy else list(found)
         return result[0] if singular else result
-
-    def encode_query(
-        self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        """`encode`, with the prompt called "query" unless ``prompt_name`` or ``prompt`` is given."""
-        prompt_name = task_prompt_name(self.prompts, QUERY_NAMES, prompt_name, prompt)
-        return self.encode(inputs, prompt_name, prompt, *args, task="query", **kwargs)
-
-    def encode_document(
-        self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        """`encode`, with the first prompt called "document", "passage" or "corpus" unless one is given."""
-        prompt_name = task_prompt_name(self.prompts, DOCUMENT_NAMES, prompt_name, prompt)
-        return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
 
     def encode_iter(self, inputs: Iterable[Any], **options: Any) -> Iterator[NDArray[Any]]:
         """Embeddings (dim,) of any number of texts, one after the other, in bounded memory.
@@ -160,72 +142,24 @@ class SentenceTransformer(BaseModel):
                 raise TextTooLongError(f"counted from text {start}: {error}") from None
             start += len(window)
 
-    def _encode_all(
+    def _run_all(
         self,
         texts: list[TextOrPair],
         *,
-        road: str,
-        prompt: str | None,
-        batch_size: int,
-        output_value: str | None,
-        normalize_embeddings: bool,
-        truncate_dim: int | None,
         show_progress_bar: bool | None,
+        output_value: str | None = None,
+        normalize_embeddings: bool = False,
+        truncate_dim: int | None = None,
+        **options: Any,
     ) -> Any:
-        texts = with_prompt(texts, prompt)
-        pipeline, limit = self._pipelines[road], self._limits[road]
-        run = partial(
-            pipeline.run,
-            texts,
-            limit=limit,
-            batch_size=batch_size,
-            prompt_length=self._prompt_length(prompt, road),
-            inspect=truncation_guard(self.truncation, limit, texts, pipeline.tokenizer),
-        )
         with progress_bar(len(texts), show_progress_bar) as advance:
             if output_value == "sentence_embedding":
                 if not texts:
                     return np.empty((0, self._dimension), dtype=np.float32)[:, :truncate_dim]
-                return gather(run(sentence_embedding(truncate_dim, normalize_embeddings)), len(texts), advance)
-            select: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-            return gather_lists(run(select), len(texts), advance)
-
-    def _encode_in_processes(
-        self,
-        texts: list[TextOrPair],
-        options: Mapping[str, Any],
-        pool: "Pool | None",
-        devices: Sequence[str] | None,
-        chunk_size: int | None,
-        show_progress_bar: bool | None,
-    ) -> Any:
-        from .multi_process import borrowed_pool, encode_chunks
-
-        settings = self.call_settings()
-        if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
-            road = options["road"]
-            tokenizer = self._pipelines[road].tokenizer
-            truncation_guard("error", self._limits[road], with_prompt(texts, options["prompt"]), tokenizer)
-            settings["truncation"] = "silent"
-        with borrowed_pool(self, pool, devices) as workers:
-            return encode_chunks(workers, settings, texts, options, chunk_size, show_progress_bar)
-
-    def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
-        """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
-        return SimilarityFunction.to_similarity_fn(self._similarity_function)(embeddings1, embeddings2)
-
-    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
-        """Scores (n,) of ``embeddings1[i]`` with ``embeddings2[i]``, by `similarity_fn_name`."""
-        return SimilarityFunction.to_similarity_pairwise_fn(self._similarity_function)(embeddings1, embeddings2)
-
-    @property
-    def similarity_fn_name(self) -> str:
-        """ "cosine", "dot", "euclidean" or "manhattan"; settable; raises OptionError for others."""
-        return self._similarity_function.value
-
-    @similarity_fn_name.setter
-    def similarity_fn_name(self, value: str | SimilarityFunction) -> None:
-        self._similarity_function = parse_similarity(value)
+                select = sentence_embedding(truncate_dim, normalize_embeddings)
+                return gather(self._batches(texts, select, **options), len(texts), advance)
+            take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
+            return gather_lists(self._batches(texts, take, **options), len(texts), advance)
 
     @property
     def has_token_embeddings(self) -> bool:
@@ -235,10 +169,6 @@ class SentenceTransformer(BaseModel):
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings, after ``truncate_dim``."""
         return self._dimension if self.truncate_dim is None else min(self.truncate_dim, self._dimension)
-
-    def get_sentence_embedding_dimension(self) -> int:
-        """`get_embedding_dimension` by its older name."""
-        return self.get_embedding_dimension()
 
     @cached_property
     def _dimension(self) -> int:
@@ -258,49 +188,14 @@ class SentenceTransformer(BaseModel):
 
     truncate_sentence_embeddings = truncate_embeddings
 
-    def info(self) -> dict[str, Any]:
-        """What was loaded and how it runs, as values that JSON can hold."""
-        return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
-
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        own = {
-            "similarity_fn_name": saved.get("similarity_fn_name") or SimilarityFunction.COSINE.value,
-            "truncate_dim": saved.get("truncate_dim"),
-        }
-        return {**super()._settings_of(saved), **own}
-
-    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> "Pool":
-        """Start a worker process for each of ``target_devices`` (default four times "cpu"), each with its own model."""
-        from .multi_process import start_pool
-
-        return start_pool(self, target_devices)
-
-    @staticmethod
-    def stop_multi_process_pool(pool: "Pool") -> None:
-        """End the workers of ``pool``."""
-        from .multi_process import stop_pool
-
-        stop_pool(pool)
-
-
-def _accept_old_names(inputs: Any, kwargs: dict[str, Any]) -> Any:
-    """``inputs``, or what came as ``sentences``; leaves nothing unknown in ``kwargs`` unreported."""
-    if "sentences" in kwargs:
-        warnings.warn("encode(sentences=…) is now encode(inputs=…)", DeprecationWarning, stacklevel=3)
-        inputs = kwargs.pop("sentences")
-    unknown = sorted(set(kwargs) - {"task"})
-    if unknown:
-        raise OptionError(
-            f"encode() got {unknown}, which this model does not use; see help(SentenceTransformer.encode)"
-        )
-    return inputs
+        return {**super()._settings_of(saved), "truncate_dim": saved.get("truncate_dim")}
 
 
 def _check_options(
     batch_size: int, precision: str | None, output_value: str | None, truncate_dim: int | None, *, pools: bool
 ) -> None:
-    if not isinstance(batch_size, int | np.integer) or batch_size <= 0:
-        raise OptionError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    check_batch_size(batch_size)
     check_precision(precision)
     check_truncate_dim(truncate_dim)
     check_output_value(output_value, pools=pools)

@@ -21,7 +21,13 @@ def check_options(backend: str, dtype: str) -> None:
             raise OptionError(f"{name} is {value!r}; expected {', '.join(map(repr, known))}")
 
 
-def fetch_model(model: str, names: Collection[str], wish: Wish, fetch: Callable[[str], Path]) -> tuple[Path, list[str]]:
+def fetch_model(
+    model: str,
+    names: Collection[str],
+    wish: Wish,
+    fetch: Callable[[str], Path],
+    model_type: str | None = None,
+) -> tuple[Path, list[str]]:
     """Call ``fetch``, which gives a file's path, for each of ``names`` that is needed; return the folder and those.
 
     The model is read before its graph is fetched, so what cannot run is not downloaded. A copy in which the last of
@@ -42,7 +48,7 @@ def fetch_model(model: str, names: Collection[str], wish: Wish, fetch: Callable[
         )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
-        weights = weight_files(names, read_folder(folder), wish)
+        weights = weight_files(names, read_folder(folder, model_type), wish)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
     for name in weights:

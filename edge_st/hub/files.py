@@ -13,7 +13,7 @@ from edge_st_runtime.router import ROUTER_FILES
 HEADS = ("modules.json", "edge_st.json", "config.json")
 _CONFIGS = (
     *HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
-    "wordembedding_config.json", "*tokenizer_config.json",
+    "wordembedding_config.json", "*tokenizer_config.json", "chat_template.jinja", "idf.json",
 )  # fmt: skip
 _WEIGHTS = "model.safetensors"
 _GRAPH_FOLDERS = ("", "onnx", "openvino")
@@ -63,7 +63,8 @@ def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> lis
 
 def _weights_of(road: Road, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
     if not road.needs_graph:
-        return [] if road.kind == BAG else [_required(road.prefix + _WEIGHTS, names)]
+        in_json = road.kind == BAG or "path" in road.config
+        return [] if in_json else [_required(road.prefix + _WEIGHTS, names)]
     own = [name.removeprefix(road.prefix) for name in names if name.startswith(road.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
     graph = road.prefix + choose_graph(graphs, folder.record, wish).file

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 from edge_st_runtime.backend import installed_engines
@@ -30,13 +31,15 @@ def resolve(
     dtype: str = "auto",
     file_name: str | None = None,
     on_cpu: bool = True,
+    model_type: str | None = None,
 ) -> Path:
     """The folder of a model: ``name_or_path`` if there is such a folder, else a snapshot of that model on the Hub.
 
     Names are read as sentence-transformers reads them; one without an owner is ``organization``'s. Of a repository
     the configuration and one graph are downloaded, the one that ``backend``, ``dtype``, ``file_name`` and this machine
     choose, into ``cache_folder``, else SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With
-    ``local_files_only`` or HF_HUB_OFFLINE no request is made. Where the Hub does not answer, a complete copy in the
+    ``local_files_only`` or HF_HUB_OFFLINE no request is made. A model of another class than ``model_type`` is refused
+    before its graph is downloaded. Where the Hub does not answer, a complete copy in the
     cache does, with a logged warning.
 
     Raises NotAFolderError, FolderNotFoundError, HubError, and what the runtime raises for a model or an option that
@@ -51,30 +54,31 @@ def resolve(
     engines, features = installed_engines(), cpu_features()
     wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
     if local_files_only:
-        return _from_cache(repository, cache, wish, _LOCAL_ONLY)
+        return _from_cache(repository, cache, wish, model_type, _LOCAL_ONLY)
     try:
-        return _from_hub(repository, cache, wish)
+        return _from_hub(repository, cache, wish, model_type)
     except UnreachableError as error:
-        snapshot = _from_cache(repository, cache, wish, str(error))
+        snapshot = _from_cache(repository, cache, wish, model_type, str(error))
         if not isinstance(error, OfflineError):
             _logger.warning("%s; using the copy in the cache", error)
         return snapshot
 
 
-def _from_hub(repository: Repository, cache: str | None, wish: Wish) -> Path:
+def _from_hub(repository: Repository, cache: str | None, wish: Wish, model_type: str | None) -> Path:
     listing = list_files(repository)
-    folder, _ = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_cache(listing, name, cache))
+    fetch = partial(fetch_to_cache, listing, cache=cache)
+    folder, _ = fetch_model(repository.name, listing.files, wish, fetch, model_type)
     remember_revision(listing, cache)
     return folder
 
 
-def _from_cache(repository: Repository, cache: str | None, wish: Wish, reason: str) -> Path:
+def _from_cache(repository: Repository, cache: str | None, wish: Wish, model_type: str | None, reason: str) -> Path:
     snapshot = cached_snapshot(repository, cache)
     if snapshot is None:
         raise HubError(f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}")
     names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
     try:
-        return fetch_model(repository.name, names, wish, snapshot.joinpath)[0]
+        return fetch_model(repository.name, names, wish, snapshot.joinpath, model_type)[0]
     except MissingFileError as error:
         raise HubError(
             f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}"

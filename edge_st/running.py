@@ -1,0 +1,147 @@
+"""How a loaded model runs: in batches, from many threads, in worker processes, and as a pickle."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.loading import LoadedModel, LoadOptions
+from edge_st_runtime.modules import Features, Pooling
+from edge_st_runtime.pipeline import Pipeline, Rows
+from edge_st_runtime.tokens import TextOrPair
+
+from .limits import Truncation, truncation_guard
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
+R = TypeVar("R")
+
+
+class Running:
+    """What a call needs of a loaded model; `BaseModel` loads it."""
+
+    truncation: Truncation
+    _options: LoadOptions
+    _model: LoadedModel
+    _pipelines: dict[str, Pipeline]
+    _limits: dict[str, int | None]
+    _include_prompt: bool | None = None
+
+    def _load(self, path: Path, options: LoadOptions) -> None:
+        raise NotImplementedError
+
+    def _set_pipelines(self) -> None:
+        raise NotImplementedError
+
+    def _batches(
+        self,
+        texts: list[TextOrPair],
+        select: Callable[[Features], R],
+        *,
+        road: str,
+        prompt: str | None,
+        batch_size: int,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Iterator[tuple[Rows, R]]:
+        """The positions of each batch's texts as it finishes, and what ``select`` takes from their features."""
+        pipeline, limit, length = self._pipelines[road], self._limits[road], self._prompt_length(prompt, road)
+        return pipeline.run(
+            texts,
+            select,
+            limit=limit,
+            prompt=prompt,
+            batch_size=batch_size,
+            extra={**(extra or {}), **({} if length is None else {"prompt_length": length})},
+            inspect=truncation_guard(self.truncation, limit, texts, prompt, pipeline.tokenizer),
+        )
+
+    def _run_all(self, texts: list[TextOrPair], *, show_progress_bar: bool | None, **options: Any) -> Any:
+        """What the model gives for all ``texts``, in their order; ``options`` can be pickled."""
+        raise NotImplementedError
+
+    def _run_here_or_in_processes(
+        self,
+        texts: list[TextOrPair],
+        options: Mapping[str, Any],
+        device: str | Sequence[str] | None,
+        pool: "Pool | None",
+        chunk_size: int | None,
+        show_progress_bar: bool | None,
+    ) -> Any:
+        """`_run_all`, by worker processes if there is a ``pool`` or ``device`` is a list."""
+        self._check_device(device)
+        devices = device if isinstance(device, list | tuple) else None
+        if pool is None and devices is None:
+            return self._run_all(texts, show_progress_bar=show_progress_bar, **options)
+        from .multi_process import borrowed_pool, run_chunks
+
+        settings = self.call_settings()
+        if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
+            road, prompt = options["road"], options["prompt"]
+            truncation_guard("error", self._limits[road], texts, prompt, self._pipelines[road].tokenizer)
+            settings["truncation"] = "silent"
+        with borrowed_pool(self, pool, devices) as workers:
+            return run_chunks(workers, settings, texts, options, chunk_size, show_progress_bar)
+
+    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> "Pool":
+        """Start a worker process for each of ``target_devices`` (default four times "cpu"), each with its own model."""
+        from .multi_process import start_pool
+
+        return start_pool(self, target_devices)
+
+    @staticmethod
+    def stop_multi_process_pool(pool: "Pool") -> None:
+        """End the workers of ``pool``."""
+        from .multi_process import stop_pool
+
+        stop_pool(pool)
+
+    def _prompt_length(self, prompt: str | None, road: str) -> int | None:
+        """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
+        if not prompt:
+            return None
+        pipeline = self._pipelines[road]
+        length = pipeline.tokenizer.prompt_length(prompt, self._limits[road])
+        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in pipeline.modules)
+        return length if excludes else None
+
+    def _check_device(self, device: str | Sequence[str] | None) -> None:
+        own = self._options.device or "cpu"
+        if not isinstance(device, str | list | tuple | None):
+            raise OptionError(f"device is {device!r}; expected a str, or a list of them to encode in several processes")
+        if isinstance(device, str) and device != own:
+            raise OptionError(f"device={device!r}, but the model is on {own!r}; pass device= to the constructor")
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._options.device or "cpu"
+
+    def to(self, device: str) -> Self:
+        """The model itself, if it is on ``device``; raises OptionError otherwise."""
+        self._check_device(device)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipelines")}
+        return {**kept, "_path": self._model.folder.path}
+
+    def state_for(self, **options: Any) -> dict[str, Any]:
+        """What `__setstate__` takes to make this model again with other load options."""
+        return {**self.__getstate__(), "_options": replace(self._options, **options)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = dict(state)
+        self._load(kept.pop("_path"), kept["_options"])
+        self.adopt(kept)
+
+    def call_settings(self) -> dict[str, Any]:
+        """What `adopt` takes to make a copy of this model encode as this one does now."""
+        return {name: getattr(self, name) for name in ("_limits", "_include_prompt", "truncation")}
+
+    def adopt(self, settings: Mapping[str, Any]) -> None:
+        """Take over attributes of another instance of the same model."""
+        self.__dict__.update(settings)
+        self._set_pipelines()
