@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from .shared import MODEL_HELP, Subparsers, add_json, load, print_json, table
+from .shared import MODEL_HELP, Subparsers, add_json, print_json, table
 
 
 def add(subparsers: Subparsers) -> None:
@@ -16,7 +16,9 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the model and print ``model.info()``."""
-    found = load(args.model).info()
+    from ..classes import open_model
+
+    found = open_model(args.model).info()
     if args.json:
         print_json(found)
     else:

@@ -12,7 +12,8 @@ from .plugins import load_one
 from .shared import Subparsers, add_json, print_json, table
 
 if TYPE_CHECKING:
-    from ..verification import Comparison, Variant
+    from ..verification.comparison import Comparison
+    from ..verification.variants import Variant
 
 GROUP = "edge_st.originals"
 _DESCRIPTION = """\
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]]":
-    from ..verification import verify_folder
+    from ..verification.checks import verify_folder
 
     folder = Path(args.folder)
     if not folder.is_dir():
@@ -75,5 +76,12 @@ def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
         row.output,
         f"{row.cosine_min:.7f}",
         f"{row.max_abs_difference:.1e}",
-        "equal" if row.equal else f"below {row.least:.5f}",
+        "equal" if row.equal else _why(row),
     )
+
+
+def _why(row: "Comparison") -> str:
+    """Which of the two limits it does not keep to."""
+    if row.most is None or not row.cosine_min >= row.least:
+        return f"below {row.least:.5f}"
+    return f"beyond {row.most * max(1.0, row.scale):.1e}"

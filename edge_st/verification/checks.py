@@ -1,0 +1,97 @@
+"""Compare a folder with its record, and a model with its original."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_st_runtime.errors import DamagedFileError, MissingFileError
+from edge_st_runtime.record import LOSSLESS_COSINE, Golden, GraphRecord, Record, read_record
+
+from ..classes import Model
+from ..cross_encoder import CrossEncoder
+from ..sentence_transformer import SentenceTransformer
+from .comparison import FLOAT32_COSINE, FLOAT32_DIFFERENCE, Comparison, compared
+from .outputs import QUANTIZED, Output, outputs_of, plain_output
+from .variants import Variant, open_variant, recorded_variants, runs_here
+
+#: what rounding may cost more on another CPU than the exporter's, or for other texts
+_LOSSLESS_TOLERANCE, _INT8_TOLERANCE = 0.0005, 0.005
+
+
+def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
+    """Check a folder by its record: every file's checksum, and every graph that runs here on the golden texts.
+
+    Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum or fingerprint.
+    """
+    record = read_record(Path(folder))
+    if record is None:
+        raise MissingFileError(
+            f"{folder} has no edge_st.json, in which an export keeps vectors of the original; compare with the "
+            "original itself: edge-st verify FOLDER --against ORIGINAL, or export it: edge-st export MODEL FOLDER"
+        )
+    record.check_files(record.files)
+    variants = [(entry, variant) for entry, variant in recorded_variants(record) if runs_here(variant)]
+    return {variant: _against_golden(Path(folder), record, variant, least(entry)) for entry, variant in variants}
+
+
+def least(entry: GraphRecord) -> float:
+    """The least cosine to the original that a recorded graph may have at worst."""
+    if entry.dtype == "float32":
+        return min(FLOAT32_COSINE, entry.cosine_min or FLOAT32_COSINE)
+    return (entry.cosine_min or 0.0) - (_LOSSLESS_TOLERANCE if entry.lossless else _INT8_TOLERANCE)
+
+
+def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:
+    model = open_variant(folder, variant)
+    if variant.dtype != "int8" and model.fingerprint != record.fingerprint:
+        raise DamagedFileError(
+            f"{folder} has the fingerprint {model.fingerprint}, its edge_st.json says {record.fingerprint}; export the "
+            "model again"
+        )
+    texts, scores, most = list(record.golden_texts), isinstance(model, CrossEncoder), most_difference(model, threshold)
+    return [
+        compared(golden.name, golden_output(model, texts, golden), golden.embeddings, threshold, most, scores=scores)
+        for golden in record.golden
+    ]
+
+
+def golden_output(model: Model, texts: list[Any], golden: Golden) -> Any:
+    """What ``model`` gives where the original gave ``golden.embeddings``."""
+    found = plain_output(model, texts, golden.prompt_name, golden.task)
+    return found if golden.dimensions is None else found[:, golden.dimensions] * (golden.embeddings != 0)
+
+
+def compare(model: Model, original: Any, texts: list[Any], threshold: float = FLOAT32_COSINE) -> list[Comparison]:
+    """Every public output of ``model`` for ``texts``, or pairs, with that of sentence-transformers' ``original``.
+
+    Below float32's ``threshold`` what rounding hits hardest is left out: token embeddings and quantized vectors. The
+    last comparison is of the model with itself: texts one by one, and all at once.
+    """
+    outputs = outputs_of(model, original.prompts, fine=threshold >= LOSSLESS_COSINE)
+    found = [_tried(name, output, model, original, texts, threshold) for name, output in outputs.items()]
+    plain = next(iter(outputs.values()))
+    single = np.concatenate([plain(model, [text]) for text in texts])
+    scores = isinstance(model, CrossEncoder)
+    return [*found, compared("one by one", single, plain(model, texts), threshold, scores=scores)]
+
+
+def _tried(name: str, output: Output, model: Model, original: Any, texts: list[Any], threshold: float) -> Comparison:
+    """One output of both; where one of them does not give it, they are not equal."""
+    try:
+        found, wanted = output(model, texts), output(original, texts)
+        if isinstance(
+            found, list
+        ):  # tokens, which there begin with padding on the left; one row for a text without any
+            wanted = [rows[len(rows) - len(own) :] for own, rows in zip(found, wanted, strict=True)]
+        least = min(threshold, LOSSLESS_COSINE) if name in QUANTIZED else threshold
+        return compared(
+            name, found, wanted, least, most_difference(model, threshold), scores=isinstance(model, CrossEncoder)
+        )
+    except Exception as error:  # noqa: BLE001 - the original raises anything
+        return Comparison(f"{name} ({type(error).__name__}: {error})", float("nan"), float("inf"), 1.0, threshold)
+
+
+def most_difference(model: Model, threshold: float) -> float | None:
+    """The most that scores and weights may differ in float32; of dense vectors the direction is what counts."""
+    return None if isinstance(model, SentenceTransformer) or threshold < FLOAT32_COSINE else FLOAT32_DIFFERENCE

@@ -1,0 +1,100 @@
+"""How near two results come to each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows: TypeAlias = NDArray[np.float64]
+FLOAT32_COSINE = 0.99999
+#: the most that scores and weights may differ from the original's in float32, times their scale where that is above 1
+FLOAT32_DIFFERENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How near one output comes to the original's: the worst cosine of two rows, and the largest difference.
+
+    Of scores the cosine is that of a label's scores for all pairs, less their mean. ``scale`` is the largest absolute
+    value of the original's; ``equal`` says whether the cosine reaches ``least`` and the difference keeps to ``most``.
+    """
+
+    output: str
+    cosine_min: float
+    max_abs_difference: float
+    scale: float
+    least: float
+    most: float | None = None
+
+    @property
+    def relative_difference(self) -> float:
+        """The largest difference over the largest value."""
+        return self.max_abs_difference / self.scale if self.scale else self.max_abs_difference
+
+    @property
+    def equal(self) -> bool:
+        """Whether it is near enough; what is no number is not."""
+        within = self.most is None or self.max_abs_difference <= self.most * max(1.0, self.scale)
+        return self.cosine_min >= self.least and within
+
+
+def compared(
+    output: str,
+    found: Any,
+    wanted: Any,
+    least: float = FLOAT32_COSINE,
+    most: float | None = None,
+    *,
+    scores: bool = False,
+) -> Comparison:
+    """One output of the model, ``found``, with the one that is ``wanted``: arrays, or lists of them.
+
+    ``scores`` says that rows are pairs of texts, and columns what they scored.
+    """
+    a, b = _rows(found), _rows(wanted)
+    if a.shape != b.shape:
+        name = f"{output} (shape {a.shape}, original {b.shape})"
+        return Comparison(name, float("nan"), float("inf"), 1.0, least, most)
+    near = correlations(a, b) if scores else cosines(a, b)
+    worst = float(np.nan_to_num(near, nan=-1).min(initial=1))
+    difference, scale = (float(np.abs(values).max(initial=0)) for values in (a - b, b))
+    return Comparison(output, worst, difference, scale, least, most)
+
+
+def queries_in_order(
+    pairs: Sequence[tuple[str, str]], found: NDArray[Any], wanted: NDArray[Any], most: float
+) -> tuple[int, int]:
+    """How many queries rank their documents as the original does, and how many queries there are.
+
+    ``pairs`` of a query stand together; ``found`` and ``wanted`` (pairs,) are their scores. Documents whose original
+    scores differ by at most twice ``most`` may change places.
+    """
+    counts = [len(list(group)) for _, group in groupby(pairs, key=lambda pair: pair[0])]
+    ends = np.cumsum(counts)
+    groups = [np.arange(end - count, end) for end, count in zip(ends, counts, strict=True) if count > 1]
+    steps = [np.diff(wanted[rows][np.argsort(-found[rows], kind="stable")]) for rows in groups]
+    return sum(bool((step <= 2 * most).all()) for step in steps), len(groups)
+
+
+def _rows(values: Any) -> Rows:
+    """Rows (n, width) of an output: of token embeddings every token's."""
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return values.astype(np.float64)
+    return np.concatenate([np.atleast_2d(np.asarray(value)) for value in values]).astype(np.float64)
+
+
+def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
+    """The cosine (texts,) of each row with its counterpart, in float64; 1 where both are zero."""
+    a, b = found.astype(np.float64), wanted.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    both_zero = ~a.any(axis=1) & ~b.any(axis=1)
+    return np.where(both_zero, 1.0, (a * b).sum(axis=1) / np.where(lengths == 0, 1, lengths))
+
+
+def correlations(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
+    """Pearson's correlation (columns,) of each column of (n, columns) with its counterpart; 1 where both are equal."""
+    a, b = (values.astype(np.float64) - values.astype(np.float64).mean(axis=0) for values in (found, wanted))
+    return np.where((found == wanted).all(axis=0), 1.0, cosines(a.T, b.T))

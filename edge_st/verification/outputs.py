@@ -1,0 +1,135 @@
+"""Everything public that a model gives, by name, asked for in the same way of a model and of its original."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import Model
+from ..cross_encoder import CrossEncoder
+from ..encoder import Encoder
+from ..sentence_transformer import SentenceTransformer
+
+#: of a model, for texts or pairs
+Output: TypeAlias = Callable[[Any, list[Any]], Any]
+Outputs: TypeAlias = dict[str, Output]
+#: so that the original, which pads a batch to its longest text, does not need much memory for long ones
+_FEW = 4
+_ENOUGH_FOR_RANGES = 100
+QUANTIZED = ("int8", "binary")
+_QUIET = {"batch_size": _FEW, "show_progress_bar": False}
+
+
+def outputs_of(model: Model, prompts: Mapping[str, str | None], *, fine: bool) -> Outputs:
+    """What ``model`` gives, the plain vectors or logits first; the original has ``prompts``.
+
+    Without ``fine`` what rounding hits hardest is left out: token embeddings and quantized vectors.
+    """
+    if isinstance(model, CrossEncoder):
+        return _of_cross_encoder(model, prompts)
+    if isinstance(model, SentenceTransformer):
+        return _of_sentence_transformer(model, prompts, fine=fine)
+    return _of_encoder(
+        model, prompts, {"8 active dimensions": {"max_active_dims": 8}}, {"convert_to_sparse_tensor": False}
+    )
+
+
+def _of_encoder(
+    model: Encoder,
+    prompts: Mapping[str, str | None],
+    more: Mapping[str, Mapping[str, Any]],
+    always: Mapping[str, Any],
+) -> Outputs:
+    task = {"task": model.tasks[0], **always}
+    tasks = [name for name in model.tasks if name is not None]
+    options: dict[str, Mapping[str, Any]] = {
+        "embeddings": {},
+        **more,
+        **{f"prompt {name!r}": {"prompt_name": name} for name in _named(model, prompts)},
+        **{f"task {name!r}": {"task": name} for name in tasks},
+    }
+    outputs: Outputs = {name: _encode("encode", {**task, **given}) for name, given in options.items()}
+    if model.tasks[0] is None:
+        outputs["similarity"] = _similarity
+    methods = [method for method in ("encode_query", "encode_document") if _takes(model, method)]
+    return outputs | {method: _encode(method, always) for method in methods}
+
+
+def _of_sentence_transformer(model: SentenceTransformer, prompts: Mapping[str, str | None], *, fine: bool) -> Outputs:
+    half = max(1, model.get_embedding_dimension() // 2)
+    more = {"truncated and normalized": {"truncate_dim": half, "normalize_embeddings": True}}
+    outputs = _of_encoder(model, prompts, more, {})
+    if not fine:
+        return outputs
+    task = {"task": model.tasks[0]}
+    outputs |= {precision: _repeated(_encode("encode", {**task, "precision": precision})) for precision in QUANTIZED}
+    if model.has_token_embeddings:
+        outputs["token embeddings"] = _encode("encode", {**task, "output_value": "token_embeddings"})
+    return outputs
+
+
+def _of_cross_encoder(model: CrossEncoder, prompts: Mapping[str, str | None]) -> Outputs:
+    options: dict[str, dict[str, Any]] = {
+        "logits": {"activation_fn": as_they_are},
+        "scores": {},
+        "softmax": {"apply_softmax": True},
+        **{f"prompt {name!r}": {"prompt_name": name} for name in _named(model, prompts)},
+    }
+    outputs: Outputs = {name: _predict(given) for name, given in options.items()}
+    return outputs | ({"rank": _rank} if model.num_labels == 1 else {})
+
+
+def plain_output(model: Any, texts: list[Any], prompt_name: str | None, task: str | None) -> NDArray[Any]:
+    """What a model of either library gives without options: vectors (texts, dim), or logits (pairs, labels)."""
+    if hasattr(model, "predict"):
+        return _predict({"activation_fn": as_they_are, "prompt_name": prompt_name})(model, texts)
+    dense = {"convert_to_sparse_tensor": False} if hasattr(model, "sparsity") else {}
+    return np.asarray(model.encode(texts, prompt_name=prompt_name, task=task, **_QUIET, **dense), dtype=np.float32)
+
+
+def as_they_are(logits: Any) -> Any:
+    """The logits, of either library."""
+    return logits
+
+
+def _named(model: Encoder | CrossEncoder, prompts: Mapping[str, str | None]) -> list[str]:
+    return sorted({name for each in (prompts, model.prompts) for name, prompt in each.items() if prompt})
+
+
+def _takes(model: Encoder, method: str) -> bool:
+    """Whether the model has a road for the method's task; without a router it needs none."""
+    return model.tasks == [None] or method.removeprefix("encode_") in model.tasks
+
+
+def _encode(method: str, options: Mapping[str, Any]) -> Output:
+    return lambda model, texts: _plain(getattr(model, method)(texts, **_QUIET, **options))
+
+
+def _plain(found: Any) -> Any:
+    """An array also where it is a tensor; lists stay."""
+    return found if isinstance(found, list) else np.asarray(found)
+
+
+def _repeated(encode: Output) -> Output:
+    """With texts enough that ranges are taken without a warning."""
+    return lambda model, texts: encode(model, texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts)))
+
+
+def _similarity(model: Any, texts: list[str]) -> NDArray[Any]:
+    vectors = model.encode(texts, **_QUIET)
+    return np.asarray(model.similarity(vectors, vectors))
+
+
+def _predict(options: Mapping[str, Any]) -> Output:
+    return lambda model, pairs: model.predict(pairs, **_QUIET, **options).reshape(len(pairs), -1)
+
+
+def _rank(model: Any, pairs: list[tuple[str, str]]) -> NDArray[Any]:
+    """The scores in the order of the ranks; the query is the shortest text, for which there is room under any limit."""
+    query = min((first for first, _ in pairs if first.strip()), key=len)
+    documents = [document for _, document in pairs if document.strip()]
+    ranked = model.rank(query, documents, return_documents=True, **_QUIET)
+    assert all(list(row) == ["corpus_id", "score", "text"] for row in ranked)
+    return np.array([[row["score"]] for row in ranked], dtype=np.float64)
