@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import demo, doctor, embed, info, models, plugins, pull, search, verify
+from . import demo, doctor, embed, info, models, plugins, pull, rerank, search, verify
 
 COMMANDS = {
     "demo": demo.add,
     "embed": embed.add,
     "search": search.add,
+    "rerank": rerank.add,
     "info": info.add,
     "list": models.add,
     "pull": pull.add,

@@ -70,13 +70,16 @@ def measure(name: str | None) -> Report:
 
 
 def _searches(model: "SentenceTransformer") -> list[dict[str, object]]:
-    from .samples import CORPUS, QUERIES
-    from .search import Found, rank
+    from edge_st import Retriever
 
-    rankings = rank(model, QUERIES, [Found("", 0, text) for text in CORPUS], TOP)
+    from .samples import CORPUS, QUERIES
+
+    retriever = Retriever(model)
+    retriever.add(CORPUS)
+    found = {query: retriever.search(query, TOP) for query in QUERIES}
     return [
-        {"query": query, "hits": [{"score": score, "text": hit.text} for score, hit in hits]}
-        for query, hits in zip(QUERIES, rankings, strict=True)
+        {"query": query, "hits": [{"score": hit["score"], "text": hit["text"]} for hit in hits]}
+        for query, hits in found.items()
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import OptionError
 
-from .shared import Subparsers, add_model, existing, load, positive
+from .shared import Subparsers, add_model, add_records, load, positive
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
@@ -34,13 +34,9 @@ def add(subparsers: Subparsers) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", default=["-"], metavar="FILE", help="input files, '-' for standard input")
+    add_records(parser)
     parser.add_argument("-o", "--output", required=True, type=_output, metavar="OUT", help="OUT.npy, OUT.jsonl or '-'")
     add_model(parser)
-    parser.add_argument(
-        "--format", choices=("lines", "jsonl", "auto"), default="auto", help="auto: jsonl for .jsonl and .ndjson files"
-    )
-    parser.add_argument("--field", default="text", help="the JSONL field that holds the text (default: text)")
     parser.add_argument("--prompt-name", metavar="NAME", help="one of the model's prompts, such as query")
     parser.add_argument("--normalize", action="store_true", help="scale every vector to length 1")
     parser.add_argument("--precision", type=_precision, default="float32", help=" | ".join(PRECISIONS))
@@ -106,15 +102,14 @@ def _progress(rows: "Iterator[Row]") -> "Iterator[Row]":
 
 def _check_files(files: list[str], output: str) -> None:
     """Everything that can be known before the model is loaded."""
+    from .records import check_files
+
     target = None if output == "-" else Path(output).resolve()
     if target is not None and not target.parent.is_dir():
         raise OptionError(f"the folder of the output does not exist: {target.parent}; make it first")
+    check_files(files)
     for name in files:
-        if name == "-":
-            continue
-        if existing(name).is_dir():
-            raise OptionError(f"{name} is a folder; name its files, for example {name}/*.txt")
-        if Path(name).resolve() == target:
+        if name != "-" and Path(name).resolve() == target:
             raise OptionError(f"{name} is input and output at once; choose another output")
 
 

@@ -1,5 +1,6 @@
 """Texts from files: one a line, or one JSON object a line."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,17 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_st_runtime.errors import InputError
+from edge_st_runtime.errors import InputError, OptionError
+
+from .shared import existing
 
 JSONL_ENDINGS = {".jsonl", ".ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One text, and the ``id`` of the JSON object it came from, if it had one."""
+    """One text, the ``id`` of the JSON object it came from, if it had one, and where it stands; lines count from 1."""
 
     text: str
     id: str | int | None = None
+    path: str = dataclasses.field(default="", compare=False)
+    line: int = dataclasses.field(default=0, compare=False)
+
+
+def check_files(files: Sequence[str]) -> None:
+    """Raise OptionError for a file that is not there, or is a folder."""
+    for name in files:
+        if name != "-" and existing(name).is_dir():
+            raise OptionError(f"{name} is a folder; name its files, for example {name}/*.txt")
 
 
 def read_records(files: Sequence[str], form: str, field: str) -> Iterator[Record]:
@@ -39,9 +51,9 @@ def _read(file: BinaryIO, name: str, field: str | None) -> Iterator[Record]:
     for number, raw in enumerate(file, 1):
         line = _decode(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw, f"{name}:{number}")
         if field is None:
-            yield Record(line)
+            yield Record(line, None, name, number)
         elif line and not line.isspace():
-            yield _parse(line, field, f"{name}:{number}")
+            yield Record(*_parse(line, field, f"{name}:{number}"), name, number)
 
 
 def _decode(raw: bytes, place: str) -> str:
@@ -52,7 +64,8 @@ def _decode(raw: bytes, place: str) -> str:
         raise InputError(message) from error
 
 
-def _parse(line: str, field: str, place: str) -> Record:
+def _parse(line: str, field: str, place: str) -> tuple[str, str | int | None]:
+    """The text and the id of a JSON object."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -67,4 +80,4 @@ def _parse(line: str, field: str, place: str) -> Record:
         raise InputError(f"{place}: field {field!r} is {type(text).__name__}; expected a string")
     if key is not None and not isinstance(key, str | int):
         raise InputError(f"{place}: 'id' is {type(key).__name__}; expected a string or an integer")
-    return Record(text, key)
+    return text, key

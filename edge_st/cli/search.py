@@ -3,21 +3,20 @@
 import argparse
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_st_runtime.errors import InputError
+from edge_st_runtime.errors import InputError, OptionError
 
-from .shared import Subparsers, add_json, add_model, existing, load, positive, print_json
+from .shared import Subparsers, add_json, add_model, existing, load, not_blank, positive, print_json, snippet
 
 if TYPE_CHECKING:
-    from edge_st import SentenceTransformer
+    from edge_st import Retriever
 
 ENDINGS = {".txt", ".md", ".markdown", ".rst"}
-SNIPPET_WIDTH, SNIPPET_LINES = 88, 4
+CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +33,44 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "search",
         help="rank the passages of text and Markdown files by a query",
-        description=f"Rank passages by meaning. Folders are read recursively for {', '.join(sorted(ENDINGS))} files; "
-        "hidden ones are left out. Files that are not UTF-8 are skipped with a note.",
+        description="Rank passages by meaning, with --hybrid by words too, with --rerank by a cross-encoder that reads "
+        f"the best of them again. Folders are read recursively for {', '.join(sorted(ENDINGS))} files; hidden ones are "
+        "left out. Files that are not UTF-8 are skipped with a note.",
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders")
     parser.add_argument(
-        "-q", "--query", action="append", required=True, type=_query, metavar="QUERY", help="may be repeated"
+        "-q", "--query", action="append", required=True, type=not_blank, metavar="QUERY", help="may be repeated"
     )
     parser.add_argument("-k", type=positive, default=5, metavar="K", help="passages a query (default: 5)")
     add_model(parser)
-    add_json(parser)
+    parser.add_argument("--hybrid", action="store_true", help="search by words (BM25) too, and fuse both rankings")
+    parser.add_argument("--sparse", metavar="M", help="a sparse model in place of BM25; implies --hybrid")
+    parser.add_argument("--rerank", metavar="M", help="a cross-encoder that puts the candidates in order")
+    parser.add_argument(
+        "--candidates", type=positive, metavar="N", help=f"passages that --rerank reads (default: {CANDIDATES})"
+    )
+    output = parser.add_mutually_exclusive_group()
+    add_json(output)
+    output.add_argument(
+        "--context", type=positive, metavar="N", help="print the best passages joined: N characters a query at most"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, split, embed and rank."""
+    candidates = _candidates(args)
     files = list(dict.fromkeys(file for path in args.paths for file in find_files(existing(path))))
     skipped: list[str] = []
     passages = list(_read(files, skipped))
     if not passages:
         raise InputError(f"no text in {', '.join(args.paths)}; expected files ending in {', '.join(sorted(ENDINGS))}")
-    rankings = rank(load(args.model), args.query, passages, args.k, progress=sys.stderr.isatty())
+    retriever = _fill(args, passages)
+    if args.context:
+        print("\n\n".join(retriever.context(query, args.k, candidates, args.context) for query in args.query))
+        return 0
+    found = [retriever.search(query, args.k, candidates) for query in args.query]
+    rankings = [[(hit["score"], passages[hit["corpus_id"]]) for hit in hits] for hits in found]
     if args.json:
         print_json(
             {
@@ -81,18 +97,20 @@ def find_files(path: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def rank(
-    model: "SentenceTransformer", queries: Sequence[str], passages: Sequence[Found], k: int, progress: bool = False
-) -> list[list[tuple[float, Found]]]:
-    """For every query the ``k`` most similar passages with their scores, best first."""
-    from edge_st_runtime.search import top_k
+def _candidates(args: argparse.Namespace) -> int:
+    count: int = max(CANDIDATES, args.k) if args.candidates is None else args.candidates
+    if count < args.k:
+        raise OptionError(f"--candidates {count} is less than -k {args.k}; expected at least as many")
+    return count
 
-    corpus = model.encode_document([passage.text for passage in passages], show_progress_bar=progress)
-    scores, ids = top_k(model.encode_query(list(queries)), corpus, k, model.similarity)
-    return [
-        [(score, passages[number]) for score, number in zip(*row, strict=True)]
-        for row in zip(scores.tolist(), ids.tolist(), strict=True)
-    ]
+
+def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":
+    """The retriever that the options ask for, with the passages by their position."""
+    from edge_st import Retriever
+
+    retriever = Retriever(load(args.model), args.sparse or ("bm25" if args.hybrid else None), args.rerank)
+    retriever.add([passage.text for passage in passages], show_progress_bar=sys.stderr.isatty())
+    return retriever
 
 
 def _read(files: Sequence[Path], skipped: list[str]) -> Iterator[Found]:
@@ -115,23 +133,5 @@ def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
 
 
 def _as_text(query: str, hits: list[tuple[float, Found]]) -> str:
-    listed = [f"{score:7.3f}  {hit.path}:{hit.line}\n{_snippet(hit.text)}" for score, hit in hits]
+    listed = [f"{score:7.3f}  {hit.path}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
     return "\n".join([query, *listed, ""])
-
-
-def _snippet(text: str) -> str:
-    lines = textwrap.wrap(
-        " ".join(text.split()),
-        width=SNIPPET_WIDTH,
-        max_lines=SNIPPET_LINES,
-        placeholder=" …",
-        initial_indent=" " * 9,
-        subsequent_indent=" " * 9,
-    )
-    return "\n".join(lines)
-
-
-def _query(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the query is empty")
-    return text

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 MODEL_HELP = "a model folder or a Hub id (default: the bundled model)"
+SNIPPET_WIDTH, SNIPPET_LINES = 88, 4
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help=MODEL_HELP)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_records(parser: argparse.ArgumentParser) -> None:
+    """The input files, and the options that say how texts stand in them."""
+    parser.add_argument("files", nargs="*", default=["-"], metavar="FILE", help="input files, '-' for standard input")
+    parser.add_argument(
+        "--format", choices=("lines", "jsonl", "auto"), default="auto", help="auto: jsonl for .jsonl and .ndjson files"
+    )
+    parser.add_argument("--field", default="text", help="the JSONL field that holds the text (default: text)")
+
+
+def add_json(parser: "argparse._ActionsContainer") -> None:
     """The option ``--json``."""
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
 
@@ -39,12 +50,32 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def not_blank(text: str) -> str:
+    """The type of an option that takes a query."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the query is empty")
+    return text
+
+
 def existing(path: str) -> Path:
     """The path, if something is there; OptionError otherwise."""
     found = Path(path)
     if not found.exists():
         raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
     return found
+
+
+def snippet(text: str) -> str:
+    """The beginning of ``text`` in a few indented lines."""
+    lines = textwrap.wrap(
+        " ".join(text.split()),
+        width=SNIPPET_WIDTH,
+        max_lines=SNIPPET_LINES,
+        placeholder=" …",
+        initial_indent=" " * 9,
+        subsequent_indent=" " * 9,
+    )
+    return "\n".join(lines)
 
 
 def print_json(document: object) -> None:
