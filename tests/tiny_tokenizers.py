@@ -78,11 +78,18 @@ def closing_bpe() -> Tokenizer:
     return tokenizer
 
 
-def unigram(specials: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>"), template: str = "<s> $A </s>") -> Tokenizer:
-    """As XLM-RoBERTa's, T5's and ALBERT's: Unigram over words that begin with ▁; ``specials`` are the first ids."""
+def unigram(
+    specials: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>"),
+    template: str = "<s> $A </s>",
+    pair: str = "$A:0 $B:1",
+) -> Tokenizer:
+    """As XLM-RoBERTa's, T5's and ALBERT's: Unigram over words that begin with ▁; ``specials`` are the first ids.
+
+    ``template`` says what is put around a text, ``pair`` around two, with no special tokens that a text does not get.
+    """
     tokenizer = Tokenizer.from_str(_unigram(specials))
     numbered = [(token, i) for i, token in enumerate(specials) if token in template.split()]
-    tokenizer.post_processor = processors.TemplateProcessing(template, special_tokens=numbered)
+    tokenizer.post_processor = processors.TemplateProcessing(template, pair, numbered)
     return tokenizer
 
 

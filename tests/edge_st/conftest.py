@@ -1,6 +1,11 @@
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.hub_server import HubServer, hub_server, use
@@ -16,3 +21,31 @@ def running() -> Iterator[HubServer]:
 def hub(running: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HubServer:
     running.reset()
     return use(running, monkeypatch, tmp_path)
+
+
+_FORKED = """
+import os, sys
+import numpy as np
+{setup}
+folder, engine, out = sys.argv[1:]
+model = Model(folder, backend=engine, num_threads=2)
+np.save(f"{{out}}/parent.npy", call(model))
+pid = os.fork()
+if pid == 0:
+    np.save(f"{{out}}/child.npy", call(model))
+    sys.exit()
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@pytest.fixture
+def run_forked(tmp_path: Path) -> Callable[[str, Path, str], tuple[Any, Any]]:
+    """What a script's ``call(Model(folder))`` gives in a process of its own, and in a child forked from that."""
+
+    def run(setup: str, folder: Path, engine: str) -> tuple[Any, Any]:
+        script = _FORKED.format(setup=setup)
+        command = [sys.executable, "-W", "ignore", "-c", script, str(folder), engine, str(tmp_path)]
+        subprocess.run(command, check=True, timeout=60, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        return np.load(tmp_path / "parent.npy"), np.load(tmp_path / "child.npy")
+
+    return run

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.errors import DamagedFileError, OptionError, UnsupportedModelError
+from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
 from tests.tiny_graphs import HIDDEN, TinyGraph
 from tests.tiny_models import MEAN, NORMALIZE, Step, TinyModel, dense, write_json
 from tests.tiny_tokenizers import wordpiece
@@ -105,14 +105,14 @@ def test_layers_are_not_weighted_where_the_transformer_does_not_give_them(tmp_pa
 def test_a_graph_of_tokens_where_the_transformer_pools(tmp_path: Path) -> None:
     folder = TinyModel().save(tmp_path)
     write_json(folder / "sentence_bert_config.json", {"module_output_name": "sentence_embedding"})
-    with pytest.raises(UnsupportedModelError, match="this model's Transformer gives a 'sentence_embedding'"):
+    with pytest.raises(UnsupportedModelError, match="this model's Transformer gives 'sentence_embedding'"):
         SentenceTransformer(folder, backend="onnx")
 
 
-def test_chat_templates(tmp_path: Path) -> None:
+def test_a_model_of_messages_without_a_template(tmp_path: Path) -> None:
     folder = TinyModel().save(tmp_path)
     write_json(folder / "sentence_bert_config.json", {"modality_config": {"text": {}, "message": {}}})
-    with pytest.raises(UnsupportedModelError, match="puts texts into a chat template, which is not run here"):
+    with pytest.raises(MissingFileError, match=r"chat_template\.jinja is missing"):
         SentenceTransformer(folder, backend="onnx")
 
 

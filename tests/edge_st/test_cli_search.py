@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_st.cli import main
+from tests.tiny_rerankers import TinyReranker
 
 BREAD = "Knead the dough and let it rise before you bake the bread in a hot oven."
 ORBIT = "The satellite circles the earth once every ninety minutes in a low orbit."
@@ -65,6 +66,49 @@ def test_text_output_has_score_place_and_snippet(folder: Path, capsys: pytest.Ca
     assert "The satellite circles" in snippet[0]
     assert len(snippet) == 5
     assert snippet[3].endswith("…")
+
+
+@pytest.fixture(scope="module")
+def reranker(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cross-encoder that likes an "or"."""
+    return str(TinyReranker({"or": 20.0}).save(tmp_path_factory.mktemp("models") / "reranker"))
+
+
+def test_hybrid_adds_the_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "code.txt").write_text("E4711: see the manual.")
+    (hit, *_) = search(capsys, folder, "-q", "E4711", "--hybrid")["E4711"]
+    assert (Path(str(hit["path"])).name, hit["score"]) == ("code.txt", pytest.approx(2 / 61))
+
+
+def test_rerank_reorders_the_candidates(folder: Path, reranker: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "or.txt").write_text("this or that")
+    query = "how to bake bread"
+    plain = search(capsys, folder, "-q", query)[query]
+    assert Path(str(plain[-1]["path"])).name == "or.txt"
+    reranked = search(capsys, folder, "-q", query, "--rerank", reranker, "--hybrid")[query]
+    assert Path(str(reranked[0]["path"])).name == "or.txt"
+    assert set(reranked[0]) == set(plain[0])
+    few = search(capsys, folder, "-q", query, "--rerank", reranker, "--candidates", "3", "-k", "3")[query]
+    assert sorted(str(hit["text"]) for hit in few) == sorted(str(hit["text"]) for hit in plain[:3])
+
+
+def test_context_is_the_passages_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["search", str(folder), "-q", "satellite orbit", "--context"]
+    assert main([*arguments, str(len(ORBIT))]) == 0
+    assert capsys.readouterr().out == f"{ORBIT}\n"
+    assert main([*arguments, "500", "-k", "2"]) == 0
+    first, _, second = capsys.readouterr().out.partition("\n\n")
+    assert first == ORBIT
+    assert second.startswith("# ")
+    assert main([*arguments, "10"]) == 1
+    assert f"the best passage has length {len(ORBIT)}, the context may have 10" in capsys.readouterr().err
+
+
+def test_fewer_candidates_than_k_is_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(folder), "-q", "bread", "-k", "9", "--candidates", "8"]) == 1
+    assert "--candidates 8 is less than -k 9" in capsys.readouterr().err
+    assert len(search(capsys, folder, "-q", "bread", "-k", "99")["bread"]) == 3
+    assert main(["search", str(folder), "-q", "bread", "--json", "--context", "9"]) == 2
 
 
 def test_an_undecodable_file_is_skipped_with_a_note(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

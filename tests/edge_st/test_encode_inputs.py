@@ -17,12 +17,12 @@ BACK = (PAIR[1], PAIR[0])
 
 
 class Series:
-    """What matters of pandas' class."""
+    """What matters of pandas' class and, with two axes, of its DataFrame, which goes over the columns' names."""
 
     iloc = None
 
-    def __init__(self, values: list[str]) -> None:
-        self._values = values
+    def __init__(self, values: list[str], ndim: int = 1) -> None:
+        self._values, self.ndim = values, ndim
 
     def __len__(self) -> int:
         return len(self._values)
@@ -103,6 +103,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "array of no axes": (np.array(A), TypeError, r"array of shape \(\)"),
     "array of three axes": (np.array([[[A, B]]]), TypeError, r"inputs\[0\] holds list"),
     "dict without text": ({"title": A}, TypeError, "inputs is dict"),
+    "data frame": (Series(["title", "text"], ndim=2), TypeError, "inputs is Series"),
     "surrogate": ([A, "\ud800"], ValueError, r"inputs\[1\] holds a lone surrogate; remove it: text.encode"),
     "surrogate in pair": ([A, ("é", "\udfff")], ValueError, r"inputs\[1\] holds a lone surrogate"),
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ENGINES = {"ort.py": "onnxruntime", "ov.py": "openvino"}
+AT_THE_TOP = {"tokenizer.py": "tokenizers", "ort.py": "onnxruntime", "ov.py": "openvino", "templates.py": "jinja2"}
+WITHIN_FUNCTIONS = {"words.py": {"nltk"}, "sparse.py": {"scipy"}, "chat.py": {"jinja2"}}
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "optimum", "scipy", "pandas", "requests", "onnx", "nncf"),
@@ -44,13 +45,8 @@ def foreign(names: Iterator[str]) -> set[str]:
 
 @pytest.mark.parametrize("path", sources("runtime/edge_st_runtime"), ids=lambda path: path.name)
 def test_runtime(path: Path) -> None:
-    allowed = {"numpy"}
-    if path.name == "tokenizer.py":
-        allowed.add("tokenizers")
-    if path.name in ENGINES:
-        allowed.add(ENGINES[path.name])
-    assert foreign(imports(path, top_level=True)) <= allowed
-    assert foreign(imports(path, top_level=False)) == ({"nltk"} if path.name == "words.py" else set())
+    assert foreign(imports(path, top_level=True)) <= {"numpy", AT_THE_TOP.get(path.name, "numpy")}
+    assert foreign(imports(path, top_level=False)) == WITHIN_FUNCTIONS.get(path.name, set())
 
 
 @pytest.mark.parametrize("path", sources("edge_st"), ids=lambda path: str(path.relative_to(ROOT)))
