@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from edge_st import SentenceTransformer
-from edge_st.verification import Comparison, Variant, compare, least, open_variant, recorded_variants, runs_here
+from edge_st.classes import open_model
+from edge_st.verification.checks import compare, least
+from edge_st.verification.comparison import Comparison
+from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.folder import read_folder
+from edge_st_runtime.model_types import TASKS
 from edge_st_runtime.record import GraphRecord, read_record
 
 from .alone import comparable
 from .original import find_source, load_original
 from .progress import silent_libraries
-from .texts import ALL
+from .texts import texts_for
 
 
 def compare_with_original(
@@ -20,10 +23,11 @@ def compare_with_original(
 
     Raises FolderError and HubError for what cannot be found, ExportError for an original that does not load.
     """
-    source = find_source(original, None, None)
+    source = find_source(original, None, None, TASKS[read_folder(folder).model_type])
     with silent_libraries():
         peer = load_original(source, trust_remote_code=trust_remote_code)
-        reference, texts = comparable(peer, ALL, read_folder(folder).tasks)
+        described = read_folder(folder)
+        reference, texts = comparable(peer, texts_for(described.model_type), described.tasks)
         return {
             variant: compare(open_variant(folder, variant), reference, texts, threshold)
             for variant, threshold in _variants(folder)
@@ -34,6 +38,6 @@ def _variants(folder: Path) -> list[tuple[Variant, float]]:
     record = read_record(folder)
     if record is not None:
         return [(variant, least(entry)) for entry, variant in recorded_variants(record) if runs_here(variant)]
-    info = SentenceTransformer(folder).info()
+    info = open_model(folder).info()
     variant = Variant(info["graph"], info["engine"], info["dtype"])
     return [(variant, least(GraphRecord(variant.file, variant.engine, variant.dtype, cosine_min=1.0)))]

@@ -42,6 +42,11 @@ def add_export(subparsers: Subparsers) -> None:
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
     parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own, now")
+    parser.add_argument(
+        "--task",
+        choices=("sentence-embedding", "cross-encoder", "sparse-encoder"),
+        help="what to make of a plain transformer (default: as the model says)",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
     parser.add_argument("--gate", type=float, metavar="C", help="least cosine to the original (default: 0.99999)")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -76,8 +81,8 @@ def run_export(args: argparse.Namespace) -> int:
     if len(args.paths) != 2:
         raise OptionError(f"export takes MODEL and OUT, found {len(args.paths)} arguments; usage: {_USAGE}")
     model, out = args.paths
-    report = export_model(model, out, revision=args.revision, **_options(args))
-    print(f"{report.table()}\n{report.path}: ready; load it with edge_st.SentenceTransformer({str(report.path)!r})")
+    report = export_model(model, out, revision=args.revision, task=args.task, **_options(args))
+    print(f"{report.table()}\n{report.path}: ready; load it with edge_st.{report.model_type}({str(report.path)!r})")
     return 0
 
 
@@ -93,8 +98,8 @@ def _run_manifest(args: argparse.Namespace) -> int:
     """Export one model after the other; 1 if any failed."""
     from .manifest import select_models
 
-    if len(args.paths) != 1 or args.revision is not None:
-        raise OptionError("with --manifest give OUT alone, and no --revision: the manifest says which commit")
+    if len(args.paths) != 1 or args.revision is not None or args.task is not None:
+        raise OptionError("with --manifest give OUT alone, no --revision and no --task: the manifest says them")
     entries, notes = select_models(args.manifest, trust_remote_code=args.trust_remote_code)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -107,7 +112,7 @@ def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterato
 
     for entry in entries:
         try:
-            report = export_model(entry.id, out / entry.name, revision=entry.revision, **options)
+            report = export_model(entry.id, out / entry.name, revision=entry.revision, task=entry.task, **options)
         except EdgeSTError as error:
             print(f"edge-st: error: {entry.id}: {error}", file=sys.stderr)
             yield 1

@@ -7,8 +7,9 @@ from edge_st_runtime.signature import FEEDS
 
 from .errors import converting
 from .heads import Head
+from .pruning import prune_onnx
 
-TASK = "feature-extraction"
+_TASK, _CLASSIFICATION = "feature-extraction", "text-classification"
 ONNX_FILE = "onnx/model.onnx"
 _LARGE = 1024
 
@@ -27,6 +28,8 @@ def to_onnx(head: Head) -> Path:
         model = head.model()
         export(model, graph_config(head, model, "onnx"), path)
         move_weights_beside(path)
+        if head.prunes:
+            prune_onnx(path)
     (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
     return path
 
@@ -66,10 +69,11 @@ def graph_config(head: Head, model: Any, exporter: str) -> Any:
 
     from .encoder_config import EncoderConfig
 
-    model_type = head.config.model_type
-    if head.alone and model_type in TasksManager._SUPPORTED_MODEL_TYPE:  # as optimum's own ask
+    model_type, task = head.config.model_type, _CLASSIFICATION if head.classifies else _TASK
+    known = TasksManager._SUPPORTED_MODEL_TYPE.get(model_type, {})  # as optimum's own ask
+    if head.alone and task in known.get(exporter, {}):
         constructor = TasksManager.get_exporter_config_constructor(
-            exporter, model, task=TASK, library_name="transformers"
+            exporter, model, task=task, library_name="transformers"
         )
         config = constructor(head.config)
         if set(config.inputs) <= head.accepted.intersection(FEEDS):

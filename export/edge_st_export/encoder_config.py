@@ -7,6 +7,7 @@ from optimum.exporters.onnx.config import TextEncoderOnnxConfig
 from optimum.utils.normalized_config import NormalizedTextConfig
 
 _AXES = {0: "batch_size", 1: "sequence_length"}
+_OF_TEXTS = ("sentence_embedding", "scores", "logits")
 
 
 class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has no types
@@ -27,5 +28,5 @@ class EncoderConfig(TextEncoderOnnxConfig):  # type: ignore[misc]  # optimum has
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
-        """The one output: (batch, dim) if it is a sentence embedding, else (batch, tokens, hidden)."""
-        return {self._output: {0: "batch_size"} if self._output == "sentence_embedding" else _AXES}
+        """The one output: (batch, tokens, hidden) if it belongs to tokens, else (batch, dim)."""
+        return {self._output: {0: "batch_size"} if self._output in _OF_TEXTS else _AXES}

@@ -7,13 +7,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edge_st import SentenceTransformer
-from edge_st.verification import Variant, cosines
+from edge_st.classes import open_model
+from edge_st.verification.outputs import plain_output
+from edge_st.verification.variants import Variant
 from edge_st_runtime.cpu import has_bfloat16
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.fingerprint import joined_digest
-from edge_st_runtime.folder import ModelFolder
+from edge_st_runtime.folder import ModelFolder, plain_architecture
+from edge_st_runtime.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.record import LOSSLESS_COSINE, read_record
+from edge_st_runtime.tokens import TextOrPair
 
 from .alone import comparable
 from .convert import ONNX_FILE, to_onnx
@@ -26,8 +29,8 @@ from .optimize import FLOAT16_LEVEL, LEVELS, optimize, optimized_file
 from .original import Source, find_source, load_original, torch_roads
 from .progress import Progress, silent_libraries
 from .record import Testimony, write_record
-from .texts import ALL, GOLDEN
-from .verify import GATE, GraphReport, Reference, check_gate, make_reference, measure
+from .texts import is_golden, texts_for
+from .verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
 
 ENGINES = ("onnx", "openvino")
 _LIBRARIES = {
@@ -41,6 +44,7 @@ class ExportReport:
     """What was written to ``path``: the graphs with their nearness to the original, and what was left out and why."""
 
     path: Path
+    model_type: str
     graphs: tuple[GraphReport, ...]
     notes: tuple[str, ...]
 
@@ -73,6 +77,7 @@ def export_model(
     revision: str | None = None,
     token: str | bool | None = None,
     trust_remote_code: bool = False,
+    task: str | None = None,
     gate: float = GATE,
     force: bool = False,
     quiet: bool = False,
@@ -81,10 +86,14 @@ def export_model(
 
     ``engines`` chooses among "onnx" and "openvino". ``optimize`` ("O1", "O2", "O3") adds a graph that ONNX Runtime's
     optimizer fused beforehand; ONNX Runtime fuses the plain one when it loads it, and on CPUs that has measured
-    faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. Each variant runs over difficult texts; where the CPU has
-    bfloat16, OpenVINO in bfloat16 is measured too and recorded if its worst cosine is at least 0.9999. ``gate`` is the
-    least cosine that a float32 variant may have at worst. ``force`` replaces an existing model folder. Progress goes
-    to standard error unless ``quiet``.
+    faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. ``task`` ("sentence-embedding", "cross-encoder",
+    "sparse-encoder") is needed where the model is a plain transformer that may become several.
+
+    Each variant runs over difficult texts; where the CPU has bfloat16, OpenVINO in bfloat16 is measured too and
+    recorded if its worst cosine is at least 0.9999. ``gate`` is the least cosine that a float32 variant may have at
+    worst; scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must rank their
+    documents in its order. ``force`` replaces an existing model folder. Progress goes to standard error unless
+    ``quiet``.
 
     Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
     below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
@@ -92,7 +101,7 @@ def export_model(
     plan = _checked(engines, optimize, fp16, gate)
     target = Path(out)
     check_target(target, force=force)
-    source = find_source(model, revision, token)
+    source = find_source(model, revision, token, task)
     progress = Progress(4 + _conversions(plan) if source.needs_graph else 4, quiet)
     progress.step(f"loading {source.name} in PyTorch")
     with silent_libraries():
@@ -101,7 +110,9 @@ def export_model(
         original = load_original(source, trust_remote_code=trust_remote_code)
         with new_folder(target, force=force) as folder:
             graphs, notes = _fill(folder, original, source, plan, progress)
-    return ExportReport(target, tuple(graphs), tuple(notes))
+    if task is None and (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
+        notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
+    return ExportReport(target, source.model_type, tuple(graphs), tuple(notes))
 
 
 def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: float) -> _Plan:
@@ -130,33 +141,36 @@ def _conversions(plan: _Plan) -> int:
 def _fill(
     folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
 ) -> tuple[list[GraphReport], list[str]]:
-    described = save_layout(original, source.folder, folder)
+    described = save_layout(original, source, folder)
     digest, heads = _first_modules(original, described)
     progress.step("encoding the texts of comparison with the original")
     reference = make_reference(*_compared(original, described))
     variants, notes = _convert(heads, plan, progress) if heads else ([_tables(folder)], [])
     progress.step("comparing every variant with the original")
     graphs = [measure(folder, variant, reference) for variant in variants]
-    check_gate(graphs, plan.gate)
+    check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
     graphs, notes = _lossless_only(graphs, notes)
     progress.step("writing the record")
     texts, golden = reference[0].golden_texts, [part.golden for part in reference]
-    write_record(folder, Testimony(source.name, source.revision, digest, texts, golden), graphs)
+    testimony = Testimony(source.name, source.revision, source.model_type, digest, texts, golden)
+    write_record(folder, testimony, graphs)
     _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE))
     return graphs, notes
 
 
-def _compared(original: Any, described: ModelFolder) -> tuple[Any, Mapping[str, str], list[str | None], list[str]]:
+def _compared(
+    original: Any, described: ModelFolder
+) -> tuple[Any, Mapping[str, str], list[str | None], list[TextOrPair]]:
     """The arguments of `make_reference`; raises ExportError where the original encodes none of the golden texts."""
-    peer, texts = comparable(original, ALL, described.tasks)
-    if not set(texts).intersection(GOLDEN):
+    peer, texts = comparable(original, texts_for(described.model_type), described.tasks)
+    if not any(map(is_golden, texts)):
         raise ExportError("the original encodes none of the texts of comparison; check it with sentence-transformers")
     return peer, original.prompts, described.tasks, texts
 
 
 def _tables(folder: Path) -> Variant:
     """What runs a model without a graph."""
-    return Variant(SentenceTransformer(folder).info()["graph"], "numpy")
+    return Variant(open_model(folder).info()["graph"], "numpy")
 
 
 def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:
@@ -164,7 +178,7 @@ def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Hea
     modules = torch_roads(original)
     digests, heads = {}, {}
     for name, road in described.roads.items():
-        leading = modules[name][: 1 + road.modules_in_graph]
+        leading = modules[name][: 1 + road.modules_exported]
         digests[road.path] = digest_of_road(road, leading)
         if road.needs_graph:
             heads[road.path] = Head(road.path, unused_copies(leading))
@@ -213,9 +227,9 @@ def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[Gr
 
 def _check_finished(folder: Path, reference: Reference, least: float) -> None:
     """Open the folder as a user will, by its record, and compare once more."""
-    model = SentenceTransformer(folder)
+    model = open_model(folder)
     first = reference[0]
-    nearest = cosines(model.encode(list(first.texts), task=first.task), first.embeddings).min()
+    nearest = nearness(plain_output(model, list(first.texts), None, first.task), first).min()
     record = read_record(folder)
     if record is None or model.fingerprint != record.fingerprint or not nearest >= least:
         raise ExportError(f"the finished folder does not reproduce its record (cosine {nearest:.6f}); report this bug")

@@ -1,13 +1,15 @@
 """What becomes a graph: a transformer alone, or the first modules of a road together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from sentence_transformers.cross_encoder.modules import LogitScore
 from sentence_transformers.sentence_transformer.modules import CNN, LSTM, Transformer
+from sentence_transformers.sparse_encoder.modules import SpladePooling
 from transformers import PretrainedConfig
 
 from edge_st_runtime.fingerprint import graph_digest, weights_digest
@@ -15,10 +17,11 @@ from edge_st_runtime.road import BAG, Road
 from edge_st_runtime.weights import read_safetensors
 
 from .original import parameters
+from .vocabulary_heads import LastLogits, Splade, without_projection
 
 _ENDINGS = ("", "_reverse")
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-_LAST_LAYER = {"method": "forward", "method_output_name": "last_hidden_state"}
+_ALONE = ("last_hidden_state", "logits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +33,24 @@ class Head:
 
     @property
     def alone(self) -> bool:
-        """Whether it is a transformer of which only the last layer is wanted."""
-        first = self.modules[0]
-        settings = getattr(first, "modality_config", {}).get("text", {})
-        last_layer = {name: settings.get(name) for name in _LAST_LAYER}
-        return len(self.modules) == 1 and isinstance(first, Transformer) and last_layer == _LAST_LAYER
+        """Whether it is a transformer of which only the last layer, or a classifier's logits, are wanted."""
+        plain = self._settings.get("method") == "forward" and self._settings.get("method_output_name") in _ALONE
+        return len(self.modules) == 1 and plain and isinstance(self.modules[0], Transformer)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is a transformer that gives a logit for each label."""
+        return self.alone and self._settings["method_output_name"] == "logits"
+
+    @property
+    def prunes(self) -> bool:
+        """Whether the graph is to give a sparse embedding's largest weights alone, too."""
+        return isinstance(self.modules[-1], SpladePooling)
+
+    @property
+    def _settings(self) -> Mapping[str, Any]:
+        found = getattr(self.modules[0], "modality_config", {})
+        return found.get("text") or found.get("message") or {}
 
     def model(self) -> Any:
         """A new module of PyTorch to trace, with a ``config``."""
@@ -45,9 +61,15 @@ class Head:
     def output(self) -> str:
         """The name of the graph's output.
 
-        "last_hidden_state" of a transformer alone, "token_embeddings" or "sentence_embedding" of more.
+        "last_hidden_state" or "logits" of a transformer alone; "token_embeddings", "sentence_embedding" or "scores" of
+        more.
         """
-        return "last_hidden_state" if self.alone else getattr(self.modules[0], "module_output_name", "token_embeddings")
+        if self.alone:
+            return str(self._settings["method_output_name"])
+        last = self.modules[-1]
+        if isinstance(last, SpladePooling | LogitScore):
+            return "scores" if isinstance(last, LogitScore) else "sentence_embedding"
+        return getattr(self.modules[0], "module_output_name", "token_embeddings")
 
     @property
     def config(self) -> Any:
@@ -85,7 +107,7 @@ class Composed(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by t
 
     def __init__(self, modules: Sequence[Any], output: str, config: Any) -> None:
         super().__init__()
-        self.parts = torch.nn.ModuleList(Unpacked(part) if isinstance(part, LSTM) else part for part in modules)
+        self.parts = torch.nn.ModuleList(_parts(modules))
         self.output, self.config = output, config
 
     def forward(
@@ -103,6 +125,17 @@ class Composed(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by t
                 features["token_embeddings"] = features["token_embeddings"] * attention_mask.unsqueeze(-1)
             features = part(features)
         return {self.output: features[self.output]}
+
+
+def _parts(modules: Sequence[Any]) -> list[Any]:
+    """The modules, those with a form that is better traced or computed less in that form."""
+    first, *others = (Unpacked(module) if isinstance(module, LSTM) else module for module in modules)
+    if others and isinstance(others[0], SpladePooling | LogitScore):
+        projection = without_projection(first)
+        if projection is not None:
+            kind = Splade if isinstance(others[0], SpladePooling) else LastLogits
+            return [kind(first, projection, others[0]), *others[1:]]
+    return [first, *others]
 
 
 class Unpacked(torch.nn.Module):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from pathlib import Path
 from .convert import ONNX_FILE, graph_config, to_onnx
 from .errors import converting
 from .heads import Head
+from .pruning import prune_openvino
 
 OPENVINO_FILE = "openvino/openvino_model.xml"
 
@@ -25,6 +26,8 @@ def to_openvino(head: Head) -> Path:
     try:
         model = head.model()
         export(model, graph_config(head, model, "openvino"), path, stateful=False, library_name="transformers")
+        if head.prunes:
+            prune_openvino(path)
     except Exception:  # noqa: BLE001 - the libraries raise anything
         with tempfile.TemporaryDirectory() as scratch:
             made = onnx_file if onnx_file.is_file() else to_onnx(replace(head, path=Path(scratch)))

@@ -8,22 +8,22 @@ from edge_st_runtime.folder import ModelFolder, read_folder
 from edge_st_runtime.road import CLIP, TRANSFORMER
 
 from .errors import converting
-from .original import torch_roads
+from .original import Source, torch_roads
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
 _PAPERS = ("README.md", "LICENSE*", "NOTICE*")
 
 
-def save_layout(original: Any, source: Path, folder: Path) -> ModelFolder:
-    """Save ``original`` into ``folder``, with the model card and licence of its folder ``source``; what it is now.
+def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
+    """Save ``original`` into ``folder``, with the model card and licence of its ``source``; what it is now.
 
     Modules stored as a pickle become safetensors on the way. The weights that go into graphs are left out.
     Raises ExportError where there is no way to a tokenizer.json.
     """
     original.save_pretrained(str(folder), create_model_card=False)
-    for path in [found for pattern in _PAPERS for found in source.glob(pattern) if found.is_file()]:
+    for path in [found for pattern in _PAPERS for found in source.folder.glob(pattern) if found.is_file()]:
         shutil.copyfile(path, folder / path.name)
-    described = read_folder(folder)
+    described = read_folder(folder, source.model_type)
     modules = torch_roads(original)
     for name, road in described.roads.items():
         if road.needs_graph:

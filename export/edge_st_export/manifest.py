@@ -3,18 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from edge_st.manifest import TASKS, ModelEntry, filter_models, find_model, load_manifest
-from edge_st_runtime.errors import OptionError
-
-TASK = "sentence-embedding"
 
 
 def select_models(selectors: Sequence[str], *, trust_remote_code: bool) -> tuple[list[ModelEntry], list[str]]:
     """The entries that ``selectors`` name, each a task or a model, once each; and notes on what is left out.
 
     No selector means every model that can be exported. Models that run code of their own are left out unless it is
-    trusted. Raises OptionError for an unknown model, and for a task that is not exported yet.
+    trusted. Raises OptionError for an unknown model.
     """
-    found = [entry for selector in selectors or [TASK] for entry in _named(selector)]
+    found = [entry for selector in selectors or TASKS for entry in _named(selector)]
     entries = list({entry.id: entry for entry in found}.values())
     untrusted = [entry for entry in entries if entry.remote_code and not trust_remote_code]
     notes = [
@@ -28,7 +25,4 @@ def _named(selector: str) -> Iterable[ModelEntry]:
         entries: Iterable[ModelEntry] = filter_models(load_manifest(), task=selector)
     else:
         entries = [find_model(selector)]
-    for entry in entries:
-        if entry.task != TASK:
-            raise OptionError(f"{entry.id} is a {entry.task}; this version exports {TASK} models")
     return entries

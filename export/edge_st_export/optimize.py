@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edge_st.verification import Variant
+from edge_st.verification.variants import Variant
 
 from .convert import move_weights_beside, move_weights_inside, weights_beside
 from .errors import converting

@@ -11,16 +11,36 @@ from numpy.typing import NDArray
 from edge_st.hub.client import Repository, fetch_to_cache, list_files
 from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
-from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
+from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
 from edge_st_runtime.files import read_optional_json
-from edge_st_runtime.folder import ONLY_ROAD, read_routers, read_steps
+from edge_st_runtime.folder import (
+    ONLY_ROAD,
+    SETTINGS_FILE,
+    module_kinds,
+    plain_architecture,
+    read_routers,
+    read_steps,
+)
+from edge_st_runtime.model_types import (
+    CROSS_ENCODER,
+    SENTENCE_TRANSFORMER,
+    SPARSE_ENCODER,
+    TASKS,
+    find_model_type,
+)
 from edge_st_runtime.module_loaders import LOADERS
-from edge_st_runtime.road import CLIP, FIRST, TRANSFORMER, longest_input
+from edge_st_runtime.road import CLIP, FIRST, MASKED, TRANSFORMER, longest_input
 
 from .errors import converting
 
-_DESCRIPTIONS = ("modules.json", "config.json", "config_sentence_transformers.json")
-_NEED_A_GRAPH = (TRANSFORMER, CLIP, "LSTM")
+_DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE)
+_NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
+_TYPES = {task: model_type for model_type, task in TASKS.items()}
+_ORGANIZATIONS = {
+    CROSS_ENCODER: "cross-encoder",
+    SENTENCE_TRANSFORMER: "sentence-transformers",
+    SPARSE_ENCODER: "sparse-encoder",
+}
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
@@ -29,24 +49,35 @@ _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 class Source:
     """Where a model's files are and what it is called.
 
-    ``revision`` is the commit on the Hub, None for a folder; ``needs_graph`` whether an engine is to run part of it.
+    ``revision`` is the commit on the Hub, None for a folder; ``model_type`` the class of sentence-transformers that it
+    belongs to; ``needs_graph`` whether an engine is to run part of it.
     """
 
     folder: Path
     name: str
     revision: str | None
+    model_type: str
     needs_graph: bool
 
 
-def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
+def find_source(
+    model: str | os.PathLike[str], revision: str | None, token: str | bool | None, task: str | None = None
+) -> Source:
     """``model`` as a folder if there is one, else its files from the Hub, checked by `check_supported` on the way.
 
-    Weights of other frameworks are not downloaded. Raises FolderError and HubError.
+    ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; None takes the model as it says. Weights of
+    other frameworks are not downloaded. Raises FolderError, HubError, and OptionError for an unknown task.
     """
+    if task not in (None, *_TYPES):
+        raise OptionError(
+            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as it says"
+        )
+    wanted = _TYPES[task] if task else None
     folder = existing_folder(model)
     if folder is not None:
-        return Source(folder, folder.resolve().name, None, check_supported(folder))
-    listing = list_files(Repository(hub_name(model, "sentence-transformers"), revision or "main", token))
+        return Source(folder, folder.resolve().name, None, *check_supported(folder, wanted))
+    organization = _ORGANIZATIONS[wanted or SENTENCE_TRANSFORMER]
+    listing = list_files(Repository(hub_name(model, organization), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
     if not paths:
@@ -56,10 +87,10 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
     folder = paths[0].parent
     for name in router_files(listing.files, read_routers(folder)):
         fetch_to_cache(listing, name, cache)
-    needs_graph = check_supported(folder)
+    model_type, needs_graph = check_supported(folder, wanted)
     for name in needed_files(listing.files):
         fetch_to_cache(listing, name, cache)
-    return Source(folder, listing.repository.name, listing.commit, needs_graph)
+    return Source(folder, listing.repository.name, listing.commit, model_type, needs_graph)
 
 
 def needed_files(names: Collection[str]) -> list[str]:
@@ -74,22 +105,15 @@ def needed_files(names: Collection[str]) -> list[str]:
     )
 
 
-def check_supported(folder: Path) -> bool:
-    """Whether an engine is to run part of the model, from its description; nothing but JSON is read.
+def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]:
+    """The class that the model is of, and whether an engine is to run part of it; nothing but JSON is read.
 
-    Raises UnsupportedModelError where it names what cannot be exported, FolderNotFoundError where there is none.
+    Raises UnsupportedModelError where it is not the ``wanted`` one or has what cannot be exported, FolderNotFoundError
+    where there is no model.
     """
-    settings, config = (read_optional_json(folder / name) for name in (_DESCRIPTIONS[2], _DESCRIPTIONS[1]))
-    kind = settings.get("model_type", "SentenceTransformer")
-    if kind != "SentenceTransformer":
-        raise UnsupportedModelError(f"{folder} is a {kind}; this version exports SentenceTransformer models")
-    if not (folder / "modules.json").is_file() and any(
-        str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()
-    ):
-        raise UnsupportedModelError(
-            f"{folder} is a {config['architectures'][0]}, a classifier or cross-encoder; expected an embedding model"
-        )
+    settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
     _, roads = read_steps(folder)
+    model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, roads))
     for (first, _), *others in roads.values():
         unknown = [kind for kind, _ in others if kind not in LOADERS]
         if first not in FIRST or unknown:
@@ -97,7 +121,7 @@ def check_supported(folder: Path) -> bool:
                 f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
                 f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
             )
-    return any(kind in _NEED_A_GRAPH for steps in roads.values() for kind, _ in steps)
+    return model_type, any(kind in _NEED_A_GRAPH for steps in roads.values() for kind, _ in steps)
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
@@ -109,7 +133,7 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
 
     hint = "if it runs code of its own that you trust: trust_remote_code=True (--trust-remote-code)"
     with converting(f"sentence-transformers {sentence_transformers.__version__} loading {source.name}", hint):
-        model = sentence_transformers.SentenceTransformer(
+        model = getattr(sentence_transformers, source.model_type)(
             str(source.folder),
             device="cpu",
             trust_remote_code=trust_remote_code,

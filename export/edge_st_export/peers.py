@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import edge_st
-from edge_st.verification import Variant, open_variant, recorded_variants, runs_here
+import sentence_transformers
+
+from edge_st.base import BaseModel
+from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.errors import MissingFileError
+from edge_st_runtime.folder import read_folder
 from edge_st_runtime.record import FILE_NAME, read_record
 
 from .convert import ONNX_FILE, move_weights_beside, move_weights_inside, weights_beside
 from .ir import OPENVINO_FILE
 from .progress import silent_libraries
 from .record import add_graph, forget_graph
+from .texts import texts_for
 from .verify import Part, make_reference, measure
 
 _FILES = {"onnx": ONNX_FILE, "openvino": OPENVINO_FILE}
@@ -30,15 +34,14 @@ def as_peer(model: Any, backend: str) -> Iterator[Any]:
     Its ONNX graph is one file: of a graph with its weights beside it, sentence-transformers would write only the
     graph. Raises MissingFileError where an edge-st model's folder does not have the backend's float32 graph.
     """
-    if isinstance(model, edge_st.SentenceTransformer):
-        from sentence_transformers import SentenceTransformer
-
+    if isinstance(model, BaseModel):
+        kind = getattr(sentence_transformers, type(model).__name__)
         folder = _folder_with(model, _FILES[backend])
         if backend == "openvino":
-            yield _load(SentenceTransformer, folder, backend)
+            yield _load(kind, folder, backend)
             return
         copy = partial(shutil.copytree, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
-        with _with_one_file(SentenceTransformer, copy, folder / ONNX_FILE) as peer:
+        with _with_one_file(kind, copy, folder / ONNX_FILE) as peer:
             yield peer
     elif backend == "onnx" and (graph := _graph_with_weights_beside(model)) is not None:
         with _with_one_file(type(model), model.save_pretrained, graph) as peer:
@@ -61,7 +64,7 @@ def _graph_with_weights_beside(peer: Any) -> Path | None:
     return Path(path) if path and weights_beside(Path(path)).is_file() else None
 
 
-def _folder_with(model: edge_st.SentenceTransformer, file: str) -> Path:
+def _folder_with(model: BaseModel, file: str) -> Path:
     folder = Path(model.info()["path"])
     if not (folder / file).is_file():
         engine = file.partition("/")[0]
@@ -88,8 +91,8 @@ def enter(folder: Path, variant: Variant) -> None:
     assert record is not None
     variants = [known for _, known in recorded_variants(record) if known.dtype == "float32" and runs_here(known)]
     if variants:
-        original = open_variant(folder, variants[0])
-        reference = make_reference(original, original.prompts, original.tasks)
+        original, texts = open_variant(folder, variants[0]), texts_for(read_folder(folder).model_type)
+        reference = make_reference(original, original.prompts, original.tasks, texts)
     else:
         reference = tuple(
             Part(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings) for golden in record.golden

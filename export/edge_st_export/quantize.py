@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_st.verification import Variant
+from edge_st.verification.variants import Variant
 from edge_st_runtime.errors import InputError, OptionError
 
 from .peers import as_peer, enter

@@ -11,12 +11,17 @@ from edge_st_runtime.files import read_json, sha256
 from edge_st_runtime.fingerprint import RoadIdentity, fingerprint
 from edge_st_runtime.folder import read_folder
 from edge_st_runtime.loading import open_tokenizer
+from edge_st_runtime.model_types import SPARSE_ENCODER, TASKS
 from edge_st_runtime.record import FILE_NAME, FORMAT_VERSION, Golden
+from edge_st_runtime.sparse import SparseMatrix, select_max_active_dims
+from edge_st_runtime.tokens import TextOrPair
 
 from .verify import GraphReport
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
 _DTYPES = ("float16", "bfloat16", "float32", "int8")
+#: values of a sparse golden vector
+_KEPT = 32
 #: of several the first that the CPU can run is taken
 _INT8 = (
     "openvino/openvino_model_qint8_quantized.xml",
@@ -33,12 +38,13 @@ _TOOLS = (
 
 @dataclass(frozen=True, eq=False)
 class Testimony:
-    """What only the exporter knows: the model's origin, a digest of its weights, golden texts and their vectors."""
+    """What only the exporter knows: the model's origin, a digest of its weights, golden texts and what they gave."""
 
     name: str
     revision: str | None
+    model_type: str
     weights_sha256: str
-    texts: Sequence[str]
+    texts: Sequence[TextOrPair]
     golden: Sequence[Golden]
 
 
@@ -49,7 +55,7 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
         folder,
         {
             "format_version": FORMAT_VERSION,
-            "task": "sentence-embedding",
+            "task": TASKS[testimony.model_type],
             "source": {"name": testimony.name, "revision": testimony.revision},
             "made_with": _versions(),
             "dimension": int(testimony.golden[0].embeddings.shape[1]),
@@ -58,7 +64,10 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
             "weights_sha256": testimony.weights_sha256,
             "files": _files(folder),
             "graphs": sorted((report.entry() for report in graphs), key=_rank),
-            "golden": {"texts": list(testimony.texts), "vectors": [_vectors(golden) for golden in testimony.golden]},
+            "golden": {
+                "texts": list(testimony.texts),
+                "vectors": [_vectors(golden, testimony.model_type) for golden in testimony.golden],
+            },
         },
     )
 
@@ -119,8 +128,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _vectors(golden: Golden) -> dict[str, Any]:
-    rounded = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
+def _vectors(golden: Golden, model_type: str) -> dict[str, Any]:
+    """Of sparse vectors the largest values by dimension, of others all."""
+    rounded: list[Any] = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
+    if model_type == SPARSE_ENCODER:
+        sparse = select_max_active_dims(SparseMatrix.from_dense(golden.embeddings), _KEPT)
+        rounded = [{index: round(value, 7) for index, value in row.items()} for row in sparse.to_dicts()]
     return {"prompt_name": golden.prompt_name, "task": golden.task, "embeddings": rounded}
 
 

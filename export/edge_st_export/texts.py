@@ -1,4 +1,11 @@
-"""The texts on which an exported model is compared with its original."""
+"""The texts, and pairs of texts, on which an exported model is compared with its original."""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from edge_st_runtime.model_types import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.tokens import TextOrPair
 
 ORDINARY = (
     "A heron waits in the shallow water below the weir.",
@@ -77,3 +84,39 @@ DIFFICULT = (
 #: stored in the record with the original's vectors, so that a folder can be checked without the original
 GOLDEN = (*ORDINARY[:6], "İstanbul ıssız ŞİŞLİ ß ẞ ﬁne ﬂag Ǆ", DIFFICULT[-1])
 ALL = ORDINARY + DIFFICULT
+#: each of the texts with one of the others
+PAIRS = tuple(zip(ALL, ALL[31:] + ALL[:31], strict=True))
+GOLDEN_PAIRS = tuple(pair for pair in PAIRS if GOLDEN[2] in pair or set(pair) & set(GOLDEN[-2:])) + PAIRS[:2]
+_CANDIDATES = (0, 1, 5, 11, 20)
+
+
+@cache
+def questions() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Passages, each with queries that it answers."""
+    entries = json.loads(files("edge_st_export").joinpath("questions.json").read_text(encoding="utf-8"))
+    return tuple((entry["passage"], tuple(entry["queries"])) for entry in entries)
+
+
+def ranked_pairs() -> list[tuple[str, str]]:
+    """Every query of `questions` with five passages, of which one answers it."""
+    passages = [passage for passage, _ in questions()]
+    return [
+        (query, passages[(place + step) % len(passages)])
+        for place, (_, queries) in enumerate(questions())
+        for query in queries
+        for step in _CANDIDATES
+    ]
+
+
+def texts_for(model_type: str) -> list[TextOrPair]:
+    """What a model of this class is compared on: texts, or pairs for one that scores them."""
+    if model_type == CROSS_ENCODER:
+        return [*PAIRS, *ranked_pairs()]
+    if model_type == SPARSE_ENCODER:
+        return [*ALL, *(text for passage, queries in questions() for text in (passage, *queries))]
+    return list(ALL)
+
+
+def is_golden(text: TextOrPair) -> bool:
+    """Whether what the original gives for it is stored in the record."""
+    return text in (GOLDEN if isinstance(text, str) else GOLDEN_PAIRS)
