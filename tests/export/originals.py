@@ -34,43 +34,58 @@ def bert(**changes: Any) -> BertConfig:
 def save_original(
     folder: Path,
     *modules: Any,
-    config: PretrainedConfig | None = None,
-    model_class: type[PreTrainedModel] | None = None,
-    tokenizer: Tokenizer | None = None,
-    tokens: Mapping[str, Any] = BERT_TOKENS,
-    processor: Callable[[Tokenizer], Any] | None = None,
     pooling: str | tuple[str, ...] | None = "mean",
     include_prompt: bool = True,
     limit: int | None = 48,
     prompts: Mapping[str, str] | None = None,
     trust_remote_code: bool = False,
-    spread: float = 0.1,
+    **options: Any,
 ) -> Path:
-    """A transformer with pooling and ``modules`` after it, below ``folder``; its weights are far from initial.
+    """A transformer with pooling and ``modules`` after it, below ``folder``; ``options`` are `save_transformer`'s.
 
-    ``pooling`` None leaves the pooling away, for transformers that pool by themselves. ``processor`` makes what
-    prepares their input out of the tokenizer, where that is more than a tokenizer with ``tokens``; ``spread`` is the
-    deviation that is added to the weights.
+    ``pooling`` None leaves the pooling away, for transformers that pool by themselves.
     """
-    torch.manual_seed(7)
-    config = config or bert()
-    transformer = model_class(config) if model_class else AutoModel.from_config(config)
-    with torch.no_grad():
-        for parameter in transformer.parameters():
-            parameter.add_(torch.randn_like(parameter) * spread)
-    parts = folder / "transformer"
-    transformer.save_pretrained(parts)
-    processor = processor or partial(_fast_tokenizer, tokens=tokens)
-    processor(tokenizer or wordpiece()).save_pretrained(parts)
     trust = {"trust_remote_code": trust_remote_code}
     first = Transformer(
-        str(parts), model_kwargs={**trust}, processor_kwargs={**trust}, config_kwargs={**trust}, max_seq_length=limit
+        str(save_transformer(folder, **options)),
+        model_kwargs={**trust},
+        processor_kwargs={**trust},
+        config_kwargs={**trust},
+        max_seq_length=limit,
     )
     pool = [Pooling(first.get_embedding_dimension(), pooling, include_prompt)] if pooling else []
     original = folder / "original"
     model = SentenceTransformer(modules=[first, *pool, *modules], device="cpu", prompts=dict(prompts or {}))
     model.save_pretrained(str(original), create_model_card=False)
     return original
+
+
+def save_transformer(
+    folder: Path,
+    *,
+    config: PretrainedConfig | None = None,
+    model_class: Callable[[PretrainedConfig], PreTrainedModel] = AutoModel.from_config,
+    tokenizer: Callable[[], Tokenizer] = wordpiece,
+    tokens: Mapping[str, Any] = BERT_TOKENS,
+    processor: Callable[[Tokenizer], Any] | None = None,
+    spread: float = 0.1,
+    half: bool = False,
+) -> Path:
+    """A transformer alone, below ``folder``; its weights are far from initial.
+
+    ``processor`` makes what prepares its input out of the tokenizer, where that is more than a tokenizer with
+    ``tokens``; ``spread`` is the deviation that is added to the weights, ``half`` stores them in float16.
+    """
+    torch.manual_seed(7)
+    transformer = model_class(config or bert())
+    with torch.no_grad():
+        for parameter in transformer.parameters():
+            parameter.add_(torch.randn_like(parameter) * spread)
+    parts = folder / "transformer"
+    (transformer.half() if half else transformer).save_pretrained(parts)
+    processor = processor or partial(_fast_tokenizer, tokens=tokens)
+    processor(tokenizer()).save_pretrained(parts)
+    return parts
 
 
 def _fast_tokenizer(tokenizer: Tokenizer, tokens: Mapping[str, Any]) -> PreTrainedTokenizerFast:

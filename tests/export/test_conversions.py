@@ -18,7 +18,7 @@ from tests.tiny_tokenizers import byte_bpe
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_fused_attention_is_right_on_either_side_of_padding(side: str, tmp_path: Path) -> None:
     tokens = BPE_TOKENS | {"padding_side": side}
-    original = save_original(tmp_path, config=ROBERTA["config"], tokenizer=byte_bpe(), tokens=tokens)
+    original = save_original(tmp_path, config=ROBERTA["config"], tokenizer=byte_bpe, tokens=tokens)
     report = export_model(original, tmp_path / "out", engines=["onnx"], optimize="O2", quiet=True)
     assert {graph.file for graph in report.graphs} == {"onnx/model.onnx", "onnx/model_O2.onnx"}
     wanted = load_original(original).encode(list(ALL))

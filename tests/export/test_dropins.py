@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 import edge_st_export
 from edge_st import SentenceTransformer
-from edge_st.verification import verify_folder
+from edge_st.verification.checks import verify_folder
 from edge_st_export import (
     ExportReport,
     export_dynamic_quantized_onnx_model,

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st.verification import cosines, verify_folder
+from edge_st.verification.checks import verify_folder
+from edge_st.verification.comparison import cosines
 from edge_st_export import ExportError, ExportReport, export_model
 from edge_st_export.texts import GOLDEN
 from edge_st_runtime.cpu import has_bfloat16
@@ -144,17 +145,16 @@ class TestRefusals:
                 {"modules.json": [{"type": "sentence_transformers.models.Transformer"}, {"type": "mine.Head"}]},
                 "mine.Head",
             ),
-            ({"modules.json": [{"type": "sentence_transformers.models.MLMTransformer"}]}, "MLMTransformer"),
+            ({"modules.json": [{"type": "sentence_transformers.models.MultiVectorMask"}]}, "MultiVectorMask"),
             (
                 {
                     "modules.json": [
-                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "SpladePooling")
+                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "MultiVectorMask")
                     ]
                 },
-                "'SpladePooling'.*Dense",
+                "'MultiVectorMask'.*Dense",
             ),
-            ({"config_sentence_transformers.json": {"model_type": "SparseEncoder"}}, "SparseEncoder"),
-            ({"config.json": {"architectures": ["BertForSequenceClassification"]}}, "cross-encoder"),
+            ({"config_sentence_transformers.json": {"model_type": "MultiVectorEncoder"}}, "is a MultiVectorEncoder"),
         ],
     )
     def test_unsupported_models_by_their_description_alone(
@@ -164,6 +164,25 @@ class TestRefusals:
             write_json(tmp_path / "original" / name, content)
         with pytest.raises(UnsupportedModelError, match=message):
             export_model(tmp_path / "original", tmp_path / "out")
+
+    @pytest.mark.parametrize(
+        ("architecture", "task", "message"),
+        [
+            ("BertForSequenceClassification", "sparse-encoder", "is a CrossEncoder, not a SparseEncoder"),
+            ("BertForMaskedLM", "cross-encoder", "needs ForSequenceClassification or ForCausalLM"),
+            ("BertModel", "sparse-encoder", "needs ForMaskedLM: the rest would have random weights"),
+        ],
+    )
+    def test_tasks_that_a_plain_transformer_cannot_have(
+        self, architecture: str, task: str, message: str, tmp_path: Path
+    ) -> None:
+        write_json(tmp_path / "original" / "config.json", {"architectures": [architecture]})
+        with pytest.raises(UnsupportedModelError, match=message):
+            export_model(tmp_path / "original", tmp_path / "out", task=task)
+
+    def test_an_unknown_task(self, small_folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(OptionError, match=r"task is 'rerank'; expected one of .*cross-encoder"):
+            export_model(small_folder, tmp_path / "out", task="rerank")
 
     def test_a_folder_without_weights(self, small_report: ExportReport, tmp_path: Path) -> None:
         with pytest.raises(ExportError, match=r"sentence-transformers .* loading small failed"):
@@ -235,10 +254,10 @@ class TestTheHub:
         assert hub.requested() == set(files)
 
     def test_an_unsupported_model_is_not_downloaded(self, hub: HubServer, tmp_path: Path) -> None:
-        rows = [{"type": "sentence_transformers.models.MLMTransformer", "path": ""}]
-        hub.add("me/splade", {"modules.json": json.dumps(rows).encode(), "model.safetensors": b"large"})
-        with pytest.raises(UnsupportedModelError, match="MLMTransformer"):
-            export_model("me/splade", tmp_path / "out")
+        rows = [{"type": "sentence_transformers.models.MultiVectorMask", "path": ""}]
+        hub.add("me/colbert", {"modules.json": json.dumps(rows).encode(), "model.safetensors": b"large"})
+        with pytest.raises(UnsupportedModelError, match="MultiVectorMask"):
+            export_model("me/colbert", tmp_path / "out")
         assert hub.requested() == {"modules.json"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st.manifest import load_manifest
+from edge_st.manifest import TASKS, load_manifest
 from edge_st_export import cli
 from edge_st_export.manifest import select_models
 from edge_st_runtime.errors import OptionError
@@ -69,10 +69,12 @@ def test_manifest_entries_are_exported_at_their_revision(
 
 def test_selection_from_the_manifest() -> None:
     everything, notes = select_models([], trust_remote_code=False)
-    assert {entry.task for entry in everything} == {"sentence-embedding"}
+    assert {entry.task for entry in everything} == set(TASKS)
     assert not any(entry.remote_code for entry in everything)
-    trusted, none = select_models(["sentence-embedding", "all-MiniLM-L6-v2"], trust_remote_code=True)
+    trusted, none = select_models([*TASKS, "all-MiniLM-L6-v2"], trust_remote_code=True)
     assert len(trusted) == len(everything) + len(notes)
     assert none == []
-    with pytest.raises(OptionError, match="cross-encoder"):
-        select_models(["cross-encoder"], trust_remote_code=False)
+    rerankers, _ = select_models(["cross-encoder"], trust_remote_code=False)
+    assert {entry.task for entry in rerankers} == {"cross-encoder"}
+    with pytest.raises(OptionError, match="nobody/nothing"):
+        select_models(["nobody/nothing"], trust_remote_code=False)

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer as Peer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
 
 from edge_st import SentenceTransformer
-from edge_st.verification import compare
+from edge_st.verification.checks import compare
 from edge_st_export import ExportReport
 from edge_st_export.texts import DIFFICULT, GOLDEN
 from edge_st_runtime.pooling import POOLING

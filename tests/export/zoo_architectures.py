@@ -56,7 +56,7 @@ LONG = "the quick brown " * 900
 
 def bert_unigram() -> Tokenizer:
     """ALBERT's and DeBERTa's."""
-    return unigram(("[PAD]", "[UNK]", "[CLS]", "[SEP]"), "[CLS] $A [SEP]")
+    return unigram(("[PAD]", "[UNK]", "[CLS]", "[SEP]"), "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 
 
 CLIP: dict[str, Any] = {

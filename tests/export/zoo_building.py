@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.model import BaseModel
+from sentence_transformers.base.modules import Transformer
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import Qwen3Config, RobertaConfig, XLMRobertaConfig
 
-from tests.export.originals import HIDDEN, SIZES, load_original, save_original
-from tests.tiny_tokenizers import WORDS, byte_bpe, closing_bpe, unigram, wordpiece
+from tests.export.originals import HIDDEN, SIZES, load_original, save_original, save_transformer
+from tests.tiny_tokenizers import WORDS, byte_bpe, closing_bpe, unigram
 
 Step = Callable[[Path], object]
 
@@ -23,7 +25,7 @@ Step = Callable[[Path], object]
 class Case:
     """What ``build`` saves below a folder, in words; it returns the original's path.
 
-    ``engines`` are those that run it. ``refused`` is what the exporter must say where it cannot be exported.
+    ``engines`` are those that run it; ``task`` is the exporter's, for a transformer that may become several models.
     ``long_text`` is one more text to compare, longer than any of the usual ones, of which then only short ones are.
     """
 
@@ -31,9 +33,9 @@ class Case:
     modules: str
     build: Callable[[Path], Path]
     engines: tuple[str, ...] = ("onnx", "openvino")
-    refused: str | None = None
     long_text: str | None = None
     trust_remote_code: bool = False
+    task: str | None = None
 
 
 def but(options: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -59,22 +61,22 @@ NO_POOLING_MODE = {
     "pooling_mode_mean_sqrt_len_tokens": False,
 }
 CHAT = "{% for message in messages %}<s>{{ message['role'] }}: {{ message['content'] }}</s>{% endfor %}"
+SPREAD = 0.4
 TRANSFORMER_FILE, POOLING_FILE = "sentence_bert_config.json", "1_Pooling/config.json"
 
 
 def saved(
     *steps: Step,
-    tokenizer: Callable[[], Tokenizer] = wordpiece,
     modules: Callable[[], Iterable[nn.Module]] = tuple,
     only_transformer: bool = False,
-    spread: float = 0.4,
+    spread: float = SPREAD,
     **options: Any,
 ) -> Callable[[Path], Path]:
     """The builder of `save_original` with these options, after which ``steps`` change the saved folder."""
 
     def build(folder: Path) -> Path:
         torch.manual_seed(5)
-        original = save_original(folder, *modules(), tokenizer=tokenizer(), spread=spread, **options)
+        original = save_original(folder, *modules(), spread=spread, **options)
         original = folder / "transformer" if only_transformer else original
         for step in steps:
             step(original)
@@ -83,19 +85,47 @@ def saved(
     return build
 
 
-def composed(modules: Callable[[Path], Iterable[nn.Module]], *steps: Step) -> Callable[[Path], Path]:
-    """The builder of a model of these ``modules``, made with a folder at hand; ``steps`` change what was saved."""
+def composed(
+    modules: Callable[[Path], Iterable[nn.Module]],
+    *steps: Step,
+    model_class: type[BaseModel] = SentenceTransformer,
+    **options: Any,
+) -> Callable[[Path], Path]:
+    """The builder of a model of these ``modules``, made with a folder at hand; ``steps`` change what was saved.
+
+    ``options`` are the class's.
+    """
 
     def build(folder: Path) -> Path:
         torch.manual_seed(5)
         original = folder / "original"
-        model = SentenceTransformer(modules=list(modules(folder)), device="cpu")
+        model = model_class(modules=list(modules(folder)), device="cpu", **options)
         model.save_pretrained(str(original), create_model_card=False)
         for step in steps:
             step(original)
         return original
 
     return build
+
+
+def plain(*steps: Step, **options: Any) -> Callable[[Path], Path]:
+    """The builder of a transformer without modules.json, as `save_transformer` makes it with these options."""
+
+    def build(folder: Path) -> Path:
+        original = save_transformer(folder, **{"spread": SPREAD, **options})
+        for step in steps:
+            step(original)
+        return original
+
+    return build
+
+
+def transformer(
+    folder: Path, task: str = "feature-extraction", name: str = "part", limit: int | None = 48, **options: Any
+) -> Transformer:
+    """A transformer with the head of ``task``, as `save_transformer` makes it; ``name`` keeps several apart."""
+    path = save_transformer(folder / name, **{"spread": SPREAD, **options})
+    return Transformer(str(path), transformer_task=task, max_seq_length=limit)
 
 
 def edit(file: str, **changes: Any) -> Step:
@@ -187,6 +217,11 @@ def write_vocab_json(folder: Path) -> None:
     (folder / "merges.txt").write_text("\n".join(" ".join(pair) for pair in model["merges"]), encoding="utf-8")
 
 
+def xlm_unigram() -> Tokenizer:
+    """XLM-RoBERTa's."""
+    return unigram(pair="<s> $A </s> </s> $B </s>")
+
+
 def write_sentencepiece(folder: Path) -> None:
     import sentencepiece
 
@@ -197,7 +232,7 @@ def write_sentencepiece(folder: Path) -> None:
 
 
 ROBERTA: dict[str, Any] = {"config": RobertaConfig(**ROBERTA_SIZES), "tokenizer": byte_bpe, "tokens": BPE_TOKENS}
-XLM: dict[str, Any] = {"config": XLMRobertaConfig(**ROBERTA_SIZES), "tokenizer": unigram, "tokens": XLM_TOKENS}
+XLM: dict[str, Any] = {"config": XLMRobertaConfig(**ROBERTA_SIZES), "tokenizer": xlm_unigram, "tokens": XLM_TOKENS}
 QWEN3: dict[str, Any] = {
     "config": Qwen3Config(**DECODER_SIZES),
     "tokenizer": closing_bpe,

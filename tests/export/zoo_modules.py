@@ -109,7 +109,6 @@ MODULES: Mapping[str, Case] = {
             model_class=Qwen3ForCausalLM,
             only_transformer=True,
         ),
-        refused="chat template",
     ),
     "causal-alone": Case(
         "Qwen3ForCausalLM without modules.json",
