@@ -7,13 +7,11 @@ Python's documentation, or the texts of ``--texts`` (.tsv: every column that is 
 
 import argparse
 import statistics
-import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from harness import Setup, Worker, disturbance, parser, setup, table
+from harness import Setup, Worker, comparison, disturbance, in_turn, parser, reference, setup, table
 from numpy.typing import NDArray
 from texts import even_lengths, mixed, sentences, short
 
@@ -27,7 +25,6 @@ PEERS = [
     "fastembed, batches of 32",
 ]
 SINGLES = 40
-Best = Callable[[list[float]], float]
 
 
 def main() -> None:
@@ -62,17 +59,11 @@ def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
 
 
 def _throughput(name: str, texts: list[str], workers: list[Worker], options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, f"{i}.npy") for i in range(len(workers))]
-        for worker, file in zip(workers, files, strict=True):
-            worker.ask("encode", name=name, save=str(file))
-        agreement = _agreement([np.load(file) for file in files], _reference(workers, options.against))
-    seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
-    for _ in range(options.rounds):
-        for worker in workers:
-            seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
+    exact = reference([worker.peer for worker in workers], options.against)
+    agreement = _agreement([worker.result(name) for worker in workers], exact)
+    seconds = in_turn(workers, name, options.rounds)
     rates = {peer: [len(texts) / second for second in found] for peer, found in seconds.items()}
-    header, *rows = _comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
+    header, *rows = comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
     cosines = [f"{cosine:.6f}" for cosine in agreement]
     print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, cosines, strict=True)]))
 
@@ -85,28 +76,8 @@ def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
             if number:
                 times[worker.peer].append(answer["milliseconds"])
     medians = {peer: [statistics.median(block) for block in blocks] for peer, blocks in times.items()}
-    header, *rows = _comparison("one short text, p50 ms", medians, min, options.against)
+    header, *rows = comparison("one short text, p50 ms", medians, min, options.against)
     print("\n" + table(header, rows))
-
-
-def _comparison(title: str, found: dict[str, list[float]], best: Best, against: str) -> list[list[str]]:
-    """A table's header and rows: each peer's rounds, and what they are in proportion to those of ``against``."""
-    header = [title, "best", "median", f"best / {against}", "median of rounds' ratios"]
-    other = found.get(against)
-    rows = []
-    for peer, values in found.items():
-        row = [peer, f"{best(values):.2f}", f"{statistics.median(values):.2f}", "", ""]
-        if other is not None:
-            ratios = [value / reference for value, reference in zip(values, other, strict=True)]
-            row[3:] = [f"{best(values) / best(other):.2f}", f"{statistics.median(ratios):.2f}"]
-        rows.append(row)
-    return [header, *rows]
-
-
-def _reference(workers: list[Worker], against: str) -> int:
-    peers = [worker.peer for worker in workers]
-    exact = "sentence-transformers torch"
-    return peers.index(exact if exact in peers else against if against in peers else peers[0])
 
 
 def _agreement(vectors: list[NDArray[np.float32]], reference: int) -> list[float]:

@@ -1,24 +1,29 @@
-"""What the benchmarks share: peers as processes on the same cores, and tables."""
+"""What the benchmarks share: peers as processes on the same cores asked in turn, and tables."""
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).resolve().parent / "workers"
 ENVIRONMENTS = ROOT / ".venv-bench"
-_OF_PEER = {"edge-st": "edge", "sentence-transformers": "st", "fastembed": "fastembed"}
+Best = Callable[[list[float]], float]
+_OF_PEER = {"edge-st": "edge", "edge-st-export": "st", "sentence-transformers": "st", "fastembed": "fastembed"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Setup:
     original: Path
     graph: str
     cores: tuple[int, ...]
+    task: str = "dense"
 
     def python(self, peer: str) -> Path:
         """The interpreter of ``peer``'s environment; edge-st's is this one."""
@@ -43,6 +49,7 @@ class Setup:
         folder = "" if peer == "edge-st static" else str(self.folder)
         return {
             "peer": peer,
+            "task": self.task,
             "folder": folder,
             "original": str(self.original),
             "graph": self.graph,
@@ -59,7 +66,7 @@ class Setup:
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
         elif peer.endswith("torch") and not list(self.original.glob("*.safetensors")):
             lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
-        elif peer.endswith("openvino") and not list(self.folder.glob("openvino/*.xml")):
+        elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):
             lacks = f"no openvino/*.xml in {self.folder}"
         if lacks:
             print(f"left out: {peer} ({lacks})", file=sys.stderr)
@@ -67,18 +74,24 @@ class Setup:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The options that all comparisons take."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """The options of comparisons of a model that is there."""
+    made = common_parser(description)
     made.add_argument("folder", type=Path, help="an exported model folder with onnx/ and openvino/")
     made.add_argument("--original", type=Path, help="the original folder, for the torch peer (default: the same)")
+    return made
+
+
+def common_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that all comparisons take."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--graph", default="onnx/model.onnx", help="the ONNX file that all peers run")
     made.add_argument("--threads", type=int, help="cores for every peer (default: all that this process may use)")
     made.add_argument("--env", action="append", default=[], metavar="NAME=PATH", help="an environment: edge, st, …")
     return made
 
 
-def setup(options: argparse.Namespace) -> Setup:
-    """The common options, read."""
+def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
+    """The common options, read; ``task`` is one of workers/peers.py."""
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     busy = os.getloadavg()[0]
     print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
@@ -88,6 +101,7 @@ def setup(options: argparse.Namespace) -> Setup:
         original=(options.original or options.folder).resolve(),
         graph=options.graph,
         cores=tuple(cores),
+        task=task,
     )
 
 
@@ -95,7 +109,7 @@ def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.P
     """A process of ``peer``'s environment on the cores of ``setup``, with pipes for stdin and stdout."""
     variables = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(len(setup.cores))}
     if peer.startswith("edge-st"):
-        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime")])
+        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime"), str(ROOT / "export")])
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
         ["taskset", "-c", ",".join(map(str, setup.cores)), setup.python(peer), WORKERS / script, *arguments],
@@ -126,15 +140,22 @@ class Worker:
         return found
 
     def open(self) -> None:
-        """Load the model and encode one text."""
+        """Load the model and let it answer a first request."""
         self.ask("open", **self._opening)
 
-    def give(self, name: str, texts: list[str]) -> None:
-        """Hand over ``texts`` under ``name``."""
+    def give(self, name: str, texts: Sequence[Any]) -> None:
+        """Hand over ``texts`` (or other requests that JSON can write) under ``name``."""
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             json.dump(texts, file)
             file.flush()
             self.ask("load_texts", name=name, file=file.name)
+
+    def result(self, name: str) -> NDArray[Any]:
+        """What the model makes of all that was given as ``name``."""
+        with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+            self.ask("encode", name=name, save=file.name)
+            found: NDArray[Any] = np.load(file.name)
+        return found
 
     def __enter__(self) -> Self:
         """The worker itself."""
@@ -143,6 +164,15 @@ class Worker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End the process."""
         self._process.communicate()
+
+
+def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
+    """Each peer's seconds for all that was given as ``name``, round by round, asked A B C A B C …"""
+    seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
+    for _ in range(rounds):
+        for worker in workers:
+            seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
+    return seconds
 
 
 @contextmanager
@@ -172,3 +202,25 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     rest = [[cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)] for line in lines]
     return "\n".join("  ".join([line[0].ljust(widths[0]), *cells]) for line, cells in zip(lines, rest, strict=True))
+
+
+def comparison(title: str, found: dict[str, list[float]], best: Best, *against: str) -> list[list[str]]:
+    """A table's header and rows: each peer's rounds, and what they are in proportion to those of ``against``."""
+    others = [peer for peer in against if peer in found]
+    header = [title, "best", "median"]
+    for other in others:
+        header += [f"best / {other}", "median of rounds' ratios"]
+    rows = []
+    for peer, values in found.items():
+        row = [peer, f"{best(values):.2f}", f"{statistics.median(values):.2f}"]
+        for other in others:
+            ratios = [value / reference for value, reference in zip(values, found[other], strict=True)]
+            row += [f"{best(values) / best(found[other]):.2f}", f"{statistics.median(ratios):.2f}"]
+        rows.append(row)
+    return [header, *rows]
+
+
+def reference(peers: Sequence[str], otherwise: str) -> int:
+    """The place of the peer that the others' results are compared to: torch where it runs, else ``otherwise``."""
+    exact = "sentence-transformers torch"
+    return peers.index(exact if exact in peers else otherwise if otherwise in peers else peers[0])

@@ -6,7 +6,6 @@ The file has a score, a tab, a text, a tab, a text on each line; without one the
 import argparse
 import os
 import statistics
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +46,7 @@ def _spearman(worker: Worker, file: Path) -> float:
 
 def _vectors(worker: Worker, texts: list[str]) -> NDArray[np.float32]:
     worker.give("sts", texts)
-    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-        worker.ask("encode", name="sts", save=file.name)
-        vectors: NDArray[np.float32] = np.load(file.name)
-    return vectors
+    return worker.result("sts")
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,13 +1,15 @@
-"""The peers, each opened in its own environment: a name → a function from a list of texts to vectors.
+"""The peers, each opened in its own environment: a name → a function from what a task gives to what the model makes.
 
-``folder`` holds the graphs that all peers run, ``original`` the model as sentence-transformers' torch backend reads it.
-``graph`` is the ONNX file, relative to ``folder``. ``threads`` is None where the process' affinity already leaves an
-engine just the cores it may use; else it is told, in the way its user would tell it.
+The task chooses the class: "dense" and "sparse" take a text or a list of texts, "rerank" takes (query, documents)
+pairs. ``folder`` holds the graphs that all peers run, ``original`` the model as sentence-transformers' torch backend
+reads it. ``graph`` is the ONNX file, relative to ``folder``. ``threads`` is None where the process' affinity already
+leaves an engine just the cores it may use; else it is told, in the way its user would tell it.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Encode = Callable[[Any], Any]
@@ -17,10 +19,42 @@ Encode = Callable[[Any], Any]
 class Setting:
     """What every peer is opened with."""
 
+    task: str
     folder: str
     original: str
     graph: str
     threads: int | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A class that edge-st and sentence-transformers both have, what is asked of its instances, and a first request."""
+
+    name: str
+    ask: Callable[[Any], Encode]
+    first: Any = "a first text"
+
+
+def encoding(model: Any) -> Encode:
+    """What ``model.encode`` gives for texts."""
+    return lambda texts: model.encode(texts, show_progress_bar=False)
+
+
+def ranking(model: Any) -> Encode:
+    """The (corpus_id, score) pairs that ``model.rank`` gives for each query and its documents, best first."""
+
+    def rank(searches: Sequence[tuple[str, list[str]]]) -> list[list[tuple[int, float]]]:
+        found = [model.rank(query, documents, show_progress_bar=False) for query, documents in searches]
+        return [[(hit["corpus_id"], hit["score"]) for hit in hits] for hits in found]
+
+    return rank
+
+
+TASKS = {
+    "dense": Task("SentenceTransformer", encoding),
+    "sparse": Task("SparseEncoder", encoding),
+    "rerank": Task("CrossEncoder", ranking, [("a first query", ["a first text", "a second"])]),
+}
 
 
 def edge_onnx(setting: Setting) -> Encode:
@@ -31,6 +65,11 @@ def edge_onnx(setting: Setting) -> Encode:
 def edge_openvino(setting: Setting) -> Encode:
     """edge-st on OpenVINO in the fastest precision that the folder's record calls lossless."""
     return _edge(setting, backend="openvino", dtype="auto")
+
+
+def edge_openvino_float32(setting: Setting) -> Encode:
+    """edge-st on OpenVINO in float32."""
+    return _edge(setting, backend="openvino", dtype="float32")
 
 
 def edge_static(setting: Setting) -> Encode:
@@ -46,24 +85,29 @@ def st_torch(setting: Setting) -> Encode:
         import torch
 
         torch.set_num_threads(setting.threads)
-    return _sentence_transformers(setting.original, "torch", {})
+    return _sentence_transformers(setting, setting.original, "torch", {})
 
 
 def st_onnx(setting: Setting) -> Encode:
-    """sentence-transformers on ONNX Runtime."""
-    kwargs: dict[str, Any] = {"file_name": setting.graph, "provider": "CPUExecutionProvider", "export": False}
+    """sentence-transformers on ONNX Runtime; it exports the model itself where ``folder`` has no graph."""
+    there = Path(setting.folder, setting.graph).is_file()
+    kwargs: dict[str, Any] = {"provider": "CPUExecutionProvider", "export": not there}
+    if there:
+        kwargs["file_name"] = setting.graph
     if setting.threads is not None:
         import onnxruntime
 
         kwargs["session_options"] = onnxruntime.SessionOptions()
         kwargs["session_options"].intra_op_num_threads = setting.threads
-    return _sentence_transformers(setting.folder, "onnx", kwargs)
+    return _sentence_transformers(setting, setting.folder, "onnx", kwargs)
 
 
 def st_openvino(setting: Setting) -> Encode:
-    """sentence-transformers on OpenVINO, which chooses the precision by the CPU."""
-    limit = {} if setting.threads is None else {"ov_config": {"INFERENCE_NUM_THREADS": str(setting.threads)}}
-    return _sentence_transformers(setting.folder, "openvino", {"export": False, **limit})
+    """sentence-transformers on OpenVINO, which chooses the precision by the CPU; it exports as ``st_onnx`` does."""
+    kwargs: dict[str, Any] = {"export": not list(Path(setting.folder).glob("openvino/*.xml"))}
+    if setting.threads is not None:
+        kwargs["ov_config"] = {"INFERENCE_NUM_THREADS": str(setting.threads)}
+    return _sentence_transformers(setting, setting.folder, "openvino", kwargs)
 
 
 def fastembed(setting: Setting) -> Encode:
@@ -79,6 +123,7 @@ def fastembed_32(setting: Setting) -> Encode:
 PEERS: dict[str, Callable[[Setting], Encode]] = {
     "edge-st onnx": edge_onnx,
     "edge-st openvino": edge_openvino,
+    "edge-st openvino float32": edge_openvino_float32,
     "edge-st static": edge_static,
     "sentence-transformers torch": st_torch,
     "sentence-transformers onnx": st_onnx,
@@ -89,16 +134,18 @@ PEERS: dict[str, Callable[[Setting], Encode]] = {
 
 
 def _edge(setting: Setting, **options: Any) -> Encode:
-    from edge_st import SentenceTransformer
+    import edge_st
 
-    return SentenceTransformer(setting.folder, num_threads=setting.threads, **options).encode
+    task = TASKS[setting.task]
+    return task.ask(getattr(edge_st, task.name)(setting.folder, num_threads=setting.threads, **options))
 
 
-def _sentence_transformers(folder: str, backend: Any, model_kwargs: dict[str, Any]) -> Encode:
-    from sentence_transformers import SentenceTransformer
+def _sentence_transformers(setting: Setting, folder: str, backend: str, model_kwargs: dict[str, Any]) -> Encode:
+    import sentence_transformers
 
-    model = SentenceTransformer(folder, backend=backend, device="cpu", model_kwargs=model_kwargs)
-    return lambda texts: model.encode(texts, show_progress_bar=False)
+    task = TASKS[setting.task]
+    made = getattr(sentence_transformers, task.name)
+    return task.ask(made(folder, backend=backend, device="cpu", model_kwargs=model_kwargs))
 
 
 def _fastembed(setting: Setting, **options: int) -> Encode:
@@ -118,7 +165,14 @@ def _fastembed(setting: Setting, **options: int) -> Encode:
     return lambda texts: np.array(list(model.embed(texts, **options)))
 
 
-def open_peer(peer: str, folder: str, original: str, graph: str, threads: int) -> Encode:
-    """Open the peer of this name with ``threads`` threads."""
+def open_peer(peer: str, task: str, folder: str, original: str, graph: str, threads: int) -> Encode:
+    """Open the peer of this name with ``threads`` threads, and answer a first request."""
     bounded = threads == os.cpu_count()
-    return PEERS[peer](Setting(folder, original, graph, None if bounded else threads))
+    encode = PEERS[peer](Setting(task, folder, original, graph, None if bounded else threads))
+    encode(TASKS[task].first)
+    return encode
+
+
+def array(found: Any) -> Any:
+    """What a peer gave as something that NumPy saves: sparse rows of edge-st or of torch become dense ones."""
+    return found.to_dense() if hasattr(found, "to_dense") else found

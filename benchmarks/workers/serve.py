@@ -16,31 +16,31 @@ class Server:
     """The requests that a worker answers."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, list[str]] = {}
+        self._texts: dict[str, Any] = {}
         self._encode: Callable[[Any], Any] = len
 
     def load_texts(self, name: str, file: str) -> dict[str, Any]:
-        """Keep the texts in ``file``, a JSON list, under ``name``."""
+        """Keep the texts (or other requests) in ``file``, a JSON list, under ``name``."""
         self._texts[name] = json.loads(Path(file).read_text(encoding="utf-8"))
         return {"count": len(self._texts[name])}
 
-    def open(self, peer: str, folder: str, original: str, graph: str, threads: int) -> dict[str, Any]:
-        """Open the peer and encode one text."""
+    def open(self, **opening: Any) -> dict[str, Any]:
+        """Open the peer and let it answer a first request."""
         from peers import open_peer
 
-        self._encode = open_peer(peer, folder, original, graph, threads)
-        self._encode("a first text")
+        self._encode = open_peer(**opening)
         return {}
 
     def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
-        """Encode all texts called ``name`` in one call; ``save`` names an .npy file for the vectors."""
+        """Encode all texts called ``name`` in one call; ``save`` names an .npy file for what comes of it."""
         start = time.perf_counter()
         vectors = self._encode(self._texts[name])
         seconds = time.perf_counter() - start
         if save is not None:
             import numpy as np
+            from peers import array
 
-            np.save(save, vectors)
+            np.save(save, array(vectors))
         return {"seconds": seconds}
 
     def single(self, name: str, first: int, count: int) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""How good rankings are, and how far two peers' rankings of the same documents agree."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ranking = Sequence[int]
+Grades = Mapping[int, int]  # those above 0
+
+
+def ndcg(rankings: Sequence[Ranking], grades: Sequence[Grades], k: int = 10) -> float:
+    """Mean nDCG@k with the grades as gains and discounts log2(1 + rank), as trec_eval has it and BEIR reports it."""
+    pairs = zip(rankings, grades, strict=True)
+    shares = [_gain([of.get(i, 0) for i in found[:k]]) / _gain(sorted(of.values())[::-1][:k]) for found, of in pairs]
+    return float(np.mean(shares))
+
+
+def recall(rankings: Sequence[Ranking], grades: Sequence[Grades], k: int = 100) -> float:
+    """Mean share of each query's relevant documents that are among its first ``k``."""
+    return float(np.mean([len(of.keys() & found[:k]) / len(of) for found, of in zip(rankings, grades, strict=True)]))
+
+
+def _gain(gains: Sequence[int]) -> float:
+    return float(np.sum(np.array(gains) / np.log2(np.arange(2, len(gains) + 2))))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The largest difference of a document's scores; queries ordered otherwise; the largest gap that was turned round.
+
+    The gap is the difference, by the reference's scores, of the two documents at the same place.
+    """
+
+    difference: float
+    reordered: int
+    gap: float
+
+
+def agreement(found: NDArray[Any], reference: NDArray[Any]) -> Agreement:
+    """Compare (document, score) pairs (queries, documents, 2), best first, of the same documents for each query."""
+    (ids, scores), (other_ids, other_scores) = _by_document(found), _by_document(reference)
+    same_place = np.take_along_axis(other_scores, ids, axis=1) - np.take_along_axis(other_scores, other_ids, axis=1)
+    return Agreement(
+        difference=float(np.max(np.abs(scores - other_scores))),
+        reordered=int(np.sum(np.any(ids != other_ids, axis=1))),
+        gap=float(np.max(np.abs(same_place))),
+    )
+
+
+def _by_document(found: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The documents in order of rank, the scores in order of document."""
+    ids = found[..., 0].astype(np.int64)
+    return ids, np.take_along_axis(found[..., 1], np.argsort(ids, axis=1), axis=1)

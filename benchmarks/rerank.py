@@ -1,0 +1,82 @@
+"""Rerank one query's paragraphs: edge-st's CrossEncoder beside sentence-transformers'.
+
+Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``, the data in BEIR's layout. Query
+and paragraphs, the right one among them, are drawn by a fixed seed. Every peer is a process of its own environment,
+kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, their ratio to
+sentence-transformers on the same engine, and how the scores and the order differ from torch's.
+"""
+
+import argparse
+import random
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from beir import collection
+from harness import Setup, Worker, comparison, disturbance, in_turn, parser, reference, setup, table
+from measures import agreement
+
+PEERS = [
+    "edge-st onnx",
+    "edge-st openvino",
+    "edge-st openvino float32",
+    "sentence-transformers torch",
+    "sentence-transformers onnx",
+    "sentence-transformers openvino",
+]
+AGAINST = ("sentence-transformers onnx", "sentence-transformers openvino")
+
+
+def main() -> None:
+    """Measure and print."""
+    made = parser(__doc__)
+    made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout, for instance SQuAD")
+    made.add_argument("--split", default="test", help="the query comes from qrels/SPLIT.tsv")
+    made.add_argument("--documents", type=int, default=100)
+    made.add_argument("--rounds", type=int, default=5)
+    options = made.parse_args()
+    common, search = setup(options, "rerank"), one_search(options.data, options.split, options.documents)
+    with disturbance(), ExitStack() as stack:
+        workers = [opened(stack, common, peer) for peer in common.available(PEERS)]
+        for worker in workers:
+            worker.give("one", [search])
+        _compare(workers, options)
+
+
+def one_search(folder: Path, split: str, count: int) -> tuple[str, list[str]]:
+    """A query and ``count`` documents, those that answer it among them."""
+    data = collection(folder, split, 1, titles=False)
+    draw, right = random.Random(5), sorted(data.grades[0])
+    others = draw.sample([i for i in range(len(data.documents)) if i not in right], count - len(right))
+    return data.queries[0], [data.documents[i] for i in draw.sample([*right, *others], count)]
+
+
+def opened(stack: ExitStack, common: Setup, peer: str) -> Worker:
+    """The peer with its model; sentence-transformers exports the original itself where it cannot run our graph."""
+    worker = stack.enter_context(Worker(common, peer))
+    try:
+        worker.open()
+    except RuntimeError:
+        if peer not in AGAINST:
+            raise
+        print(f"{peer} cannot run the graph in {common.folder}: it exports {common.original} itself")
+        worker = stack.enter_context(Worker(replace(common, folder=common.original), peer))
+        worker.open()
+    return worker
+
+
+def _compare(workers: list[Worker], options: argparse.Namespace) -> None:
+    found = [worker.result("one") for worker in workers]
+    exact = found[reference([worker.peer for worker in workers], AGAINST[0])]
+    seconds = in_turn(workers, "one", options.rounds)
+    milliseconds = {peer: [1e3 * second for second in times] for peer, times in seconds.items()}
+    title = f"1 query, {options.documents} documents, ms"
+    header, *rows = comparison(title, milliseconds, min, *AGAINST)
+    for row, one in zip(rows, found, strict=True):
+        alike = agreement(one, exact)
+        row += [f"{alike.difference:.1e}", f"differs, by {alike.gap:.1e}" if alike.reordered else "same"]
+    print("\n" + table([*header, "max score difference", "order"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""nDCG@10 and recall@100 of dense search, BM25, both fused, and fused and reranked, all by edge-st.
+
+Run ``python benchmarks/retrieval.py --dense EXPORTED --reranker EXPORTED --data BEIR_FOLDER``. Everything is encoded
+anew. Where the package bm25s can be imported, its figures for the same tokens, k1 and b stand in the same table.
+"""
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from beir import Collection, collection
+from harness import table
+from measures import Ranking, ndcg, recall
+from rankings import K1, B, dense, fused, lexical, reranked
+
+from edge_st_runtime import bm25
+
+DEPTH = 100
+
+
+def main() -> None:
+    """Measure and print."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--dense", type=Path, required=True, help="an exported SentenceTransformer")
+    made.add_argument("--reranker", type=Path, required=True, help="an exported CrossEncoder")
+    made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout")
+    made.add_argument("--split", default="train", help="the queries come from qrels/SPLIT.tsv")
+    made.add_argument("--queries", type=int, help="how many, drawn by a fixed seed (default: all)")
+    made.add_argument("--candidates", type=int, default=20, help=f"how many of the {DEPTH} found are reranked")
+    options = made.parse_args()
+    data = collection(options.data, options.split, options.queries, titles=True)
+    rows = [
+        [name, f"{ndcg(found, data.grades):.4f}", f"{recall(found, data.grades):.4f}"]
+        for name, found in _rankings(options, data).items()
+    ]
+    title = f"{options.data.name} {options.split}: {len(data.queries)} queries, {len(data.documents)} documents"
+    print(table([title, "nDCG@10", "recall@100"], rows))
+
+
+def _rankings(options: argparse.Namespace, data: Collection) -> dict[str, list[Ranking]]:
+    found = {"dense": dense(options.dense, data, DEPTH), "BM25": lexical(data, DEPTH)}
+    if find_spec("bm25s"):
+        found["BM25 of bm25s"] = _bm25s(data)
+    else:
+        print("bm25s is not installed: BM25 stands alone")
+    hybrid = found["hybrid"] = fused(found["dense"], found["BM25"])
+    found[f"hybrid, {options.candidates} reranked"] = reranked(options.reranker, data, hybrid, options.candidates)
+    return found
+
+
+def _bm25s(data: Collection) -> list[Ranking]:
+    """What bm25s finds with Lucene's formula and edge-st's words; none whose score is 0."""
+    import bm25s
+
+    index = bm25s.BM25(method="lucene", k1=K1, b=B)
+    index.index([bm25.words(text) for text in data.documents], show_progress=False)
+    queries = [bm25.words(text) for text in data.queries]
+    ids, scores = index.retrieve(queries, k=min(DEPTH, len(data.documents)), show_progress=False)
+    return [[int(i) for i, score in zip(*row, strict=True) if score > 0] for row in zip(ids, scores, strict=True)]
+
+
+if __name__ == "__main__":
+    main()
