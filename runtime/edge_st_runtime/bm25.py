@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .arrays import Floats, Ids
 from .errors import DamagedFileError, InputTypeError, OptionError
 from .postings import Postings, best_of_each, sort_postings
-from .segments import Segments
+from .segments import Segmented, Segments
 
 Tokenize: TypeAlias = Callable[[str], list[str]]
 _KIND = "BM25"
@@ -30,13 +30,13 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-class BM25:
+class BM25(Segmented):
     """Texts by their words, in memory or, once opened from one, in a folder.
 
     ``tokenizer`` splits a text into words; None stands for `words`. ``k1`` says how soon a word that occurs again
     counts no more, ``b`` how much long texts are held back. A text is known by its position, in the order of adding.
-    Searches may run in several threads, but not while texts are added. Raises OptionError for ``k1`` below 0 and for
-    ``b`` beyond 0 to 1.
+    Searches may run in several threads, but not while texts are added. `save` leaves out the tokenizer. Raises
+    OptionError for ``k1`` below 0 and for ``b`` beyond 0 to 1.
     """
 
     def __init__(self, tokenizer: Tokenize | None = None, k1: float = 1.5, b: float = 0.75) -> None:
@@ -72,9 +72,6 @@ class BM25:
             raise DamagedFileError(f"{path} has segments that are not of one vocabulary; build the index again")
         index._set_segments(segments)
         return index
-
-    def __len__(self) -> int:
-        return len(self._segments)
 
     def add(self, texts: Sequence[str]) -> None:
         """Append texts, in a folder as a new segment that is there whole or not at all.
@@ -122,24 +119,6 @@ class BM25:
                 documents, counts = part.documents[entries], part.weights[entries]
                 scores[place][documents] += rarity * (counts / (counts + self._norms[place][documents]))
         return scores
-
-    def save(self, path: str | Path) -> None:
-        """Write a copy, but for the tokenizer, to folder ``path``, in place of the index that it may hold.
-
-        Raises FolderError.
-        """
-        self._segments.save(path)
-
-    def merge(self) -> None:
-        """Make one segment of all, the fastest to search, while no other process adds to the folder.
-
-        Raises FolderError where it cannot be written.
-        """
-        self._segments.merge()
-
-    def verify(self) -> None:
-        """Read every file of the folder; raises DamagedFileError for one that has not its checksum."""
-        self._segments.verify()
 
     def _set_segments(self, segments: Segments) -> None:
         """Take over ``segments`` and what follows from all of them: the vocabulary and each text's share of k1."""

@@ -8,13 +8,13 @@ from .arrays import Floats, Ids
 from .checks import check_count
 from .errors import DamagedFileError, InputError, InputTypeError
 from .postings import best_of_each, sort_postings
-from .segments import Segments
+from .segments import Segmented, Segments
 from .sparse import Sparse, SparseMatrix, SparseVector
 
 _KIND = "InvertedIndex"
 
 
-class InvertedIndex:
+class InvertedIndex(Segmented):
     """Sparse documents of ``dim`` dimensions by dimension, in memory or, once opened from one, in a folder.
 
     A document is known by its position, in the order of adding. Searches may run in several threads, but not while
@@ -40,9 +40,6 @@ class InvertedIndex:
         index._segments = segments
         return index
 
-    def __len__(self) -> int:
-        return len(self._segments)
-
     def add(self, embeddings: Sparse) -> None:
         """Append documents (n, dim), in a folder as a new segment that is there whole or not at all.
 
@@ -61,21 +58,6 @@ class InvertedIndex:
         """
         rows = self._matrix(queries)
         return best_of_each(map(self._scores, rows), len(rows), len(self), top_k)
-
-    def save(self, path: str | Path) -> None:
-        """Write a copy to folder ``path``, in place of the index that it may hold; raises FolderError."""
-        self._segments.save(path)
-
-    def merge(self) -> None:
-        """Make one segment of all, the fastest to search, while no other process adds to the folder.
-
-        Raises FolderError where it cannot be written.
-        """
-        self._segments.merge()
-
-    def verify(self) -> None:
-        """Read every file of the folder; raises DamagedFileError for one that has not its checksum."""
-        self._segments.verify()
 
     def _scores(self, query: SparseVector) -> Floats:
         scores = np.zeros(len(self), dtype=np.float32)

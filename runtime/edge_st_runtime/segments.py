@@ -135,6 +135,30 @@ class Segments:
         remove_segments(self.path, entries[keep:])
 
 
+class Segmented:
+    """An index made of segments: its number of documents, and its way to and from a folder."""
+
+    _segments: Segments
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def save(self, path: str | Path) -> None:
+        """Write a copy to folder ``path``, in place of an index of this kind that it may hold; raises FolderError."""
+        self._segments.save(path)
+
+    def merge(self) -> None:
+        """Make one segment of all, the fastest to search, while no other process adds to the folder.
+
+        Raises FolderError where it cannot be written.
+        """
+        self._segments.merge()
+
+    def verify(self) -> None:
+        """Read every file of the folder; raises DamagedFileError for one that has not its checksum."""
+        self._segments.verify()
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
