@@ -23,10 +23,10 @@ def compare_with_original(
 
     Raises FolderError and HubError for what cannot be found, ExportError for an original that does not load.
     """
-    source = find_source(original, None, None, TASKS[read_folder(folder).model_type])
+    described = read_folder(folder)
+    source = find_source(original, None, None, TASKS[described.model_type])
     with silent_libraries():
         peer = load_original(source, trust_remote_code=trust_remote_code)
-        described = read_folder(folder)
         reference, texts = comparable(peer, texts_for(described.model_type), described.tasks)
         return {
             variant: compare(open_variant(folder, variant), reference, texts, threshold)

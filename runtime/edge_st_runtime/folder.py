@@ -26,8 +26,8 @@ class ModelFolder:
     """Everything a folder says about its model, apart from the weights of its first modules.
 
     ``model_type`` is the class it belongs to, ``roads`` are the ways through it by name, one called "" where there is
-    no ``router``. ``settings`` is
-    config_sentence_transformers.json; ``pooling_files`` are the configurations of its Poolings, relative to the folder.
+    no ``router``. ``settings`` is config_sentence_transformers.json; ``pooling_files`` are the configurations of its
+    Poolings, relative to the folder.
     """
 
     path: Path
@@ -59,9 +59,10 @@ def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
     record = read_record(path)
     settings, architecture = read_optional_json(path / SETTINGS_FILE), plain_architecture(path)
+    router, steps = read_steps(path)
+    kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
-        router, steps = read_steps(path)
-        model_type = find_model_type(path, settings, architecture or "", model_type, module_kinds(path, steps))
+        model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
     load = cache(load_module)  # roads share what lies before and after their router
     roads = {}
     for name, (first, *others) in steps.items():
