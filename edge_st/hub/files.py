@@ -6,14 +6,15 @@ from fnmatch import fnmatchcase
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.folder import ModelFolder
 from edge_st_runtime.graphs import Wish, choose_graph
-from edge_st_runtime.road import BAG, WORDS, Road, name_prefix
+from edge_st_runtime.road import BAG, SPARSE_STATIC, WORDS, Road, name_prefix
 from edge_st_runtime.router import ROUTER_FILES
+from edge_st_runtime.sparse_modules import sparse_static_file
 
 #: the files that decide about the others
 HEADS = ("modules.json", "edge_st.json", "config.json")
 _CONFIGS = (
     *HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
-    "wordembedding_config.json", "*tokenizer_config.json", "chat_template.jinja", "idf.json",
+    "wordembedding_config.json", "*tokenizer_config.json", "chat_template.jinja",
 )  # fmt: skip
 _WEIGHTS = "model.safetensors"
 _GRAPH_FOLDERS = ("", "onnx", "openvino")
@@ -63,8 +64,8 @@ def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> lis
 
 def _weights_of(road: Road, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
     if not road.needs_graph:
-        in_json = road.kind == BAG or "path" in road.config
-        return [] if in_json else [_required(road.prefix + _WEIGHTS, names)]
+        file = sparse_static_file(road.config) if road.kind == SPARSE_STATIC else _WEIGHTS
+        return [] if road.kind == BAG else [_required(road.prefix + file, names)]
     own = [name.removeprefix(road.prefix) for name in names if name.startswith(road.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
     graph = road.prefix + choose_graph(graphs, folder.record, wish).file
