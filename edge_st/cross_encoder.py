@@ -18,7 +18,7 @@ from edge_st_runtime.tokens import TextOrPair
 from .base import BaseModel
 from .inputs import as_pairs, check_text, check_texts
 from .old_names import renamed
-from .options import check_batch_size, refuse_unknown
+from .options import refuse_unknown
 from .outputs import feature, gather, to_tensor
 from .progress import progress_bar
 from .prompts import resolve_prompt
@@ -114,7 +114,7 @@ class CrossEncoder(BaseModel):
         inputs, activation_fn = kwargs.pop("inputs", None), kwargs.pop("activation_fn", None)
         refuse_unknown("predict", kwargs)
         pairs, singular = self._as_batch(inputs)
-        check_batch_size(batch_size)
+        check_count("batch_size", batch_size)
         activation = self.activation_fn if activation_fn is None else as_activation(activation_fn)
         options = {
             "road": self._main_road,

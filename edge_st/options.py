@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.loading import LoadOptions
 
@@ -46,11 +45,6 @@ def load_options(
         file_name=_file_name(kwargs),
         num_threads=num_threads,
     )
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raise OptionError for what is no number of texts."""
-    check_count("batch_size", batch_size)
 
 
 def refuse_unknown(caller: str, kwargs: Mapping[str, Any]) -> None:

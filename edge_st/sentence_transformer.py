@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.modules import Features
@@ -19,7 +20,6 @@ from edge_st_runtime.vectors import check_precision, quantize
 
 from .encoder import Encoder
 from .inputs import checked
-from .options import check_batch_size
 from .outputs import (
     all_features,
     check_output_value,
@@ -195,7 +195,7 @@ class SentenceTransformer(Encoder):
 def _check_options(
     batch_size: int, precision: str | None, output_value: str | None, truncate_dim: int | None, *, pools: bool
 ) -> None:
-    check_batch_size(batch_size)
+    check_count("batch_size", batch_size)
     check_precision(precision)
     check_truncate_dim(truncate_dim)
     check_output_value(output_value, pools=pools)

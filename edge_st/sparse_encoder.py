@@ -19,7 +19,6 @@ from edge_st_runtime.sparse_similarity import FUNCTIONS
 from edge_st_runtime.tokens import TextOrPair
 
 from .encoder import Encoder
-from .options import check_batch_size
 from .outputs import gather_lists
 from .progress import progress_bar
 from .prompts import resolve_prompt
@@ -90,7 +89,7 @@ class SparseEncoder(Encoder):
         """
         inputs, task = self._accept_old_names(inputs, kwargs)
         texts, singular, road = self._texts(inputs, task)
-        check_batch_size(batch_size)
+        check_count("batch_size", batch_size)
         most = self.max_active_dims if max_active_dims is None else max_active_dims
         if most is not None:
             check_count(MAX_ACTIVE_DIMS, most)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from edge_st import Retriever
 
 ENDINGS = {".txt", ".md", ".markdown", ".rst"}
-CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,10 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--sparse", metavar="M", help="a sparse model in place of BM25; implies --hybrid")
     parser.add_argument("--rerank", metavar="M", help="a cross-encoder that puts the candidates in order")
     parser.add_argument(
-        "--candidates", type=positive, metavar="N", help=f"passages that --rerank reads (default: {CANDIDATES})"
+        "--candidates",
+        type=positive,
+        metavar="N",
+        help="passages that --rerank reads (default: 50, or K if that is more)",
     )
     output = parser.add_mutually_exclusive_group()
     add_json(output)
@@ -59,7 +61,8 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, split, embed and rank."""
-    candidates = _candidates(args)
+    if args.candidates is not None and args.candidates < args.k:
+        raise OptionError(f"--candidates {args.candidates} is less than -k {args.k}; expected at least as many")
     files = list(dict.fromkeys(file for path in args.paths for file in find_files(existing(path))))
     skipped: list[str] = []
     passages = list(_read(files, skipped))
@@ -67,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"no text in {', '.join(args.paths)}; expected files ending in {', '.join(sorted(ENDINGS))}")
     retriever = _fill(args, passages)
     if args.context:
-        print("\n\n".join(retriever.context(query, args.k, candidates, args.context) for query in args.query))
+        print("\n\n".join(retriever.context(query, args.k, args.candidates, args.context) for query in args.query))
         return 0
-    found = [retriever.search(query, args.k, candidates) for query in args.query]
+    found = [retriever.search(query, args.k, args.candidates) for query in args.query]
     rankings = [[(hit["score"], passages[hit["corpus_id"]]) for hit in hits] for hits in found]
     if args.json:
         print_json(
@@ -95,13 +98,6 @@ def find_files(path: Path) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in ENDINGS:
                 yield Path(folder, name)
-
-
-def _candidates(args: argparse.Namespace) -> int:
-    count: int = max(CANDIDATES, args.k) if args.candidates is None else args.candidates
-    if count < args.k:
-        raise OptionError(f"--candidates {count} is less than -k {args.k}; expected at least as many")
-    return count
 
 
 def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":

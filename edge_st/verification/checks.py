@@ -80,14 +80,11 @@ def _tried(name: str, output: Output, model: Model, original: Any, texts: list[A
     """One output of both; where one of them does not give it, they are not equal."""
     try:
         found, wanted = output(model, texts), output(original, texts)
-        if isinstance(
-            found, list
-        ):  # tokens, which there begin with padding on the left; one row for a text without any
+        if isinstance(found, list):  # tokens: there padding on the left is kept, and a text without any has one row
             wanted = [rows[len(rows) - len(own) :] for own, rows in zip(found, wanted, strict=True)]
         least = min(threshold, LOSSLESS_COSINE) if name in QUANTIZED else threshold
-        return compared(
-            name, found, wanted, least, most_difference(model, threshold), scores=isinstance(model, CrossEncoder)
-        )
+        most, scores = most_difference(model, threshold), isinstance(model, CrossEncoder)
+        return compared(name, found, wanted, least, most, scores=scores)
     except Exception as error:  # noqa: BLE001 - the original raises anything
         return Comparison(f"{name} ({type(error).__name__}: {error})", float("nan"), float("inf"), 1.0, threshold)
 
