@@ -1,7 +1,6 @@
 """CrossEncoder: the inference side of sentence-transformers' class of this name."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -51,6 +50,7 @@ class CrossEncoder(BaseModel):
     """
 
     _model_type = CROSS_ENCODER
+    _gives = SCORES
     _organization = "cross-encoder"
     _as_batch = staticmethod(as_pairs)
     _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "activation_fn")
@@ -204,17 +204,12 @@ class CrossEncoder(BaseModel):
         if not texts:
             return np.empty((0, self.num_labels), dtype=np.float32)
         with progress_bar(len(texts), show_progress_bar) as advance:
-            return gather(self._batches(texts, feature(SCORES), **options), len(texts), advance)
+            return gather(self._batches(texts, feature(self._gives), **options), len(texts), advance)
 
-    @cached_property
+    @property
     def num_labels(self) -> int:
         """Number of scores that a pair gets."""
-        return (
-            self._pipelines[self._main_road].width
-            or self._run_all(
-                [("a", "b")], show_progress_bar=False, road=self._main_road, prompt=None, batch_size=1
-            ).shape[1]
-        )
+        return self._width
 
     @property
     def max_length(self) -> int | float | None:

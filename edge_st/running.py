@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.loading import LoadedModel, LoadOptions
 from edge_st_runtime.modules import Features, Pooling
 from edge_st_runtime.pipeline import Pipeline, Rows
+from edge_st_runtime.signature import SENTENCE_EMBEDDING
 from edge_st_runtime.tokens import TextOrPair
 
 from .limits import Truncation, truncation_guard
@@ -28,6 +30,11 @@ class Running:
     _pipelines: dict[str, Pipeline]
     _limits: dict[str, int | None]
     _include_prompt: bool | None = None
+    _gives: ClassVar[str] = SENTENCE_EMBEDDING
+
+    @property
+    def _main_road(self) -> str:
+        raise NotImplementedError
 
     def _load(self, path: Path, options: LoadOptions) -> None:
         raise NotImplementedError
@@ -106,6 +113,15 @@ class Running:
         length = pipeline.tokenizer.prompt_length(prompt, self._limits[road])
         excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in pipeline.modules)
         return length if excludes else None
+
+    @cached_property
+    def _width(self) -> int:
+        """The last axis of what `_run_all` gives on the main road; a text is run where its graph does not tell."""
+        pipeline, limit = self._pipelines[self._main_road], self._limits[self._main_road]
+        if pipeline.width is not None:
+            return pipeline.width
+        ((_, rows),) = pipeline.run(["a"], lambda features: features[self._gives], limit=limit, batch_size=1)
+        return int(rows.shape[1])
 
     def _check_device(self, device: str | Sequence[str] | None) -> None:
         own = self._options.device or "cpu"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,7 +154,7 @@ class SentenceTransformer(Encoder):
         with progress_bar(len(texts), show_progress_bar) as advance:
             if output_value == "sentence_embedding":
                 if not texts:
-                    return np.empty((0, self._dimension), dtype=np.float32)[:, :truncate_dim]
+                    return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
                 select = sentence_embedding(truncate_dim, normalize_embeddings)
                 return gather(self._batches(texts, select, **options), len(texts), advance)
             take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
@@ -168,14 +167,7 @@ class SentenceTransformer(Encoder):
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings, after ``truncate_dim``."""
-        return self._dimension if self.truncate_dim is None else min(self.truncate_dim, self._dimension)
-
-    @cached_property
-    def _dimension(self) -> int:
-        select = sentence_embedding(None, normalized=False)
-        road = self._main_road
-        ((_, vectors),) = self._pipelines[road].run(["a"], select, limit=self._limits[road], batch_size=1)
-        return int(vectors.shape[1])
+        return self._width if self.truncate_dim is None else min(self.truncate_dim, self._width)
 
     @contextmanager
     def truncate_embeddings(self, truncate_dim: int | None) -> Iterator[None]:

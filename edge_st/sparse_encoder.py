@@ -122,10 +122,7 @@ class SparseEncoder(Encoder):
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings: mostly the size of the vocabulary."""
-        width = self._pipelines[self._main_road].width
-        return (
-            width or self._run_all(["a"], show_progress_bar=False, road=self._main_road, prompt=None, batch_size=1).dim
-        )
+        return self._width
 
     def decode(self, embeddings: Embeddings, top_k: int | None = None) -> Decoded | list[Decoded]:
         """The tokens of an embedding (dim,) with their weights, heaviest first; of several (n, dim) a list of those.
