@@ -8,6 +8,10 @@ from tests.export.zoo import CASES, examine, tables
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
+#: Of a batch's largest value, what float32's rounding may make of a text alone: each processor's kernels round in an
+#: order of their own (up to 1.2e-6 seen), and a neighbour that leaks in is beyond 1e-4.
+ROUNDING = 4e-6
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
@@ -16,7 +20,7 @@ def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
     for engine, comparisons in found.items():
         assert [row for row in comparisons if not row.equal] == [], engine
         assert comparisons[-1].output == "one by one"
-        assert comparisons[-1].relative_difference <= 1e-6, engine
+        assert comparisons[-1].relative_difference <= ROUNDING, engine
 
 
 def test_the_readme_has_the_tables() -> None:

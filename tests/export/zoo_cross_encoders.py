@@ -78,7 +78,7 @@ QUERY_AND_DOCUMENT = """\
 IDENTITY, TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
 
 
-#: with more, float32's rounding grows beyond 1e-6 between batches of different shapes
+#: with more, float32's rounding between batches of different shapes grows beyond test_zoo's ROUNDING
 PAIR_SPREAD = 0.25
 
 
