@@ -1,5 +1,6 @@
 """Cross-encoders and sparse encoders in miniature: `TinyGraph` with a head, and what each must answer, in NumPy."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,15 @@ from tokenizers import Tokenizer
 
 from tests.tiny_graphs import HIDDEN, TinyGraph
 from tests.tiny_models import LIMIT, Step, TinyModel, write_json, write_safetensors
-from tests.tiny_tokenizers import save_tokenizer, wordpiece
+from tests.tiny_tokenizers import NASTY, random_texts, save_tokenizer, wordpiece
 
 TextOrPair = str | tuple[str, str]
 _POSITIONS = 64
+VOCABULARY = wordpiece().get_vocab_size()
 _generator = np.random.default_rng(11)
 _SCORING = _generator.standard_normal((HIDDEN, 3)).astype(np.float32)
 _SCORING_BIAS = np.array([0.25, -0.5, 0.125], dtype=np.float32)
-_WORDS = _generator.standard_normal((HIDDEN, wordpiece().get_vocab_size())).astype(np.float32)
+_WORDS = _generator.standard_normal((HIDDEN, VOCABULARY)).astype(np.float32)
 _WORDS_BIAS = np.float32(-4)  # so that most weights are 0
 SPLADE: Step = ("SpladePooling", {"pooling_strategy": "max", "activation_function": "relu"}, {})
 SPARSE_SETTINGS = {"model_type": "SparseEncoder"}
@@ -198,3 +200,15 @@ def _add_splade(path: Path) -> None:
         ]
     )
     onnx.save(model, path)
+
+
+def largest(weights: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The ``count`` largest weights of each row."""
+    kept = np.sort(weights, axis=1)[:, -count, None]
+    return np.where(weights >= kept, weights, 0).astype(np.float32)
+
+
+TEXTS = [*NASTY, *random_texts(30)]
+PAIRS = list(zip(TEXTS, random.Random(3).sample(TEXTS, len(TEXTS)), strict=True))
+PAIR = ("who painted the door", "nobody remembers")
+ONE, THREE, SPARSE = TinyCrossEncoder(), TinyCrossEncoder(labels=3), TinySparseEncoder()

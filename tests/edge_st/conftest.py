@@ -8,13 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_st import CrossEncoder
 from tests.hub_server import HubServer, hub_server, use
+from tests.tiny_pair_models import ONE, THREE
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[HubServer]:
     with hub_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cross_encoder_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Folders of cross-encoders by their number of labels."""
+    return {tiny.labels: tiny.save(tmp_path_factory.mktemp("pairs")) for tiny in (ONE, THREE)}
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(cross_encoder_folders: dict[int, Path], engine: str) -> CrossEncoder:
+    """The one with one label."""
+    return CrossEncoder(cross_encoder_folders[1], backend=engine, num_threads=2)
 
 
 @pytest.fixture
