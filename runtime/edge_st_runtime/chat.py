@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import DamagedFileError, InputError, MissingFileError, OptionError, PackageMissingError
 from .files import read_optional_json, reading
-from .tokenizer import SPECIAL_TOKENS, TextTokenizer
+from .tokenizer import TextTokenizer
 from .tokens import TextOrPair, Tokens
 
 _FILE = "chat_template.jinja"
@@ -39,8 +39,7 @@ class ChatTokenizer:
         self._source = _read_template(folder)
         self._arguments = {name: value for name, value in arguments.items() if name != "restore_suffix"}
         self._restores = bool(arguments.get("restore_suffix", True))
-        config = read_optional_json(folder / "tokenizer_config.json")
-        self._tokens = {name: _content(config[name]) for name in SPECIAL_TOKENS if config.get(name)}
+        self._tokens = self._text.special_tokens
         self._template = _compile(self._source, folder)
         self._ending = cache(self._find_ending)
         self.tokenizer, self.size, self.added = self._text.tokenizer, self._text.size, self._text.added
@@ -128,10 +127,6 @@ def _read_template(folder: Path) -> str:
     if not isinstance(found, str):
         raise MissingFileError(f"{folder / _FILE} is missing; export the model again")
     return found
-
-
-def _content(token: Any) -> str:
-    return str(token["content"] if isinstance(token, dict) else token)
 
 
 def _compile(source: str, folder: Path) -> Any:

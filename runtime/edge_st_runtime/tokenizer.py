@@ -4,7 +4,7 @@ The truncation and padding that a ``tokenizer.json`` carries are switched off on
 afterwards: the limit is an argument of the call. So one tokenizer serves many threads, and counting never truncates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ _BERT_SETTINGS = {
 }
 _KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _SWITCHED_OFF = ("truncation", "padding")
-SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class TextTokenizer:
@@ -38,13 +38,15 @@ class TextTokenizer:
         ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
         """
         self._path = folder / "tokenizer.json"
-        self._special_tokens = special_tokens
+        self._adds_special_tokens = special_tokens
         self.tokenizer = _read_tokenizer(self._path)
         config = read_optional_json(folder / "tokenizer_config.json")
-        self.added = _add_missing(self.tokenizer, config)
+        #: by what they are: "pad_token", "cls_token" and so on
+        self.special_tokens = _named_tokens(config)
+        self.added = _add_missing(self.tokenizer, self.special_tokens.values())
         #: truncation that tokenizer.json carries; only static models obey it
         self.own_limit: int | None = (self.tokenizer.truncation or {}).get("max_length")
-        self.pad_id = _pad_id(self.tokenizer, config)
+        self.pad_id = _pad_id(self.tokenizer, self.special_tokens.get("pad_token"))
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self._normalizer = _set_normalizer(self.tokenizer, config, lower_case)
@@ -69,7 +71,7 @@ class TextTokenizer:
         InputError for a text that is no valid Unicode.
         """
         texts = with_prompt(texts, prompt)
-        single = iter(self._encode([text for text in texts if isinstance(text, str)], self._special_tokens))
+        single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
         parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
         own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
         rows = [
@@ -149,7 +151,7 @@ class TextTokenizer:
     @cached_property
     def _template(self) -> PairTemplate:
         return read_template(
-            lambda first, second: self.tokenizer.encode(first, second, add_special_tokens=self._special_tokens)
+            lambda first, second: self.tokenizer.encode(first, second, add_special_tokens=self._adds_special_tokens)
         )
 
     def _is_special(self, token_id: int) -> bool:
@@ -181,18 +183,19 @@ def _read_tokenizer(path: Path) -> Tokenizer:
         raise DamagedFileError(f"{path} is no tokenizer ({error}); download or export it again") from error
 
 
-def _pad_id(tokenizer: Tokenizer, config: dict[str, Any]) -> int:
-    token = config.get("pad_token")
-    name = token.get("content") if isinstance(token, dict) else token
-    found = tokenizer.token_to_id(name) if name else None
+def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    named = {name: config[name] for name in _SPECIAL_TOKENS if config.get(name)}
+    return {name: token["content"] if isinstance(token, dict) else token for name, token in named.items()}
+
+
+def _pad_id(tokenizer: Tokenizer, pad_token: str | None) -> int:
+    found = tokenizer.token_to_id(pad_token) if pad_token else None
     return found if found is not None else int((tokenizer.padding or {}).get("pad_id", 0))
 
 
-def _add_missing(tokenizer: Tokenizer, config: Mapping[str, Any]) -> list[str]:
-    """Add the special tokens that only tokenizer_config.json knows, as transformers does; their names."""
-    named = (config.get(name) for name in SPECIAL_TOKENS)
-    contents = [token["content"] if isinstance(token, dict) else token for token in named if token]
-    missing = [content for content in dict.fromkeys(contents) if tokenizer.token_to_id(content) is None]
+def _add_missing(tokenizer: Tokenizer, tokens: Iterable[str]) -> list[str]:
+    """Add the special tokens that only tokenizer_config.json knows, as transformers does; those added."""
+    missing = [content for content in dict.fromkeys(tokens) if tokenizer.token_to_id(content) is None]
     tokenizer.add_special_tokens([AddedToken(content, special=True) for content in missing])
     return missing
 
