@@ -5,7 +5,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from .shared import Subparsers, add_json, add_model, load, megabytes, print_json, table
+from ..memory import megabytes, peak_memory
+from .shared import Subparsers, add_json, add_model, load, print_json, table
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
@@ -49,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(name: str | None) -> Report:
     """Load the model and do what the demo shows."""
-    from .memory import peak_memory
     from .samples import TRIPLE
 
     start = time.perf_counter()

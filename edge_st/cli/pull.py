@@ -4,7 +4,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from .shared import Subparsers, megabytes
+from ..memory import megabytes
+from .shared import Subparsers
 
 
 def add(subparsers: Subparsers) -> None:

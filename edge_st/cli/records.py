@@ -1,7 +1,6 @@
 """Texts from files: one a line, or one JSON object a line."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import BinaryIO
 
 from edge_st_runtime.errors import InputError, OptionError
 
-from .shared import existing
+from ..input_files import decoded, existing, json_object, string_field
 
 JSONL_ENDINGS = {".jsonl", ".ndjson"}
 
@@ -48,36 +47,17 @@ def read_records(files: Sequence[str], form: str, field: str) -> Iterator[Record
 
 
 def _read(file: BinaryIO, name: str, field: str | None) -> Iterator[Record]:
-    for number, raw in enumerate(file, 1):
-        line = _decode(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw, f"{name}:{number}")
+    for number, line in decoded(file, name):
         if field is None:
             yield Record(line, None, name, number)
         elif line and not line.isspace():
             yield Record(*_parse(line, field, f"{name}:{number}"), name, number)
 
 
-def _decode(raw: bytes, place: str) -> str:
-    try:
-        return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-    except UnicodeDecodeError as error:
-        message = f"{place}: byte {error.start + 1} is not UTF-8; convert the file, for example with iconv"
-        raise InputError(message) from error
-
-
 def _parse(line: str, field: str, place: str) -> tuple[str, str | int | None]:
     """The text and the id of a JSON object."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: not JSON ({error}); for plain text use --format lines") from error
-    if not isinstance(found, dict):
-        example = json.dumps({field: "a text"})
-        raise InputError(f"{place}: a JSON {type(found).__name__}; expected an object such as {example}")
-    if field not in found:
-        raise InputError(f"{place}: no field {field!r}; it has {', '.join(found) or 'none'} (choose with --field)")
-    text, key = found[field], found.get("id")
-    if not isinstance(text, str):
-        raise InputError(f"{place}: field {field!r} is {type(text).__name__}; expected a string")
+    found = json_object(line, place, {field: "a text"}, advice="for plain text use --format lines")
+    text, key = string_field(found, field, place, advice=" (choose with --field)"), found.get("id")
     if key is not None and not isinstance(key, str | int):
         raise InputError(f"{place}: 'id' is {type(key).__name__}; expected a string or an integer")
     return text, key

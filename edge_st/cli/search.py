@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import InputError, OptionError
 
-from .shared import Subparsers, add_json, add_model, existing, load, not_blank, positive, print_json, snippet
+from ..input_files import existing
+from .shared import Subparsers, add_json, add_model, load, not_blank, positive, print_json, snippet
 
 if TYPE_CHECKING:
     from edge_st import Retriever

@@ -4,10 +4,7 @@ import argparse
 import json
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-
-from edge_st_runtime.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
@@ -57,14 +54,6 @@ def not_blank(text: str) -> str:
     return text
 
 
-def existing(path: str) -> Path:
-    """The path, if something is there; OptionError otherwise."""
-    found = Path(path)
-    if not found.exists():
-        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
-    return found
-
-
 def snippet(text: str) -> str:
     """The beginning of ``text`` in a few indented lines."""
     lines = textwrap.wrap(
@@ -89,8 +78,3 @@ def table(rows: Sequence[Sequence[object]], indent: str = "") -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
-
-
-def megabytes(size: float) -> str:
-    """Bytes as MB (10^6 bytes), to one decimal."""
-    return f"{size / 1e6:.1f} MB"

@@ -1,10 +1,7 @@
-"""Vectors to files, one at a time; a file appears under its name only when it is complete."""
+"""Vectors to files, one at a time."""
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, BinaryIO, TextIO, TypeAlias
 
 import numpy as np
@@ -13,18 +10,6 @@ from numpy.typing import NDArray
 
 Row: TypeAlias = NDArray[Any]
 Key: TypeAlias = tuple[str, str | int]
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A new path beside ``target``: moved onto it when the block ends well, removed otherwise."""
-    target = target.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_npy(file: BinaryIO, rows: Iterable[Row], empty: Row) -> int:

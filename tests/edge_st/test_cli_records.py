@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge_st.cli.records import Record, read_records
-from edge_st.cli.writers import replacing, write_jsonl, write_npy
+from edge_st.cli.writers import write_jsonl, write_npy
+from edge_st.output_files import replacing
 from edge_st_runtime.errors import InputError
 
 

@@ -1,4 +1,4 @@
-"""How much memory this process has used."""
+"""How much memory this process has used, and sizes in words."""
 
 import sys
 from pathlib import Path
@@ -21,3 +21,8 @@ def _peak_of_getrusage() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def megabytes(size: float) -> str:
+    """Bytes as MB (10^6 bytes), to one decimal."""
+    return f"{size / 1e6:.1f} MB"

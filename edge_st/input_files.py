@@ -1,0 +1,83 @@
+"""Files that users name: whether they are there, and their lines as texts or JSON objects."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from edge_st_runtime.errors import InputError, OptionError
+
+Fields: TypeAlias = Mapping[str, Any]
+_BOM = b"\xef\xbb\xbf"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def existing(path: str | Path) -> Path:
+    """The path, if something is there; OptionError otherwise."""
+    found = Path(path)
+    if not found.exists():
+        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
+    return found
+
+
+def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
+    r"""The lines of a UTF-8 file with their numbers from 1, without a byte order mark and without ``\n`` or ``\r\n``.
+
+    Raises InputError naming file, line and byte where one is not UTF-8.
+    """
+    for number, raw in enumerate(file, 1):
+        line = raw.removeprefix(_BOM) if number == 1 else raw
+        try:
+            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            message = f"{name}:{number}: byte {error.start + 1} is not UTF-8; convert the file, for example with iconv"
+            raise InputError(message) from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a file but the empty ones, each after its place ``FILE:LINE``; raises InputError as `decoded`."""
+    with path.open("rb") as file:
+        for number, line in decoded(file, str(path)):
+            if line:
+                yield f"{path}:{number}", line
+
+
+def read_objects(path: Path, example: Fields) -> Iterator[tuple[str, Fields]]:
+    """The JSON objects of a file of one a line, each after its place; raises InputError as `json_object`."""
+    for place, line in read_lines(path):
+        if not line.isspace():
+            yield place, json_object(line, place, example)
+
+
+def json_object(line: str, place: str, example: Fields, advice: str = "") -> Fields:
+    """The JSON object that ``line`` holds.
+
+    Raises InputError where it holds something else, with the ``example`` of one, or with ``advice`` where it is not
+    JSON at all.
+    """
+    expected = f"expected an object such as {json.dumps(example)}"
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: not JSON ({error}); {advice or expected}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{place}: a JSON {type(found).__name__}; {expected}")
+    return found
+
+
+def field(found: Fields, name: str, place: str, advice: str = "") -> Any:
+    """The value of a field; raises InputError, ending in ``advice``, where there is none."""
+    if name not in found:
+        raise InputError(f"{place}: no field {name!r}; it has {', '.join(found) or 'none'}{advice}")
+    return found[name]
+
+
+def string_field(found: Fields, name: str, place: str, advice: str = "") -> str:
+    """The value of a field that holds a string; raises InputError as `field`, and where it holds something else."""
+    value = field(found, name, place, advice)
+    if not isinstance(value, str):
+        raise InputError(f"{place}: field {name!r} is {type(value).__name__}; expected a string")
+    if _SURROGATE.search(value):
+        raise InputError(f"{place}: field {name!r} holds half a character (a lone surrogate); expected whole ones")
+    return value
