@@ -1,0 +1,136 @@
+"""Rows with named columns from .tsv, .csv and .jsonl files."""
+
+import csv
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from reprlib import repr as shown
+from typing import TypeAlias
+
+from edge_st_runtime.errors import InputError
+
+from ...input_files import Fields, decoded, read_lines, read_objects
+
+Form: TypeAlias = tuple[str, str, str]
+SCORED: Form = ("sentence1", "sentence2", "score")
+LABELLED: Form = ("sentence1", "sentence2", "label")
+TRIPLETS: Form = ("anchor", "positive", "negative")
+FORMS = (SCORED, LABELLED, TRIPLETS)
+EXPECTED = "expected the columns " + "; or ".join(", ".join(form) for form in FORMS)
+
+_NUMBERS = {"score", "label"}
+_EXAMPLE = {"sentence1": "a text", "sentence2": "a text", "score": 2.5}
+_UNNAMED = "expected score TAB sentence1 TAB sentence2, or the texts anchor TAB positive TAB negative, or a header line"
+_Cells: TypeAlias = tuple[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The values of one row by column, and where it stands."""
+
+    place: str
+    values: Fields
+
+
+def form_of(columns: Collection[str], place: str) -> Form:
+    """Those of the columns that are read, one of FORMS; raises InputError where no form is complete."""
+    form = _known_form(columns)
+    if form is None:
+        raise InputError(f"{place}: found the columns {', '.join(map(shown, columns)) or 'none'}; {EXPECTED}")
+    return form
+
+
+def jsonl_rows(path: Path) -> Iterator[Row]:
+    """One JSON object a line; raises InputError for a line that is none."""
+    for place, found in read_objects(path, _EXAMPLE):
+        yield Row(place, found)
+
+
+def csv_rows(path: Path) -> Iterator[Row]:
+    """Rows after a header line; raises InputError for an unknown header, wrong quotes or another number of columns."""
+    lines = _csv_cells(path)
+    for place, header in lines:
+        form_of(header, place)
+        yield from _named(header, lines)
+
+
+def tsv_rows(path: Path) -> Iterator[Row]:
+    """Rows after a header line; without one, a score and two sentences each, or three texts each.
+
+    Nothing is quoted. Raises InputError for another number of columns, and where only some lines begin with a score.
+    """
+    lines = ((place, line.split("\t")) for place, line in read_lines(path))
+    for place, cells in lines:
+        if _known_form(cells):
+            yield from _named(cells, lines)
+        elif len(cells) != len(TRIPLETS):
+            raise InputError(f"{place}: {len(cells)} columns; {_UNNAMED}")
+        else:
+            yield from _unnamed((place, cells), lines)
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".tsv": tsv_rows,
+    ".csv": csv_rows,
+    ".jsonl": jsonl_rows,
+    ".ndjson": jsonl_rows,
+}
+
+
+def _known_form(columns: Collection[str]) -> Form | None:
+    return next((form for form in FORMS if set(form) <= set(columns)), None)
+
+
+def _csv_cells(path: Path) -> Iterator[_Cells]:
+    """The cells of each record that is not blank, after the place where it begins."""
+    with path.open("rb") as file:
+        reader = csv.reader((f"{line}\n" for _, line in decoded(file, str(path))), strict=True)
+        begin = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield f"{path}:{begin}", cells
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            raise InputError(
+                f"{path}:{begin}: not CSV ({error}); expected quotes around a text and doubled in it"
+            ) from error
+
+
+def _named(header: Sequence[str], lines: Iterable[_Cells]) -> Iterator[Row]:
+    for place, cells in lines:
+        if len(cells) != len(header):
+            raise InputError(f"{place}: {len(cells)} columns; expected {len(header)}: {', '.join(header)}")
+        yield Row(place, {name: _value(name, cell) for name, cell in zip(header, cells, strict=True)})
+
+
+def _unnamed(first: _Cells, lines: Iterable[_Cells]) -> Iterator[Row]:
+    place, cells = first
+    scored = _is_number(cells[0])
+    if not scored and _is_number(cells[-1]):
+        raise InputError(f"{place}: ends with {shown(cells[-1])}; {_UNNAMED}")
+    header = ("score", "sentence1", "sentence2") if scored else TRIPLETS
+    return _named(header, _agreeing(scored, first, lines))
+
+
+def _agreeing(scored: bool, first: _Cells, lines: Iterable[_Cells]) -> Iterator[_Cells]:
+    """All lines; raises InputError where one begins with a number and the first does not, or the other way round."""
+    for place, cells in chain([first], lines):
+        if _is_number(cells[0]) is not scored:
+            raise InputError(
+                f"{place}: begins with {shown(cells[0])}, {first[0]} with {shown(first[1][0])}; {_UNNAMED}"
+            )
+        yield place, cells
+
+
+def _value(name: str, cell: str) -> str | float:
+    return float(cell) if name in _NUMBERS and _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
