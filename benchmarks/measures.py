@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st.evaluation import ranking
+from edge_st.evaluation.ranking import graded_ndcg
+
 Ranking = Sequence[int]
 Grades = Mapping[int, int]  # those above 0
 
 
 def ndcg(rankings: Sequence[Ranking], grades: Sequence[Grades], k: int = 10) -> float:
-    """Mean nDCG@k with the grades as gains and discounts log2(1 + rank), as trec_eval has it and BEIR reports it."""
-    pairs = zip(rankings, grades, strict=True)
-    shares = [_gain([of.get(i, 0) for i in found[:k]]) / _gain(sorted(of.values())[::-1][:k]) for found, of in pairs]
-    return float(np.mean(shares))
+    """Mean nDCG@k with the grades as gains."""
+    return float(np.mean([graded_ndcg(found, of, k) for found, of in zip(rankings, grades, strict=True)]))
 
 
 def recall(rankings: Sequence[Ranking], grades: Sequence[Grades], k: int = 100) -> float:
     """Mean share of each query's relevant documents that are among its first ``k``."""
-    return float(np.mean([len(of.keys() & found[:k]) / len(of) for found, of in zip(rankings, grades, strict=True)]))
-
-
-def _gain(gains: Sequence[int]) -> float:
-    return float(np.sum(np.array(gains) / np.log2(np.arange(2, len(gains) + 2))))
+    pairs = zip(rankings, grades, strict=True)
+    shares = [ranking.recall(np.isin([found], list(of)), np.array([len(of)]), k) for found, of in pairs]
+    return float(np.mean(shares))
 
 
 @dataclass(frozen=True)

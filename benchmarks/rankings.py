@@ -1,29 +1,51 @@
-"""Rankings of a collection's documents for each of its queries, by edge-st."""
+"""Rankings of a set's documents for each of its queries, by edge-st; documents are known by their positions."""
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
-from beir import Collection
 from measures import Ranking
 
 from edge_st import CrossEncoder, SentenceTransformer, util
-from edge_st_runtime import bm25
+from edge_st.evaluation.candidates import ranked_by_words
+from edge_st.evaluation.datasets import RetrievalData
 
 K1, B = 1.5, 0.75
 
 
-def dense(folder: Path, data: Collection, depth: int) -> list[Ranking]:
+def drawn(data: RetrievalData, count: int | None) -> RetrievalData:
+    """The data with ``count`` of its queries, drawn by a fixed seed; with all where there are no more, or for None."""
+    if count is None or count >= len(data.queries):
+        return data
+    kept = random.Random(1).sample(list(data.queries), count)
+    return replace(
+        data, queries={key: data.queries[key] for key in kept}, grades={key: data.grades[key] for key in kept}
+    )
+
+
+def texts(data: RetrievalData) -> tuple[list[str], list[str]]:
+    """The queries and the documents, in order."""
+    return list(data.queries.values()), list(data.corpus.values())
+
+
+def grades(data: RetrievalData) -> list[dict[int, int]]:
+    """Of each query the grades above 0 by document."""
+    positions = {key: position for position, key in enumerate(data.corpus)}
+    return [{positions[key]: grade for key, grade in data.grades[query].items() if grade > 0} for query in data.queries]
+
+
+def dense(folder: Path, data: RetrievalData, depth: int) -> list[Ranking]:
     """The best ``depth`` by the cosine of the vectors of the exported model in ``folder``."""
     model = SentenceTransformer(str(folder))
-    queries, documents = model.encode_query(data.queries), model.encode_document(data.documents)
-    return [[int(hit["corpus_id"]) for hit in hits] for hits in util.semantic_search(queries, documents, top_k=depth)]
+    queries, documents = texts(data)
+    found = util.semantic_search(model.encode_query(queries), model.encode_document(documents), top_k=depth)
+    return [[int(hit["corpus_id"]) for hit in hits] for hits in found]
 
 
-def lexical(data: Collection, depth: int) -> list[Ranking]:
+def lexical(data: RetrievalData, depth: int) -> list[Ranking]:
     """The best ``depth`` by BM25; none whose score is 0."""
-    index = bm25.BM25(k1=K1, b=B)
-    index.add(data.documents)
-    scores, ids = index.search(data.queries, depth)
-    return [[int(i) for i, score in zip(*row, strict=True) if score > 0] for row in zip(ids, scores, strict=True)]
+    positions = {key: position for position, key in enumerate(data.corpus)}
+    return [[positions[key] for key in found] for found in ranked_by_words(data, depth).values()]
 
 
 def fused(*rankings: list[Ranking]) -> list[Ranking]:
@@ -31,11 +53,12 @@ def fused(*rankings: list[Ranking]) -> list[Ranking]:
     return [[int(hit["corpus_id"]) for hit in _fuse(of_query)] for of_query in zip(*rankings, strict=True)]
 
 
-def reranked(folder: Path, data: Collection, before: list[Ranking], candidates: int) -> list[Ranking]:
+def reranked(folder: Path, data: RetrievalData, before: list[Ranking], candidates: int) -> list[Ranking]:
     """The first ``candidates`` in the order of the exported CrossEncoder in ``folder``; the others behind them."""
     model, after = CrossEncoder(str(folder)), []
-    for query, of in zip(data.queries, before, strict=True):
-        hits = model.rank(query, [data.documents[i] for i in of[:candidates]])
+    queries, documents = texts(data)
+    for query, of in zip(queries, before, strict=True):
+        hits = model.rank(query, [documents[i] for i in of[:candidates]])
         after.append([*(of[hit["corpus_id"]] for hit in hits), *of[candidates:]])
     return after
 

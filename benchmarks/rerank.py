@@ -12,9 +12,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from beir import collection
 from harness import Setup, Worker, comparison, disturbance, in_turn, parser, reference, setup, table
 from measures import agreement
+from rankings import drawn, grades, texts
+
+from edge_st.evaluation.datasets import read_beir
 
 PEERS = [
     "edge-st onnx",
@@ -45,10 +47,11 @@ def main() -> None:
 
 def one_search(folder: Path, split: str, count: int) -> tuple[str, list[str]]:
     """A query and ``count`` documents, those that answer it among them."""
-    data = collection(folder, split, 1, titles=False)
-    draw, right = random.Random(5), sorted(data.grades[0])
-    others = draw.sample([i for i in range(len(data.documents)) if i not in right], count - len(right))
-    return data.queries[0], [data.documents[i] for i in draw.sample([*right, *others], count)]
+    data = drawn(read_beir(folder, split, titles=False), 1)
+    (query,), documents = texts(data)
+    draw, right = random.Random(5), sorted(grades(data)[0])
+    others = draw.sample([i for i in range(len(documents)) if i not in right], count - len(right))
+    return query, [documents[i] for i in draw.sample([*right, *others], count)]
 
 
 def opened(stack: ExitStack, common: Setup, peer: str) -> Worker:

@@ -9,11 +9,12 @@ otherwise than torch, the largest gap of torch's scores that it turned round, an
 from pathlib import Path
 from typing import Any
 
-from beir import Collection, collection
 from harness import Setup, Worker, parser, setup, table
 from measures import Ranking, agreement, ndcg
 from numpy.typing import NDArray
-from rankings import dense
+from rankings import dense, drawn, grades, texts
+
+from edge_st.evaluation.datasets import RetrievalData, read_beir
 
 TORCH = "sentence-transformers torch"
 PEERS = ["edge-st onnx", "edge-st openvino", TORCH]
@@ -29,20 +30,20 @@ def main() -> None:
     made.add_argument("--candidates", type=int, default=20)
     options = made.parse_args()
     common = setup(options, "rerank")
-    data = collection(options.data, options.split, options.queries, titles=False)
+    data = drawn(read_beir(options.data, options.split, titles=False), options.queries)
     before = dense(options.dense, data, options.candidates)
     print(f"{len(data.queries)} queries, {options.candidates} candidates each")
-    print(f"nDCG@10 before reranking {ndcg(before, data.grades):.4f}\n")
+    print(f"nDCG@10 before reranking {ndcg(before, grades(data)):.4f}\n")
     _compare(common, data, before)
 
 
-def _compare(common: Setup, data: Collection, before: list[Ranking]) -> None:
+def _compare(common: Setup, data: RetrievalData, before: list[Ranking]) -> None:
     found = {peer: _reranked(Worker(common, peer), data, before) for peer in common.available(PEERS)}
-    exact = found.get(TORCH)
+    exact, judged = found.get(TORCH), grades(data)
     rows = []
     for peer, ranks in found.items():
         after = [[of[int(i)] for i in ids] for of, ids in zip(before, ranks[..., 0], strict=True)]
-        row = [peer, f"{ndcg(after, data.grades):.4f}"]
+        row = [peer, f"{ndcg(after, judged):.4f}"]
         if exact is not None:
             alike = agreement(ranks, exact)
             row += [str(alike.reordered), f"{alike.gap:.1e}", f"{alike.difference:.1e}"]
@@ -51,8 +52,9 @@ def _compare(common: Setup, data: Collection, before: list[Ranking]) -> None:
     print(table(["reranked by", "nDCG@10", *(beside if exact is not None else [])], rows))
 
 
-def _reranked(worker: Worker, data: Collection, before: list[Ranking]) -> NDArray[Any]:
-    searches = [(query, [data.documents[i] for i in of]) for query, of in zip(data.queries, before, strict=True)]
+def _reranked(worker: Worker, data: RetrievalData, before: list[Ranking]) -> NDArray[Any]:
+    queries, documents = texts(data)
+    searches = [(query, [documents[i] for i in of]) for query, of in zip(queries, before, strict=True)]
     with worker:
         worker.open()
         worker.give("candidates", searches)

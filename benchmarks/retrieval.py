@@ -8,11 +8,11 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from beir import Collection, collection
 from harness import table
 from measures import Ranking, ndcg, recall
-from rankings import K1, B, dense, fused, lexical, reranked
+from rankings import K1, B, dense, drawn, fused, grades, lexical, reranked, texts
 
+from edge_st.evaluation.datasets import RetrievalData, read_beir
 from edge_st_runtime import bm25
 
 DEPTH = 100
@@ -28,16 +28,17 @@ def main() -> None:
     made.add_argument("--queries", type=int, help="how many, drawn by a fixed seed (default: all)")
     made.add_argument("--candidates", type=int, default=20, help=f"how many of the {DEPTH} found are reranked")
     options = made.parse_args()
-    data = collection(options.data, options.split, options.queries, titles=True)
+    data = drawn(read_beir(options.data, options.split), options.queries)
+    judged = grades(data)
     rows = [
-        [name, f"{ndcg(found, data.grades):.4f}", f"{recall(found, data.grades):.4f}"]
+        [name, f"{ndcg(found, judged):.4f}", f"{recall(found, judged):.4f}"]
         for name, found in _rankings(options, data).items()
     ]
-    title = f"{options.data.name} {options.split}: {len(data.queries)} queries, {len(data.documents)} documents"
+    title = f"{options.data.name} {options.split}: {len(data.queries)} queries, {len(data.corpus)} documents"
     print(table([title, "nDCG@10", "recall@100"], rows))
 
 
-def _rankings(options: argparse.Namespace, data: Collection) -> dict[str, list[Ranking]]:
+def _rankings(options: argparse.Namespace, data: RetrievalData) -> dict[str, list[Ranking]]:
     found = {"dense": dense(options.dense, data, DEPTH), "BM25": lexical(data, DEPTH)}
     if find_spec("bm25s"):
         found["BM25 of bm25s"] = _bm25s(data)
@@ -48,14 +49,15 @@ def _rankings(options: argparse.Namespace, data: Collection) -> dict[str, list[R
     return found
 
 
-def _bm25s(data: Collection) -> list[Ranking]:
+def _bm25s(data: RetrievalData) -> list[Ranking]:
     """What bm25s finds with Lucene's formula and edge-st's words; none whose score is 0."""
     import bm25s
 
+    queries, documents = texts(data)
     index = bm25s.BM25(method="lucene", k1=K1, b=B)
-    index.index([bm25.words(text) for text in data.documents], show_progress=False)
-    queries = [bm25.words(text) for text in data.queries]
-    ids, scores = index.retrieve(queries, k=min(DEPTH, len(data.documents)), show_progress=False)
+    index.index([bm25.words(text) for text in documents], show_progress=False)
+    words = [bm25.words(text) for text in queries]
+    ids, scores = index.retrieve(words, k=min(DEPTH, len(documents)), show_progress=False)
     return [[int(i) for i, score in zip(*row, strict=True) if score > 0] for row in zip(ids, scores, strict=True)]
 
 

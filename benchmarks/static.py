@@ -13,6 +13,10 @@ from harness import Setup, Worker
 from numpy.typing import NDArray
 from texts import sentences, short
 
+from edge_st.evaluation.datasets import SimilarityData, read_dataset
+from edge_st.evaluation.statistics import spearman
+from edge_st.util import pairwise_cos_sim
+
 PEER = "edge-st static"
 
 
@@ -38,21 +42,16 @@ def main() -> None:
 
 
 def _spearman(worker: Worker, file: Path) -> float:
-    rows = [line.split("\t") for line in file.read_text(encoding="utf-8").split("\n") if line]
-    first, second = (_vectors(worker, [row[column] for row in rows]) for column in (1, 2))
-    cosines = np.sum(first * second, axis=1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
-    return float(np.corrcoef(_ranks(np.array([float(row[0]) for row in rows])), _ranks(cosines))[0, 1])
+    data = read_dataset(file)
+    if not isinstance(data, SimilarityData):
+        raise SystemExit(f"{file} is no STS file; expected score TAB text TAB text, with scores from 0 to 5")
+    first, second = _vectors(worker, data.sentences1), _vectors(worker, data.sentences2)
+    return spearman(data.scores, pairwise_cos_sim(first, second))
 
 
 def _vectors(worker: Worker, texts: list[str]) -> NDArray[np.float32]:
     worker.give("sts", texts)
     return worker.result("sts")
-
-
-def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Ranks (n,); equal values share their average rank."""
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ from edge_st_runtime.tokens import TextOrPair
 from .hub.names import existing_folder
 from .inputs import as_batch, split_task
 from .limits import Truncation, as_limit, check_truncation
+from .model_card import Evaluated
 from .options import load_options, tokenizer_limit
 from .prompts import check_prompt, check_prompts, merge_prompts
 from .running import Running
 
 
-class BaseModel(Running):
+class BaseModel(Evaluated, Running):
     """A loaded model folder. Source: the parts of sentence-transformers' BaseModel that inference needs."""
 
     _model_type = ""

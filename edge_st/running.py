@@ -141,7 +141,8 @@ class Running:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pipelines")}
+        left_out = ("_model", "_pipelines", "model_card_data")
+        kept = {name: value for name, value in self.__dict__.items() if name not in left_out}
         return {**kept, "_path": self._model.folder.path}
 
     def state_for(self, **options: Any) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from edge_st_runtime.similarity import (
 from edge_st_runtime.sparse import select_max_active_dims
 from edge_st_runtime.vectors import normalize, quantize
 
+from .paraphrases import paraphrase_mining, paraphrase_mining_embeddings
+
 __all__ = [
     "SimilarityFunction",
     "cos_sim",
@@ -34,6 +36,8 @@ __all__ = [
     "pairwise_dot_score",
     "pairwise_euclidean_sim",
     "pairwise_manhattan_sim",
+    "paraphrase_mining",
+    "paraphrase_mining_embeddings",
     "quantize_embeddings",
     "reciprocal_rank_fusion",
     "select_max_active_dims",

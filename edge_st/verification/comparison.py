@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..evaluation.statistics import pearson
+
 Rows: TypeAlias = NDArray[np.float64]
 FLOAT32_COSINE = 0.99999
 #: the most that scores and weights may differ from the original's in float32, times their scale where that is above 1
@@ -95,6 +97,13 @@ def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
 
 
 def correlations(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
-    """Pearson's correlation (columns,) of each column of (n, columns) with its counterpart; 1 where both are equal."""
-    a, b = (values.astype(np.float64) - values.astype(np.float64).mean(axis=0) for values in (found, wanted))
-    return np.where((found == wanted).all(axis=0), 1.0, cosines(a.T, b.T))
+    """Pearson's correlation (columns,) of each column of (n, columns) with its counterpart.
+
+    1 where both are equal or both constant, NaN where one alone is constant.
+    """
+    return np.array([_correlation(*columns) for columns in zip(found.T, wanted.T, strict=True)])
+
+
+def _correlation(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    constant = np.ptp(found) == 0 and np.ptp(wanted) == 0
+    return 1.0 if constant or (found == wanted).all() else pearson(found, wanted)

@@ -10,7 +10,7 @@ from .errors import OptionError
 from .similarity import Similarity, cos_sim
 
 QUERY_CHUNK, CORPUS_CHUNK = 100, 500_000
-_SCORES_AT_ONCE = 4_000_000
+SCORES_AT_ONCE = 4_000_000
 
 
 def top_k(
@@ -32,7 +32,7 @@ def top_k(
             raise OptionError(f"{name} is {value}; expected at least 1")
     k = min(k, len(corpus))
     scores, ids = np.empty((len(queries), k), dtype=np.float32), np.empty((len(queries), k), dtype=np.int64)
-    rows = max(1, min(corpus_chunk, _SCORES_AT_ONCE // query_chunk))
+    rows = max(1, min(corpus_chunk, SCORES_AT_ONCE // query_chunk))
     for start in range(0, len(queries), query_chunk):
         part = slice(start, start + query_chunk)
         scores[part], ids[part] = _search(queries[part], corpus, k, score, rows)
@@ -45,16 +45,21 @@ def _search(
     best = np.empty((len(queries), 0), dtype=np.float32)
     ids = np.empty((len(queries), 0), dtype=np.int64)
     for start in range(0, len(corpus), rows):
-        found = score(queries, corpus[start : start + rows]).astype(np.float32, copy=False)
-        positions = _largest(found, k)
-        best = np.concatenate((best, np.take_along_axis(found, positions, axis=1)), axis=1)
-        ids = np.concatenate((ids, positions + start), axis=1)
-        kept = _largest(best, k)
-        best, ids = np.take_along_axis(best, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
+        found = np.asarray(score(queries, corpus[start : start + rows])).astype(np.float32, copy=False)
+        positions = largest(found, k)
+        found = np.take_along_axis(found, positions, axis=1)
+        best, ids = keep_best(k, (best, ids), (found, positions + start))
     return best, ids
 
 
-def _largest(scores: Floats, k: int) -> NDArray[np.int64]:
+def keep_best(k: int, *parts: tuple[Floats, NDArray[np.int64]]) -> tuple[Floats, NDArray[np.int64]]:
+    """The ``k`` best of several scores and ids (queries, n) of the same queries, best first; equal scores in order."""
+    scores, ids = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+    kept = largest(scores, k)
+    return np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
+
+
+def largest(scores: Floats, k: int) -> NDArray[np.int64]:
     """Columns of each row's k largest scores, largest first, equal ones in column order."""
     columns = scores.shape[1]
     chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < columns else np.arange(columns)[None]

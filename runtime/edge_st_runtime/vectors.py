@@ -55,11 +55,32 @@ def quantize(
         return vectors.astype(precision)
     if ranges is None:
         ranges = _ranges(vectors, calibration)
-    start, end = ranges[0], ranges[1]
-    steps = (end - start) / 255
-    steps = np.where(steps == 0, steps.dtype.type(1), steps)
+    start, steps = ranges[0], _steps(ranges)
     scaled = np.clip(np.floor((vectors - start) / steps), 0, 255)
     return scaled.astype(np.uint8) if precision == "uint8" else (scaled - 128).astype(np.int8)
+
+
+def value_ranges(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Each dimension's minimum and maximum over vectors (n, dim): (2, dim), as `quantize` takes them."""
+    return np.vstack((np.min(vectors, axis=0), np.max(vectors, axis=0)))
+
+
+def dequantize(codes: NDArray[Any], precision: str, ranges: NDArray[Any]) -> Floats:
+    """What quantized vectors (n, dim), or (n, ceil(dim / 8)) of a binary precision, stand for: (n, dim) float32.
+
+    A code stands for the middle of its step between the ``ranges`` (2, dim) it was made with, a bit for -1 or 1.
+    """
+    if precision in ("binary", "ubinary"):
+        bits = codes if precision == "ubinary" else (codes.astype(np.int16) + 128).astype(np.uint8)
+        return np.unpackbits(bits, axis=-1, count=ranges.shape[1]).astype(np.float32) * 2 - 1
+    places = codes.astype(np.float32) + (128.5 if precision == "int8" else 0.5)
+    return (ranges[0] + places * _steps(ranges)).astype(np.float32)
+
+
+def _steps(ranges: NDArray[Any]) -> NDArray[Any]:
+    """The width of each dimension's 256 steps (dim,); 1 where there is no range."""
+    steps = (ranges[1] - ranges[0]) / 255
+    return np.where(steps == 0, steps.dtype.type(1), steps)
 
 
 def _to_bits(vectors: NDArray[Any], precision: str) -> NDArray[Any]:
@@ -78,4 +99,4 @@ def _ranges(vectors: NDArray[Any], calibration: NDArray[Any] | None) -> NDArray[
             len(vectors),
             _FEW_ROWS,
         )
-    return np.vstack((np.min(source, axis=0), np.max(source, axis=0)))
+    return value_ranges(source)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.vectors import check_precision, normalize, quantize
+from edge_st_runtime.vectors import check_precision, dequantize, normalize, quantize, value_ranges
 
 RANGES = np.array([[0, -1, 5], [255, 1, 5]], dtype=np.float32)
 
@@ -71,6 +71,35 @@ def test_no_vectors(precision: str, width: int) -> None:
     found = quantize(np.empty((0, 10), dtype=np.float32), precision)
     assert found.shape == (0, width)
     assert found.dtype == {"binary": "int8", "ubinary": "uint8"}.get(precision, precision)
+
+
+@pytest.mark.parametrize("precision", ["int8", "uint8"])
+@pytest.mark.parametrize("width", [1, 5, 16])
+def test_a_code_stands_for_a_value_within_half_a_step(precision: str, width: int) -> None:
+    vectors = normalize(np.random.default_rng(width).standard_normal((200, 16)).astype(np.float32))[:, :width]
+    ranges = value_ranges(vectors)
+    np.testing.assert_array_equal(ranges, [vectors.min(axis=0), vectors.max(axis=0)])
+    found = dequantize(quantize(vectors, precision, ranges), precision, ranges)
+    assert (found.dtype, found.shape) == (np.float32, vectors.shape)
+    half = (ranges[1] - ranges[0]) / 255 / 2
+    assert (np.abs(found - vectors) <= half * 1.001 + 1e-6).all()
+
+
+def test_codes_of_both_precisions_stand_for_the_same() -> None:
+    np.testing.assert_array_equal(dequantize(np.array([[0, 127, 255]], dtype=np.uint8), "uint8", RANGES),
+                                  dequantize(np.array([[-128, -1, 127]], dtype=np.int8), "int8", RANGES))  # fmt: skip
+    found = dequantize(np.array([[0, 0, 0]], dtype=np.uint8), "uint8", RANGES)
+    np.testing.assert_allclose(found, [[0.5, -1 + 1 / 255, 5.5]])
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 10, 64])
+@pytest.mark.parametrize("precision", ["binary", "ubinary"])
+def test_a_bit_stands_for_a_sign(precision: str, width: int) -> None:
+    vectors = np.random.default_rng(width).standard_normal((20, width)).astype(np.float32)
+    vectors[0] = 0
+    found = dequantize(quantize(vectors, precision), precision, value_ranges(vectors))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.where(vectors > 0, 1, -1))
 
 
 def test_float32() -> None:

@@ -1,0 +1,15 @@
+"""The documents that a cross-encoder gets to rank."""
+
+from edge_st_runtime.bm25 import BM25
+
+from .datasets import RetrievalData
+
+
+def ranked_by_words(data: RetrievalData, depth: int) -> dict[str, list[str]]:
+    """The ids of each query's ``depth`` best documents by BM25, best first; none that shares no word with it."""
+    index = BM25()
+    index.add(list(data.corpus.values()))
+    scores, places = index.search(list(data.queries.values()), depth)
+    ids = list(data.corpus)
+    rows = zip(data.queries, places.tolist(), scores.tolist(), strict=True)
+    return {query: [ids[place] for place, score in zip(of, row, strict=True) if score > 0] for query, of, row in rows}

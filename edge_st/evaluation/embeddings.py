@@ -1,0 +1,73 @@
+"""What the evaluators of embeddings share: how texts become vectors, and which similarity functions score them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.similarity import FUNCTIONS, SimilarityFunction, SimilarityFunctions, parse_similarity
+
+from .evaluator import BaseEvaluator, given, method_of
+
+
+class EmbeddingEvaluator(BaseEvaluator):
+    """An evaluator of a model with ``encode``, ``encode_query`` and ``encode_document``."""
+
+    _functions: ClassVar[SimilarityFunctions] = FUNCTIONS
+    _sparse: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        measure: str,
+        *,
+        name: str,
+        batch_size: int,
+        show_progress_bar: bool,
+        write_csv: bool,
+        truncate_dim: int | None = None,
+    ) -> None:
+        """``measure`` begins the name of the CSV file."""
+        super().__init__()
+        self.name = name
+        self.batch_size = batch_size
+        self.show_progress_bar = show_progress_bar
+        self.write_csv = write_csv
+        self.truncate_dim = truncate_dim
+        self.csv_file = "_".join(filter(None, (measure, name, "results.csv")))
+
+    def embed_inputs(
+        self, model: Any, sentences: Sequence[str], encode_fn_name: str | None = None, **kwargs: Any
+    ) -> Any:
+        """Embeddings (n, dim) by ``model``, for "query" by its ``encode_query``, for "document" ``encode_document``.
+
+        Raises OptionError for a model of another kind.
+        """
+        encode = method_of(self, model, f"encode_{encode_fn_name}" if encode_fn_name else "encode")
+        if hasattr(model, "sparsity") != self._sparse:
+            kind = "sparse" if self._sparse else "dense"
+            raise OptionError(f"{type(self).__name__} takes a model of {kind} embeddings; found {type(model).__name__}")
+        options = {"batch_size": self.batch_size, "show_progress_bar": self.show_progress_bar}
+        return encode(sentences, **{**options, **self._encode_options(), **kwargs})
+
+    def _encode_options(self) -> dict[str, Any]:
+        return {"convert_to_numpy": True, "truncate_dim": self.truncate_dim}
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings that a reader of the metrics needs."""
+        return given(truncate_dim=self.truncate_dim)
+
+    def _pairwise(self, name: str, first: Any, second: Any) -> NDArray[Any]:
+        """Scores (n,) of ``first[i]`` with ``second[i]``; distances are negated."""
+        return self._functions[SimilarityFunction(name)][1](first, second)
+
+
+def as_names(names: Sequence[str] | None, main: str | SimilarityFunction | None = None) -> list[str]:
+    """The names of similarity functions, else of the main one, else none; raises OptionError for an unknown one."""
+    wanted: Sequence[str | SimilarityFunction] = names or ([] if main is None else [main])
+    return [parse_similarity(name).value for name in wanted]
+
+
+def as_main(main: str | SimilarityFunction | None) -> SimilarityFunction | None:
+    """The similarity function, if there is one; raises OptionError for an unknown one."""
+    return parse_similarity(main) if main else None

@@ -1,0 +1,254 @@
+"""How well a model finds the relevant documents of a corpus for each query."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import InputError
+from edge_st_runtime.search import keep_best, top_k
+from edge_st_runtime.similarity import SimilarityFunction
+
+from ..progress import progress_bar
+from . import ranking
+from .embeddings import EmbeddingEvaluator, as_main
+from .evaluator import Metrics, folder_of, given
+from .ranking import Hits
+from .statistics import Values
+
+ScoreFunctions: TypeAlias = Mapping[str, Callable[[Any, Any], Any]]
+#: scores and corpus positions (queries, ranks), best first
+Ranked: TypeAlias = tuple[Floats, NDArray[np.int64]]
+#: a measure such as "ndcg@k", then k
+ByMeasure: TypeAlias = dict[str, dict[int, Any]]
+#: each measure's title in the CSV file, in the order of its columns
+_TITLES = (
+    {"accuracy@k": "Accuracy"},
+    {"precision@k": "Precision", "recall@k": "Recall"},
+    {"mrr@k": "MRR"},
+    {"ndcg@k": "NDCG"},
+    {"map@k": "MAP"},
+)
+
+
+class InformationRetrievalEvaluator(EmbeddingEvaluator):
+    """Accuracy, precision, recall, MRR, nDCG (gains of 0 and 1) and mean average precision at several ranks.
+
+    ``queries`` and ``corpus`` are texts by id, ``relevant_docs`` the ids of each query's relevant documents; queries
+    without one are left out. The corpus is encoded ``corpus_chunk_size`` texts at a time and searched exactly; equal
+    scores keep the corpus' order. ``score_functions`` (default: the model's) score embeddings (n, dim) with (m, dim) as
+    (n, m). Raises InputError where no query has a relevant document. Source: sentence-transformers' class of this name.
+    """
+
+    def __init__(
+        self,
+        queries: Mapping[str, str],
+        corpus: Mapping[str, str],
+        relevant_docs: Mapping[str, set[str]],
+        corpus_chunk_size: int = 50000,
+        mrr_at_k: Sequence[int] = (10,),
+        ndcg_at_k: Sequence[int] = (10,),
+        accuracy_at_k: Sequence[int] = (1, 3, 5, 10),
+        precision_recall_at_k: Sequence[int] = (1, 3, 5, 10),
+        map_at_k: Sequence[int] = (100,),
+        show_progress_bar: bool = False,
+        batch_size: int = 32,
+        name: str = "",
+        write_csv: bool = True,
+        truncate_dim: int | None = None,
+        score_functions: ScoreFunctions | None = None,
+        main_score_function: str | SimilarityFunction | None = None,
+        query_prompt: str | None = None,
+        query_prompt_name: str | None = None,
+        corpus_prompt: str | None = None,
+        corpus_prompt_name: str | None = None,
+        write_predictions: bool = False,
+    ) -> None:
+        super().__init__(
+            "Information-Retrieval_evaluation",
+            name=name,
+            batch_size=batch_size,
+            show_progress_bar=show_progress_bar,
+            write_csv=write_csv,
+            truncate_dim=truncate_dim,
+        )
+        self.queries_ids = [query for query in queries if relevant_docs.get(query)]
+        if not self.queries_ids or not corpus:
+            raise InputError(
+                f"{len(queries)} queries, {len(corpus)} documents, judgements of {len(relevant_docs)} queries, and no "
+                "query with a relevant document; expected relevant_docs as {query id: {document id, ...}}"
+            )
+        self.queries = [queries[query] for query in self.queries_ids]
+        self.corpus_ids, self.corpus = list(corpus), list(corpus.values())
+        self.relevant_docs = relevant_docs
+        self.corpus_chunk_size = corpus_chunk_size
+        self.mrr_at_k, self.ndcg_at_k, self.accuracy_at_k = mrr_at_k, ndcg_at_k, accuracy_at_k
+        self.precision_recall_at_k, self.map_at_k = precision_recall_at_k, map_at_k
+        self.score_functions = score_functions
+        self.main_score_function = as_main(main_score_function)
+        self.query_prompt, self.query_prompt_name = query_prompt, query_prompt_name
+        self.corpus_prompt, self.corpus_prompt_name = corpus_prompt, corpus_prompt_name
+        self.write_predictions = write_predictions
+        self.predictions_file = self.csv_file.replace("results.csv", "predictions.jsonl")
+
+    def __call__(
+        self,
+        model: Any,
+        output_path: str | Path | None = None,
+        epoch: int = -1,
+        steps: int = -1,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Metrics:
+        """``FUNCTION_MEASURE@K`` for each score function; the other arguments are those of `compute_all_metrics`."""
+        found = self.compute_all_metrics(model, *args, **{**kwargs, "output_path": output_path})
+        metrics = flat(found)
+        names = sorted(found)
+        titles = [f"{name}-{title}@{k}" for name in names for _, title, k in self._columns()]
+        self.csv_headers = ["epoch", "steps", *titles]
+        self.primary_metric = self.main_metric(metrics, names)
+        row = [metrics[key] for key in self.csv_keys(names)]
+        return self._finish(model, metrics, row, output_path, epoch, steps)
+
+    def csv_keys(self, names: Sequence[str]) -> list[str]:
+        """The metrics of the score functions called ``names``, in the order of the CSV file's columns."""
+        return [f"{name}_{measure[:-1]}{k}" for name in names for measure, _, k in self._columns()]
+
+    def main_metric(self, metrics: Metrics, names: Sequence[str]) -> str:
+        """The nDCG of the main score function, or of the best one where none was named."""
+        named = [self.main_score_function.value] if self.main_score_function else names
+        return max((f"{name}_ndcg@{max(self.ndcg_at_k)}" for name in named), key=lambda key: metrics.get(key, 0.0))
+
+    def compute_all_metrics(
+        self,
+        model: Any,
+        corpus_model: Any = None,
+        corpus_embeddings: Any = None,
+        output_path: str | Path | None = None,
+    ) -> dict[str, ByMeasure]:
+        """The measures of each score function as ``found["cosine"]["ndcg@k"][10]``.
+
+        ``corpus_model`` encodes the corpus in place of ``model``; ``corpus_embeddings`` (documents, dim) are taken in
+        place of encoding it.
+        """
+        ranked = self.search(model, corpus_model, corpus_embeddings)
+        if self.write_predictions and output_path is not None:
+            for name, (scores, ids) in ranked.items():
+                self._write_predictions(folder_of(output_path), name, scores, ids)
+        return {name: averages(self.by_query(self.hits(ids))) for name, (_, ids) in ranked.items()}
+
+    compute_metrices = compute_all_metrics
+
+    def search(self, model: Any, corpus_model: Any = None, corpus_embeddings: Any = None) -> dict[str, Ranked]:
+        """Scores and corpus positions (queries, ranks) of each score function, as deep as any measure looks."""
+        functions = self.score_functions or {model.similarity_fn_name: model.similarity}
+        depth = max(k for _, _, k in self._columns())
+        queries = self._embed_side(model, "query", self.queries)
+        empty = np.empty((len(self.queries), 0), dtype=np.float32), np.empty((len(self.queries), 0), dtype=np.int64)
+        best: dict[str, Ranked] = dict.fromkeys(functions, empty)
+        size = self.corpus_chunk_size
+        with progress_bar(len(self.corpus), self.show_progress_bar, "document") as advance:
+            for start in range(0, len(self.corpus), size):
+                part = slice(start, start + size)
+                if corpus_embeddings is None:
+                    documents = self._embed_side(corpus_model or model, "document", self.corpus[part])
+                else:
+                    documents = corpus_embeddings[part]
+                for name, function in functions.items():
+                    scores, ids = top_k(queries, documents, depth, function)
+                    best[name] = keep_best(depth, best[name], (scores, ids + start))
+                advance(len(self.corpus[part]))
+        return best
+
+    def _embed_side(self, model: Any, side: str, texts: Sequence[str]) -> Any:
+        prompts = {
+            "query": {"prompt_name": self.query_prompt_name, "prompt": self.query_prompt},
+            "document": {"prompt_name": self.corpus_prompt_name, "prompt": self.corpus_prompt},
+        }
+        return self.embed_inputs(model, texts, side, **prompts[side])
+
+    def compute_metrics(self, queries_result_list: Sequence[Iterable[Mapping[str, Any]]]) -> ByMeasure:
+        """The measures of ``{"corpus_id": id, "score": float}`` for each query, in any order."""
+        return averages(self.by_query(self.hits_of(queries_result_list)))
+
+    def hits_of(self, queries_result_list: Sequence[Iterable[Mapping[str, Any]]]) -> Hits:
+        """Whether the results (queries, ranks) are relevant, best first; False beyond the last."""
+        depth = max(map(len, queries_result_list), default=0)  # type: ignore[arg-type]
+        hits = np.zeros((len(self.queries_ids), depth), dtype=bool)
+        for row, query, found in zip(hits, self.queries_ids, queries_result_list, strict=True):
+            ordered = sorted(found, key=lambda hit: -hit["score"])
+            row[: len(ordered)] = [hit["corpus_id"] in self.relevant_docs[query] for hit in ordered]
+        return hits
+
+    def hits(self, ids: NDArray[np.int64]) -> Hits:
+        """Whether the documents at these corpus positions (queries, ranks) are relevant to their query."""
+        places = {document: place for place, document in enumerate(self.corpus_ids)}
+        relevant = (
+            [places[each] for each in self.relevant_docs[query] if each in places] for query in self.queries_ids
+        )
+        return np.array([np.isin(row, wanted) for row, wanted in zip(ids, relevant, strict=True)])
+
+    def by_query(self, hits: Hits) -> dict[str, dict[int, Values]]:
+        """Every measure of each query (queries,), from hits (queries, ranks)."""
+        relevant = np.array([len(self.relevant_docs[query]) for query in self.queries_ids])
+        both = self.precision_recall_at_k
+        return {
+            "accuracy@k": {k: ranking.accuracy(hits, k) for k in self.accuracy_at_k},
+            "precision@k": {k: ranking.precision(hits, k) for k in both},
+            "recall@k": {k: ranking.recall(hits, relevant, k) for k in both},
+            "ndcg@k": {k: ranking.binary_ndcg(hits, relevant, k) for k in self.ndcg_at_k},
+            "mrr@k": {k: ranking.reciprocal_rank(hits, k) for k in self.mrr_at_k},
+            "map@k": {k: ranking.mean_precision(hits, relevant, k) for k in self.map_at_k},
+        }
+
+    def _columns(self) -> list[tuple[str, str, int]]:
+        """(measure, title, k) of each column of the CSV file."""
+        ranks = (self.accuracy_at_k, self.precision_recall_at_k, self.mrr_at_k, self.ndcg_at_k, self.map_at_k)
+        return [
+            (measure, title, k)
+            for titles, ks in zip(_TITLES, ranks, strict=True)
+            for k in ks
+            for measure, title in titles.items()
+        ]
+
+    def _write_predictions(self, folder: Path, name: str, scores: Floats, ids: NDArray[np.int64]) -> None:
+        path = folder / self.predictions_file.replace(".jsonl", f"_{name}.jsonl")
+        with path.open("w", encoding="utf-8") as file:
+            rows = zip(self.queries_ids, self.queries, scores.tolist(), ids.tolist(), strict=True)
+            for query_id, query, row, places in rows:
+                results = [
+                    {"corpus_id": self.corpus_ids[place], "score": score}
+                    for score, place in zip(row, places, strict=True)
+                ]
+                file.write(json.dumps({"query_id": query_id, "query": query, "results": results}) + "\n")
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings that a reader of the metrics needs."""
+        return {
+            **super().get_config_dict(),
+            **given(
+                query_prompt=self.query_prompt,
+                query_prompt_name=self.query_prompt_name,
+                corpus_prompt=self.corpus_prompt,
+                corpus_prompt_name=self.corpus_prompt_name,
+            ),
+        }
+
+
+def averages(found: Mapping[str, Mapping[int, Values]]) -> ByMeasure:
+    """The mean of every measure over the queries."""
+    return {name: {k: float(np.mean(each)) for k, each in values.items()} for name, values in found.items()}
+
+
+def flat(found: Mapping[str, ByMeasure]) -> Metrics:
+    """The measures of each score function as ``FUNCTION_MEASURE@K``; of one without a name as ``MEASURE@K``."""
+    return {
+        "_".join(filter(None, (name, f"{measure[:-1]}{k}"))): value
+        for name, measures in found.items()
+        for measure, values in measures.items()
+        for k, value in values.items()
+    }

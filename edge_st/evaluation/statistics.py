@@ -1,0 +1,134 @@
+"""Statistics of scores against what is known: correlations, average precision, best thresholds, F-measures.
+
+Equal, ties included, to what SciPy and scikit-learn give and to sentence-transformers' own searches for thresholds.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge_st_runtime.errors import InputError
+
+Values: TypeAlias = NDArray[np.float64]
+
+
+def average_ranks(values: ArrayLike) -> Values:
+    """Ranks (n,) counted from 1, equal values sharing the mean of theirs. Source: scipy.stats.rankdata."""
+    _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def pearson(first: ArrayLike, second: ArrayLike) -> float:
+    """Pearson's correlation of two (n,) arrays; NaN where one is constant. Source: scipy.stats.pearsonr.
+
+    Raises InputError for different lengths or fewer than two values.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
+        raise InputError(f"values of shape {a.shape} and {b.shape}; a correlation takes two of the same length, from 2")
+    if (a == a[0]).all() or (b == b[0]).all():
+        return float("nan")
+    a, b = a - a.mean(), b - b.mean()
+    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1, 1))
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> float:
+    """Spearman's correlation of two (n,) arrays: `pearson` of their `average_ranks`; NaN where a value is NaN.
+
+    Source: scipy.stats.spearmanr.
+    """
+    if np.isnan(first).any() or np.isnan(second).any():
+        return float("nan")
+    return pearson(average_ranks(first), average_ranks(second))
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Precision at every distinct score, weighted by the recall it adds; 0 where no label (n,) is 1.
+
+    Source: sklearn.metrics.average_precision_score.
+    """
+    truth, scores = np.asarray(labels), np.asarray(scores)
+    if not truth.any():
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    truth, scores = truth[order], scores[order]
+    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+    found = np.cumsum(truth)[ends]
+    return float(np.diff(found, prepend=0) @ (found / (ends + 1)) / found[-1])
+
+
+def matthews_correlation(labels: ArrayLike, predicted: ArrayLike) -> float:
+    """Matthews' correlation of two (n,) arrays of 0 and 1; 0 where one is constant.
+
+    Source: sklearn.metrics.matthews_corrcoef.
+    """
+    a, b = np.asarray(labels, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    return 0.0 if a.std() == 0 or b.std() == 0 else pearson(a, b)
+
+
+def f1_averages(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """F1 over all classes of labels (n,) and predictions: ``macro``, ``micro`` and ``weighted`` by a class's labels.
+
+    Source: sklearn.metrics.f1_score.
+    """
+    truth, guess = np.asarray(labels), np.asarray(predicted)
+    classes, places = np.unique(np.concatenate((truth, guess)), return_inverse=True)
+    truth, guess = places[: len(truth)], places[len(truth) :]
+    actual, named, hit = (np.bincount(x, minlength=len(classes)) for x in (truth, guess, truth[truth == guess]))
+    each = 2 * hit / (actual + named)
+    return {
+        "macro": float(each.mean()),
+        "micro": float(hit.sum() / len(truth)),
+        "weighted": float(np.average(each, weights=actual)),
+    }
+
+
+@dataclass(frozen=True)
+class BestF1:
+    """The best F1 that a threshold reaches, with its precision and recall."""
+
+    f1: float
+    precision: float
+    recall: float
+    threshold: float
+
+
+def best_accuracy(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> tuple[float, float]:
+    """The best accuracy that a threshold reaches, and that threshold; -1 where there is no pair to put it between.
+
+    A threshold lies half-way between two neighbours in order of score (n,), never beyond the last one.
+    """
+    sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
+    if len(sorted_scores) < 2:
+        return 0.0, -1.0
+    negatives = np.cumsum(~positives)
+    right = np.cumsum(positives) + negatives[-1] - negatives
+    best = int(np.argmax(right[:-1]))
+    return float(right[best] / len(right)), _between(sorted_scores, best)
+
+
+def best_f1(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> BestF1:
+    """The best F1 that a threshold reaches; all 0 where none finds a positive. Thresholds as in `best_accuracy`."""
+    sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
+    found = np.cumsum(positives)[:-1]
+    if not found.any():
+        return BestF1(0.0, 0.0, 0.0, 0.0)
+    precision, recall = found / np.arange(1, len(found) + 1), found / positives.sum()
+    both = precision + recall
+    f1 = 2 * precision * recall / np.where(both, both, 1)
+    best = int(np.argmax(f1))
+    return BestF1(float(f1[best]), float(precision[best]), float(recall[best]), _between(sorted_scores, best))
+
+
+def _by_score(scores: ArrayLike, labels: ArrayLike, descending: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    found, positives = np.asarray(scores), np.asarray(labels) == 1
+    if len(found) != len(positives):
+        raise InputError(f"{len(found)} scores and {len(positives)} labels; expected as many of each")
+    order = np.argsort(-found if descending else found, kind="stable")
+    return found[order], positives[order]
+
+
+def _between(scores: NDArray[Any], place: int) -> float:
+    return float((scores[place] + scores[place + 1]) / 2)

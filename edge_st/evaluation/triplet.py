@@ -1,0 +1,100 @@
+"""How often a text is nearer to one that belongs to it than to one that does not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.similarity import SimilarityFunction
+
+from .embeddings import EmbeddingEvaluator, as_main, as_names
+from .evaluator import Metrics, check_same_length, given
+from .input_example import columns
+
+_NO_MARGIN = dict.fromkeys(("cosine", "dot", "manhattan", "euclidean"), 0)
+
+
+class TripletEvaluator(EmbeddingEvaluator):
+    """The share of triplets in which ``anchors[i]`` is nearer to ``positives[i]`` than to ``negatives[i]`` by more than
+    a ``margin``, a number or one for each similarity function.
+
+    Raises InputError for lists of different lengths, OptionError for an unknown similarity function or another margin.
+    Source: sentence-transformers' class of this name.
+    """
+
+    def __init__(
+        self,
+        anchors: Sequence[str],
+        positives: Sequence[str],
+        negatives: Sequence[str],
+        main_similarity_function: str | SimilarityFunction | None = None,
+        margin: float | Mapping[str, float] | None = None,
+        name: str = "",
+        batch_size: int = 16,
+        show_progress_bar: bool = False,
+        write_csv: bool = True,
+        truncate_dim: int | None = None,
+        similarity_fn_names: Sequence[str] | None = None,
+        main_distance_function: str | SimilarityFunction | None = "deprecated",
+    ) -> None:
+        super().__init__(
+            "triplet_evaluation",
+            name=name,
+            batch_size=batch_size,
+            show_progress_bar=show_progress_bar,
+            write_csv=write_csv,
+            truncate_dim=truncate_dim,
+        )
+        check_same_length(anchors=anchors, positives=positives, negatives=negatives)
+        self.anchors, self.positives, self.negatives = anchors, positives, negatives
+        if main_distance_function != "deprecated" and main_similarity_function is None:
+            main_similarity_function = main_distance_function
+        self.main_similarity_function = as_main(main_similarity_function)
+        self.margin = _as_margin(margin)
+        self.similarity_fn_names = as_names(similarity_fn_names)
+
+    @classmethod
+    def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
+        """The evaluator of examples with three ``texts``; ``kwargs`` are the other arguments."""
+        anchors, positives, negatives = columns(examples, 3)
+        return cls(anchors, positives, negatives, **kwargs)
+
+    def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
+        """``NAME_accuracy`` of each similarity function, and of several the largest as ``max_accuracy``."""
+        found = self.similarities(model)
+        names = list(found)
+        metrics = {
+            f"{name}_accuracy": float(np.mean(near > far + self.margin[name])) for name, (near, far) in found.items()
+        }
+        self.csv_headers = ["epoch", "steps", *(f"accuracy_{name}" for name in names)]
+        row = list(metrics.values())
+        if len(names) > 1:
+            metrics["max_accuracy"] = max(row)
+        main = self.main_similarity_function
+        self.primary_metric = f"{main.value if main else 'max' if len(names) > 1 else names[0]}_accuracy"
+        return self._finish(model, metrics, row, output_path, epoch, steps)
+
+    def similarities(self, model: Any) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        """The similarity of each anchor to its positive (n,) and to its negative (n,) by each similarity function."""
+        sides = (self.anchors, self.positives, self.negatives)
+        anchors, positives, negatives = (self.embed_inputs(model, side) for side in sides)
+        names = self.similarity_fn_names or [model.similarity_fn_name]
+        return {
+            name: (self._pairwise(name, anchors, positives), self._pairwise(name, anchors, negatives)) for name in names
+        }
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings that a reader of the metrics needs."""
+        margin = None if self.margin == _NO_MARGIN else self.margin
+        return {**given(margin=margin), **super().get_config_dict()}
+
+
+def _as_margin(margin: Any) -> dict[str, float]:
+    if margin is None or isinstance(margin, Mapping):
+        return {**_NO_MARGIN, **(margin or {})}
+    if isinstance(margin, int | float):
+        return dict.fromkeys(_NO_MARGIN, margin)
+    raise OptionError(f"margin is {margin!r}; expected a number, or a dictionary with keys among {list(_NO_MARGIN)}")
