@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st import CrossEncoder
+from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
+from edge_st.classes import Model
+from edge_st.comparison import compare
 from tests.hub_server import HubServer, hub_server, use
-from tests.tiny_pair_models import ONE, THREE
+from tests.tiny_pair_models import ONE, SPARSE, THREE
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,49 @@ def cross_encoder_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int,
 def cross_encoder(cross_encoder_folders: dict[int, Path], engine: str) -> CrossEncoder:
     """The one with one label."""
     return CrossEncoder(cross_encoder_folders[1], backend=engine, num_threads=2)
+
+
+@pytest.fixture(scope="session")
+def sparse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SPLADE model's folder."""
+    return SPARSE.save(tmp_path_factory.mktemp("models") / "sparse")
+
+
+@pytest.fixture(scope="session")
+def models(cross_encoder_folders: dict[int, Path], sparse_folder: Path) -> dict[str, Model]:
+    """The bundled model and tiny ones of the other kinds, on one engine."""
+    return {
+        "dense": SentenceTransformer(),
+        "sparse": SparseEncoder(sparse_folder, backend="onnx"),
+        "cross": CrossEncoder(cross_encoder_folders[1], backend="onnx"),
+        "classifier": CrossEncoder(cross_encoder_folders[3], backend="onnx"),
+    }
+
+
+class InThisProcess:
+    """What runs a model in a process of its own, without one."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.found: Any = None
+
+    def __enter__(self) -> "InThisProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Any, *arguments: Any) -> "InThisProcess":
+        self.found = function(*arguments)
+        return self
+
+    def result(self) -> Any:
+        return self.found
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons run models in this process, which is quicker."""
+    monkeypatch.setattr(compare, "ProcessPoolExecutor", InThisProcess)
 
 
 @pytest.fixture
