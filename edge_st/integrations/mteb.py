@@ -1,0 +1,181 @@
+"""edge-st's models in mteb 2: ``mteb.evaluate(as_mteb_model(model), tasks)``.
+
+For machines that have mteb, ``pip install "edge-st[mteb]"``: mteb computes its scores with torch, so it brings torch
+and sentence-transformers along; the models still run on their own engines. Importing this module without mteb raises
+PackageMissingError.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import OptionError, PackageMissingError
+from edge_st_runtime.pipeline import windows
+
+from ..cross_encoder import CrossEncoder
+from ..encoder import Encoder
+from ..outputs import to_tensor
+from ..sentence_transformer import SentenceTransformer
+from ..sparse_encoder import SparseEncoder
+
+try:
+    from mteb.models import ModelMeta
+    from mteb.models.abs_encoder import AbsEncoder
+    from mteb.models.model_meta import ScoringFunction
+    from mteb.types import PromptType
+except ImportError as error:
+    raise PackageMissingError('edge_st.integrations.mteb needs mteb 2; pip install "edge-st[mteb]"') from error
+
+_FRAMEWORKS = {"onnx": "ONNX", "openvino": "OpenVINO", "numpy": "NumPy"}
+_BESIDE_THE_FINGERPRINT = ("engine", "dtype", "dimension", "similarity", "max_active_dims", "activation_fn")
+_HUB_CACHE = "models--"
+
+
+def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | CrossEncoderWrapper":
+    """``model`` as mteb's functions take it: ``mteb.evaluate(as_mteb_model(model), tasks)``.
+
+    Prompts, batches and scores are those of mteb's own wrappers of sentence-transformers' classes. mteb keeps results
+    under ``name``, ``"owner/name"``; the default is the model's name on the Hub, of other folders ``"local/FOLDER"``.
+    The revision there is the model's fingerprint. What that leaves open, such as engine and dtype, is in
+    ``experiment_kwargs``, so that no variant of a model is answered from the cached results of another;
+    ``ResultCache.load_results`` finds these with ``load_experiments="match_name"``.
+
+    Raises OptionError for what is no model of edge-st, for a cross-encoder with several labels, and for a ``name``
+    without an owner.
+    """
+    if name is not None and "/" not in name:
+        raise OptionError(f"name is {name!r}; expected 'owner/name', under which mteb keeps the results")
+    for model_class, wrapper in _WRAPPERS.items():
+        if isinstance(model, model_class):
+            return wrapper(model, name)
+    found = repr(model) if isinstance(model, str | Path) else f"a {type(model).__module__}.{type(model).__name__}"
+    raise OptionError(
+        f"as_mteb_model got {found}; expected a loaded SentenceTransformer, SparseEncoder or CrossEncoder of edge_st "
+        "(mteb.evaluate takes sentence-transformers' own as they are)"
+    )
+
+
+class EncoderWrapper(AbsEncoder):  # type: ignore[misc]  # mteb is not seen by the type checker
+    """A SentenceTransformer with mteb's EncoderProtocol."""
+
+    def __init__(self, model: Encoder, name: str | None = None) -> None:
+        self.model = model
+        self._name = name
+        prompts, _ = self.validate_task_to_prompt_name(model.prompts, raise_for_invalid_keys=False)
+        self.model_prompts: dict[str, str] = prompts or {}
+
+    @property
+    def mteb_model_meta(self) -> ModelMeta:
+        """What is known of the model as it is now."""
+        return _meta(self.model, self._name, "dense")
+
+    def encode(
+        self,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        task_metadata: Any,
+        hf_split: str,  # noqa: ARG002 - part of the protocol
+        hf_subset: str,  # noqa: ARG002
+        prompt_type: PromptType | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Embeddings (n, dim) of the batches' texts; ``kwargs`` are those of the model's ``encode``."""
+        name = self.get_prompt_name(task_metadata, prompt_type)
+        prompt = None if name is None else self.model_prompts[name]
+        return self._function(prompt_type)(list(_texts(inputs)), prompt=prompt, **kwargs)
+
+    def _function(self, prompt_type: PromptType | None) -> Callable[..., Any]:
+        if prompt_type is None:
+            return self.model.encode
+        return self.model.encode_query if prompt_type == PromptType.query else self.model.encode_document
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Scores (n, m) of every pair from (n, dim) and (m, dim), as the tensor that mteb expects."""
+        return to_tensor(self.model.similarity(embeddings1, embeddings2))
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Scores (n,) of ``embeddings1[i]`` with ``embeddings2[i]``, as the tensor that mteb expects."""
+        return to_tensor(self.model.similarity_pairwise(embeddings1, embeddings2))
+
+
+class SparseEncoderWrapper(EncoderWrapper):
+    """A SparseEncoder with mteb's EncoderProtocol."""
+
+    @property
+    def mteb_model_meta(self) -> ModelMeta:
+        """What is known of the model as it is now."""
+        return _meta(self.model, self._name, "sparse")
+
+    def encode(self, inputs: Iterable[Mapping[str, Any]], *, task_metadata: Any, **kwargs: Any) -> Any:
+        """A SparseMatrix (n, dim) for retrieval, where mteb hands it to `similarity` unseen; else an array."""
+        opaque = task_metadata.simplified_task_type == "retrieval" and "Reranking" not in task_metadata.type
+        return super().encode(inputs, task_metadata=task_metadata, convert_to_sparse_tensor=opaque, **kwargs)
+
+
+class CrossEncoderWrapper:
+    """A CrossEncoder with mteb's CrossEncoderProtocol."""
+
+    def __init__(self, model: CrossEncoder, name: str | None = None) -> None:
+        if model.num_labels != 1:
+            raise OptionError(f"mteb ranks by one score of a pair, this model gives {model.num_labels}")
+        self.model = model
+        self._name = name
+
+    @property
+    def mteb_model_meta(self) -> ModelMeta:
+        """What is known of the model as it is now."""
+        return _meta(self.model, self._name, "cross-encoder")
+
+    def predict(
+        self,
+        inputs1: Iterable[Mapping[str, Any]],
+        inputs2: Iterable[Mapping[str, Any]],
+        *,
+        task_metadata: Any,  # noqa: ARG002 - part of the protocol
+        hf_split: str,  # noqa: ARG002
+        hf_subset: str,  # noqa: ARG002
+        prompt_type: PromptType | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> Floats:
+        """Scores (n,) of the texts of both batches, pair by pair; ``kwargs`` are those of `CrossEncoder.predict`."""
+        pairs = zip(_texts(inputs1), _texts(inputs2), strict=True)
+        scores = [self.model.predict(window, **kwargs) for window in windows(pairs)]
+        return np.concatenate([np.zeros(0, dtype=np.float32), *scores])
+
+
+_WRAPPERS: dict[type, Callable[..., EncoderWrapper | CrossEncoderWrapper]] = {
+    SentenceTransformer: EncoderWrapper,
+    SparseEncoder: SparseEncoderWrapper,
+    CrossEncoder: CrossEncoderWrapper,
+}
+
+
+def _texts(batches: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for batch in batches:
+        yield from batch["text"]
+
+
+def _meta(model: Encoder | CrossEncoder, name: str | None, model_type: str) -> ModelMeta:
+    info = model.info()
+    similarity = info.get("similarity")
+    return ModelMeta.create_empty(
+        overwrites={
+            "name": name or _name_of(Path(info["path"])),
+            "revision": info["fingerprint"],
+            "max_tokens": model.max_seq_length,
+            "embed_dim": info.get("dimension"),
+            "similarity_fn_name": similarity and ScoringFunction(similarity),
+            "framework": [_FRAMEWORKS[info["engine"]]],
+            "model_type": [model_type],
+            "experiment_kwargs": {key: info[key] for key in _BESIDE_THE_FINGERPRINT if info.get(key) is not None},
+        }
+    )
+
+
+def _name_of(folder: Path) -> str:
+    """A model's name on the Hub where its folder is huggingface_hub's cache."""
+    cached = next((part for part in folder.parts if part.startswith(_HUB_CACHE)), None)
+    return f"local/{folder.name}" if cached is None else cached.removeprefix(_HUB_CACHE).replace("--", "/", 1)
