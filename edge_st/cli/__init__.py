@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import demo, doctor, embed, info, models, plugins, pull, rerank, search, verify
+from . import demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, verify
 
 COMMANDS = {
     "demo": demo.add,
@@ -25,6 +25,7 @@ COMMANDS = {
     "list": models.add,
     "pull": pull.add,
     "verify": verify.add,
+    "eval": evaluate.add,
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141

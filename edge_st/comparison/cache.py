@@ -1,0 +1,95 @@
+"""Outputs of models, kept in a folder, so that an interrupted comparison goes on where it was."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.sparse import SparseMatrix
+
+from ..output_files import replacing
+from .jobs import Job, Pair
+
+#: embeddings (n, dim), or scores of pairs (n,) or (n, labels)
+Outputs: TypeAlias = Floats | SparseMatrix
+#: how many texts, or pairs of them, are computed before they are kept
+PORTION, PAIR_PORTION = 512, 128
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What a model gave for some texts, the seconds it took, and the process' peak memory then, in bytes."""
+
+    outputs: Outputs
+    seconds: float
+    peak_memory: int
+
+
+class Cache:
+    """The outputs of one way of running one model, which ``identity`` tells from all others."""
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self._folder = folder / hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+    def portions(self, job: Job, compute: Callable[[Sequence[str | Pair]], Portion] | None = None) -> Iterator[Portion]:
+        """A job's portions in order; what is missing or damaged is computed and kept.
+
+        Raises KeyError for a missing one where there is nothing to compute it with.
+        """
+        size = PAIR_PORTION if job.side == "pair" else PORTION
+        for start in range(0, len(job.texts), size):
+            texts = job.texts[start : start + size]
+            path = self._folder / f"{job.side}-{_digest(texts)}.npz"
+            found = _read(path)
+            if found is None:
+                if compute is None:
+                    raise KeyError(str(path))
+                found = compute(texts)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _write(path, found)
+            yield found
+
+
+def default_folder() -> Path:
+    """Where outputs are kept unless a folder is named: below XDG_CACHE_HOME, or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-st" / "eval"
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """All rows of several outputs of the same width."""
+    if isinstance(parts[0], SparseMatrix):
+        return SparseMatrix.concatenate([part for part in parts if isinstance(part, SparseMatrix)])
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _digest(texts: Sequence[str | Pair]) -> str:
+    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:32]
+
+
+def _write(path: Path, portion: Portion) -> None:
+    outputs = portion.outputs
+    arrays: dict[str, Any] = (
+        {"indptr": outputs.indptr, "indices": outputs.indices, "values": outputs.values, "dim": outputs.dim}
+        if isinstance(outputs, SparseMatrix)
+        else {"dense": outputs}
+    )
+    with replacing(path) as part, part.open("xb") as file:
+        np.savez(file, seconds=portion.seconds, peak_memory=portion.peak_memory, **arrays)
+
+
+def _read(path: Path) -> Portion | None:
+    try:
+        with np.load(path) as found:
+            seconds, peak = float(found["seconds"]), int(found["peak_memory"])
+            if "dense" in found:
+                return Portion(found["dense"], seconds, peak)
+            sparse = SparseMatrix(found["indptr"], found["indices"], found["values"], int(found["dim"]))
+            return Portion(sparse, seconds, peak)
+    except Exception:  # noqa: BLE001 - whatever a missing or damaged archive makes NumPy raise
+        return None

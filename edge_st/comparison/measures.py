@@ -1,0 +1,246 @@
+"""What one variant reaches on one data set, item by item, measured by the evaluators."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.arrays import Floats
+
+from ..evaluation import (
+    BinaryClassificationEvaluator,
+    CrossEncoderClassificationEvaluator,
+    CrossEncoderCorrelationEvaluator,
+    EmbeddingSimilarityEvaluator,
+    InformationRetrievalEvaluator,
+    SparseBinaryClassificationEvaluator,
+    SparseEmbeddingSimilarityEvaluator,
+    SparseInformationRetrievalEvaluator,
+    SparseTripletEvaluator,
+    TripletEvaluator,
+)
+from ..evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData
+from ..evaluation.information_retrieval import averages, flat
+from ..evaluation.significance import Statistic
+from ..evaluation.statistics import Values, average_precision, average_ranks, spearman
+from .jobs import random_pairs
+from .recalled import Recalled, RecalledCrossEncoder
+
+#: the share of the scale from which on a pair of an STS file counts as one that belongs together
+ALIKE = 0.8
+_RANK = 10
+_SHOWN = 3
+Hit: TypeAlias = dict[str, Any]
+#: the evaluators of dense and of sparse embeddings
+_ByModel: TypeAlias = Mapping[bool, Any]
+_SIMILARITY: _ByModel = {False: EmbeddingSimilarityEvaluator, True: SparseEmbeddingSimilarityEvaluator}
+_CLASSIFICATION: _ByModel = {False: BinaryClassificationEvaluator, True: SparseBinaryClassificationEvaluator}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The metrics of a variant, of which ``measure`` is the primary one, and the same for its items.
+
+    ``statistic`` gives the primary metric of some items from their ``values`` (items,). ``qualities`` (items,) is how
+    well each does by itself, ``details`` what to show of one. ``known`` and ``random`` are scores (n,) of pairs that
+    belong together and of random ones.
+    """
+
+    measure: str
+    metrics: Mapping[str, float]
+    values: Values
+    statistic: Statistic
+    qualities: Values
+    title: Callable[[int], str]
+    details: Callable[[int], tuple[str, ...]]
+    known: Floats
+    random: Floats
+
+
+def measured(data: Dataset, model: Recalled) -> Measured:
+    """What ``model`` reaches on ``data``; metrics have the same names whatever function compares embeddings."""
+    if isinstance(data, RetrievalData):
+        found = _retrieval(data, model)
+    elif isinstance(data, TripletData):
+        found = _triplets(data, model)
+    else:
+        found = _similarity(data, model) if isinstance(data, SimilarityData) else _pairs(data, model)
+    name = model.described.similarity_fn_name
+    return replace(
+        found,
+        measure=_plain(found.measure, name),
+        metrics={_plain(metric, name): value for metric, value in found.metrics.items()},
+    )
+
+
+def _plain(metric: str, function: str) -> str:
+    """The name of a metric without that of the similarity function."""
+    known = {"average_precision": "ap"}
+    return known.get(metric, metric.removeprefix(f"{function}_").removesuffix(f"_{function}"))
+
+
+def _similarity(data: SimilarityData, model: Any) -> Measured:
+    evaluator, scores = _scored(data, data.scores, model, CrossEncoderCorrelationEvaluator, _SIMILARITY)
+    wanted, count = np.asarray(data.scores), len(data.scores)
+    ranks, wanted_ranks = _ranks(scores), average_ranks(wanted)
+    return Measured(
+        metrics=evaluator(model),
+        measure=evaluator.primary_metric,
+        values=ranks,
+        statistic=lambda values, items: spearman(wanted[items], values),
+        qualities=1 - np.abs(ranks - wanted_ranks) / count,
+        title=lambda item: f"{data.sentences1[item]} ⟷ {data.sentences2[item]}",
+        details=lambda item: (
+            f"scored {data.scores[item]:g} of {data.scale}: above {_share(wanted_ranks[item], count)} of the pairs",
+            f"score {scores[item]:.3f}: above {_share(ranks[item], count)} of them",
+        ),
+        known=scores[wanted >= ALIKE * data.scale],
+        random=_random(data, data.scores, model, CrossEncoderCorrelationEvaluator, _SIMILARITY),
+    )
+
+
+def _pairs(data: PairData, model: Any) -> Measured:
+    evaluator, scores = _scored(data, data.labels, model, CrossEncoderClassificationEvaluator, _CLASSIFICATION)
+    labels = np.asarray(data.labels)
+    right = _rightly_ordered(scores, labels)
+    return Measured(
+        metrics=evaluator(model),
+        measure=evaluator.primary_metric,
+        values=_ranks(scores),
+        statistic=lambda values, items: average_precision(labels[items], values),
+        qualities=right,
+        title=lambda item: f"{data.sentences1[item]} ⟷ {data.sentences2[item]}",
+        details=lambda item: (
+            "belong together" if labels[item] else "do not belong together",
+            f"score {scores[item]:.3f}: on the right side of {right[item]:.1%} of the pairs of the other kind",
+        ),
+        known=scores[labels == 1],
+        random=_random(data, data.labels, model, CrossEncoderClassificationEvaluator, _CLASSIFICATION),
+    )
+
+
+def _triplets(data: TripletData, model: Any) -> Measured:
+    kind = SparseTripletEvaluator if model.sparse else TripletEvaluator
+    evaluator = kind(data.anchors, data.positives, data.negatives)
+    metrics = evaluator(model)
+    ((near, far),) = evaluator.similarities(model).values()
+    won = (near > far).astype(np.float64)
+    return Measured(
+        measure=str(evaluator.primary_metric),
+        metrics=metrics,
+        values=won,
+        statistic=_mean,
+        qualities=(near - far).astype(np.float64),
+        title=lambda item: data.anchors[item],
+        details=lambda item: (
+            f"positive, similarity {near[item]:.3f}: {data.positives[item]}",
+            f"negative, similarity {far[item]:.3f}: {data.negatives[item]}",
+        ),
+        known=near,
+        random=np.asarray(
+            model.similarity_pairwise(*(model.encode(side) for side in zip(*random_pairs(data), strict=True)))
+        ),
+    )
+
+
+def _retrieval(data: RetrievalData, model: Any) -> Measured:
+    kind = SparseInformationRetrievalEvaluator if model.sparse else InformationRetrievalEvaluator
+    evaluator = kind(data.queries, data.corpus, data.relevant_docs, ndcg_at_k=[_RANK])
+    rankings = _rankings(evaluator, data, model)
+    found = evaluator.by_query(evaluator.hits_of(rankings))
+    qualities = found["ndcg@k"][_RANK]
+    known = [(query, document) for query, ids in data.relevant_docs.items() for document in ids]
+    if isinstance(model, RecalledCrossEncoder):
+        scored = {(query, document) for query, of in model.jobs["pair"].ranked.items() for document in of}
+        known = [pair for pair in known if pair in scored]
+    return Measured(
+        metrics={**flat({"": averages(found)}), **evaluator.extra_metrics()},
+        measure=f"ndcg@{_RANK}",
+        values=qualities,
+        statistic=_mean,
+        qualities=qualities,
+        title=lambda item: evaluator.queries[item],
+        details=lambda item: _ranking(data, evaluator.queries_ids[item], rankings[item]),
+        known=_similar(model, [(data.queries[query], data.corpus[document]) for query, document in known]),
+        random=_similar(model, random_pairs(data)),
+    )
+
+
+def _rankings(evaluator: Any, data: RetrievalData, model: Any) -> list[list[Hit]]:
+    """Each query's documents, best first."""
+    if isinstance(model, RecalledCrossEncoder):
+        return [_reranked(model, data, query, documents) for query, documents in model.jobs["pair"].ranked.items()]
+    ((scores, places),) = evaluator.search(model).values()
+    rows = zip(scores.tolist(), places.tolist(), strict=True)
+    ids = evaluator.corpus_ids
+    return [[{"corpus_id": ids[place], "score": score} for score, place in zip(*row, strict=True)] for row in rows]
+
+
+def _reranked(model: RecalledCrossEncoder, data: RetrievalData, query: str, documents: Sequence[str]) -> list[Hit]:
+    if not documents:
+        return []
+    scores = model.predict([(data.queries[query], data.corpus[document]) for document in documents]).tolist()
+    hits = [{"corpus_id": document, "score": score} for document, score in zip(documents, scores, strict=True)]
+    return sorted(hits, key=lambda hit: -hit["score"])
+
+
+def _ranking(data: RetrievalData, query: str, found: Sequence[Hit]) -> tuple[str, ...]:
+    """Where the relevant documents came, and what came first."""
+    ids = [hit["corpus_id"] for hit in found]
+    lines = []
+    for document in sorted(data.relevant_docs[query]):
+        place = f"came {ids.index(document) + 1}." if document in ids else f"not among the first {len(ids)}"
+        lines.append(f"relevant, {place}: {data.corpus[document]}")
+    first = (f"found, score {hit['score']:.3f}: {data.corpus[hit['corpus_id']]}" for hit in found[:_SHOWN])
+    return (*lines, *first)
+
+
+def _scored(
+    data: SimilarityData | PairData, known: list[Any], model: Any, of_scores: type[Any], of_embeddings: _ByModel
+) -> tuple[Any, NDArray[Any]]:
+    """The evaluator of the pairs that fits the model, and the scores (n,) that it is about."""
+    if isinstance(model, RecalledCrossEncoder):
+        evaluator = of_scores(list(zip(data.sentences1, data.sentences2, strict=True)), known)
+        return evaluator, np.asarray(evaluator.scores_of(model))
+    options = {"precision": model.precision} if model.quantized and isinstance(data, SimilarityData) else {}
+    evaluator = of_embeddings[model.sparse](data.sentences1, data.sentences2, known, **options)
+    (scores,) = evaluator.similarities(model).values()
+    return evaluator, np.asarray(scores)
+
+
+def _random(data: Any, known: list[Any], *how: Any) -> Floats:
+    first, second = (list(side) for side in zip(*random_pairs(data), strict=True))
+    return _scored(replace(data, sentences1=first, sentences2=second), known, *how)[1]
+
+
+def _similar(model: Any, pairs: list[tuple[str, str]]) -> Floats:
+    """The scores (n,) of queries with documents."""
+    if not pairs:
+        return np.zeros(0, dtype=np.float32)
+    if isinstance(model, RecalledCrossEncoder):
+        return model.predict(pairs)
+    queries, documents = zip(*pairs, strict=True)
+    return np.asarray(model.similarity_pairwise(model.encode_query(queries), model.encode_document(documents)))
+
+
+def _ranks(scores: NDArray[Any]) -> Values:
+    """Ranks (n,), so that scores of different scales may change places; NaN stays."""
+    return np.where(np.isnan(scores), np.nan, average_ranks(scores))
+
+
+def _mean(values: Values, _items: NDArray[np.int64]) -> float:
+    return float(values.mean())
+
+
+def _rightly_ordered(scores: NDArray[Any], labels: NDArray[Any]) -> Values:
+    """For each pair the share of those with the other label that its score is on the right side of."""
+    positive, negative = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
+    above = np.searchsorted(negative, scores, side="left") / len(negative)
+    below = 1 - np.searchsorted(positive, scores, side="right") / len(positive)
+    return np.where(labels == 1, above, below)
+
+
+def _share(rank: float, count: int) -> str:
+    return f"{(rank - 1) / max(1, count - 1):.0%}"
