@@ -1,5 +1,10 @@
+from pathlib import Path
+
+import pytest
+
 from tests.readme import run_blocks
 
 
-def test_blocks_for_the_device_run() -> None:
+def test_blocks_for_the_device_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     run_blocks("python")
