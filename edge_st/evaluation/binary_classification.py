@@ -13,7 +13,7 @@ from edge_st_runtime.similarity import SimilarityFunction
 from .embeddings import EmbeddingEvaluator, as_names
 from .evaluator import Metrics, best_of, check_same_length
 from .input_example import columns, labels
-from .statistics import average_precision, best_accuracy, best_f1, matthews_correlation
+from .statistics import at_best_thresholds, average_precision, best_accuracy, best_f1, matthews_correlation
 
 _DISTANCES = (SimilarityFunction.MANHATTAN.value, SimilarityFunction.EUCLIDEAN.value)
 _COLUMNS = ("accuracy", "accuracy_threshold", "f1", "precision", "recall", "f1_threshold", "ap", "mcc")
@@ -92,16 +92,11 @@ class BinaryClassificationEvaluator(EmbeddingEvaluator):
         labels, near = np.asarray(self.labels), np.asarray(similarity)
         higher = name not in _DISTANCES
         scores = near if higher else -near
-        accuracy, accuracy_threshold = best_accuracy(scores, labels, higher)
-        best = best_f1(scores, labels, higher)
-        predicted = scores >= best.threshold if higher else scores <= best.threshold
+        found = at_best_thresholds(scores, labels, higher)
+        threshold = found["f1_threshold"]
+        predicted = scores >= threshold if higher else scores <= threshold
         return {
-            "accuracy": accuracy,
-            "accuracy_threshold": accuracy_threshold,
-            "f1": best.f1,
-            "f1_threshold": best.threshold,
-            "precision": best.precision,
-            "recall": best.recall,
+            **found,
             "ap": average_precision(labels, near),
             "mcc": matthews_correlation(labels, predicted),
         }

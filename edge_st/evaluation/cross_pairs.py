@@ -8,7 +8,7 @@ import numpy as np
 
 from .evaluator import BaseEvaluator, Metrics, check_same_length, method_of
 from .input_example import labels
-from .statistics import average_precision, best_accuracy, best_f1, f1_averages, pearson, spearman
+from .statistics import at_best_thresholds, average_precision, f1_averages, pearson, spearman
 
 
 class _PairEvaluator(BaseEvaluator):
@@ -83,17 +83,8 @@ class CrossEncoderClassificationEvaluator(_PairEvaluator):
             *("Precision", "Recall", "Average_Precision"),
         ]
         self.primary_metric = "average_precision"
-        accuracy, accuracy_threshold = best_accuracy(scores, self.labels, True)
-        best = best_f1(scores, self.labels, True)
-        return {
-            "accuracy": accuracy,
-            "accuracy_threshold": accuracy_threshold,
-            "f1": best.f1,
-            "f1_threshold": best.threshold,
-            "precision": best.precision,
-            "recall": best.recall,
-            "average_precision": average_precision(self.labels, scores),
-        }
+        metrics = at_best_thresholds(scores, self.labels, True)
+        return {**metrics, "average_precision": average_precision(self.labels, scores)}
 
     def _multiclass(self, scores: Any) -> Metrics:
         self.csv_headers = ["epoch", "steps", "Macro_F1", "Micro_F1", "Weighted_F1"]

@@ -122,6 +122,20 @@ def best_f1(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool)
     return BestF1(float(f1[best]), float(precision[best]), float(recall[best]), _between(sorted_scores, best))
 
 
+def at_best_thresholds(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> dict[str, float]:
+    """Accuracy at its best threshold, and F1 at its own with precision and recall there."""
+    accuracy, accuracy_threshold = best_accuracy(scores, labels, high_score_more_similar)
+    best = best_f1(scores, labels, high_score_more_similar)
+    return {
+        "accuracy": accuracy,
+        "accuracy_threshold": accuracy_threshold,
+        "f1": best.f1,
+        "f1_threshold": best.threshold,
+        "precision": best.precision,
+        "recall": best.recall,
+    }
+
+
 def _by_score(scores: ArrayLike, labels: ArrayLike, descending: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     found, positives = np.asarray(scores), np.asarray(labels) == 1
     if len(found) != len(positives):
