@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from . import util
     from .cross_encoder import CrossEncoder
+    from .evaluation.input_example import InputExample
     from .retriever import Retriever
     from .sentence_transformer import SentenceTransformer
     from .sparse_encoder import SparseEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "BM25",
     "CrossEncoder",
     "EdgeSTError",
+    "InputExample",
     "InvertedIndex",
     "Retriever",
     "SentenceTransformer",
@@ -41,6 +43,7 @@ _HOMES = {
     "BM25": "edge_st_runtime.bm25",
     "CrossEncoder": "edge_st.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
+    "InputExample": "edge_st.evaluation.input_example",
     "InvertedIndex": "edge_st_runtime.inverted",
     "Retriever": "edge_st.retriever",
     "SentenceTransformer": "edge_st.sentence_transformer",
