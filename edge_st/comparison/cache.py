@@ -16,7 +16,7 @@ from edge_st_runtime.sparse import SparseMatrix
 from ..output_files import replacing
 from .jobs import Job, Pair
 
-#: embeddings (n, dim), or scores of pairs (n,) or (n, labels)
+#: embeddings (n, dim), or scores of pairs (n,)
 Outputs: TypeAlias = Floats | SparseMatrix
 #: how many texts, or pairs of them, are computed before they are kept
 PORTION, PAIR_PORTION = 512, 128

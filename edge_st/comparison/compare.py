@@ -124,7 +124,8 @@ def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion])
     cut = f"{encoder.truncate_dim}d" if encoder and encoder.truncate_dim else ""
     depth = max((len(ranked) for job in model.jobs.values() for ranked in job.ranked.values()), default=0)
     ranked = f"of {depth} by BM25" if depth else ""
-    words = (way.short_name, described.engine, described.dtype, cut, precision.replace("float32", ""), ranked)
+    kept = "" if precision == "float32" else precision
+    words = (way.short_name, described.engine, described.dtype, cut, kept, ranked)
     return Variant(
         label=" ".join(filter(None, words)),
         model=way.model or "bundled",

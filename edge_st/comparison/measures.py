@@ -33,10 +33,19 @@ ALIKE = 0.8
 _RANK = 10
 _SHOWN = 3
 Hit: TypeAlias = dict[str, Any]
-#: the evaluators of dense and of sparse embeddings
-_ByModel: TypeAlias = Mapping[bool, Any]
-_SIMILARITY: _ByModel = {False: EmbeddingSimilarityEvaluator, True: SparseEmbeddingSimilarityEvaluator}
-_CLASSIFICATION: _ByModel = {False: BinaryClassificationEvaluator, True: SparseBinaryClassificationEvaluator}
+#: the evaluators of dense embeddings, of sparse ones, and of scores
+_OF_PAIRS: Mapping[type, tuple[Any, Any, Any]] = {
+    SimilarityData: (
+        EmbeddingSimilarityEvaluator,
+        SparseEmbeddingSimilarityEvaluator,
+        CrossEncoderCorrelationEvaluator,
+    ),
+    PairData: (
+        BinaryClassificationEvaluator,
+        SparseBinaryClassificationEvaluator,
+        CrossEncoderClassificationEvaluator,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ def _plain(metric: str, function: str) -> str:
 
 
 def _similarity(data: SimilarityData, model: Any) -> Measured:
-    evaluator, scores = _scored(data, data.scores, model, CrossEncoderCorrelationEvaluator, _SIMILARITY)
+    evaluator, scores = _scored(data, data.scores, model)
     wanted, count = np.asarray(data.scores), len(data.scores)
     ranks, wanted_ranks = _ranks(scores), average_ranks(wanted)
     return Measured(
@@ -97,12 +106,12 @@ def _similarity(data: SimilarityData, model: Any) -> Measured:
             f"score {scores[item]:.3f}: above {_share(ranks[item], count)} of them",
         ),
         known=scores[wanted >= ALIKE * data.scale],
-        random=_random(data, data.scores, model, CrossEncoderCorrelationEvaluator, _SIMILARITY),
+        random=_random(data, data.scores, model),
     )
 
 
 def _pairs(data: PairData, model: Any) -> Measured:
-    evaluator, scores = _scored(data, data.labels, model, CrossEncoderClassificationEvaluator, _CLASSIFICATION)
+    evaluator, scores = _scored(data, data.labels, model)
     labels = np.asarray(data.labels)
     right = _rightly_ordered(scores, labels)
     return Measured(
@@ -117,7 +126,7 @@ def _pairs(data: PairData, model: Any) -> Measured:
             f"score {scores[item]:.3f}: on the right side of {right[item]:.1%} of the pairs of the other kind",
         ),
         known=scores[labels == 1],
-        random=_random(data, data.labels, model, CrossEncoderClassificationEvaluator, _CLASSIFICATION),
+        random=_random(data, data.labels, model),
     )
 
 
@@ -172,10 +181,8 @@ def _rankings(evaluator: Any, data: RetrievalData, model: Any) -> list[list[Hit]
     """Each query's documents, best first."""
     if isinstance(model, RecalledCrossEncoder):
         return [_reranked(model, data, query, documents) for query, documents in model.jobs["pair"].ranked.items()]
-    ((scores, places),) = evaluator.search(model).values()
-    rows = zip(scores.tolist(), places.tolist(), strict=True)
-    ids = evaluator.corpus_ids
-    return [[{"corpus_id": ids[place], "score": score} for score, place in zip(*row, strict=True)] for row in rows]
+    (ranked,) = evaluator.search(model).values()
+    return evaluator.results(ranked)
 
 
 def _reranked(model: RecalledCrossEncoder, data: RetrievalData, query: str, documents: Sequence[str]) -> list[Hit]:
@@ -197,22 +204,21 @@ def _ranking(data: RetrievalData, query: str, found: Sequence[Hit]) -> tuple[str
     return (*lines, *first)
 
 
-def _scored(
-    data: SimilarityData | PairData, known: list[Any], model: Any, of_scores: type[Any], of_embeddings: _ByModel
-) -> tuple[Any, NDArray[Any]]:
+def _scored(data: SimilarityData | PairData, known: list[Any], model: Any) -> tuple[Any, NDArray[Any]]:
     """The evaluator of the pairs that fits the model, and the scores (n,) that it is about."""
+    of_dense, of_sparse, of_scores = _OF_PAIRS[type(data)]
     if isinstance(model, RecalledCrossEncoder):
         evaluator = of_scores(list(zip(data.sentences1, data.sentences2, strict=True)), known)
         return evaluator, np.asarray(evaluator.scores_of(model))
     options = {"precision": model.precision} if model.quantized and isinstance(data, SimilarityData) else {}
-    evaluator = of_embeddings[model.sparse](data.sentences1, data.sentences2, known, **options)
+    evaluator = (of_sparse if model.sparse else of_dense)(data.sentences1, data.sentences2, known, **options)
     (scores,) = evaluator.similarities(model).values()
     return evaluator, np.asarray(scores)
 
 
-def _random(data: Any, known: list[Any], *how: Any) -> Floats:
+def _random(data: Any, known: list[Any], model: Any) -> Floats:
     first, second = (list(side) for side in zip(*random_pairs(data), strict=True))
-    return _scored(replace(data, sentences1=first, sentences2=second), known, *how)[1]
+    return _scored(replace(data, sentences1=first, sentences2=second), known, model)[1]
 
 
 def _similar(model: Any, pairs: list[tuple[str, str]]) -> Floats:

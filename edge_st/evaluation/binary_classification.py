@@ -1,8 +1,8 @@
 """How well a threshold of similarity tells pairs that belong together from those that do not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,14 +12,14 @@ from edge_st_runtime.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_names
 from .evaluator import Metrics, best_of, check_same_length
-from .input_example import columns, labels
+from .input_example import FromSentencePairs
 from .statistics import at_best_thresholds, average_precision, best_accuracy, best_f1, matthews_correlation
 
 _DISTANCES = (SimilarityFunction.MANHATTAN.value, SimilarityFunction.EUCLIDEAN.value)
 _COLUMNS = ("accuracy", "accuracy_threshold", "f1", "precision", "recall", "f1_threshold", "ap", "mcc")
 
 
-class BinaryClassificationEvaluator(EmbeddingEvaluator):
+class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
     """Accuracy, F1, average precision and Matthews' correlation of the similarity of ``sentences1[i]`` and
     ``sentences2[i]`` with ``labels[i]``, 0 or 1; thresholds are those that reach the best accuracy and F1.
 
@@ -53,13 +53,6 @@ class BinaryClassificationEvaluator(EmbeddingEvaluator):
                 raise InputError(f"labels[{place}] is {label!r}; expected 0 or 1")
         self.sentences1, self.sentences2, self.labels = sentences1, sentences2, labels
         self.similarity_fn_names = as_names(similarity_fn_names)
-
-    @classmethod
-    def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
-        """The evaluator of examples with two ``texts`` and a ``label``; ``kwargs`` are the other arguments."""
-        kept = list(examples)
-        sentences1, sentences2 = columns(kept, 2)
-        return cls(sentences1, sentences2, labels(kept), **kwargs)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
         """The measures as ``NAME_MEASURE`` for each similarity function, and of several the largest as ``max_…``."""

@@ -1,8 +1,8 @@
 """How the similarity of embeddings goes with scores that people gave."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ from edge_st_runtime.vectors import check_precision
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names
 from .evaluator import Metrics, best_of, check_same_length, given
-from .input_example import columns, labels
+from .input_example import FromSentencePairs
 from .statistics import pearson, spearman
 
 
-class EmbeddingSimilarityEvaluator(EmbeddingEvaluator):
+class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
     """Pearson's and Spearman's correlation of the similarity of ``sentences1[i]`` and ``sentences2[i]`` with
     ``scores[i]``.
 
@@ -53,13 +53,6 @@ class EmbeddingSimilarityEvaluator(EmbeddingEvaluator):
         self.similarity_fn_names = as_names(similarity_fn_names, self.main_similarity)
         self.precision = precision
         self.csv_file = "_".join(filter(None, ("similarity_evaluation", name, precision, "results.csv")))
-
-    @classmethod
-    def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
-        """The evaluator of examples with two ``texts`` and a ``label``; ``kwargs`` are the other arguments."""
-        kept = list(examples)
-        sentences1, sentences2 = columns(kept, 2)
-        return cls(sentences1, sentences2, labels(kept), **kwargs)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
         """``pearson_NAME`` and ``spearman_NAME`` of each similarity function; of several the largest as ``_max``."""

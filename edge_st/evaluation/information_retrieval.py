@@ -137,8 +137,8 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         """
         ranked = self.search(model, corpus_model, corpus_embeddings)
         if self.write_predictions and output_path is not None:
-            for name, (scores, ids) in ranked.items():
-                self._write_predictions(folder_of(output_path), name, scores, ids)
+            for name, found in ranked.items():
+                self._write_predictions(folder_of(output_path), name, found)
         return {name: averages(self.by_query(self.hits(ids))) for name, (_, ids) in ranked.items()}
 
     compute_metrices = compute_all_metrics
@@ -215,15 +215,18 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
             for measure, title in titles.items()
         ]
 
-    def _write_predictions(self, folder: Path, name: str, scores: Floats, ids: NDArray[np.int64]) -> None:
+    def results(self, ranked: Ranked) -> list[list[dict[str, Any]]]:
+        """What `search` found as ``{"corpus_id": id, "score": float}`` for each query, best first."""
+        rows = zip(*(array.tolist() for array in ranked), strict=True)
+        return [
+            [{"corpus_id": self.corpus_ids[place], "score": score} for score, place in zip(*row, strict=True)]
+            for row in rows
+        ]
+
+    def _write_predictions(self, folder: Path, name: str, ranked: Ranked) -> None:
         path = folder / self.predictions_file.replace(".jsonl", f"_{name}.jsonl")
         with path.open("w", encoding="utf-8") as file:
-            rows = zip(self.queries_ids, self.queries, scores.tolist(), ids.tolist(), strict=True)
-            for query_id, query, row, places in rows:
-                results = [
-                    {"corpus_id": self.corpus_ids[place], "score": score}
-                    for score, place in zip(row, places, strict=True)
-                ]
+            for query_id, query, results in zip(self.queries_ids, self.queries, self.results(ranked), strict=True):
                 file.write(json.dumps({"query_id": query_id, "query": query, "results": results}) + "\n")
 
     def get_config_dict(self) -> dict[str, Any]:

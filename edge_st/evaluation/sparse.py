@@ -85,11 +85,11 @@ def constructor(dense: type[BaseEvaluator]) -> Any:
     changed = arguments.replace(parameters=parameters)
 
     def construct(*args: Any, **kwargs: Any) -> None:
-        given = changed.bind(*args, **kwargs).arguments
-        evaluator = given["self"]
-        evaluator.max_active_dims = given.pop("max_active_dims", None)
+        values = changed.bind(*args, **kwargs).arguments
+        evaluator = values["self"]
+        evaluator.max_active_dims = values.pop("max_active_dims", None)
         evaluator.calls = []
-        dense.__init__(**given)
+        dense.__init__(**values)
 
     construct.__signature__ = changed  # type: ignore[attr-defined]
     return construct
