@@ -64,8 +64,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         add(subparsers)
     if first not in COMMANDS:
         plugins.add_all(subparsers)
-        if first == "export" and "export" not in subparsers.choices:
-            raise SystemExit(_fail(plugins.EXPORT_IS_MISSING, USAGE))
+        if first in plugins.EXPORT_COMMANDS and first not in subparsers.choices:
+            raise SystemExit(_fail(plugins.EXPORT_IS_MISSING.format(first), USAGE))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     return parser.parse_args(argv)

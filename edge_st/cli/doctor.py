@@ -27,7 +27,10 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found. A package or engine maps to its version, devices and error (None where all is well)."""
+    """What the doctor found. A package or engine maps to its version, devices and error (None where all is well).
+
+    Of ``installed_models`` there is one for each name that a package gives a model: see `probes.installed_models`.
+    """
 
     edge_st: str
     python: str
@@ -38,6 +41,7 @@ class Report:
     cpu_features: list[str]
     threads: dict[str, object]
     bundled_model: dict[str, object]
+    installed_models: list[dict[str, str | None]]
     edge_st_export: str | None
 
 
@@ -80,13 +84,14 @@ def examine() -> Report:
         cpu_features=sorted(cpu_features()),
         threads=probes.probe_threads(),
         bundled_model=_finding(probes.run_probe(probes.BUNDLED_MODEL)),
+        installed_models=probes.installed_models(),
         edge_st_export=probes.installed_version("edge-st-export"),
     )
 
 
 def advise(report: Report) -> list[Advice]:
     """What to do about a report, the worst first."""
-    found = [*_on_packages(report), *_on_engines(report), *_on_threads(report)]
+    found = [*_on_packages(report), *_on_engines(report), *_on_threads(report), *_on_models(report)]
     if report.edge_st_export is None:
         found.append(Advice("note", "edge-st-export is not installed (needed on a build machine only)", EXPORT))
     return sorted(found, key=lambda advice: ("error", "warning", "note").index(advice.level))
@@ -145,6 +150,14 @@ def _on_threads(report: Report) -> list[Advice]:
     return [] if error is None else [Advice("error", str(error), "unset EDGE_ST_NUM_THREADS")]
 
 
+def _on_models(report: Report) -> list[Advice]:
+    return [
+        Advice("warning", f"the installed model {model['name']}: {model['error']}", str(model["fix"]))
+        for model in report.installed_models
+        if model["error"] is not None
+    ]
+
+
 def _as_text(report: Report, findings: list[Advice]) -> str:
     threads = report.threads
     counts = ", ".join(f"{name} {value}" for name, value in threads.items() if value is not None and name != "chosen")
@@ -156,6 +169,7 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
         ("CPU features", " ".join(report.cpu_features) or "none known"),
         ("threads", f"{threads['chosen'] or '-'} ({counts})"),
         ("bundled model", _cell(report.bundled_model)),
+        ("installed models", ", ".join(str(model["name"]) for model in report.installed_models) or "none"),
         ("edge-st-export", report.edge_st_export or "not installed"),
     ]
     advice = [f"{finding.level}: {finding.message}\n  fix: {finding.fix}" for finding in findings]

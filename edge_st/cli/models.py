@@ -1,10 +1,12 @@
-"""``edge-st list``: the models of the manifest."""
+"""``edge-st list``: the models of the manifest, or those that are installed."""
 
 import argparse
 import sys
 from dataclasses import asdict
 
-from .shared import Subparsers, add_json, print_json
+from edge_st_runtime.errors import OptionError
+
+from .shared import Subparsers, add_json, print_json, table
 
 
 def add(subparsers: Subparsers) -> None:
@@ -19,12 +21,15 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--language", metavar="L", help="two-letter code, or multilingual")
     parser.add_argument("--licence", metavar="L", help="licence identifier, such as apache-2.0")
     parser.add_argument("--max-size-mb", type=float, metavar="N", help="largest size of the stored weights")
+    parser.add_argument("--installed", action="store_true", help="print the models that installed packages bring")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Filter and print."""
+    if args.installed:
+        return _print_installed(args)
     from edge_st.manifest import filter_models, format_table, load_manifest
 
     entries = filter_models(
@@ -41,4 +46,21 @@ def run(args: argparse.Namespace) -> int:
         print(format_table(entries))
     else:
         print("edge-st: note: no model meets these conditions; 'edge-st list' prints all", file=sys.stderr)
+    return 0
+
+
+def _print_installed(args: argparse.Namespace) -> int:
+    from .probes import installed_models
+
+    if args.text or any((args.task, args.language, args.licence, args.max_size_mb)):
+        raise OptionError("--installed takes no conditions; type: edge-st list --installed")
+    found = installed_models()
+    if args.json:
+        print_json(found)
+    elif found:
+        columns = ("name", "distribution", "version")
+        rows = [(*(model[column] for column in columns), model["error"] or model["folder"]) for model in found]
+        print(table([(*columns, "folder"), *rows]))
+    else:
+        print("edge-st: note: no model is installed; edge-st pack wheel makes a package of one", file=sys.stderr)
     return 0

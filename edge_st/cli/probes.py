@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import FolderError, OptionError
 
 TIMEOUT_SECONDS = 120
 ILLEGAL_INSTRUCTION_WINDOWS = 0xC000001D
@@ -75,6 +75,32 @@ def installed_version(distribution: str) -> str | None:
 def onnxruntime_distributions() -> list[str]:
     """The installed distributions that all bring a package called onnxruntime; more than one overwrite each other."""
     return [name for name in ONNXRUNTIME_DISTRIBUTIONS if installed_version(name) is not None]
+
+
+def installed_models() -> list[dict[str, str | None]]:
+    """Every name that an installed package gives a model: its folder, or else the error and the command that mends it.
+
+    The keys are "name", "distribution", "version", "folder", "error" and "fix".
+    """
+    from ..hub import installed
+
+    models = installed.installed_models()
+    clashing = {later: first for first, later in installed.clashes(models)}
+    rows: list[dict[str, str | None]] = []
+    for model in models:
+        row: dict[str, str | None] = {
+            "name": model.name, "distribution": model.distribution, "version": model.version,
+            "folder": None, "error": None, "fix": None,
+        }  # fmt: skip
+        try:
+            row["folder"] = str(model.folder())
+        except FolderError as error:
+            row |= {"error": str(error), "fix": model.reinstall}
+        if model in clashing:
+            both = f"{clashing[model].owner} and {model.owner} both bring it; neither is loaded by this name"
+            row |= {"error": both, "fix": f"pip uninstall -y {model.distribution}"}
+        rows.append(row)
+    return rows
 
 
 def probe_threads() -> dict[str, object]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edge_st import SentenceTransformer
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-MODEL_HELP = "a model folder or a Hub id (default: the bundled model)"
+MODEL_HELP = "a model folder, an installed model or a Hub id (default: the bundled model)"
 SNIPPET_WIDTH, SNIPPET_LINES = 88, 4
 
 

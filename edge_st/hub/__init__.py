@@ -1,1 +1,1 @@
-"""Models by name: a folder, or a repository on the Hub, of which only what the runtime needs is downloaded."""
+"""Models by name: a folder, an installed one, or a repository on the Hub, of which only what is needed is fetched."""

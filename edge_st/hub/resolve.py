@@ -1,4 +1,4 @@
-"""From the name of a model to its folder: itself, or a snapshot in huggingface_hub's cache."""
+"""From the name of a model to its folder: itself, an installed one, or a snapshot in huggingface_hub's cache."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from edge_st_runtime.graphs import Wish
 from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
 from .errors import OfflineError, UnreachableError
 from .fetch import check_options, fetch_model
+from .installed import find_installed
 from .names import existing_folder, hub_name
 
 _LOCAL_ONLY = "local_files_only is set; run the same once without it, or give a local folder"
@@ -33,23 +34,27 @@ def resolve(
     on_cpu: bool = True,
     model_type: str | None = None,
 ) -> Path:
-    """The folder of a model: ``name_or_path`` if there is such a folder, else a snapshot of that model on the Hub.
+    """The folder of a model: ``name_or_path``, else an installed model, else a snapshot of that model on the Hub.
 
-    Names are read as sentence-transformers reads them; one without an owner is ``organization``'s. Of a repository
-    the configuration and one graph are downloaded, the one that ``backend``, ``dtype``, ``file_name`` and this machine
-    choose, into ``cache_folder``, else SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With
-    ``local_files_only`` or HF_HUB_OFFLINE no request is made. A model of another class than ``model_type`` is refused
-    before its graph is downloaded. Where the Hub does not answer, a complete copy in the
-    cache does, with a logged warning.
+    An installed model is found by the names that its distribution gives it, without a request, where ``revision`` is
+    None or the one that it was made from. Names on the Hub are read as sentence-transformers reads them; one without
+    an owner is ``organization``'s. Of a repository the configuration and one graph are downloaded, the one that
+    ``backend``, ``dtype``, ``file_name`` and this machine choose, into ``cache_folder``, else
+    SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With ``local_files_only`` or HF_HUB_OFFLINE no request
+    is made. A model of another class than ``model_type`` is refused before its graph is downloaded. Where the Hub does
+    not answer, a complete copy in the cache does, with a logged warning.
 
-    Raises NotAFolderError, FolderNotFoundError, HubError, and what the runtime raises for a model or an option that
-    it does not know or a graph that the repository does not have.
+    Raises NotAFolderError, FolderNotFoundError, HubError, what `find_installed` raises, and what the runtime raises
+    for a model or an option that it does not know or a graph that the repository does not have.
     """
     folder = existing_folder(name_or_path)
     if folder is not None:
         return folder
     check_options(backend, dtype)
     repository = Repository(hub_name(name_or_path, organization), revision or "main", token)
+    installed = find_installed(os.fspath(name_or_path), revision)
+    if installed is not None:
+        return installed
     cache = os.fspath(cache_folder) if cache_folder else os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     engines, features = installed_engines(), cpu_features()
     wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())

@@ -21,6 +21,7 @@ HEALTHY = Report(
     cpu_features=[],
     threads={"chosen": 2, "error": None},
     bundled_model={"dimension": 8, "seconds": 0.1, "error": None},
+    installed_models=[],
     edge_st_export="1",
 )
 
