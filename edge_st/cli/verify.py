@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, FolderNotFoundError
@@ -31,7 +30,7 @@ def add(subparsers: Subparsers) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", metavar="FOLDER", help="an exported model folder")
+    parser.add_argument("folder", metavar="FOLDER", help="an exported model folder, or an installed model's name")
     parser.add_argument("--against", metavar="ORIGINAL", help="the original: a Hub name or a folder")
     parser.add_argument("--trust-remote-code", action="store_true", help="let ORIGINAL run code of its own")
     add_json(parser)
@@ -55,11 +54,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]]":
+    from ..hub.installed import find_installed
+    from ..hub.names import existing_folder
     from ..verification.checks import verify_folder
 
-    folder = Path(args.folder)
-    if not folder.is_dir():
-        raise FolderNotFoundError(f"no model folder at {folder}; give a folder that edge-st export wrote")
+    folder = existing_folder(args.folder) or find_installed(args.folder)
+    if folder is None:
+        raise FolderNotFoundError(
+            f"no model folder at {args.folder}; give a folder that edge-st export wrote, or the name of an installed "
+            "model (edge-st list --installed)"
+        )
     if args.against is None:
         return verify_folder(folder)
     compare: Any = load_one(GROUP, "sentence-transformers", "edge-st verify --against")

@@ -1,4 +1,6 @@
-"""Export sentence-transformers models for edge-st. For the build machine: it needs PyTorch, optimum and the engines.
+"""Export sentence-transformers models for edge-st, and pack them.
+
+For the build machine: exporting needs PyTorch, optimum and the engines.
 
 Names are loaded when they are first used, so that the command line starts at once.
 """
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from .errors import ExportError
     from .export import ExportReport, export_model
     from .optimize import export_optimized_onnx_model
+    from .packing.project import pack_project
+    from .packing.wheel import pack_wheel
     from .quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
     from .verify import GraphReport
 
@@ -21,6 +25,8 @@ __all__ = [
     "export_model",
     "export_optimized_onnx_model",
     "export_static_quantized_openvino_model",
+    "pack_project",
+    "pack_wheel",
 ]
 
 _HOMES = {
@@ -31,6 +37,8 @@ _HOMES = {
     "export_model": "export",
     "export_optimized_onnx_model": "optimize",
     "export_static_quantized_openvino_model": "quantize",
+    "pack_project": "packing.project",
+    "pack_wheel": "packing.wheel",
 }
 
 

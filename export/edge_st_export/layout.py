@@ -11,7 +11,8 @@ from .errors import converting
 from .original import Source, torch_roads
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
-_PAPERS = ("README.md", "LICENSE*", "NOTICE*")
+#: the model card, and what a licence asks to be passed on
+CARD, LEGAL = "README.md", ("LICENSE*", "NOTICE*")
 
 
 def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
@@ -21,7 +22,7 @@ def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
     Raises ExportError where there is no way to a tokenizer.json.
     """
     original.save_pretrained(str(folder), create_model_card=False)
-    for path in [found for pattern in _PAPERS for found in source.folder.glob(pattern) if found.is_file()]:
+    for path in [found for pattern in (CARD, *LEGAL) for found in source.folder.glob(pattern) if found.is_file()]:
         shutil.copyfile(path, folder / path.name)
     described = read_folder(folder, source.model_type)
     modules = torch_roads(original)

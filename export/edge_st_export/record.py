@@ -1,7 +1,7 @@
 """Write ``edge_st.json``, the exporter's testimony about a model folder; `edge_st_runtime.record` reads it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -83,6 +83,13 @@ def forget_graph(folder: Path, file: str) -> None:
     """Take a graph file that was written anew out of the record of ``folder``; its new checksum goes in."""
     content = read_json(folder / FILE_NAME)
     graphs = [entry for entry in content["graphs"] if entry["file"] != file]
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
+
+
+def keep_graphs(folder: Path, files: Collection[str]) -> None:
+    """Take all graphs but ``files`` out of the record of ``folder``, and the files that are not there."""
+    content = read_json(folder / FILE_NAME)
+    graphs = [entry for entry in content["graphs"] if entry["file"] in files]
     _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 

@@ -178,6 +178,19 @@ def test_list_and_doctor_show_what_is_installed(
     assert "fix: pip install --force-reinstall --no-deps gone-model" in out
 
 
+def test_verify_takes_an_installed_models_name(
+    site: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = install_model(site, tiny_folder, "tiny")
+    write_record(copy)
+    (copy / "tokenizer.json").write_text("{}")
+
+    assert main(["verify", "tiny"]) == 1
+    assert f"{copy / 'tokenizer.json'} has 2 bytes" in capsys.readouterr().err
+    assert main(["verify", "other"]) == 1
+    assert "no model folder at other" in capsys.readouterr().err
+
+
 def test_doctor_sees_a_clash(site: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     install_model(site, tiny_folder, "tiny", package="one_model")
     install_model(site, tiny_folder, "tiny", package="two_model")

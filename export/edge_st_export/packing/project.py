@@ -1,0 +1,110 @@
+"""Write the project folder of a packed model, which pip can install and hatchling builds."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from edge_st.hub.installed import FOLDER
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files import read_optional_json, reading
+from edge_st_runtime.model_types import TASKS
+from edge_st_runtime.record import FILE_NAME, read_record
+
+from ..layout import CARD
+from ..new_folder import new_folder
+from ..record import keep_graphs
+from .licence import licence_of
+from .names import PackedName
+from .selection import Selection, select
+from .texts import Description
+
+DEFAULT_VERSION = "1.0.0"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is packed, and how it is called; ``licence`` is a licence expression, or None where none is stated."""
+
+    name: PackedName
+    version: str
+    selection: Selection
+    licence: str | None
+
+
+def pack_project(
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    version: str = DEFAULT_VERSION,
+    graphs: Sequence[str] | None = None,
+) -> Path:
+    """Write the model ``folder`` as a project to the new folder ``out``, which pip installs.
+
+    ``name`` is what the model is called on the Hub, with or without its owner: by default the source in edge_st.json,
+    else the folder's name. It is found by both forms. ``version`` is the distribution's. ``graphs`` picks among the
+    graphs that edge_st.json lists; the packed record lists the packed files. Licence files of the folder go along.
+
+    Raises OptionError for a name, version, graph or ``out`` that cannot be taken, FolderError where the folder lacks a
+    file or one does not have its recorded checksum. Whatever is raised, nothing is written.
+    """
+    plan, target = make_plan(Path(folder), name, version, graphs), Path(out)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OptionError(f"{target} exists; choose another folder, or remove it first")
+    with new_folder(target, force=False) as project:
+        write_project(project, plan)
+    return target
+
+
+def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str] | None) -> Plan:
+    """Check everything that can be refused before work starts; raises what `pack_project` raises."""
+    try:
+        release = str(Version(version))
+    except InvalidVersion as error:
+        raise OptionError(f"the version is {version!r}; expected one as pip reads it, such as 1.0.0") from error
+    selection = select(folder, graphs)
+    with reading(folder / FILE_NAME):
+        source = read_optional_json(folder / FILE_NAME).get("source", {}).get("name")
+    packed = PackedName(name or source or folder.resolve().name)
+    return Plan(packed, release, selection, licence_of(folder / CARD))
+
+
+def write_project(project: Path, plan: Plan) -> None:
+    """Fill the empty folder ``project``; raises DamagedFileError where a file does not have its recorded checksum."""
+    selection, package = plan.selection, project / plan.name.package
+    for name in selection.files:
+        copy = package / FOLDER / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(selection.model.path / name, copy)
+    _check_and_reduce(package / FOLDER, selection)
+    for name in selection.legal:
+        shutil.copyfile(selection.model.path / name, project / name)
+    description = Description(
+        plan.name,
+        plan.version,
+        selection.model.model_type,
+        TASKS[selection.model.model_type],
+        plan.licence,
+        selection.legal,
+        CARD in selection.files,
+        read_optional_json(package / FOLDER / FILE_NAME),
+    )
+    texts = {
+        project / "pyproject.toml": description.pyproject(),
+        project / "README.md": description.readme(),
+        package / "__init__.py": description.docstring(),
+    }
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _check_and_reduce(model: Path, selection: Selection) -> None:
+    """Compare the copies, but for the papers, with their record; then take out of it what was not packed."""
+    record = read_record(model)
+    if record is not None:
+        record.check_files(sorted({*selection.files} - {FILE_NAME, CARD, *selection.legal}))
+        keep_graphs(model, selection.graphs or [graph.file for graph in record.graphs])

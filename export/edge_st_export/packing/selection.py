@@ -1,0 +1,73 @@
+"""What of a model folder is packed: what `edge-st pull` would fetch for each of the graphs, and the papers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_st.hub.fetch import fetch_model
+from edge_st_runtime.errors import MissingFileError, NotAFolderError, OptionError
+from edge_st_runtime.folder import ModelFolder, read_folder
+from edge_st_runtime.graphs import ENDINGS, Wish
+from edge_st_runtime.record import FILE_NAME, Record
+
+from ..layout import CARD, LEGAL
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The ``files`` to pack, relative to the model's folder, the ``graphs`` among them, and the ``legal`` papers."""
+
+    model: ModelFolder
+    files: tuple[str, ...]
+    graphs: tuple[str, ...]
+    legal: tuple[str, ...]
+
+
+def select(folder: Path, graphs: Sequence[str] | None) -> Selection:
+    """Choose from ``folder``: with ``graphs``, those alone of the graphs in its record, else all.
+
+    Raises OptionError for a graph that the record does not have, NotAFolderError, and MissingFileError where a file is
+    not there, or there is no record of graphs that the model needs.
+    """
+    if not folder.is_dir():
+        raise NotAFolderError(f"{folder} is no folder; expected one that edge-st export made")
+    model = read_folder(folder)
+    chosen = _graphs(model, graphs)
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    wishes = [Wish(file_name=graph, on_cpu=False) for graph in chosen] or [Wish()]
+    needed = [name for wish in wishes for name in fetch_model(str(folder), names, wish, folder.joinpath)[1]]
+    legal = sorted(path.name for pattern in LEGAL for path in folder.glob(pattern) if path.is_file())
+    papers = [name for name in (CARD, *legal) if name in names]
+    files = sorted({*needed, *papers})
+    if model.record is not None:
+        _refuse_unrecorded(folder, model.record, {*files} - {FILE_NAME, *papers})
+    return Selection(model, tuple(files), chosen, tuple(legal))
+
+
+def _graphs(model: ModelFolder, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    needed = any(road.needs_graph for road in model.roads.values())
+    if needed and model.record is None:
+        raise MissingFileError(
+            f"{model.path} has no {FILE_NAME}, so its graphs were never compared with the original; make a folder that "
+            "has one: edge-st export MODEL FOLDER"
+        )
+    endings = tuple(ENDINGS.values())
+    entries = model.record.graphs if model.record is not None else ()
+    recorded = tuple(dict.fromkeys(entry.file for entry in entries if entry.file.endswith(endings)))
+    unknown = [graph for graph in wanted or () if graph not in recorded]
+    if unknown:
+        raise OptionError(
+            f"graph {unknown[0]!r} is not in the record of {model.path}; it has {', '.join(recorded) or 'no graph'}"
+        )
+    if needed and not recorded:
+        raise MissingFileError(f"the record of {model.path} has no graph; export the model again")
+    return tuple(graph for graph in recorded if wanted is None or graph in wanted)
+
+
+def _refuse_unrecorded(folder: Path, record: Record, names: set[str]) -> None:
+    unknown = sorted(names - record.files.keys())
+    if unknown:
+        raise OptionError(
+            f"{folder} has {', '.join(unknown)}, which {FILE_NAME} does not list; remove what came after the export, "
+            "or export the model again"
+        )
