@@ -84,12 +84,17 @@ def test_an_unknown_model_is_1_with_one_line(
     assert len(captured.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [["export", "model", "out", "--level", "O3"], ["export-static", "model"], ["pack", "wheel", "model"]]
+)
 def test_export_without_its_package_says_how_to_get_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
-    assert main(["export", "model", "out", "--level", "O3"]) == 2
-    assert "pip install -c constraints.txt edge-st-export" in capsys.readouterr().err
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert f"the command {arguments[0]!r} comes with the package edge-st-export" in error
+    assert "pip install -c constraints.txt edge-st-export" in error
 
 
 def test_a_command_of_another_distribution_runs(tmp_path: Path) -> None:
