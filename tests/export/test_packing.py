@@ -17,8 +17,6 @@ import pytest
 from edge_st import SentenceTransformer
 from edge_st_export import ExportReport, export_model, pack_project, pack_wheel
 from edge_st_export.packing.cli import add_pack
-from edge_st_export.packing.licence import licence_of
-from edge_st_export.packing.names import PackedName
 from edge_st_runtime.errors import DamagedFileError, EdgeSTError, MissingFileError, NotAFolderError, OptionError
 from edge_st_runtime.record import read_record
 from tests.export.zoo import CASES
@@ -203,30 +201,6 @@ def test_papers_may_come_after_the_export(copied: Path, tmp_path: Path) -> None:
     assert "licence: not stated" in (project / "README.md").read_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "distribution", "found_as"),
-    [
-        ("all-MiniLM-L6-v2", "edge-st-model-all-minilm-l6-v2", ("all-MiniLM-L6-v2",)),
-        ("BAAI/bge-m3", "edge-st-model-bge-m3", ("bge-m3", "BAAI/bge-m3")),
-        ("a/_x.._Y-1.5_", "edge-st-model-x-y-1-5", ("_x.._Y-1.5_", "a/_x.._Y-1.5_")),
-        ("7B", "edge-st-model-7b", ("7B",)),
-    ],
-)
-def test_names(name: str, distribution: str, found_as: tuple[str, ...]) -> None:
-    packed = PackedName(name)
-    assert (packed.distribution, packed.found_as) == (distribution, found_as)
-    assert packed.package.isidentifier()
-
-
-@pytest.mark.parametrize(
-    "name", ["my model", "modèle", "a/b/c", "/a", "a/", "---", "x=y", "[x", "a\nb", "名", "x" * 97]
-)
-def test_name_that_pip_or_the_hub_cannot_have_is_refused(packable: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(OptionError, match=r"the model's name is .*--name all-MiniLM-L6-v2"):
-        pack_wheel(packable, tmp_path / "out", name=name)
-    assert not (tmp_path / "out").exists()
-
-
 def without_record(folder: Path) -> None:
     (folder / "edge_st.json").unlink()
 
@@ -255,6 +229,7 @@ def with_a_broken_card(folder: Path) -> None:
         (with_another_graph, {}, DamagedFileError, r"onnx/model\.onnx has 7 bytes"),
         (with_another_config, {}, OptionError, r"has config_mine\.json, which edge_st\.json does not list"),
         (with_a_broken_card, {}, DamagedFileError, r"README\.md cannot be read, so its licence is not known"),
+        (None, {"name": "my model"}, OptionError, "the model's name is 'my model'"),
         (None, {"version": "new"}, OptionError, "the version is 'new'; expected one as pip reads it"),
         (None, {"graphs": ["onnx/model_O3.onnx"]}, OptionError, r"it has onnx/model\.onnx, onnx/model_qint8"),
     ],
@@ -280,27 +255,6 @@ def test_places_that_are_taken(packable: Path, tmp_path: Path) -> None:
         pack_wheel(packable, tmp_path / "full" / "file")
     with pytest.raises(NotAFolderError, match="no folder; expected one that edge-st export made"):
         pack_wheel(tmp_path / "nothing", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("front", "expected"),
-    [
-        ("license: apache-2.0", "Apache-2.0"),
-        ("license: cc-by-nc-4.0", "CC-BY-NC-4.0"),
-        ("license: gemma", "LicenseRef-gemma"),
-        ("license: other\nlicense_name: my terms_v1", "LicenseRef-my-terms-v1"),
-        ("license: other", "LicenseRef-other"),
-        ("license: [mit, apache-2.0]", None),
-        ("language: en", None),
-        ("just words", None),
-    ],
-)
-def test_licence_of_a_card(tmp_path: Path, front: str, expected: str | None) -> None:
-    card = tmp_path / "README.md"
-    card.write_text(f"---\n{front}\n---\n# A model\nlicense: mit\n")
-    assert licence_of(card) == expected
-    card.write_text(f"# No front matter\n\n---\n{front}\n---\n")
-    assert licence_of(card) is None
 
 
 def test_commands(packable: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
