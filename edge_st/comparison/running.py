@@ -16,11 +16,13 @@ from edge_st_runtime.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER
 
 from ..classes import Model, open_model
 from ..cross_encoder import CrossEncoder
+from ..evaluation.datasets import Dataset
 from ..memory import peak_memory
 from ..progress import progress_bar
 from .cache import Cache, Outputs, Portion
-from .jobs import Job, Pair, check_fits, jobs_of
-from .recalled import Described
+from .jobs import Job, Pair, Side, check_fits, jobs_of
+from .measures import Measured, measured
+from .recalled import Described, recalled
 
 if TYPE_CHECKING:
     from .compare import Plan, Way
@@ -69,6 +71,15 @@ def run_model(plan: "Plan", way: "Way") -> None:
         for job in jobs:
             for portion in cache.portions(job, partial(compute, job)):
                 advance(len(portion.outputs))
+
+
+def measure_model(model: Model, data: Dataset) -> Measured:
+    """What a loaded model reaches on ``data``; nothing is kept. Raises OptionError as `check_fits`."""
+    described = _described(model)
+    outputs: dict[Side, tuple[Job, Outputs]] = {
+        job.side: (job, _outputs(model, job)) for job in jobs_of(data, described.model_type)
+    }
+    return measured(data, recalled(described, outputs))
 
 
 def _outputs(model: Model, job: Job) -> Outputs:

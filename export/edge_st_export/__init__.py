@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import ExportError
     from .export import ExportReport, export_model
+    from .int8.gate import Gate
+    from .int8.options import Int8
     from .optimize import export_optimized_onnx_model
     from .packing.project import pack_project
     from .packing.wheel import pack_wheel
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ExportError",
     "ExportReport",
+    "Gate",
     "GraphReport",
+    "Int8",
     "export_dynamic_quantized_onnx_model",
     "export_model",
     "export_optimized_onnx_model",
@@ -32,7 +36,9 @@ __all__ = [
 _HOMES = {
     "ExportError": "errors",
     "ExportReport": "export",
+    "Gate": "int8.gate",
     "GraphReport": "verify",
+    "Int8": "int8.options",
     "export_dynamic_quantized_onnx_model": "quantize",
     "export_model": "export",
     "export_optimized_onnx_model": "optimize",

@@ -48,7 +48,22 @@ def add_export(subparsers: Subparsers) -> None:
         help="what to make of a plain transformer (default: as the model says)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
-    parser.add_argument("--gate", type=float, metavar="C", help="least cosine to the original (default: 0.99999)")
+    parser.add_argument("--dtype", choices=("float32", "int8"), default="float32", help="int8 adds graphs in int8")
+    parser.add_argument(
+        "--gate",
+        metavar="G",
+        help="least cosine to the original (default: 0.99999); with --dtype int8, what int8 must keep: "
+        "cosine=MEAN,worst=WORST,ndcg=SHARE,spearman=SHARE (default: cosine=0.995,worst=0.95, shares 0.995)",
+    )
+    parser.add_argument(
+        "--calibration", metavar="FILE", help="texts to fit int8 to, one a line (default: bundled ones)"
+    )
+    parser.add_argument(
+        "--eval", action="append", metavar="DATA", help="a data set for int8's gate; repeat for several"
+    )
+    parser.add_argument(
+        "--default-dtype", choices=("int8",), help="what the folder opens in where nothing is asked for"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("--manifest", nargs="*", metavar="TASK | ID", help="export known models; give OUT alone before")
     parser.set_defaults(run=run_export)
@@ -122,15 +137,38 @@ def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterato
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    from .verify import GATE
-
     return {
         "engines": tuple(dict.fromkeys(args.engine or ("onnx", "openvino"))),
         "optimize": args.optimize,
         "fp16": args.fp16,
         "token": args.token,
         "trust_remote_code": args.trust_remote_code,
-        "gate": GATE if args.gate is None else args.gate,
+        **_gates(args),
         "force": args.force,
         "quiet": args.quiet,
     }
+
+
+def _gates(args: argparse.Namespace) -> dict[str, Any]:
+    """The gate of float32 and, where it is asked for, what int8 is to be made with."""
+    if args.dtype != "int8":
+        given = {"--calibration": args.calibration, "--eval": args.eval, "--default-dtype": args.default_dtype}
+        for name in (name for name, value in given.items() if value is not None):
+            raise OptionError(f"{name} is for int8 graphs; add --dtype int8")
+        return {} if args.gate is None else {"gate": _number(args.gate)}
+    from edge_st.evaluation.datasets import read_dataset
+
+    from .int8.gate import Gate, parse_gate
+    from .int8.options import Int8, read_texts
+
+    gate = Gate() if args.gate is None else parse_gate(args.gate)
+    texts = None if args.calibration is None else read_texts(args.calibration)
+    data = [read_dataset(path) for path in args.eval or ()]
+    return {"int8": Int8(gate, texts, data, args.default_dtype == "int8")}
+
+
+def _number(gate: str) -> float:
+    try:
+        return float(gate)
+    except ValueError as error:
+        raise OptionError(f"--gate is {gate!r}; expected a number such as 0.9999, or --dtype int8 with it") from error

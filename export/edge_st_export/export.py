@@ -22,6 +22,9 @@ from .alone import comparable
 from .convert import ONNX_FILE, to_onnx
 from .errors import ExportError, converting
 from .heads import Head, digest_of_road, unused_copies
+from .int8.make import Made, make_int8
+from .int8.options import Int8
+from .int8.search import Attempt, table
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
@@ -47,16 +50,18 @@ class ExportReport:
     model_type: str
     graphs: tuple[GraphReport, ...]
     notes: tuple[str, ...]
+    tried: tuple[Attempt, ...] = ()
 
     def table(self) -> str:
-        """One line a variant, then the notes."""
+        """One line a variant, then what was tried for int8, then the notes."""
         head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
         rows = [
             f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
             f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}{graph.milliseconds:>8.2f}"
             for graph in self.graphs
         ]
-        return "\n".join([head, *rows, *(f"note: {note}" for note in self.notes)])
+        tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []
+        return "\n".join([head, *rows, *tried, *(f"note: {note}" for note in self.notes)])
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class _Plan:
     optimize: str | None
     fp16: bool
     gate: float
+    int8: Int8 | None
 
 
 def export_model(
@@ -79,6 +85,7 @@ def export_model(
     trust_remote_code: bool = False,
     task: str | None = None,
     gate: float = GATE,
+    int8: Int8 | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> ExportReport:
@@ -92,16 +99,18 @@ def export_model(
     Each variant runs over difficult texts; where the CPU has bfloat16, OpenVINO in bfloat16 is measured too and
     recorded if its worst cosine is at least 0.9999. ``gate`` is the least cosine that a float32 variant may have at
     worst; scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must rank their
-    documents in its order. ``force`` replaces an existing model folder. Progress goes to standard error unless
-    ``quiet``.
+    documents in its order. ``int8`` adds a graph in int8 for each engine, made within a gate of its own: see `Int8`.
+    ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
 
     Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
     below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
     """
-    plan = _checked(engines, optimize, fp16, gate)
+    plan = _checked(engines, optimize, fp16, gate, int8)
     target = Path(out)
     check_target(target, force=force)
     source = find_source(model, revision, token, task)
+    if int8 is not None and not source.needs_graph:
+        raise OptionError(f"{source.name} is a table without a graph, which int8 would not make faster; leave int8 out")
     progress = Progress(4 + _conversions(plan) if source.needs_graph else 4, quiet)
     progress.step(f"loading {source.name} in PyTorch")
     with silent_libraries():
@@ -109,13 +118,13 @@ def export_model(
             _import_libraries(plan)
         original = load_original(source, trust_remote_code=trust_remote_code)
         with new_folder(target, force=force) as folder:
-            graphs, notes = _fill(folder, original, source, plan, progress)
+            graphs, made, notes = _fill(folder, original, source, plan, progress)
     if task is None and (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
         notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
-    return ExportReport(target, source.model_type, tuple(graphs), tuple(notes))
+    return ExportReport(target, source.model_type, tuple(graphs), (*notes, *made.notes), made.tried)
 
 
-def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: float) -> _Plan:
+def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: float, int8: Int8 | None) -> _Plan:
     unknown = [engine for engine in engines if engine not in ENGINES]
     if isinstance(engines, str) or unknown or not engines:
         raise OptionError(f"engines is {engines!r}; expected a list of one or both of {', '.join(ENGINES)}")
@@ -123,7 +132,9 @@ def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: flo
         raise OptionError(f"optimize is {optimize!r}; expected None or one of {', '.join(LEVELS)}; O4 is fp16=True")
     if fp16 and "onnx" not in engines:
         raise OptionError("fp16 makes an ONNX graph; add 'onnx' to the engines")
-    return _Plan(tuple(dict.fromkeys(engines)), optimize if "onnx" in engines else None, fp16, gate)
+    if int8 is not None and "onnx" not in engines:
+        raise OptionError("int8 graphs are made from the ONNX graph; add 'onnx' to the engines")
+    return _Plan(tuple(dict.fromkeys(engines)), optimize if "onnx" in engines else None, fp16, gate, int8)
 
 
 def _import_libraries(plan: _Plan) -> None:
@@ -135,12 +146,12 @@ def _import_libraries(plan: _Plan) -> None:
 
 
 def _conversions(plan: _Plan) -> int:
-    return len(plan.engines) + (plan.optimize is not None) + plan.fp16
+    return len(plan.engines) + (plan.optimize is not None) + plan.fp16 + (plan.int8 is not None)
 
 
 def _fill(
     folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
-) -> tuple[list[GraphReport], list[str]]:
+) -> tuple[list[GraphReport], Made, list[str]]:
     described = save_layout(original, source, folder)
     digest, heads = _first_modules(original, described)
     progress.step("encoding the texts of comparison with the original")
@@ -150,12 +161,22 @@ def _fill(
     graphs = [measure(folder, variant, reference) for variant in variants]
     check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
     graphs, notes = _lossless_only(graphs, notes)
+    made = _int8(folder, plan, reference, progress)
+    graphs += made.graphs
     progress.step("writing the record")
     texts, golden = reference[0].golden_texts, [part.golden for part in reference]
     testimony = Testimony(source.name, source.revision, source.model_type, digest, texts, golden)
-    write_record(folder, testimony, graphs)
-    _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE))
-    return graphs, notes
+    write_record(folder, testimony, graphs, None if plan.int8 is None else plan.int8.entry(made.tried))
+    dtype = "float32" if plan.int8 is not None and plan.int8.default else "auto"
+    _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE), dtype)
+    return graphs, made, notes
+
+
+def _int8(folder: Path, plan: _Plan, reference: Reference, progress: Progress) -> Made:
+    if plan.int8 is None:
+        return Made()
+    progress.step("computing in int8, and searching for what must stay float32")
+    return make_int8(folder, plan.engines, plan.int8, reference)
 
 
 def _compared(
@@ -225,9 +246,9 @@ def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[Gr
     ]
 
 
-def _check_finished(folder: Path, reference: Reference, least: float) -> None:
+def _check_finished(folder: Path, reference: Reference, least: float, dtype: str) -> None:
     """Open the folder as a user will, by its record, and compare once more."""
-    model = open_model(folder)
+    model = open_model(folder, dtype=dtype)
     first = reference[0]
     nearest = nearness(plain_output(model, list(first.texts), None, first.task), first).min()
     record = read_record(folder)

@@ -16,6 +16,7 @@ from edge_st_runtime.record import FILE_NAME, FORMAT_VERSION, Golden
 from edge_st_runtime.sparse import SparseMatrix, select_max_active_dims
 from edge_st_runtime.tokens import TextOrPair
 
+from .int8.files import INT8_FILES
 from .verify import GraphReport
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
@@ -24,6 +25,7 @@ _DTYPES = ("float16", "bfloat16", "float32", "int8")
 _KEPT = 32
 #: of several the first that the CPU can run is taken
 _INT8 = (
+    *INT8_FILES,
     "openvino/openvino_model_qint8_quantized.xml",
     "onnx/model_qint8_avx512_vnni.onnx",
     "onnx/model_qint8_avx512.onnx",
@@ -48,8 +50,13 @@ class Testimony:
     golden: Sequence[Golden]
 
 
-def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphReport]) -> None:
-    """Describe the finished ``folder``: every file with its checksum, the ``graphs`` best first within a dtype."""
+def write_record(
+    folder: Path, testimony: Testimony, graphs: Iterable[GraphReport], int8: Mapping[str, Any] | None = None
+) -> None:
+    """Describe the finished ``folder``: every file with its checksum, the ``graphs`` best first within a dtype.
+
+    ``int8`` are further entries, which say how graphs in int8 were made.
+    """
     limit, identity = _identity(folder, testimony.weights_sha256)
     _write(
         folder,
@@ -62,6 +69,7 @@ def write_record(folder: Path, testimony: Testimony, graphs: Iterable[GraphRepor
             "max_seq_length": limit,
             "fingerprint": identity,
             "weights_sha256": testimony.weights_sha256,
+            **(int8 or {}),
             "files": _files(folder),
             "graphs": sorted((report.entry() for report in graphs), key=_rank),
             "golden": {

@@ -1,0 +1,53 @@
+"""What an int8 variant must keep of the float32 model to be written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from edge_st_runtime.errors import OptionError
+
+_COSINES = ("cosine", "worst")
+_METRICS = ("ndcg", "spearman", "ap", "accuracy")
+_EXAMPLE = "cosine=0.995,worst=0.98,ndcg=0.995"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The least mean ``cosine`` to the original, the least ``worst`` one, and the ``shares`` of a metric to be kept.
+
+    A share is the metric of the int8 variant over that of the float32 one: 0.995 of "ndcg" for retrieval sets, of
+    "spearman" for scored pairs, "ap" for labelled ones, "accuracy" for triplets. Those not named are 0.995.
+    """
+
+    cosine: float = 0.995
+    worst: float = 0.95
+    shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for name, value in {"cosine": self.cosine, "worst": self.worst, **self.shares}.items():
+            if name not in _COSINES + _METRICS:
+                raise OptionError(f"the gate has no {name!r}; expected {', '.join(_COSINES + _METRICS)}: {_EXAMPLE}")
+            if not 0 < value <= 1:
+                raise OptionError(f"the gate's {name} is {value}; expected a share above 0 and up to 1: {_EXAMPLE}")
+
+    def share(self, measure: str) -> float:
+        """The share of ``measure``, such as "ndcg@10", that must be kept."""
+        return self.shares.get(measure.partition("@")[0], 0.995)
+
+    def __str__(self) -> str:
+        """As `parse_gate` reads it."""
+        named = {"cosine": self.cosine, "worst": self.worst, **self.shares}
+        return ",".join(f"{name}={value:g}" for name, value in named.items())
+
+
+def parse_gate(text: str) -> Gate:
+    """The gate in a form such as ``cosine=0.995,ndcg=0.995``; raises OptionError for anything else."""
+    named: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        try:
+            named[name.strip()] = float(number)
+        except ValueError as error:
+            raise OptionError(f"the gate has {part!r}; expected NAME=NUMBER, such as {_EXAMPLE}") from error
+    cosines = {name: named.pop(name) for name in _COSINES if name in named}
+    return Gate(**cosines, shares=MappingProxyType(named))

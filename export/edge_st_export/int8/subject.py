@@ -1,0 +1,51 @@
+"""A float32 graph of the folder with what its products are quantized by."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from edge_st_runtime.arrays import TokenBatch
+from edge_st_runtime.batching import pad_batch
+from edge_st_runtime.loading import LoadedRoad, LoadOptions, load_model
+from edge_st_runtime.tokens import TextOrPair
+
+from ..convert import ONNX_FILE
+from .calibrate import watch
+from .fit import Fit, fit_group
+from .products import find_groups
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The onnx.ModelProto ``model`` of the road in the folder ``path``, and a fit of each of its groups by name."""
+
+    path: Path
+    model: Any
+    fits: dict[str, Fit]
+
+
+def fitted(folder: Path, texts: Sequence[TextOrPair]) -> list[Subject]:
+    """Fit every graph onnx/model.onnx of ``folder`` to ``texts``."""
+    loaded = load_model(folder, LoadOptions(backend="onnx", dtype="float32", file_name=ONNX_FILE))
+    roads = {loaded.folder.roads[name].path: road for name, road in loaded.roads.items()}
+    return [_fitted(path, road, texts) for path, road in roads.items() if (path / ONNX_FILE).is_file()]
+
+
+def _fitted(path: Path, road: LoadedRoad, texts: Sequence[TextOrPair]) -> Subject:
+    model = onnx.load(path / ONNX_FILE)
+    groups = find_groups(model)
+    names = list(dict.fromkeys(name for group in groups for name in group.inputs))
+    seen = watch(model, names, list(_batches(road, texts)))
+    return Subject(path, model, {f"{path.name}:{group.name}": fit_group(group, seen) for group in groups})
+
+
+def _batches(road: LoadedRoad, texts: Sequence[TextOrPair]) -> Iterator[TokenBatch]:
+    """Each text as a batch of its own, without padding."""
+    tokenizer = road.pipeline.tokenizer
+    tokens = tokenizer(texts, road.limit)
+    for place, ids in enumerate(tokens.ids):
+        type_ids = None if tokens.type_ids is None else [tokens.type_ids[place]]
+        yield pad_batch([ids], type_ids, tokenizer.pad_id, pad_left=False)
