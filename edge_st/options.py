@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.loading import LoadOptions
 
 _ENGINE_KEYS = {"provider", "provider_options", "session_options", "file_name", "subfolder", "ov_config", "device"}
 _TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}

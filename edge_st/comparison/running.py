@@ -85,7 +85,7 @@ def _described(model: Model) -> Described:
         model_type=model._model_type,
         engine=info["engine"],
         dtype=info["dtype"],
-        identity=json.dumps({**info, "path": None, "machine": platform.node()}, sort_keys=True),
+        identity=json.dumps({**info, "path": None, "reason": None, "machine": platform.node()}, sort_keys=True),
         similarity_fn_name=encoder.similarity_fn_name if encoder else "",
         dimension=encoder.get_embedding_dimension() if encoder else None,
         num_labels=model.num_labels if isinstance(model, CrossEncoder) else 0,

@@ -115,7 +115,7 @@ def test_recorded_graphs_for_another_cpu_are_passed_over() -> None:
     graphs = record(
         row(HUB[6], "onnx", "int8", features="avx512_vnni avx2"), row(HUB[7], "onnx", "int8", features="avx2")
     )
-    wish = Wish(backend="onnx", dtype="int8", features=frozenset({"avx2", "fma"}))
+    wish = Wish(backend="onnx", dtype="int8", features=frozenset({"avx2", "avx_vnni"}))
     assert choose_graph(HUB, graphs, wish).file == HUB[7]
 
 

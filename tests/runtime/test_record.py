@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import DamagedFileError, FolderError, MissingFileError, UnsafePathError
-from edge_st_runtime.loading import LoadOptions, load_model
+from edge_st_runtime.loading import load_model
 from edge_st_runtime.record import read_record
 from tests.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
 
