@@ -55,13 +55,21 @@ class UnfitError(EngineError):
 
 
 def choices_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
-    """What a road may run: what this machine was tuned to first, if nothing else was asked for.
+    """What a road may run, in the order to try: first what this machine was tuned to, if nothing else was asked for.
 
-    Raises what `choose_graphs` raises.
+    A single one unless the variant was left to be chosen. Raises what `choose_graphs` raises.
     """
     if not road.needs_graph:
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
         return (Choice("numpy", files.get(road.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
+    choices, wish = variants_for(road, record, options)
+    if options.takes_tuning:
+        choices = _tuned(choices, read_tuning(record, options.dtype))
+    return choices if wish.may_fall_back else choices[:1]
+
+
+def variants_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
+    """What `choose_graphs` has for a road on this machine, and what it was asked."""
     wish = Wish(
         backend=options.backend,
         dtype=options.dtype,
@@ -71,8 +79,7 @@ def choices_for(road: Road, record: Record | None, options: LoadOptions) -> tupl
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    choices = choose_graphs(road.graph_names(), record, wish)
-    return _tuned(choices, read_tuning(record, options.dtype)) if options.takes_tuning else choices
+    return choose_graphs(road.graph_names(), record, wish), wish
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:

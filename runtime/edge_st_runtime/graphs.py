@@ -86,7 +86,7 @@ def choose_graphs(names: Iterable[str], record: Record | None, wish: Wish) -> tu
     With a record, its graphs in their order; ``dtype="auto"`` takes the folder's default dtype where it names one, else
     only what was measured to be lossless. A CPU that does not gain from int8 is given the fastest lossless variant
     instead, if there is one. Without a record, by the names that sentence-transformers and the Hub use, and ``auto``
-    means float32. Only "auto" and "int8" have more than one choice.
+    means float32.
     Raises OptionError for a wish that this machine or format cannot grant, EngineMissingError where no engine is
     installed, MissingFileError where the folder has no such graph.
     """
@@ -101,7 +101,7 @@ def choose_graphs(names: Iterable[str], record: Record | None, wish: Wish) -> tu
     choices = _ordered(_Candidates(graphs, engines, entries, wish), record)
     if not choices:
         raise MissingFileError(_nothing(graphs, wish))
-    return choices if wish.may_fall_back else choices[:1]
+    return choices
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,19 @@
 """What ``edge-st tune`` found to be the fastest way to run a model folder on this machine."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .backend import engine_version, installed_engines
 from .cpu import cpu_features, cpu_name
-from .local_cache import digest, forget, keep, recall
+from .errors import OptionError
+from .local_cache import cache_folder, digest, forget, keep, recall
 from .record import Record
 from .threads import available_cores
 
 _KIND = "tuning"
+_NOT_KEPT = "the tuning cannot be kept ({}); set XDG_CACHE_HOME to a folder that can be written to"
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,24 @@ def read_tuning(record: Record | None, dtype: str) -> Tuning | None:
     return tuning if kept.get("measured_on") == _identity(record, tuning) else None
 
 
-def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path | None:
-    """Keep ``tuning`` for this machine; the file, None where it cannot be written."""
+def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:
+    """Keep ``tuning`` for this machine; return the file. Raises OptionError where it cannot be written."""
     content = {"folder": str(record.path.parent), "asked": dtype, "tuning": asdict(tuning)}
-    return keep(_KIND, _key(record.path.parent, dtype), {**content, "measured_on": _identity(record, tuning)})
+    kept = keep(_KIND, _key(record.path.parent, dtype), {**content, "measured_on": _identity(record, tuning)})
+    if kept is None:
+        raise OptionError(_NOT_KEPT.format(_KIND))
+    return kept
+
+
+def check_keepable() -> None:
+    """Raise OptionError where this user's tunings cannot be kept."""
+    try:
+        folder = cache_folder(_KIND)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise OptionError(_NOT_KEPT.format(error)) from error
+    if not os.access(folder, os.W_OK):
+        raise OptionError(_NOT_KEPT.format(f"{folder} cannot be written to"))
 
 
 def forget_tuning(folder: Path, dtype: str) -> bool:
