@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         tuning = found.tuning
         print(as_table(found.rows))
         print(
-            f"\nchosen: {tuning.file} ({tuning.engine}, {tuning.dtype}), {tuning.num_threads} threads, batches of "
+            f"\nchosen: {tuning.file} ({tuning.engine}, {tuning.dtype}), threads: {tuning.num_threads}, batches of "
             f"{tuning.token_budget} tokens\nkept in {found.kept}; remove it with: edge-st tune {args.model} --forget"
         )
     return 0

@@ -1,6 +1,6 @@
 """The fastest way to run a model folder on this machine: variant, then threads, then batches."""
 
-import datetime
+import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def tune(
         speed = search.found[chosen]
         settled = replace(chosen, num_threads=speed.num_threads, token_budget=speed.token_budget)
         chosen = search.fastest([chosen, *others(settled)], 1)
-    best, today = search.found[chosen], datetime.datetime.now(datetime.UTC).date().isoformat()
+    best, today = search.found[chosen], dt.datetime.now(dt.UTC).date().isoformat()
     tuning = Tuning(chosen.engine, chosen.file, chosen.dtype, best.num_threads, best.token_budget, today)
     rows = [Row(each, speed, variants[_variant(each)]) for each, speed in search.found.items()]
     return Tuned(rows, tuning, keep_tuning(record, dtype, tuning))

@@ -121,8 +121,11 @@ class _Candidates:
 
     def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
         """What the record has in ``dtype`` for this CPU, then by name."""
-        recorded = [_choice(each, reason, self.wish, warns) for each in self._fitting() if each.dtype == dtype]
-        return [*recorded, *self._by_name(dtype, reason, warns)]
+        return [*self.recorded(dtype, reason, warns=warns), *self._by_name(dtype, reason, warns)]
+
+    def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
+        """What the record has in ``dtype`` for this CPU."""
+        return [_choice(each, reason, self.wish, warns) for each in self._fitting() if each.dtype == dtype]
 
     def features_of(self, dtype: str) -> set[str]:
         """The CPU features that recorded graphs in ``dtype`` need and this CPU lacks."""
@@ -143,7 +146,7 @@ def _ordered(candidates: _Candidates, record: Record | None) -> tuple[Choice, ..
     if record is not None and "int8" in (wish.dtype, default):
         choices = _int8(candidates, _asked(wish) if default is None else _DEFAULT.format(default), wish)
     elif default is not None:
-        choices = [*candidates.of(default, _DEFAULT.format(default)), *candidates.lossless(_FASTEST)]
+        choices = [*candidates.recorded(default, _DEFAULT.format(default)), *candidates.lossless(_FASTEST)]
     elif wish.dtype == "auto":
         choices = candidates.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
     else:
