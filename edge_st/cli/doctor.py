@@ -27,7 +27,10 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found. A package or engine maps to its version, devices and error (None where all is well)."""
+    """What the doctor found. A package or engine maps to its version, devices and error (None where all is well).
+
+    ``fast_dtypes`` are those in which the CPU is faster than in float32; int8 also where its features are not known.
+    """
 
     edge_st: str
     python: str
@@ -36,6 +39,7 @@ class Report:
     engines: dict[str, dict[str, object]]
     onnxruntime_distributions: list[str]
     cpu_features: list[str]
+    fast_dtypes: list[str]
     threads: dict[str, object]
     bundled_model: dict[str, object]
     edge_st_export: str | None
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine() -> Report:
     """Look at everything; nothing that is missing or broken raises."""
-    from edge_st_runtime.cpu import cpu_features
+    from edge_st_runtime.cpu import cpu_features, has_bfloat16, has_int8
 
     from . import probes
 
@@ -78,6 +82,7 @@ def examine() -> Report:
         engines={name: _finding(probes.probe_package(name)) for name in ENGINES},
         onnxruntime_distributions=probes.onnxruntime_distributions(),
         cpu_features=sorted(cpu_features()),
+        fast_dtypes=[dtype for dtype, fast in (("bfloat16", has_bfloat16()), ("int8", has_int8())) if fast],
         threads=probes.probe_threads(),
         bundled_model=_finding(probes.run_probe(probes.BUNDLED_MODEL)),
         edge_st_export=probes.installed_version("edge-st-export"),
@@ -154,6 +159,7 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
         ("platform", report.platform),
         *((name, _cell(finding)) for name, finding in {**report.packages, **report.engines}.items()),
         ("CPU features", " ".join(report.cpu_features) or "none known"),
+        ("faster than float32", " ".join(report.fast_dtypes) or "nothing"),
         ("threads", f"{threads['chosen'] or '-'} ({counts})"),
         ("bundled model", _cell(report.bundled_model)),
         ("edge-st-export", report.edge_st_export or "not installed"),

@@ -1,6 +1,5 @@
 """What this CPU can do, named as the Linux kernel names it."""
 
-import platform
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ RELEVANT = (
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 #: fields of /proc/cpuinfo that tell one CPU from another; on ARM there is no name
-_NAMES = ("model name", "CPU implementer", "CPU part", "CPU variant")
+_NAMES = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
 
 
 @cache
@@ -30,7 +29,11 @@ def cpu_name() -> str:
     if sys.platform == "darwin":
         return _sysctl("machdep.cpu.brand_string")
     known = dict(pair for pair in _cpuinfo() if pair[0] in _NAMES)
-    return " ".join(known[name] for name in _NAMES if name in known) or platform.processor() or platform.machine()
+    if not known:
+        import platform
+
+        return platform.processor() or platform.machine()
+    return " ".join(known[name] for name in _NAMES if name in known)
 
 
 def has_bfloat16() -> bool:
@@ -56,6 +59,8 @@ def _cpuinfo() -> list[tuple[str, str]]:
 
 
 def _darwin() -> frozenset[str]:
+    import platform
+
     if platform.machine() != "arm64":
         return frozenset()
     names = {"FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm", "FEAT_BF16": "bf16"}

@@ -6,13 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st_runtime import choosing, selftest
 from edge_st_runtime.errors import DamagedFileError, EngineError
-from tests.tiny_models import MEAN, TinyModel, graph_entry
-from tests.tiny_pair_models import ONE, SPARSE
+from tests.tiny_models import MEAN, TinyModel, graph_entry, write_record
+from tests.tiny_pair_models import ONE, SPARSE, VOCABULARY, write_inference_free
 from tests.variants import FLOAT32, INT8, TEXTS, changed, golden, save_variants, unknown_operator, write_variants
 
 MUCH = 1.0
@@ -21,7 +22,8 @@ PAIRS = [("a lake", "seven boats"), ("the fox", "quick"), ("brown", "a small fox
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
+    """An empty cache, and a CPU that gains from int8."""
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx_vnni"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "edge-st" / "self-test"
 
@@ -175,13 +177,11 @@ def test_a_default_prompt_goes_before_the_golden_texts(tmp_path: Path) -> None:
         assert load(folder, prompts={"query": "a prompt of the caller's own "}).info()["dtype"] == dtype
 
 
-@pytest.mark.parametrize(("off", "dtype"), [(0.0, "int8"), (2.0, "float32")])
-def test_logits_of_pairs(off: float, dtype: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sign", "dtype"), [(1.0, "int8"), (-1.0, "float32")])
+def test_logits_of_pairs(sign: float, dtype: str, tmp_path: Path) -> None:
     ONE.save(tmp_path)
     shutil.copy(tmp_path / FLOAT32, tmp_path / INT8)
-    vectors = ONE.logits(PAIRS)
-    vectors[0] += off
-    write_variants(tmp_path, golden(vectors, PAIRS), task="text-pair-scoring")
+    write_variants(tmp_path, golden(sign * ONE.logits(PAIRS), PAIRS), task="text-pair-scoring")
     assert CrossEncoder(tmp_path, backend="onnx", dtype="int8").info()["dtype"] == dtype
 
 
@@ -209,3 +209,19 @@ def test_a_cpu_that_does_not_gain_from_int8(
     write_variants(folder, json.loads((folder / "edge_st.json").read_text())["golden"])
     assert load(folder).info()["graph"] == INT8
     assert "without which int8 brings no speed, but the folder has no other graph" in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(("off", "dtype"), [(0.0, "int8"), (9.0, "float32")])
+def test_the_road_of_a_router_that_has_a_graph(off: float, dtype: str, tmp_path: Path, cache: Path) -> None:
+    write_inference_free(tmp_path / "model", np.ones(VOCABULARY, dtype=np.float32))
+    graphs = tmp_path / "model" / "document_0_Transformer" / "onnx"
+    shutil.copy(graphs / "model.onnx", graphs / "model_int8.onnx")
+    parts = [
+        {"prompt_name": None, "task": "query", "embeddings": SPARSE.weights(TEXTS).tolist()},  # no graph: not run
+        {"prompt_name": None, "task": "document", "embeddings": (SPARSE.weights(TEXTS) + off).tolist()},
+    ]
+    entries = [graph_entry(FLOAT32, "onnx"), graph_entry(INT8, "onnx", "int8", 0.97)]
+    write_record(tmp_path / "model", entries, golden={"texts": TEXTS, "vectors": parts})
+    roads = SparseEncoder(tmp_path / "model", backend="onnx", dtype="int8")._model.roads
+    assert {name: road.choice.dtype for name, road in roads.items()} == {"query": "float32", "document": dtype}
+    assert len(kept(cache)) == 1

@@ -10,7 +10,7 @@ import pytest
 from edge_st import SentenceTransformer
 from edge_st.cli import main
 from edge_st.speed import measure
-from edge_st_runtime import tuning
+from edge_st_runtime import choosing, tuning
 from edge_st_runtime.record import read_record
 from tests.tiny_models import graph_entry
 from tests.variants import FLOAT32, INT8, changed, save_variants, write_variants
@@ -25,7 +25,8 @@ GRAPHS = [
 
 @pytest.fixture(autouse=True)
 def quick(tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and measurements that take no time; returns the folder of tunings."""
+    """An empty cache, a CPU that gains from int8, measurements that take no time; returns the folder of tunings."""
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx_vnni"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("EDGE_ST_NUM_THREADS", raising=False)
     monkeypatch.setattr(measure, "_SECONDS", 0.001)
