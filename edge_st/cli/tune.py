@@ -46,10 +46,11 @@ def run(args: argparse.Namespace) -> int:
         kept = None if found.kept is None else str(found.kept)
         print_json({"rows": [row.as_json() for row in found.rows], "tuning": asdict(found.tuning), "kept": kept})
     else:
-        tuning = found.tuning
+        tuning, asked = found.tuning, "" if args.dtype == "auto" else f" --dtype {args.dtype}"
         print(as_table(found.rows))
         print(
             f"\nchosen: {tuning.file} ({tuning.engine}, {tuning.dtype}), threads: {tuning.num_threads}, batches of "
-            f"{tuning.token_budget} tokens\nkept in {found.kept}; remove it with: edge-st tune {args.model} --forget"
+            f"{tuning.token_budget} tokens\nkept in {found.kept}; remove it with: "
+            f"edge-st tune {args.model}{asked} --forget"
         )
     return 0

@@ -87,7 +87,8 @@ def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, 
     found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
     if tuning is None or found is None:
         return choices
-    reason = f"tuned on this machine on {tuning.date}"
+    day = f"tuned on this machine on {tuning.date}"
+    reason = f"{found.reason}; {day}" if found.warns else day
     first = replace(found, reason=reason, num_threads=tuning.num_threads, token_budget=tuning.token_budget)
     return (first, *(each for each in choices if each != found))
 

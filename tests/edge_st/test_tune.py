@@ -81,7 +81,7 @@ def test_the_table(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert head.split()[:6] == ["variant", "graph", "threads", "batch", "short/s", "mixed/s"]
     assert {tuple(row.split()[:3]) for row in rows} == {("onnx", "int8", INT8), ("openvino", "int8", INT8)}
     assert f"chosen: {INT8} (" in out
-    assert f"edge-st tune {folder} --forget" in out
+    assert f"edge-st tune {folder} --dtype int8 --forget" in out
     assert len(err.splitlines()) >= len(rows)
     assert chosen(folder, "dtype", dtype="int8") == ["int8"]
     assert "tuned on this machine" in chosen(folder, "reason", dtype="int8")[0]
@@ -133,6 +133,18 @@ def test_another_folder_is_not_tuned(folder: Path, tmp_path: Path) -> None:
 def test_auto_never_becomes_int8_by_tuning(folder: Path) -> None:
     keep(folder, "onnx", "int8", file=INT8)
     assert chosen(folder, "dtype") == ["float32"]
+
+
+def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx2"}))
+    keep(folder, "openvino", asked="int8")
+    engine, reason = chosen(folder, "engine", "reason", dtype="int8")
+    assert engine == "openvino"
+    assert reason.startswith("dtype='int8' asked, but this CPU has none of")
+    assert reason.endswith("; tuned on this machine on 2026-01-31")
+    assert reason in caplog.records[0].getMessage()
 
 
 def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
