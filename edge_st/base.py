@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files import reading
 from edge_st_runtime.folder import SETTINGS_FILE
-from edge_st_runtime.loading import LoadOptions, load_model
+from edge_st_runtime.loading import load_model
 from edge_st_runtime.model_types import CROSS_ENCODER
 from edge_st_runtime.modules import Module, Pooling
 from edge_st_runtime.pipeline import windows
@@ -239,6 +240,7 @@ class BaseModel(Evaluated, Running):
             **road.pipeline.backend.info(),
             "graph": road.choice.file,
             "dtype": road.choice.dtype,
+            "reason": road.choice.reason,
             "max_seq_length": self._limits[self._main_road],
             "prompts": self.prompts,
             "fingerprint": self.fingerprint,

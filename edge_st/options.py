@@ -4,10 +4,20 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.loading import LoadOptions
 
-_ENGINE_KEYS = {"provider", "provider_options", "session_options", "file_name", "subfolder", "ov_config", "device"}
+_ENGINE_KEYS = {
+    "provider",
+    "provider_options",
+    "session_options",
+    "file_name",
+    "subfolder",
+    "ov_config",
+    "device",
+    "token_budget",
+}
 _TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}
 
 
@@ -44,6 +54,7 @@ def load_options(
         session_options=kwargs.get("session_options"),
         file_name=_file_name(kwargs),
         num_threads=num_threads,
+        token_budget=_token_budget(kwargs.get("token_budget")),
     )
 
 
@@ -74,6 +85,12 @@ def _one(name: str, *values: Any) -> Any:
     if len(given) > 1:
         raise OptionError(f"{name} is given twice: {sorted(map(str, given))}; give it once")
     return next(iter(given), None)
+
+
+def _token_budget(value: Any) -> int | None:
+    if value is not None:
+        check_count("token_budget", value)
+    return value
 
 
 def _file_name(kwargs: Mapping[str, Any]) -> str | None:

@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.loading import LoadedModel, LoadOptions
-from edge_st_runtime.modules import Features, Pooling
+from edge_st_runtime.loading import LoadedModel
+from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import Pipeline, Rows
 from edge_st_runtime.signature import SENTENCE_EMBEDDING
 from edge_st_runtime.tokens import TextOrPair
@@ -107,12 +108,7 @@ class Running:
 
     def _prompt_length(self, prompt: str | None, road: str) -> int | None:
         """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
-        if not prompt:
-            return None
-        pipeline = self._pipelines[road]
-        length = pipeline.tokenizer.prompt_length(prompt, self._limits[road])
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in pipeline.modules)
-        return length if excludes else None
+        return self._pipelines[road].prompt_length(prompt, self._limits[road])
 
     @cached_property
     def _width(self) -> int:

@@ -1,11 +1,20 @@
 """Fixtures that several tests share; loaded models are read only."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_st import SentenceTransformer
 from tests.tiny_models import TinyModel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept about this machine is kept for the tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session", params=["onnx", "openvino"])

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, verify
+from . import bench, demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, tune, verify
 
 COMMANDS = {
     "demo": demo.add,
@@ -26,6 +26,8 @@ COMMANDS = {
     "pull": pull.add,
     "verify": verify.add,
     "eval": evaluate.add,
+    "bench": bench.add,
+    "tune": tune.add,
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141

@@ -30,6 +30,7 @@ class Report:
     """What the doctor found. A package or engine maps to its version, devices and error (None where all is well).
 
     Of ``installed_models`` there is one for each name that a package gives a model: see `probes.installed_models`.
+    ``fast_dtypes`` are those in which the CPU is faster than in float32; int8 also where its features are not known.
     """
 
     edge_st: str
@@ -39,6 +40,7 @@ class Report:
     engines: dict[str, dict[str, object]]
     onnxruntime_distributions: list[str]
     cpu_features: list[str]
+    fast_dtypes: list[str]
     threads: dict[str, object]
     bundled_model: dict[str, object]
     installed_models: list[dict[str, str | None]]
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine() -> Report:
     """Look at everything; nothing that is missing or broken raises."""
-    from edge_st_runtime.cpu import cpu_features
+    from edge_st_runtime.cpu import cpu_features, has_bfloat16, has_int8
 
     from . import probes
 
@@ -82,6 +84,7 @@ def examine() -> Report:
         engines={name: _finding(probes.probe_package(name)) for name in ENGINES},
         onnxruntime_distributions=probes.onnxruntime_distributions(),
         cpu_features=sorted(cpu_features()),
+        fast_dtypes=[dtype for dtype, fast in (("bfloat16", has_bfloat16()), ("int8", has_int8())) if fast],
         threads=probes.probe_threads(),
         bundled_model=_finding(probes.run_probe(probes.BUNDLED_MODEL)),
         installed_models=probes.installed_models(),
@@ -167,6 +170,7 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
         ("platform", report.platform),
         *((name, _cell(finding)) for name, finding in {**report.packages, **report.engines}.items()),
         ("CPU features", " ".join(report.cpu_features) or "none known"),
+        ("faster than float32", " ".join(report.fast_dtypes) or "nothing"),
         ("threads", f"{threads['chosen'] or '-'} ({counts})"),
         ("bundled model", _cell(report.bundled_model)),
         ("installed models", ", ".join(str(model["name"]) for model in report.installed_models) or "none"),

@@ -79,7 +79,8 @@ def _remember_keys(records: "Iterable[Record]", keys: "deque[Key]") -> Iterator[
 def _write(
     output: str, rows: "Iterator[Row]", keys: "deque[Key]", model: "SentenceTransformer", options: dict[str, Any]
 ) -> int:
-    from ..output_files import replacing
+    from edge_st_runtime.output_files import replacing
+
     from .writers import write_jsonl, write_npy
 
     keyed = ((keys.popleft(), row) for row in rows)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.local_cache import cache_folder
+from edge_st_runtime.output_files import replacing
 from edge_st_runtime.sparse import SparseMatrix
 
-from ..output_files import replacing
 from .jobs import Job, Pair
 
 #: embeddings (n, dim), or scores of pairs (n,)
@@ -58,7 +58,7 @@ class Cache:
 
 def default_folder() -> Path:
     """Where outputs are kept unless a folder is named: below XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-st" / "eval"
+    return cache_folder("eval")
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:

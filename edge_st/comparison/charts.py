@@ -62,7 +62,7 @@ def quality_against_speed(results: Sequence[Result], name: str) -> Chart | None:
     placed = [(number, r) for number, r in enumerate(results, 1) if np.isfinite([_speed(r), r.quality.value]).all()]
     if not placed:
         return None
-    with _figure(_SCATTER_SIZE) as (figure, axes):
+    with plot(_SCATTER_SIZE) as (figure, axes):
         _set_scale(axes, [_speed(result) for _, result in placed])
         axes.set(xlabel="texts, or pairs, a second", ylabel="quality")
         axes.margins(0.12)
@@ -78,7 +78,7 @@ def quality_against_speed(results: Sequence[Result], name: str) -> Chart | None:
 
 def score_histogram(known: Floats, random: Floats, threshold: Threshold, name: str) -> Chart:
     """The shares of known and of random pairs by their score, with the threshold marked."""
-    with _figure(_HISTOGRAM_SIZE) as (figure, axes):
+    with plot(_HISTOGRAM_SIZE) as (figure, axes):
         edges = _edges(np.concatenate((known, random)).astype(np.float64))
         for scores, color, gid in ((random, RANDOM, "random"), (known, KNOWN, "known")):
             shares = np.histogram(scores, edges)[0] / scores.size * 100
@@ -163,8 +163,8 @@ def _is_free(
 
 
 @contextmanager
-def _figure(size: tuple[int, int]) -> Iterator[tuple[Figure, Axes]]:
-    """One plot in the page's style, whatever the user's own is."""
+def plot(size: tuple[int, int]) -> Iterator[tuple[Figure, Axes]]:
+    """One plot of ``size`` in pixels, in the style of all charts, whatever the user's own is."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

@@ -1,9 +1,6 @@
 """Several models and ways of running them on the same data sets."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,17 +8,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from edge_st_runtime.errors import EngineError, OptionError
+from edge_st_runtime.errors import OptionError
 
 from ..evaluation.datasets import Dataset
 from ..evaluation.significance import bootstrap, interval, p_value
 from ..evaluation.statistics import Values
+from ..processes import in_process
 from .cache import Cache, Portion, joined
 from .jobs import CANDIDATES, jobs_of
 from .measures import Measured, measured
 from .recalled import Described, Recalled, RecalledEncoder, recalled
 from .results import Difference, Example, Interval, Result, Variant
-from .running import describe_model, end_with_parent, run_model
+from .running import describe_model, run_model
 
 R = TypeVar("R")
 _WORST = 10
@@ -95,14 +93,11 @@ def compare(plan: Plan) -> Iterator[Result]:
 
 
 def _in_process(work: Callable[[Plan, Way], R], plan: Plan, way: Way) -> R:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            return pool.submit(work, plan, way).result()
-        except BrokenProcessPool as error:
-            raise EngineError(
-                f"the process that ran {way} was ended from outside, for want of memory perhaps; what it had finished "
-                f"is kept in {plan.cache}: the same command goes on from there"
-            ) from error
+    died = (
+        f"the process that ran {way} was ended from outside, for want of memory perhaps; what it had finished is kept "
+        f"in {plan.cache}: the same command goes on from there"
+    )
+    return in_process(work, plan, way, died=died)
 
 
 def _results(plan: Plan, way: Way, described: Described, data: Dataset, firsts: dict[str, _First]) -> Iterator[Result]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_st_runtime.errors import OptionError, PackageMissingError
+from edge_st_runtime.output_files import replacing
 
 from ..memory import megabytes
-from ..output_files import replacing
 from ..version import __version__
 from .results import SIGNIFICANCE, Result, speed
 from .thresholds import Threshold, best_threshold

@@ -1,14 +1,10 @@
 """Running one model over the data sets, in a process of its own."""
 
 import json
-import multiprocessing
-import os
 import platform
-import threading
 import time
 from collections.abc import Sequence
 from functools import partial
-from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import OptionError
@@ -28,18 +24,6 @@ if TYPE_CHECKING:
     from .compare import Plan, Way
 
 _WARM = ("a", "A first text, for what an engine does only once.")
-
-
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, however that ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_and_end, args=(parent,), daemon=True).start()
-
-
-def _wait_and_end(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def describe_model(plan: "Plan", way: "Way") -> Described:
@@ -96,7 +80,7 @@ def _described(model: Model) -> Described:
         model_type=model._model_type,
         engine=info["engine"],
         dtype=info["dtype"],
-        identity=json.dumps({**info, "path": None, "machine": platform.node()}, sort_keys=True),
+        identity=json.dumps({**info, "path": None, "reason": None, "machine": platform.node()}, sort_keys=True),
         similarity_fn_name=encoder.similarity_fn_name if encoder else "",
         dimension=encoder.get_embedding_dimension() if encoder else None,
         num_labels=model.num_labels if isinstance(model, CrossEncoder) else 0,

@@ -6,9 +6,11 @@ from typing import Any, Self, cast
 
 import numpy as np
 
+from edge_st_runtime.nearness import pearson
+
 from .evaluator import BaseEvaluator, Metrics, check_same_length, method_of
 from .input_example import labels
-from .statistics import at_best_thresholds, average_precision, f1_averages, pearson, spearman
+from .statistics import at_best_thresholds, average_precision, f1_averages, spearman
 
 
 class _PairEvaluator(BaseEvaluator):

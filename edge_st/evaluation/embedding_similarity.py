@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.nearness import pearson
 from edge_st_runtime.similarity import SimilarityFunction
 from edge_st_runtime.vectors import check_precision
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names
 from .evaluator import Metrics, best_of, check_same_length, given
 from .input_example import FromSentencePairs
-from .statistics import pearson, spearman
+from .statistics import spearman
 
 
 class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.errors import InputError
+from edge_st_runtime.nearness import pearson
 
 Values: TypeAlias = NDArray[np.float64]
 
@@ -18,20 +19,6 @@ def average_ranks(values: ArrayLike) -> Values:
     """Ranks (n,) counted from 1, equal values sharing the mean of theirs. Source: scipy.stats.rankdata."""
     _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
-def pearson(first: ArrayLike, second: ArrayLike) -> float:
-    """Pearson's correlation of two (n,) arrays; NaN where one is constant. Source: scipy.stats.pearsonr.
-
-    Raises InputError for different lengths or fewer than two values.
-    """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
-        raise InputError(f"values of shape {a.shape} and {b.shape}; a correlation takes two of the same length, from 2")
-    if (a == a[0]).all() or (b == b[0]).all():
-        return float("nan")
-    a, b = a - a.mean(), b - b.mean()
-    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1, 1))
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:

@@ -1,5 +1,6 @@
-"""Which files of a model repository the runtime needs: pure functions over a list of names."""
+"""Which files of a model repository the runtime needs: functions over a list of names."""
 
+import logging
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
@@ -17,6 +18,7 @@ _CONFIGS = (
     "wordembedding_config.json", "*tokenizer_config.json", "chat_template.jinja",
 )  # fmt: skip
 _WEIGHTS = "model.safetensors"
+_logger = logging.getLogger(__name__)
 _GRAPH_FOLDERS = ("", "onnx", "openvino")
 Step = tuple[str, str]
 
@@ -68,7 +70,10 @@ def _weights_of(road: Road, names: Collection[str], folder: ModelFolder, wish: W
         return [] if road.kind == BAG else [_required(road.prefix + file, names)]
     own = [name.removeprefix(road.prefix) for name in names if name.startswith(road.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
-    graph = road.prefix + choose_graph(graphs, folder.record, wish).file
+    choice = choose_graph(graphs, folder.record, wish)
+    if choice.warns:
+        _logger.warning("taking %s: %s", choice, choice.reason)
+    graph = road.prefix + choice.file
     if graph.endswith(".xml"):
         return [_required(graph.removesuffix(".xml") + ".bin", names), graph]
     return [*sorted(name for name in names if name.startswith((f"{graph}_data", f"{graph}.data"))), graph]

@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError
-from edge_st_runtime.record import LOSSLESS_COSINE, Golden, GraphRecord, Record, read_record
+from edge_st_runtime.record import FLOAT32_COSINE, LOSSLESS_COSINE, Golden, Record, read_record
 
 from ..classes import Model
 from ..cross_encoder import CrossEncoder
 from ..sentence_transformer import SentenceTransformer
-from .comparison import FLOAT32_COSINE, FLOAT32_DIFFERENCE, Comparison, compared
+from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
 from .outputs import QUANTIZED, Output, outputs_of, plain_output
 from .variants import Variant, open_variant, recorded_variants, runs_here
-
-#: what rounding may cost more on another CPU than the exporter's, or for other texts
-_LOSSLESS_TOLERANCE, _INT8_TOLERANCE = 0.0005, 0.005
 
 
 def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
@@ -32,14 +29,7 @@ def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
         )
     record.check_files(record.files)
     variants = [(entry, variant) for entry, variant in recorded_variants(record) if runs_here(variant)]
-    return {variant: _against_golden(Path(folder), record, variant, least(entry)) for entry, variant in variants}
-
-
-def least(entry: GraphRecord) -> float:
-    """The least cosine to the original that a recorded graph may have at worst."""
-    if entry.dtype == "float32":
-        return min(FLOAT32_COSINE, entry.cosine_min or FLOAT32_COSINE)
-    return (entry.cosine_min or 0.0) - (_LOSSLESS_TOLERANCE if entry.lossless else _INT8_TOLERANCE)
+    return {variant: _against_golden(Path(folder), record, variant, entry.least) for entry, variant in variants}
 
 
 def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.statistics import pearson
+from edge_st_runtime.nearness import Rows, correlations, cosines
+from edge_st_runtime.record import FLOAT32_COSINE
 
-Rows: TypeAlias = NDArray[np.float64]
-FLOAT32_COSINE = 0.99999
 #: the most that scores and weights may differ from the original's in float32, times their scale where that is above 1
 FLOAT32_DIFFERENCE = 1e-4
 
@@ -86,24 +85,3 @@ def _rows(values: Any) -> Rows:
     if isinstance(values, np.ndarray) and values.ndim == 2:
         return values.astype(np.float64)
     return np.concatenate([np.atleast_2d(np.asarray(value)) for value in values]).astype(np.float64)
-
-
-def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
-    """The cosine (texts,) of each row with its counterpart, in float64; 1 where both are zero."""
-    a, b = found.astype(np.float64), wanted.astype(np.float64)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    both_zero = ~a.any(axis=1) & ~b.any(axis=1)
-    return np.where(both_zero, 1.0, (a * b).sum(axis=1) / np.where(lengths == 0, 1, lengths))
-
-
-def correlations(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
-    """Pearson's correlation (columns,) of each column of (n, columns) with its counterpart.
-
-    1 where both are equal or both constant, NaN where one alone is constant.
-    """
-    return np.array([_correlation(*columns) for columns in zip(found.T, wanted.T, strict=True)])
-
-
-def _correlation(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    constant = np.ptp(found) == 0 and np.ptp(wanted) == 0
-    return 1.0 if constant or (found == wanted).all() else pearson(found, wanted)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_st.classes import open_model
-from edge_st.verification.checks import compare, least
+from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison
 from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.folder import read_folder
@@ -37,7 +37,7 @@ def compare_with_original(
 def _variants(folder: Path) -> list[tuple[Variant, float]]:
     record = read_record(folder)
     if record is not None:
-        return [(variant, least(entry)) for entry, variant in recorded_variants(record) if runs_here(variant)]
+        return [(variant, entry.least) for entry, variant in recorded_variants(record) if runs_here(variant)]
     info = open_model(folder).info()
     variant = Variant(info["graph"], info["engine"], info["dtype"])
-    return [(variant, least(GraphRecord(variant.file, variant.engine, variant.dtype, cosine_min=1.0)))]
+    return [(variant, GraphRecord(variant.file, variant.engine, variant.dtype, cosine_min=1.0).least)]

@@ -9,18 +9,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edge_st.verification.comparison import (
-    FLOAT32_COSINE,
-    FLOAT32_DIFFERENCE,
-    correlations,
-    cosines,
-    queries_in_order,
-)
+from edge_st.verification.comparison import FLOAT32_DIFFERENCE, queries_in_order
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant, open_variant
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.folder import read_folder
-from edge_st_runtime.record import Golden
+from edge_st_runtime.nearness import correlations, cosines
+from edge_st_runtime.record import FLOAT32_COSINE, Golden
 from edge_st_runtime.tokens import TextOrPair
 
 from .errors import ExportError

@@ -21,7 +21,7 @@ _MODULES = {"onnx": "ort", "openvino": "ov"}
 class EngineOptions:
     """How to open a graph: what to compute in, on which device, or with which execution provider.
 
-    ``scores`` says that the graph is to compare two texts.
+    ``scores`` says that the graph is to compare two texts. ``token_budget`` takes the place of the engine's own.
     """
 
     num_threads: int
@@ -31,6 +31,7 @@ class EngineOptions:
     provider_options: Mapping[str, Any] = field(default_factory=dict)
     session_options: Any = None
     scores: bool = False
+    token_budget: int | None = None
 
 
 class Backend(Protocol):
@@ -115,6 +116,12 @@ def require_engine(engine: str) -> None:
         raise EngineMissingError(f"backend {engine!r} needs {package}, which is not installed; pip install '{extra}'")
 
 
+def engine_version(engine: str) -> str:
+    """The version of an installed ``engine``, which is imported for it."""
+    version: str = _import(engine).VERSION
+    return version
+
+
 def open_backend(engine: str, graph: Path, options: EngineOptions) -> Backend:
     """Open ``graph`` with ``engine``, imported now.
 
@@ -122,5 +129,9 @@ def open_backend(engine: str, graph: Path, options: EngineOptions) -> Backend:
     provider is not what the engine gave.
     """
     require_engine(engine)
-    backend: Backend = importlib.import_module(f".{_MODULES[engine]}", __package__).open_graph(graph, options)
+    backend: Backend = _import(engine).open_graph(graph, options)
     return backend
+
+
+def _import(engine: str) -> Any:
+    return importlib.import_module(f".{_MODULES[engine]}", __package__)

@@ -8,6 +8,10 @@ RELEVANT = (
     "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8",
     "asimd", "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
+BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+#: fields of /proc/cpuinfo that tell one CPU from another; on ARM there is no name
+_NAMES = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
 
 
 @cache
@@ -15,34 +19,56 @@ def cpu_features() -> frozenset[str]:
     """The features among `RELEVANT` that this CPU has; empty where the system does not tell."""
     if sys.platform == "darwin":
         return _darwin()
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return frozenset()
-    flags = {
-        flag
-        for line in text.splitlines()
-        if line.partition(":")[0].strip() in {"flags", "Features"}
-        for flag in line.partition(":")[2].split()
-    }
+    flags = {flag for name, value in _cpuinfo() if name in {"flags", "Features"} for flag in value.split()}
     return frozenset(flags.intersection(RELEVANT))
+
+
+@cache
+def cpu_name() -> str:
+    """What tells this model of CPU from another."""
+    if sys.platform == "darwin":
+        return _sysctl("machdep.cpu.brand_string")
+    known = dict(pair for pair in _cpuinfo() if pair[0] in _NAMES)
+    if not known:
+        import platform
+
+        return platform.processor() or platform.machine()
+    return " ".join(known[name] for name in _NAMES if name in known)
 
 
 def has_bfloat16() -> bool:
     """Whether matrix products in bfloat16 run in hardware."""
-    return not cpu_features().isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
+    return not cpu_features().isdisjoint(BFLOAT16)
+
+
+def has_int8(features: frozenset[str] | None = None) -> bool:
+    """Whether a CPU with these ``features`` (default: this one) is faster in int8 than in float32.
+
+    True where the system does not tell the features (Windows): what was asked for is tried.
+    """
+    known = cpu_features() if features is None else features
+    return not known or not known.isdisjoint(INT8)
+
+
+def _cpuinfo() -> list[tuple[str, str]]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in text.splitlines())]
 
 
 def _darwin() -> frozenset[str]:
     import platform
-    import subprocess
 
     if platform.machine() != "arm64":
         return frozenset()
     names = {"FEAT_DotProd": "asimddp", "FEAT_I8MM": "i8mm", "FEAT_BF16": "bf16"}
-    found = {"asimd"}
-    for name, feature in names.items():
-        command = ["/usr/sbin/sysctl", "-n", f"hw.optional.arm.{name}"]
-        if subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == "1":  # noqa: S603
-            found.add(feature)
-    return frozenset(found)
+    return frozenset({"asimd", *(names[name] for name in names if _sysctl(f"hw.optional.arm.{name}") == "1")})
+
+
+def _sysctl(name: str) -> str:
+    import subprocess
+
+    command = ["/usr/sbin/sysctl", "-n", name]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603

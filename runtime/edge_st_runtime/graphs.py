@@ -1,10 +1,11 @@
 """Which graph file of a model folder to run, with which engine and in which precision. Pure: names in, choice out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from .backend import DTYPES, require_engine
+from .cpu import BFLOAT16, INT8, has_int8
 from .errors import EngineMissingError, MissingFileError, OptionError
 from .record import GraphRecord, Record
 
@@ -14,7 +15,7 @@ _FLOAT32 = {
     "openvino": ("openvino/openvino_model.xml", "openvino_model.xml", "onnx/model.onnx", "model.onnx"),
 }
 _FLOAT16 = ("onnx/model_O4.onnx", "onnx/model_fp16.onnx")
-_INT8_OPENVINO = ("openvino/openvino_model_qint8_quantized.xml",)
+_INT8_OPENVINO = ("openvino/openvino_model_int8.xml", "openvino/openvino_model_qint8_quantized.xml")
 _INT8_ONNX = {  # names that sentence-transformers and other exporters give, with the CPU feature each was made for
     "onnx/model_qint8_avx512_vnni.onnx": "avx512_vnni",
     "onnx/model_qint8_avx512.onnx": "avx512f",
@@ -23,13 +24,16 @@ _INT8_ONNX = {  # names that sentence-transformers and other exporters give, wit
     "onnx/model_int8.onnx": None,
     "onnx/model_quantized.onnx": None,
 }
+_FASTEST = "fastest lossless variant for this CPU"
+_DEFAULT = "the folder's default dtype is {!r}"
 
 
 @dataclass(frozen=True)
 class Wish:
     """What the caller asked for, and what this machine has.
 
-    ``engines`` are the installed ones, best first; ``bfloat16`` says whether the CPU computes in it.
+    ``engines`` are the installed ones, best first; ``features`` those of the CPU, empty where the system does not tell;
+    ``bfloat16`` says whether the CPU computes in it.
     """
 
     backend: str = "auto"
@@ -40,21 +44,49 @@ class Wish:
     features: frozenset[str] = frozenset()
     bfloat16: bool = False
 
+    @property
+    def gains_from_int8(self) -> bool:
+        """Whether int8 is faster than float32 here."""
+        return not self.on_cpu or has_int8(self.features)
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether the variant is left to be chosen, so that another one may take its place."""
+        return self.file_name is None and self.on_cpu and self.dtype in ("auto", "int8")
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The graph ``file`` (relative to the folder) to open with ``engine``, computing in ``dtype``."""
+    """The graph ``file`` (relative to the folder) to open with ``engine``, computing in ``dtype``, and why.
+
+    ``warns`` says that the reason is not what the caller will expect. ``num_threads`` and ``token_budget`` are what
+    this machine was tuned to, None where it was not.
+    """
 
     engine: str
     file: str
     dtype: str
+    reason: str = field(default="", compare=False)
+    warns: bool = field(default=False, compare=False)
+    num_threads: int | None = field(default=None, compare=False)
+    token_budget: int | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.file} ({self.engine}, {self.dtype})"
 
 
 def choose_graph(names: Iterable[str], record: Record | None, wish: Wish) -> Choice:
-    """The graph to run among the folder's file ``names``.
+    """The first of `choose_graphs`."""
+    return choose_graphs(names, record, wish)[0]
 
-    With a record, the first of its graphs that fits the wish; ``dtype="auto"`` takes only what was measured to be
-    lossless. Without one, by the names that sentence-transformers and the Hub use, and ``auto`` means float32.
+
+def choose_graphs(names: Iterable[str], record: Record | None, wish: Wish) -> tuple[Choice, ...]:
+    """The graphs to run among the folder's file ``names``: the best first, then what may take its place.
+
+    With a record, its graphs in their order; ``dtype="auto"`` takes the folder's default dtype where it names one, else
+    only what was measured to be lossless. A CPU that does not gain from int8 is given the fastest lossless variant
+    instead, if there is one. Without a record, by the names that sentence-transformers and the Hub use, and ``auto``
+    means float32.
     Raises OptionError for a wish that this machine or format cannot grant, EngineMissingError where no engine is
     installed, MissingFileError where the folder has no such graph.
     """
@@ -64,13 +96,87 @@ def choose_graph(names: Iterable[str], record: Record | None, wish: Wish) -> Cho
     if not engines:
         raise EngineMissingError("no engine is installed; pip install 'edge-st[onnx]' or 'edge-st[openvino]'")
     if wish.file_name is not None:
-        return _named(graphs, wish.file_name, wish)
-    choices = [_recorded(graphs, record.graphs, engines, wish)] if record else []
-    choices += [_by_name(graphs, engine, wish) for engine in engines]
-    choice = next((choice for choice in choices if choice is not None), None)
-    if choice is None:
+        return (_named(graphs, wish.file_name, wish),)
+    entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
+    choices = _ordered(_Candidates(graphs, engines, entries, wish), record)
+    if not choices:
         raise MissingFileError(_nothing(graphs, wish))
-    return choice
+    return choices
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The folder's graphs that an installed engine opens, and those of them that the record tells about."""
+
+    graphs: Sequence[str]
+    engines: Sequence[str]
+    entries: Sequence[GraphRecord]
+    wish: Wish
+
+    def lossless(self, reason: str, *, warns: bool = False) -> list[Choice]:
+        """What was measured to be lossless, then what is float32 by its name."""
+        paying = [each for each in self._fitting() if each.dtype != "int8" or self.wish.gains_from_int8]
+        recorded = [_choice(each, reason, self.wish, warns) for each in paying if each.lossless]
+        return [*recorded, *self._by_name("auto", reason, warns)]
+
+    def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
+        """What the record has in ``dtype`` for this CPU, then by name."""
+        return [*self.recorded(dtype, reason, warns=warns), *self._by_name(dtype, reason, warns)]
+
+    def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
+        """What the record has in ``dtype`` for this CPU."""
+        return [_choice(each, reason, self.wish, warns) for each in self._fitting() if each.dtype == dtype]
+
+    def features_of(self, dtype: str) -> set[str]:
+        """The CPU features that recorded graphs in ``dtype`` need and this CPU lacks."""
+        needed = (entry.cpu_features for entry in self.entries if entry.dtype == dtype)
+        return {feature for features in needed for feature in features} - self.wish.features
+
+    def _fitting(self) -> list[GraphRecord]:
+        here = {"bfloat16": self.wish.bfloat16 or not self.wish.on_cpu, "float16": not self.wish.on_cpu}
+        return [each for each in self.entries if each.cpu_features <= self.wish.features and here.get(each.dtype, True)]
+
+    def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
+        found = (_by_name(self.graphs, engine, dtype, self.wish.features) for engine in self.engines)
+        return [replace(choice, reason=reason, warns=warns) for choice in found if choice is not None]
+
+
+def _ordered(candidates: _Candidates, record: Record | None) -> tuple[Choice, ...]:
+    wish, default = candidates.wish, record.default_dtype if record and candidates.wish.dtype == "auto" else None
+    if record is not None and "int8" in (wish.dtype, default):
+        choices = _int8(candidates, _asked(wish) if default is None else _DEFAULT.format(default), wish)
+    elif default is not None:
+        choices = [*candidates.recorded(default, _DEFAULT.format(default)), *candidates.lossless(_FASTEST)]
+    elif wish.dtype == "auto":
+        choices = candidates.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
+    else:
+        choices = candidates.of(wish.dtype, _asked(wish))
+    return tuple(dict.fromkeys(choices))
+
+
+def _int8(candidates: _Candidates, why: str, wish: Wish) -> list[Choice]:
+    """Int8 where it pays, else what is lossless; said aloud where int8 was asked for, or nothing else is there."""
+    chosen, lacking = candidates.of("int8", why), sorted(candidates.features_of("int8"))
+    if chosen and wish.gains_from_int8:
+        return [*chosen, *candidates.lossless(_FASTEST)]
+    if chosen:
+        cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 brings no speed"
+    elif lacking:
+        cause = f"this CPU lacks {', '.join(lacking)}, for which the int8 graphs were made"
+    else:
+        return [] if wish.dtype == "int8" else candidates.lossless(_FASTEST)
+    instead = candidates.lossless(f"{why}, but {cause}: {_FASTEST} runs", warns=wish.dtype == "int8")
+    return instead or candidates.of("int8", f"{why}; {cause}, but the folder has no other graph", warns=True)
+
+
+def _choice(entry: GraphRecord, reason: str, wish: Wish, warns: bool) -> Choice:
+    used = {"int8": INT8, "bfloat16": BFLOAT16}.get(entry.dtype, frozenset()) | entry.cpu_features
+    features = ", ".join(sorted(used & wish.features))
+    return Choice(entry.engine, entry.file, entry.dtype, f"{reason} ({features})" if features else reason, warns)
+
+
+def _asked(wish: Wish) -> str:
+    return f"dtype={wish.dtype!r} asked"
 
 
 def _check(wish: Wish) -> None:
@@ -87,31 +193,18 @@ def _check(wish: Wish) -> None:
         )
 
 
-def _recorded(graphs: list[str], entries: Iterable[GraphRecord], engines: Sequence[str], wish: Wish) -> Choice | None:
-    for entry in entries:
-        fits = entry.engine in engines and entry.file in graphs and entry.cpu_features <= wish.features
-        if fits and _dtype_fits(entry, wish):
-            return Choice(entry.engine, entry.file, entry.dtype)
-    return None
-
-
-def _dtype_fits(entry: GraphRecord, wish: Wish) -> bool:
-    possible = {"bfloat16": wish.bfloat16 or not wish.on_cpu, "float16": not wish.on_cpu}.get(entry.dtype, True)
-    return possible and (entry.lossless if wish.dtype == "auto" else entry.dtype == wish.dtype)
-
-
-def _by_name(graphs: list[str], engine: str, wish: Wish) -> Choice | None:
-    if wish.dtype == "int8":
-        fitting = [name for name, feature in _INT8_ONNX.items() if feature is None or feature in wish.features]
+def _by_name(graphs: Sequence[str], engine: str, dtype: str, features: frozenset[str]) -> Choice | None:
+    if dtype == "int8":
+        fitting = [name for name, feature in _INT8_ONNX.items() if feature is None or feature in features]
         names = _INT8_OPENVINO if engine == "openvino" else tuple(fitting)
-    elif wish.dtype == "float16" and engine == "onnx":
+    elif dtype == "float16" and engine == "onnx":
         names = _FLOAT16
-    elif wish.dtype == "bfloat16" and engine == "onnx":
+    elif dtype == "bfloat16" and engine == "onnx":
         names = ()
     else:
         names = _FLOAT32[engine]
     file = next((name for name in names if name in graphs), None)
-    return Choice(engine, file, "float32" if wish.dtype == "auto" else wish.dtype) if file else None
+    return Choice(engine, file, "float32" if dtype == "auto" else dtype) if file else None
 
 
 def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
@@ -128,7 +221,8 @@ def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
             f"file_name {file_name!r} is OpenVINO's; use it with backend='openvino', not {wish.backend!r}"
         )
     require_engine(engine)
-    return Choice(engine, file, _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype)
+    dtype = _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype
+    return Choice(engine, file, dtype, f"file_name={file_name!r} asked")
 
 
 def _dtype_by_name(file: str) -> str:

@@ -1,30 +1,34 @@
 """Open a model folder: the tokenizer, the engine and the modules that remain after the graph."""
 
+import logging
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .agreement import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .backend import Backend, EngineOptions, installed_engines, open_backend
-from .cpu import cpu_features, has_bfloat16
-from .errors import EdgeSTError
+from .backend import Backend, EngineOptions, open_backend
+from .choosing import LoadOptions, Tiers, UnfitError, choices_for, fallen_back
+from .errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, ProviderError
 from .files import reading
 from .folder import ModelFolder, read_folder
-from .graphs import Choice, Wish, choose_graph
+from .graphs import Choice
 from .model_types import CROSS_ENCODER
 from .pipeline import Pipeline
 from .record import Record
 from .road import BAG, SPARSE_STATIC, STATIC, WORDS, Road
+from .selftest import RoadUnderTest, self_test
 from .signature import SCORES, SENTENCE_EMBEDDING
-from .sparse_modules import open_sparse_static, sparse_static_file
+from .sparse_modules import open_sparse_static
 from .static import open_static
-from .threads import thread_count
+from .threads import VARIABLE, thread_count
 from .tokenizer import TextTokenizer
 from .tokens import Tokenizer
 
+_logger = logging.getLogger(__name__)
 _READ = (
     "modules.json",
     "*config.json",
@@ -34,25 +38,6 @@ _READ = (
     "idf.json",
     "model.safetensors",
 )
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How to open a model; the defaults choose for this machine."""
-
-    backend: str = "auto"
-    dtype: str = "auto"
-    device: str | None = None
-    provider: str | None = None
-    provider_options: Mapping[str, Any] = field(default_factory=dict)
-    session_options: Any = None
-    file_name: str | None = None
-    num_threads: int | None = None
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether the model is to run on the CPU."""
-        return (self.device or "cpu").lower() == "cpu" and self.provider in (None, "CPUExecutionProvider")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,21 +60,52 @@ class LoadedModel:
 def load_model(path: Path, options: LoadOptions, model_type: str | None = None) -> LoadedModel:
     """Open the folder at ``path``, of a model of this class; with a record its files are checked while it loads.
 
-    Raises FolderError, EngineError and OptionError, each naming the file or option.
+    Where the choice of the variant is left to the runtime, one that fails its self-test or that its engine cannot open
+    gives way to the next, with a logged warning. Raises FolderError, EngineError and OptionError, each naming the file
+    or option.
     """
     folder = read_folder(path, model_type)
-    choices = {name: _choose(road, folder.record, options) for name, road in folder.roads.items()}
-    if folder.record is None:
+    tiers: Tiers = {name: choices_for(road, folder.record, options) for name, road in folder.roads.items()}
+    for choice in dict.fromkeys(choices[0] for choices in tiers.values() if choices[0].warns):
+        _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
+    while True:
+        choices = {name: each[0] for name, each in tiers.items()}
+        try:
+            return _load_checked(folder, choices, options)
+        except UnfitError as error:
+            tiers = fallen_back(tiers, error)
+            _logger.warning("%s: %s", folder.path, next(each[0].reason for each in tiers.values() if each[0].warns))
+
+
+def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
+    record = folder.record
+    if record is None:
         return _load(folder, choices, options)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(folder.record.check_files, list(_used_files(folder, folder.record, choices)))
+        checked = pool.submit(record.check_files, list(_used_files(folder, record, choices)))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
             checked.result()  # a wrong checksum explains the failure better
             raise
         checked.result()
+    if options.file_name is None:
+        _test(loaded, options)
     return loaded
+
+
+def _test(model: LoadedModel, options: LoadOptions) -> None:
+    """Raise UnfitError for a variant that fails its self-test."""
+    for choice in dict.fromkeys(road.choice for road in model.roads.values()):
+        tested = {
+            name: RoadUnderTest(road.pipeline, road.limit, model.folder.roads[name].prefix + choice.file)
+            for name, road in model.roads.items()
+            if road.choice == choice
+        }
+        try:
+            self_test(model.folder, choice, options.device or options.provider or "cpu", tested)
+        except EngineError as error:
+            raise UnfitError(choice, error) from error
 
 
 def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
@@ -127,7 +143,7 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
     roads = {}
     for name, road in folder.roads.items():
         if road.path not in heads:
-            heads[road.path] = _open_head(road, choices[name], options)
+            heads[road.path] = _open_head(folder, road, choices[name], options)
         tokenizer, limit, backend = heads[road.path]
         modules = remaining_modules(road, backend, choices[name])
         check_word_weights(road, tokenizer.size)
@@ -137,26 +153,12 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
     return LoadedModel(folder, roads)
 
 
-def _choose(road: Road, record: Record | None, options: LoadOptions) -> Choice:
-    if not road.needs_graph:
-        files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
-        return Choice("numpy", files.get(road.kind, "model.safetensors"), "float32")
-    wish = Wish(
-        backend=options.backend,
-        dtype=options.dtype,
-        file_name=options.file_name,
-        on_cpu=options.on_cpu,
-        engines=installed_engines(),
-        features=cpu_features(),
-        bfloat16=has_bfloat16(),
-    )
-    return choose_graph(road.graph_names(), record, wish)
-
-
-def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokenizer, int | None, Backend]:
+def _open_head(
+    folder: ModelFolder, road: Road, choice: Choice, options: LoadOptions
+) -> tuple[Tokenizer, int | None, Backend]:
     tokenizer, limit = open_tokenizer(road)
     if road.needs_graph:
-        return tokenizer, limit, _open_graph(road, choice, options)
+        return tokenizer, limit, _open_graph(folder, road, choice, options)
     if road.kind == STATIC:
         table = open_static(road.path)
         check_vocabulary(road.path, tokenizer.size, len(table.rows))
@@ -175,17 +177,26 @@ def _open_head(road: Road, choice: Choice, options: LoadOptions) -> tuple[Tokeni
     return tokenizer, limit, words
 
 
-def _open_graph(road: Road, choice: Choice, options: LoadOptions) -> Backend:
+def _open_graph(folder: ModelFolder, road: Road, choice: Choice, options: LoadOptions) -> Backend:
+    tuned_threads = None if os.environ.get(VARIABLE) else choice.num_threads
     engine_options = EngineOptions(
-        num_threads=thread_count(options.num_threads),
+        num_threads=thread_count(tuned_threads if options.num_threads is None else options.num_threads),
         dtype=choice.dtype,
         device=options.device,
         provider=options.provider,
         provider_options=options.provider_options,
         session_options=options.session_options,
         scores=road.gives_scores,
+        token_budget=options.token_budget or choice.token_budget,
     )
-    return open_backend(choice.engine, road.path / choice.file, engine_options)
+    try:
+        return open_backend(choice.engine, road.path / choice.file, engine_options)
+    except (EngineMissingError, ProviderError):
+        raise
+    except (DamagedFileError, EngineError) as error:
+        if folder.record is None or f"{road.prefix}{choice.file}" not in folder.record.files:
+            raise  # who can tell whether it is damaged?
+        raise UnfitError(choice, error) from error
 
 
 def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
@@ -193,13 +204,9 @@ def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choic
     prefixes = {road.prefix for road in folder.roads.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
-    chosen = tuple(
-        f"{road.prefix}{PurePosixPath(choices[name].file).with_suffix('').as_posix()}."
-        for name, road in folder.roads.items()
-    )
+    graphs = [f"{road.prefix}{choices[name].file}" for name, road in folder.roads.items()]
+    chosen = {name for graph in graphs for name in record.graph_files(graph)}
     for name in record.files:
         parent, _, file = name.rpartition("/")
-        if name.startswith(chosen) or (
-            parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)
-        ):
+        if name in chosen or (parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)):
             yield name

@@ -28,6 +28,7 @@ _DTYPES = {
 }  # fmt: skip
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
+_TOKEN_BUDGET = 256
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ class OrtBackend:
     """
 
     padding_step = 1
-    token_budget = 256
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options
+        self.token_budget = options.token_budget or _TOKEN_BUDGET
         self._session = PerProcess(partial(_open, graph, options))
         self.concurrency = options.num_threads
         self._signature = _signature(graph, self._session.get().session, scores=options.scores)
@@ -99,13 +100,14 @@ class OrtBackend:
         """Engine, version, the providers that the session really has, threads."""
         return {
             "engine": "onnx",
-            "engine_version": ort.__version__,
+            "engine_version": VERSION,
             "providers": self._session.get().session.get_providers(),
             "threads": self._options.num_threads,
         }
 
 
 open_graph = OrtBackend
+VERSION = str(ort.__version__)
 
 
 def _open(graph: Path, options: EngineOptions) -> _Session:

@@ -16,6 +16,7 @@ from .errors import DamagedFileError, EngineError, MissingFileError, OptionError
 from .process import PerProcess
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
+_TOKEN_BUDGET = 768
 _PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -31,11 +32,11 @@ class OpenVinoBackend:
     """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
-    token_budget = 768
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads
         self._options = options
+        self.token_budget = options.token_budget or _TOKEN_BUDGET
         self._compiled = PerProcess(partial(_compile, graph, options))
         self._signature = _signature(graph, self._compiled.get().model, scores=options.scores)
         self.meaning, self.output = self._signature.meaning, self._signature.output
@@ -66,13 +67,14 @@ class OpenVinoBackend:
         """Engine, version, the devices that really execute the graph, threads."""
         return {
             "engine": "openvino",
-            "engine_version": openvino.__version__,
+            "engine_version": VERSION,
             "providers": list(self._compiled.get().model.get_property("EXECUTION_DEVICES")),
             "threads": self._options.num_threads,
         }
 
 
 open_graph = OpenVinoBackend
+VERSION = str(openvino.__version__)
 
 
 def _compile(graph: Path, options: EngineOptions) -> _Compiled:

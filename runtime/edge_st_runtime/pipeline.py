@@ -16,7 +16,7 @@ from .arrays import TokenBatch
 from .backend import Backend
 from .batching import pad_batch, plan_batches
 from .errors import DamagedFileError
-from .modules import Features, Module, apply_modules
+from .modules import Features, Module, Pooling, apply_modules
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
 from .tokens import TextOrPair, Tokenizer, Tokens
 
@@ -111,6 +111,14 @@ class Pipeline:
         """The texts' features before the graph, as one batch in their order."""
         tokens = self.tokenizer(texts, limit, prompt)
         return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
+
+    def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
+        """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
+        if not prompt:
+            return None
+        length = self.tokenizer.prompt_length(prompt, limit)
+        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self.modules)
+        return length if excludes else None
 
     @property
     def pools(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,11 @@ from .tokens import TextOrPair
 
 FILE_NAME = "edge_st.json"
 FORMAT_VERSION = 2
-LOSSLESS_COSINE = 0.9999
+LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
+#: what rounding may cost more on another CPU than the exporter's, or for other texts
+_LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
+#: what "auto" may be told to be
+_DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,17 @@ class GraphRecord:
     def lossless(self) -> bool:
         """Whether its worst measured cosine to the original is at least 0.9999."""
         return self.cosine_min is not None and self.cosine_min >= LOSSLESS_COSINE
+
+    @property
+    def least(self) -> float:
+        """The least cosine to the original that it may have at worst, on any machine.
+
+        In float32 0.99999, or less where it had less when it was exported. Below float32 the measured one, less 0.0005
+        where that was lossless and 0.005 where it was not.
+        """
+        if self.dtype == "float32":
+            return min(FLOAT32_COSINE, self.cosine_min or FLOAT32_COSINE)
+        return (self.cosine_min or 0.0) - (_LOSSLESS_TOLERANCE if self.lossless else _LOSSY_TOLERANCE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +70,10 @@ class Golden:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes)."""
+    """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes).
+
+    ``default_dtype`` is what ``dtype="auto"`` means where it is not the fastest lossless variant.
+    """
 
     path: Path
     task: str
@@ -65,6 +83,12 @@ class Record:
     graphs: tuple[GraphRecord, ...]
     golden_texts: tuple[TextOrPair, ...]
     golden: tuple[Golden, ...]
+    default_dtype: str | None = None
+
+    def graph_files(self, graph: str) -> list[str]:
+        """The recorded files of ``graph``, its path below the model folder: itself and the weights beside it."""
+        start = f"{PurePosixPath(graph).with_suffix('').as_posix()}."
+        return [name for name in self.files if name.startswith(start)]
 
     def check_file(self, name: str) -> None:
         """Raise MissingFileError or DamagedFileError unless ``name`` has its recorded size and checksum."""
@@ -117,7 +141,14 @@ def _parse(path: Path, content: dict[str, Any]) -> Record:
         graphs=tuple(_graph(entry) for entry in content["graphs"]),
         golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in content["golden"]["texts"]),
         golden=tuple(map(_golden, content["golden"]["vectors"])),
+        default_dtype=_default_dtype(content.get("default_dtype")),
     )
+
+
+def _default_dtype(value: Any) -> str | None:
+    if value not in (None, *_DEFAULT_DTYPES):
+        raise ValueError(f"default_dtype {value!r}; expected one of {', '.join(_DEFAULT_DTYPES)}")
+    return value
 
 
 def _golden(entry: dict[str, Any]) -> Golden:

@@ -10,7 +10,6 @@ import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st.classes import Model
-from edge_st.comparison import compare
 from tests.hub_server import HubServer, hub_server, use
 from tests.tiny_pair_models import ONE, SPARSE, THREE
 
@@ -72,8 +71,8 @@ class InThisProcess:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparisons run models in this process, which is quicker."""
-    monkeypatch.setattr(compare, "ProcessPoolExecutor", InThisProcess)
+    """Comparisons and measurements run models in this process, which is quicker."""
+    monkeypatch.setattr("edge_st.processes.ProcessPoolExecutor", InThisProcess)
 
 
 @pytest.fixture

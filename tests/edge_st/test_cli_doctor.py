@@ -19,6 +19,7 @@ HEALTHY = Report(
     engines={"onnxruntime": FINE, "openvino": FINE},
     onnxruntime_distributions=["onnxruntime"],
     cpu_features=[],
+    fast_dtypes=[],
     threads={"chosen": 2, "error": None},
     bundled_model={"dimension": 8, "seconds": 0.1, "error": None},
     installed_models=[],

@@ -202,9 +202,9 @@ _LEFT_ALONE = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from edge_st.comparison.running import end_with_parent
+from edge_st.processes import _end_with_parent
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent)
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent)
     print(pool.submit(os.getpid).result(), flush=True)
     pool.submit(time.sleep, 60)
     time.sleep(0.2)

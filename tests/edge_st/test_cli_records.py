@@ -9,8 +9,8 @@ import pytest
 
 from edge_st.cli.records import Record, read_records
 from edge_st.cli.writers import write_jsonl, write_npy
-from edge_st.output_files import replacing
 from edge_st_runtime.errors import InputError
+from edge_st_runtime.output_files import replacing
 
 
 def write(path: Path, content: bytes) -> str:

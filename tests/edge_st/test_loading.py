@@ -9,7 +9,7 @@ import pytest
 
 from edge_st import EdgeSTError, SentenceTransformer
 from edge_st.options import load_options, tokenizer_limit
-from edge_st_runtime import loading
+from edge_st_runtime import choosing
 from edge_st_runtime.errors import EngineMissingError, OptionError, ProviderError
 from tests.tiny_models import TinyModel, graph_entry, write_record
 from tests.tiny_tokenizers import random_texts
@@ -96,10 +96,13 @@ RECORDED = [
     ],
     ids=str,
 )
-def test_recorded_graphs(given: dict[str, Any], graph: str, engine: str, tiny: TinyModel, tmp_path: Path) -> None:
+def test_recorded_graphs(
+    given: dict[str, Any], graph: str, engine: str, tiny: TinyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx_vnni"}))
     files = ("onnx/model.onnx", "onnx/model_O3.onnx", "onnx/model_qint8.onnx")
     folder = TinyModel(graph_files=files).save(tmp_path)
-    write_record(folder, RECORDED)
+    write_record(folder, RECORDED, golden={"texts": [], "vectors": []})
     model = SentenceTransformer(folder, **given)
     assert (model.info()["graph"], model.info()["engine"]) == (graph, engine)
     np.testing.assert_allclose(model.encode(TEXTS), tiny.means(TEXTS), atol=2e-6)
@@ -163,7 +166,7 @@ def test_missing_files(missing: str, message: str, tmp_path: Path) -> None:
 
 
 def test_no_engine_installed(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "installed_engines", list)
+    monkeypatch.setattr(choosing, "installed_engines", list)
     with pytest.raises(EngineMissingError, match=r"pip install 'edge-st\[onnx\]' or 'edge-st\[openvino\]'"):
         SentenceTransformer(tiny_folder)
 

@@ -17,10 +17,10 @@ from edge_st.evaluation.statistics import (
     best_f1,
     f1_averages,
     matthews_correlation,
-    pearson,
     spearman,
 )
 from edge_st_runtime.errors import InputError
+from edge_st_runtime.nearness import pearson
 
 LOG3 = math.log2(3)
 

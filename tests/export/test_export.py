@@ -16,7 +16,6 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.verification.checks import verify_folder
-from edge_st.verification.comparison import cosines
 from edge_st_export import ExportError, ExportReport, export_model
 from edge_st_export.texts import GOLDEN
 from edge_st_runtime.cpu import has_bfloat16
@@ -29,6 +28,7 @@ from edge_st_runtime.errors import (
     UnsupportedModelError,
 )
 from edge_st_runtime.files import sha256
+from edge_st_runtime.nearness import cosines
 from tests.export.originals import load_original, save_original
 from tests.hub_server import HubServer
 from tests.tiny_models import write_json

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge_st_runtime.errors import EngineMissingError, MissingFileError, OptionError
-from edge_st_runtime.graphs import Choice, Wish, choose_graph
+from edge_st_runtime.graphs import Choice, Wish, choose_graph, choose_graphs
 from edge_st_runtime.record import GraphRecord, Record
 
 HUB = [
@@ -66,8 +66,8 @@ def test_int8_without_a_feature() -> None:
         choose_graph(HUB, None, Wish(backend="onnx", dtype="int8"))
 
 
-def record(*graphs: GraphRecord) -> Record:
-    return Record(Path("edge_st.json"), "", "", "", {}, graphs, (), ())
+def record(*graphs: GraphRecord, default: str | None = None) -> Record:
+    return Record(Path("edge_st.json"), "", "", "", {}, graphs, (), (), default)
 
 
 def row(file: str, engine: str, dtype: str = "float32", cosine: float | None = 1.0, features: str = "") -> GraphRecord:
@@ -104,6 +104,67 @@ def test_by_record(wish: Wish, expected: tuple[int, str]) -> None:
     assert choose_graph(HUB, RECORD, wish) == Choice(entry.engine, entry.file, expected[1])
 
 
+OLD_CPU = frozenset({"avx2", "fma"})
+LACKS = "this CPU has none of amx_int8, asimddp, avx512_vnni, avx_vnni, i8mm, without which int8 brings no speed"
+
+
+def test_int8_gives_way_to_what_is_lossless() -> None:
+    choices = choose_graphs(HUB, RECORD, Wish(dtype="int8", features=VNNI))
+    assert [(choice.engine, choice.dtype) for choice in choices[:4]] == [
+        ("openvino", "int8"),
+        ("onnx", "int8"),
+        ("openvino", "float32"),
+        ("onnx", "float32"),
+    ]
+    assert choices[0].reason == "dtype='int8' asked (avx512_vnni)"
+    assert not any(choice.warns for choice in choices)
+
+
+def test_a_cpu_without_int8_is_given_what_is_lossless() -> None:
+    choices = choose_graphs(HUB, RECORD, Wish(dtype="int8", features=OLD_CPU))
+    assert choices[0] == Choice("openvino", HUB[8], "float32")
+    assert all(choice.warns and choice.dtype == "float32" for choice in choices)
+    assert choices[0].reason == f"dtype='int8' asked, but {LACKS}: fastest lossless variant for this CPU runs"
+
+
+def test_a_cpu_without_int8_and_a_folder_with_nothing_else() -> None:
+    (choice,) = choose_graphs([HUB[9]], record(RECORD.graphs[0]), Wish(dtype="int8", features=OLD_CPU))
+    assert choice == Choice("openvino", HUB[9], "int8")
+    assert choice.warns
+    assert choice.reason == f"dtype='int8' asked; {LACKS}, but the folder has no other graph"
+
+
+def test_int8_for_another_cpu_is_passed_over() -> None:
+    graphs = record(row(HUB[6], "onnx", "int8", 0.97, "avx512_vnni"), row("onnx/model.onnx", "onnx"))
+    choice = choose_graph([HUB[1], HUB[6]], graphs, Wish(dtype="int8", features=frozenset({"avx_vnni"})))
+    assert choice == Choice("onnx", "onnx/model.onnx", "float32")
+    assert choice.warns
+    assert "this CPU lacks avx512_vnni, for which the int8 graphs were made" in choice.reason
+
+
+def test_int8_that_was_never_made() -> None:
+    with pytest.raises(MissingFileError, match="dtype='int8'"):
+        choose_graphs(HUB[:2], record(row(HUB[1], "onnx")), Wish(dtype="int8", features=VNNI))
+
+
+@pytest.mark.parametrize(
+    ("default", "wish", "place", "reason"),
+    [
+        ("int8", Wish(features=VNNI), 0, "the folder's default dtype is 'int8' (avx512_vnni)"),
+        ("int8", Wish(features=OLD_CPU), 4, f"the folder's default dtype is 'int8', but {LACKS}: fastest lossless"),
+        ("int8", Wish(dtype="float32"), 4, "dtype='float32' asked"),
+        ("float32", Wish(bfloat16=True), 4, "the folder's default dtype is 'float32'"),
+        ("bfloat16", Wish(), 4, "fastest lossless variant for this CPU"),
+        (None, Wish(bfloat16=True, features=VNNI | {"avx512_bf16"}), 2, "for this CPU (avx512_bf16)"),
+    ],
+)
+def test_default_dtype_of_the_folder(default: str | None, wish: Wish, place: int, reason: str) -> None:
+    choice, entry = choose_graph(HUB, record(*RECORD.graphs, default=default), wish), RECORD.graphs[place]
+    assert choice == Choice(entry.engine, entry.file, entry.dtype)
+    assert reason in choice.reason
+    assert not choice.warns  # nobody asked for anything else
+
+
 @pytest.mark.parametrize("cosine", [0.99989, None])
 def test_auto_takes_only_what_was_measured_lossless(cosine: float | None) -> None:
     graphs = record(row("onnx/model_O3.onnx", "onnx", cosine=cosine), row("onnx/model.onnx", "onnx"))
@@ -115,7 +176,7 @@ def test_recorded_graphs_for_another_cpu_are_passed_over() -> None:
     graphs = record(
         row(HUB[6], "onnx", "int8", features="avx512_vnni avx2"), row(HUB[7], "onnx", "int8", features="avx2")
     )
-    wish = Wish(backend="onnx", dtype="int8", features=frozenset({"avx2", "fma"}))
+    wish = Wish(backend="onnx", dtype="int8", features=frozenset({"avx2", "avx_vnni"}))
     assert choose_graph(HUB, graphs, wish).file == HUB[7]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import DamagedFileError, FolderError, MissingFileError, UnsafePathError
-from edge_st_runtime.loading import LoadOptions, load_model
-from edge_st_runtime.record import read_record
+from edge_st_runtime.loading import load_model
+from edge_st_runtime.record import GraphRecord, read_record
 from tests.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
@@ -132,3 +133,39 @@ def test_names_outside_the_folder(folder: Path) -> None:
     write_json(folder / "edge_st.json", record)
     with pytest.raises(UnsafePathError, match=r"'../config.json'"):
         load_model(folder, LoadOptions(backend="onnx"))
+
+
+@pytest.mark.parametrize("default", [None, "int8", "float32"])
+def test_default_dtype(default: str | None, folder: Path) -> None:
+    write_record(folder, GRAPHS, default_dtype=default)
+    record = read_record(folder)
+    assert record is not None
+    assert record.default_dtype == default
+
+
+@pytest.mark.parametrize("default", ["auto", "int4", 8, ""])
+def test_unknown_default_dtype(default: Any, folder: Path) -> None:
+    write_record(folder, GRAPHS, default_dtype=default)
+    with pytest.raises(DamagedFileError, match=r"default_dtype .*expected one of float32, bfloat16, int8"):
+        read_record(folder)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cosine", "least"),
+    [
+        ("float32", 1.0, 0.99999),
+        ("float32", 0.998, 0.998),
+        ("bfloat16", 0.99995, 0.99945),
+        ("int8", 0.97, 0.965),
+    ],
+)
+def test_least_cosine_on_another_machine(dtype: str, cosine: float, least: float) -> None:
+    assert GraphRecord(ONNX, "onnx", dtype, cosine_min=cosine).least == pytest.approx(least)
+
+
+def test_files_of_a_graph(folder: Path) -> None:
+    (folder / f"{ONNX}_data").write_text("weights")
+    write_record(folder, GRAPHS)
+    record = read_record(folder)
+    assert record is not None
+    assert record.graph_files(ONNX) == [ONNX, f"{ONNX}_data"]

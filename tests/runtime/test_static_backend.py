@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import TokenBatch
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import DamagedFileError
-from edge_st_runtime.loading import LoadedModel, LoadOptions, load_model
+from edge_st_runtime.loading import LoadedModel, load_model
 from edge_st_runtime.static import open_static
 from tests.tiny_models import write_json, write_safetensors, write_static
 from tests.tiny_tokenizers import NASTY, random_texts, wordpiece

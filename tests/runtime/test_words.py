@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.arrays import TokenBatch
+from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import DamagedFileError, EdgeSTError, InputError, OptionError, UnsupportedModelError
-from edge_st_runtime.loading import LoadOptions, load_model
+from edge_st_runtime.loading import load_model
 from edge_st_runtime.words import WordTokenizer, open_bag, open_words, read_word_tokenizer
 from tests.tiny_models import write_json, write_safetensors
 

@@ -9,7 +9,8 @@ import onnx
 
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.batching import pad_batch
-from edge_st_runtime.loading import LoadedRoad, LoadOptions, load_model
+from edge_st_runtime.choosing import LoadOptions
+from edge_st_runtime.loading import LoadedRoad, load_model
 from edge_st_runtime.tokens import TextOrPair
 
 from ..convert import ONNX_FILE

@@ -1,0 +1,1 @@
+"""How fast a model folder's variants run on this machine: measured side by side, and kept as its tuning."""

@@ -1,0 +1,94 @@
+"""The fastest way to run a model folder on this machine: variant, then threads, then batches."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.folder import read_folder
+from edge_st_runtime.threads import available_cores
+from edge_st_runtime.tuning import Tuning, check_keepable, keep_tuning
+
+from .measure import Setting, Speed
+from .variants import PASSES, Row, candidates, measured
+
+_BUDGETS = (128, 256, 512, 768, 1024)
+#: after so many seconds no further setting is tried
+_ENOUGH = 45.0
+#: by how much another setting must be faster to take the runtime's own one's place: less may be noise
+_MARGIN = 1.03
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Every setting that was measured, what was chosen, and the file that keeps it."""
+
+    rows: list[Row]
+    tuning: Tuning
+    kept: Path
+
+
+def tune(
+    path: Path,
+    dtype: str,
+    texts: Sequence[str] | None,
+    progress: Callable[[Setting, Speed], None],
+    enough: float = _ENOUGH,
+) -> Tuned:
+    """Measure, choose and keep: the variants first, then the fastest one's threads, then its batches.
+
+    The fastest is that of the highest `Speed.score`. After ``enough`` seconds what has been found by then is kept.
+    Raises OptionError where nothing can be kept (before anything is measured), what `candidates` raises, and what
+    loading and running a variant raises.
+    """
+    check_keepable()
+    variants, record = candidates(path, dtype), read_folder(path).record
+    assert record is not None
+    if not variants:
+        raise OptionError(f"{path} has no recorded variant for dtype={dtype!r} that runs here; export it again")
+    search = _Search(path, texts, progress, time.monotonic() + enough, {})
+    chosen = search.fastest(list(variants), PASSES)
+    for others in (_threads, _budgets):
+        speed = search.found[chosen]
+        settled = replace(chosen, num_threads=speed.num_threads, token_budget=speed.token_budget)
+        chosen = search.fastest([chosen, *others(settled)], 1)
+    best, today = search.found[chosen], dt.datetime.now(dt.UTC).date().isoformat()
+    tuning = Tuning(chosen.engine, chosen.file, chosen.dtype, best.num_threads, best.token_budget, today)
+    rows = [Row(each, speed, variants[_variant(each)]) for each, speed in search.found.items()]
+    return Tuned(rows, tuning, keep_tuning(record, dtype, tuning))
+
+
+def _variant(setting: Setting) -> Setting:
+    return replace(setting, num_threads=None, token_budget=None)
+
+
+def _threads(settled: Setting) -> list[Setting]:
+    cores = available_cores()
+    return [replace(settled, num_threads=n) for n in sorted({max(1, cores // 2), cores}) if n != settled.num_threads]
+
+
+def _budgets(settled: Setting) -> list[Setting]:
+    return [replace(settled, token_budget=budget) for budget in _BUDGETS if budget != settled.token_budget]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What has been found so far; ``end`` is when to stop."""
+
+    path: Path
+    texts: Sequence[str] | None
+    progress: Callable[[Setting, Speed], None]
+    end: float
+    found: dict[Setting, Speed]
+
+    def fastest(self, settings: Sequence[Setting], passes: int) -> Setting:
+        """The fastest of ``settings``, the first of which needs no margin."""
+        for setting, speed in measured(self.path, settings, self.texts, passes):
+            self.progress(setting, speed)
+            self.found[setting] = speed
+            if time.monotonic() > self.end:
+                break
+        tried = [each for each in settings if each in self.found]
+        return max(tried, key=lambda each: self.found[each].score * (_MARGIN if each == settings[0] else 1))
