@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .builder.conversion import Conversion, convert_model
     from .errors import ExportError
     from .export import ExportReport, export_model
     from .optimize import export_optimized_onnx_model
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from .verify import GraphReport
 
 __all__ = [
+    "Conversion",
     "ExportError",
     "ExportReport",
     "GraphReport",
+    "convert_model",
     "export_dynamic_quantized_onnx_model",
     "export_model",
     "export_optimized_onnx_model",
@@ -24,9 +27,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Conversion": "builder.conversion",
     "ExportError": "errors",
     "ExportReport": "export",
     "GraphReport": "verify",
+    "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "quantize",
     "export_model": "export",
     "export_optimized_onnx_model": "optimize",

@@ -19,8 +19,9 @@ from edge_st_runtime.record import LOSSLESS_COSINE, read_record
 from edge_st_runtime.tokens import TextOrPair
 
 from .alone import comparable
-from .convert import ONNX_FILE, to_onnx
+from .convert import to_onnx
 from .errors import ExportError, converting
+from .graph_files import ONNX_FILE
 from .heads import Head, digest_of_road, unused_copies
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
