@@ -19,7 +19,7 @@ _OLD_ENDINGS = {".gamma": ".weight", ".beta": ".bias"}
 
 
 class Checkpoint:
-    """The tensors of one or several safetensors files, which stay mapped until they are asked for.
+    """The tensors of one or several safetensors files, mapped until they are asked for; bfloat16 is widened at once.
 
     ``prefix`` is what models with a head put before the names of the encoder, such as "bert.".
     """
