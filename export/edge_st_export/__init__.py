@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .builder.conversion import Conversion, convert_model
     from .errors import ExportError
     from .export import ExportReport, export_model
     from .int8.gate import Gate
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from .verify import GraphReport
 
 __all__ = [
+    "Conversion",
     "ExportError",
     "ExportReport",
     "Gate",
     "GraphReport",
     "Int8",
+    "convert_model",
     "export_dynamic_quantized_onnx_model",
     "export_model",
     "export_optimized_onnx_model",
@@ -34,11 +37,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Conversion": "builder.conversion",
     "ExportError": "errors",
     "ExportReport": "export",
     "Gate": "int8.gate",
     "GraphReport": "verify",
     "Int8": "int8.options",
+    "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "quantize",
     "export_model": "export",
     "export_optimized_onnx_model": "optimize",

@@ -1,14 +1,16 @@
-"""The commands ``edge-st export`` and ``edge-st export-static``, which edge-st finds by entry point.
+"""The commands ``edge-st convert``, ``export`` and ``export-static``, which edge-st finds by entry point.
 
 What needs PyTorch is imported when a command runs.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from edge_st.memory import megabytes
 from edge_st_runtime.errors import EdgeSTError, OptionError
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -17,6 +19,12 @@ _DESCRIPTION = """\
 Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch, and prove it: every
 graph is compared with the original on difficult texts, and nothing is written below the gate.
 With --manifest, models that 'edge-st list' prints are written to OUT/NAME, all that can be or those named.
+"""
+_CONVERT = """\
+Write a model folder with a float32 ONNX graph straight from config.json and the weights in safetensors, in seconds and
+without PyTorch: BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet and ELECTRA, as embedding models and as
+cross-encoders. Nothing of the model runs, so nothing is proven; 'edge-st export' proves what it writes, and
+'edge-st verify OUT --against MODEL' compares afterwards.
 """
 
 
@@ -69,6 +77,22 @@ def add_export(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run_export)
 
 
+def add_convert(subparsers: Subparsers) -> None:
+    """Register ``convert``."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="write the ONNX graph of a BERT-like model without PyTorch",
+        description=_CONVERT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="MODEL", help="a Hub name or a folder with weights in safetensors")
+    parser.add_argument("out", metavar="OUT", help="the folder to write")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
+    parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
+    parser.add_argument("--force", action="store_true", help="replace an existing model folder")
+    parser.set_defaults(run=run_convert)
+
+
 def add_export_static(subparsers: Subparsers) -> None:
     """Register ``export-static``."""
     parser = subparsers.add_parser(
@@ -98,6 +122,17 @@ def run_export(args: argparse.Namespace) -> int:
     model, out = args.paths
     report = export_model(model, out, revision=args.revision, task=args.task, **_options(args))
     print(f"{report.table()}\n{report.path}: ready; load it with edge_st.{report.model_type}({str(report.path)!r})")
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Convert, then say how to load the model and how to prove it."""
+    from .builder.conversion import convert_model
+
+    made = convert_model(args.model, args.out, revision=args.revision, token=args.token, force=args.force)
+    out, model = shlex.quote(str(made.path)), shlex.quote(args.model)
+    print(f"{out}: {megabytes(made.size)}; load it with edge_st.{made.model_type}({str(made.path)!r})")
+    print(f"not compared with the original; where PyTorch is installed: edge-st verify {out} --against {model}")
     return 0
 
 

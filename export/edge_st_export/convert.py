@@ -6,11 +6,11 @@ from typing import Any
 from edge_st_runtime.signature import FEEDS
 
 from .errors import converting
+from .graph_files import ONNX_FILE, weights_beside
 from .heads import Head
 from .pruning import prune_onnx
 
 _TASK, _CLASSIFICATION = "feature-extraction", "text-classification"
-ONNX_FILE = "onnx/model.onnx"
 _LARGE = 1024
 
 
@@ -32,11 +32,6 @@ def to_onnx(head: Head) -> Path:
             prune_onnx(path)
     (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
     return path
-
-
-def weights_beside(path: Path) -> Path:
-    """The file of weights that belongs to the graph at ``path``."""
-    return path.with_name(f"{path.name}_data")
 
 
 def move_weights_beside(path: Path) -> None:

@@ -19,8 +19,9 @@ from edge_st_runtime.record import LOSSLESS_COSINE, read_record
 from edge_st_runtime.tokens import TextOrPair
 
 from .alone import comparable
-from .convert import ONNX_FILE, to_onnx
+from .convert import to_onnx
 from .errors import ExportError, converting
+from .graph_files import ONNX_FILE
 from .heads import Head, digest_of_road, unused_copies
 from .int8.make import Made, make_int8
 from .int8.options import Int8

@@ -4,8 +4,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from .convert import ONNX_FILE, graph_config, to_onnx
+from .convert import graph_config, to_onnx
 from .errors import converting
+from .graph_files import ONNX_FILE
 from .heads import Head
 from .pruning import prune_openvino
 

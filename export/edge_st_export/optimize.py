@@ -7,8 +7,9 @@ from typing import Any
 
 from edge_st.verification.variants import Variant
 
-from .convert import move_weights_beside, move_weights_inside, weights_beside
+from .convert import move_weights_beside, move_weights_inside
 from .errors import converting
+from .graph_files import weights_beside
 from .peers import as_peer, enter
 
 LEVELS = ("O1", "O2", "O3")

@@ -16,7 +16,8 @@ from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.folder import read_folder
 from edge_st_runtime.record import FILE_NAME, read_record
 
-from .convert import ONNX_FILE, move_weights_beside, move_weights_inside, weights_beside
+from .convert import move_weights_beside, move_weights_inside
+from .graph_files import ONNX_FILE, weights_beside
 from .ir import OPENVINO_FILE
 from .progress import silent_libraries
 from .record import add_graph, forget_graph

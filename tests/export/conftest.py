@@ -1,5 +1,6 @@
 """The real model and its export, made once; without the export environment nothing here is collected."""
 
+import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +49,12 @@ def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.export.originals import save_original
 
     return save_original(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def small_copy(small_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the small model, which a test may change."""
+    return Path(shutil.copytree(small_folder, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant, open_variant
 from edge_st_runtime.folder import read_folder
 
-from ..convert import ONNX_FILE
 from ..errors import ExportError
+from ..graph_files import ONNX_FILE
 from ..verify import GraphReport, Part, Reference, graph_files, measure, nearness
 from .files import INT8_FILES
 from .options import Int8

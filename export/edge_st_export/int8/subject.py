@@ -13,7 +13,7 @@ from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.loading import LoadedRoad, load_model
 from edge_st_runtime.tokens import TextOrPair
 
-from ..convert import ONNX_FILE
+from ..graph_files import ONNX_FILE
 from .calibrate import watch
 from .fit import Fit, fit_group
 from .products import find_groups

@@ -1,0 +1,115 @@
+"""What config.json says about an encoder; what is not written here is refused by its name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.errors import UnsupportedModelError
+from edge_st_runtime.files import read_json, read_optional_json, reading
+from edge_st_runtime.road import CLIP, TRANSFORMER, Road
+from edge_st_runtime.signature import SCORES, TOKEN_EMBEDDINGS
+
+from .activations import ACTIVATIONS
+from .families import FAMILIES, Family
+
+_INSTEAD = "type: edge-st export MODEL OUT"
+_DEFAULT_PADDING = 1
+#: settings → the only values with which the graph is the encoder that is written here
+_ONLY: Mapping[str, tuple[Any, ...]] = {
+    "position_embedding_type": (None, "absolute"),
+    "pruned_heads": (None, {}),
+    "is_decoder": (None, False),
+    "add_cross_attention": (None, False),
+    "quantization_config": (None, {}),
+    "auto_map": (None, {}),
+}
+#: tasks and methods of a Transformer module → the output that they stand for
+_OUTPUTS = {None: TOKEN_EMBEDDINGS, "feature-extraction": TOKEN_EMBEDDINGS, "sequence-classification": SCORES}
+_METHOD_OUTPUTS = {TOKEN_EMBEDDINGS: "last_hidden_state", SCORES: "logits"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An encoder of ``family``; ``classifies`` says whether its head is wanted.
+
+    ``padding`` is the token id that positions are counted from, where they are.
+    """
+
+    family: Family
+    layers: int
+    heads: int
+    activation: str
+    epsilon: float
+    padding: int
+    classifies: bool
+
+
+def read_architecture(road: Road) -> Architecture:
+    """The encoder of ``road``; no weights are read.
+
+    Raises UnsupportedModelError for a module, an architecture or a setting that is not written here, DamagedFileError
+    for a config.json without the number of layers or heads.
+    """
+    _check_module(road)
+    path = road.path / "config.json"
+    config = read_json(path)
+    kind = str(config.get("model_type"))
+    if kind not in FAMILIES:
+        raise _refusal(path, f"model_type is {kind!r}", ", ".join(FAMILIES))
+    for key, allowed in _ONLY.items():
+        if config.get(key) not in allowed:
+            raise _refusal(path, f"{key} is {config[key]!r}", f"none or {allowed[-1]!r}")
+    family = FAMILIES[kind]
+    with reading(path):
+        return _read(path, config, family, classifies=road.gives_scores or road.output == SCORES)
+
+
+def _read(path: Path, config: Mapping[str, Any], family: Family, *, classifies: bool) -> Architecture:
+    activation = config.get(family.settings.activation, "gelu")
+    if activation not in ACTIVATIONS:
+        raise _refusal(path, f"{family.settings.activation} is {activation!r}", ", ".join(ACTIVATIONS))
+    inputs = read_optional_json(path.with_name("tokenizer_config.json")).get("model_input_names") or ()
+    types = config.get("type_vocab_size", 1)
+    if family.first_type and types > 1 and "token_type_ids" in inputs:
+        raise _refusal(path, f"type_vocab_size is {types} and the tokenizer gives token_type_ids", "1 type for RoBERTa")
+    names = config.get("architectures") or [""]
+    if classifies and not str(names[0]).endswith("ForSequenceClassification"):
+        raise _refusal(path, f"architectures is {names}", "…ForSequenceClassification for a cross-encoder")
+    padding = config.get("pad_token_id")
+    return Architecture(
+        family,
+        int(config[family.settings.layers]),
+        int(config[family.settings.heads]),
+        activation,
+        float(config.get(family.settings.epsilon or "", 1e-12)),
+        _DEFAULT_PADDING if padding is None or family.relative else int(padding),
+        classifies,
+    )
+
+
+def _check_module(road: Road) -> None:
+    """Raise UnsupportedModelError where more than a transformer's usual output is to be in the graph."""
+    path, said = road.path / road.transformer_file, road.transformer
+    if road.kind != TRANSFORMER:
+        what = "CLIP" if road.kind == CLIP else road.kind
+        raise _refusal(road.path, f"the first module is {what}", TRANSFORMER)
+    if road.modules_exported:
+        inside = type(road.modules[road.modules_exported - 1]).__name__
+        raise _refusal(road.path, f"the graph is to hold the module {inside}", "a transformer alone")
+    task = said.get("transformer_task")
+    if task not in _OUTPUTS:
+        raise _refusal(path, f"transformer_task is {task!r}", "feature-extraction, sequence-classification")
+    with reading(path):
+        for modality, method in (said.get("modality_config") or {}).items():
+            found = (modality, method["method"], method["method_output_name"])
+            if found != ("text", "forward", _METHOD_OUTPUTS[_OUTPUTS[task]]):
+                raise _refusal(path, f"modality_config is {found}", "text, forward and the usual output")
+    for key in ("config_args", "config_kwargs"):
+        changed = sorted(set(said.get(key) or {}) - {"trust_remote_code"})
+        if changed:
+            raise _refusal(path, f"{key} changes {', '.join(changed)}", "the settings of config.json")
+
+
+def _refusal(path: Path, found: str, supported: str) -> UnsupportedModelError:
+    return UnsupportedModelError(f"{path}: {found}; edge-st convert knows {supported}. For this model {_INSTEAD}")

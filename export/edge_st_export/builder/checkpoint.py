@@ -1,0 +1,88 @@
+"""The weights of a transformer by name, whatever file, precision and prefix they are stored with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsupportedModelError
+from edge_st_runtime.files import inside, read_json, reading
+from edge_st_runtime.weights import read_safetensors
+
+SINGLE_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+#: what TensorFlow called them; transformers takes both
+_OLD_ENDINGS = {".gamma": ".weight", ".beta": ".bias"}
+
+
+class Checkpoint:
+    """The tensors of one or several safetensors files, mapped until they are asked for; bfloat16 is widened at once.
+
+    ``prefix`` is what models with a head put before the names of the encoder, such as "bert.".
+    """
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self._folder, self._prefix = folder, prefix
+        files = [inside(folder, name) for name in checkpoint_files(folder)]
+        self._tensors = {_modern(name): tensor for file in files for name, tensor in read_safetensors(file).items()}
+
+    def require(self, names: list[str]) -> None:
+        """Raise MissingFileError that names every tensor of ``names`` that is not there."""
+        missing = [name for name in names if self._find(name) is None]
+        if missing:
+            raise MissingFileError(
+                f"the weights in {self._folder} lack {', '.join(missing)} (with or without {self._prefix!r} before "
+                f"it); found {len(self._tensors)} others. Download the whole model again, or try: edge-st export"
+            )
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor that is there."""
+        return self._stored(name).shape
+
+    def get(self, name: str, shape: tuple[int, ...]) -> Floats:
+        """The tensor in float32; raises DamagedFileError for another shape, UnsupportedModelError for integers."""
+        stored = self._stored(name)
+        if stored.shape != shape:
+            raise DamagedFileError(
+                f"{name} in {self._folder} is {stored.shape}; by config.json and the other weights it must be {shape}"
+            )
+        if stored.dtype.kind != "f":
+            raise UnsupportedModelError(
+                f"{name} in {self._folder} is stored as {stored.dtype}; expected floating-point weights. "
+                "Give the model before its quantization"
+            )
+        return np.asarray(stored, dtype=np.float32)
+
+    def _stored(self, name: str) -> NDArray[Any]:
+        self.require([name])
+        return self._tensors[str(self._find(name))]
+
+    def _find(self, name: str) -> str | None:
+        return next((each for each in (f"{self._prefix}{name}", name) if each in self._tensors), None)
+
+
+def checkpoint_files(folder: Path) -> list[str]:
+    """The names of the safetensors files in ``folder``; raises MissingFileError where there is none."""
+    if (folder / SINGLE_FILE).is_file():
+        return [SINGLE_FILE]
+    if not (folder / INDEX_FILE).is_file():
+        raise MissingFileError(
+            f"{folder} has no {SINGLE_FILE}, the weights in a form that is read here; "
+            "for weights in pytorch_model.bin type: edge-st export MODEL OUT"
+        )
+    return shards(folder / INDEX_FILE)
+
+
+def shards(index: Path) -> list[str]:
+    """The files that the index at ``index`` names; raises DamagedFileError."""
+    with reading(index):
+        places: Mapping[str, str] = read_json(index)["weight_map"]
+        return sorted(set(places.values()))
+
+
+def _modern(name: str) -> str:
+    ending = next((old for old in _OLD_ENDINGS if name.endswith(f"LayerNorm{old}")), None)
+    return name if ending is None else name.removesuffix(ending) + _OLD_ENDINGS[ending]

@@ -1,0 +1,87 @@
+"""An ONNX graph that is written node by node, its weights straight to the file beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_st.version import __version__
+
+OPSET = 18  # the newest that every onnxruntime and openvino which edge-st takes reads
+_IR_VERSION = 8  # of the same time
+_INSIDE = 1024  # bytes up to which a tensor stays in the graph
+_PAGE = 4096  # engines map weights that begin on a page instead of copying them
+
+
+class GraphWriter:
+    """Nodes and weights of a graph of standard ONNX operators.
+
+    ``weights`` is the file called ``location`` beside the graph; no more than one tensor is held in memory.
+    """
+
+    def __init__(self, weights: BinaryIO, location: str) -> None:
+        self._weights, self._location = weights, location
+        self._nodes: list[Any] = []
+        self._tensors: dict[str, Any] = {}
+
+    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
+        """Add a node; returns the names of its ``outputs``."""
+        name = f"{operator}_{len(self._nodes)}"
+        names = [name] if outputs == 1 else [f"{name}_{place}" for place in range(outputs)]
+        self._nodes.append(helper.make_node(operator, list(inputs), names, name=name, **attributes))
+        return names
+
+    def apply(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output; returns its name."""
+        return self.node(operator, *inputs, **attributes)[0]
+
+    def integers(self, *values: int) -> str:
+        """A constant (len(values),) int64."""
+        return self.weight(f"int64_{'_'.join(map(str, values))}", np.array(values, dtype=np.int64))
+
+    def number(self, value: float) -> str:
+        """A constant () float32."""
+        return self.weight(f"float32_{value!r}", np.array(value, dtype=np.float32))
+
+    def weight(self, name: str, values: NDArray[Any]) -> str:
+        """A tensor called ``name``; the same name again is the same tensor."""
+        if name not in self._tensors:
+            values = np.ascontiguousarray(values).reshape(values.shape)
+            self._tensors[name] = (
+                numpy_helper.from_array(values, name) if values.nbytes <= _INSIDE else self._beside(name, values)
+            )
+        return name
+
+    def _beside(self, name: str, values: NDArray[Any]) -> Any:
+        start = -(-self._weights.tell() // _PAGE) * _PAGE
+        self._weights.seek(start)
+        self._weights.write(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        tensor = TensorProto(name=name, data_type=kind, dims=values.shape, data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", self._location), ("offset", start), ("length", values.nbytes)):
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
+
+    def save(self, path: Path, inputs: Sequence[str], value: str, output: str, axes: Sequence[str | int]) -> None:
+        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``value``, (batch, *axes) float32.
+
+        The output is called ``output``. Raises what onnx's checker does.
+        """
+        self._nodes.append(helper.make_node("Identity", [value], [output], name=output))
+        tokens = ["batch_size", "sequence_length"]
+        graph = helper.make_graph(
+            self._nodes,
+            "transformer",
+            [helper.make_tensor_value_info(name, TensorProto.INT64, tokens) for name in inputs],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [tokens[0], *axes])],
+            list(self._tensors.values()),
+        )
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION)
+        model.producer_name, model.producer_version = "edge-st", __version__
+        path.write_bytes(model.SerializeToString())
+        onnx.checker.check_model(str(path))

@@ -1,0 +1,79 @@
+"""The model to convert: a folder, or of a Hub's repository no more than is needed."""
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from edge_st.hub.client import Repository, fetch_to_cache, list_files
+from edge_st.hub.files import config_files
+from edge_st.hub.names import existing_folder, hub_name
+from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
+from edge_st_runtime.folder import ONLY_ROAD, ModelFolder, read_folder, read_steps
+from edge_st_runtime.record import FILE_NAME
+from edge_st_runtime.road import Road
+
+from .architecture import Architecture, read_architecture
+from .checkpoint import INDEX_FILE, SINGLE_FILE, shards
+
+_HEADS = ("modules.json", "config.json")
+_PAPERS = ("README.md", "LICENSE", "NOTICE")
+_ORGANIZATION = "sentence-transformers"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model whose graph can be written: its folder as described, the encoder's road, the files to copy."""
+
+    described: ModelFolder
+    road: Road
+    architecture: Architecture
+    files: tuple[str, ...]
+
+
+def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
+    """``model`` as a folder if there is one, else from the Hub: its configuration first, its weights once it fits.
+
+    Raises UnsupportedModelError for what is not written here, MissingFileError without a tokenizer.json or weights in
+    safetensors, FolderError and HubError.
+    """
+    folder = existing_folder(model)
+    if folder is not None:
+        names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        return _gather(str(folder), names, folder.joinpath)
+    listing = list_files(Repository(hub_name(model, _ORGANIZATION), revision or "main", token))
+    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
+    return _gather(listing.repository.name, listing.files.keys(), partial(fetch_to_cache, listing, cache=cache))
+
+
+def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) -> Source:
+    heads = [fetch(name) for name in _HEADS if name in names]
+    if not heads:
+        raise MissingFileError(f"{model} has neither {' nor '.join(_HEADS)}; expected an embedding model")
+    folder = heads[0].parent
+    _, roads = read_steps(folder)
+    if list(roads) != [ONLY_ROAD]:
+        raise UnsupportedModelError(
+            f"{model} has a Router over {', '.join(roads)}; edge-st convert knows one way through a model. "
+            "For this model type: edge-st export MODEL OUT"
+        )
+    steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in roads[ONLY_ROAD]]
+    files = [name for name in config_files(names, [steps]) if name != FILE_NAME]
+    files += [name for name in names if name.startswith(_PAPERS) and "/" not in name]
+    for name in files:
+        fetch(name)
+    described = read_folder(folder)
+    road = described.roads[ONLY_ROAD]
+    architecture = read_architecture(road)
+    _fetch_weights(road, names, fetch)
+    return Source(described, road, architecture, tuple(sorted(files)))
+
+
+def _fetch_weights(road: Road, names: Collection[str], fetch: Callable[[str], Path]) -> None:
+    single, index = road.prefix + SINGLE_FILE, road.prefix + INDEX_FILE
+    if single in names:
+        fetch(single)
+    elif index in names:
+        for name in shards(fetch(index)):
+            fetch(road.prefix + name)
