@@ -1,10 +1,14 @@
-"""A transformer in PyTorch → ONNX in float32, by optimum."""
+"""A transformer in PyTorch → ONNX in float32."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.errors import UnsupportedModelError
 from edge_st_runtime.signature import FEEDS
 
+from .builder.architecture import read_architecture
+from .builder.writing import write_graph
 from .errors import converting
 from .graph_files import ONNX_FILE, weights_beside
 from .heads import Head
@@ -18,20 +22,40 @@ def to_onnx(head: Head) -> Path:
     """Write ``head`` as onnx/model.onnx in its folder, with the weights in model.onnx_data beside it.
 
     The output is the head's, (batch, tokens, hidden) or (batch, dim); the inputs are those the architecture takes.
-    Raises ExportError.
+    Encoders that `builder` knows are written by it: fewer nodes, and of a cross-encoder's last layer only what its
+    classifier reads. The others are traced by optimum. Raises ExportError.
     """
-    from optimum.exporters.onnx import export
-
     path = head.path / ONNX_FILE
     path.parent.mkdir(parents=True)
-    with converting(f"optimum's conversion of {head.config.model_type} to ONNX", "report the model's architecture"):
-        model = head.model()
-        export(model, graph_config(head, model, "onnx"), path)
-        move_weights_beside(path)
-        if head.prunes:
-            prune_onnx(path)
-    (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
+    with converting(f"the conversion of {head.config.model_type} to ONNX", "report the model's architecture"):
+        if not _written(head, path):
+            _traced(head, path)
     return path
+
+
+def _written(head: Head, path: Path) -> bool:
+    """Whether the builder knows the encoder and so has written its graph."""
+    if not head.alone:
+        return False
+    try:
+        architecture = read_architecture(head.road)
+    except UnsupportedModelError:
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        head.model().save_pretrained(scratch)
+        write_graph(architecture, Path(scratch), path)
+    return True
+
+
+def _traced(head: Head, path: Path) -> None:
+    from optimum.exporters.onnx import export
+
+    model = head.model()
+    export(model, graph_config(head, model, "onnx"), path)
+    move_weights_beside(path)
+    if head.prunes:
+        prune_onnx(path)
+    (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
 
 
 def move_weights_beside(path: Path) -> None:

@@ -203,7 +203,7 @@ def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Hea
         leading = modules[name][: 1 + road.modules_exported]
         digests[road.path] = digest_of_road(road, leading)
         if road.needs_graph:
-            heads[road.path] = Head(road.path, unused_copies(leading))
+            heads[road.path] = Head(road.path, unused_copies(leading), road)
     return joined_digest(digests.values()), list(heads.values())
 
 

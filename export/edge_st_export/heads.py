@@ -26,10 +26,11 @@ _ALONE = ("last_hidden_state", "logits")
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The first ``modules`` of a road, before they ran; the graph goes into the folder ``path``."""
+    """The first ``modules`` of ``road``, before they ran; the graph goes into the folder ``path``."""
 
     path: Path
     modules: Sequence[Any]
+    road: Road
 
     @property
     def alone(self) -> bool:

@@ -7,12 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edge_st_runtime.errors import PackageMissingError
-from edge_st_runtime.signature import HIDDEN_STATES, LOGITS
 
 from ..graph_files import ONNX_FILE, weights_beside
 from ..new_folder import check_target, new_folder
-from .checkpoint import Checkpoint
-from .source import Source, find_source
+from .source import find_source
+from .writing import write_graph
 
 
 @dataclass(frozen=True)
@@ -52,23 +51,6 @@ def convert_model(
             shutil.copyfile(source.described.path / name, folder / name)
         graph = folder / source.road.prefix / ONNX_FILE
         graph.parent.mkdir(parents=True)
-        _write_graph(source, graph)
+        write_graph(source.architecture, source.road.path, graph)
         size = graph.stat().st_size + weights_beside(graph).stat().st_size
     return Conversion(target, source.described.model_type, size)
-
-
-def _write_graph(source: Source, path: Path) -> None:
-    """The graph at ``path`` and its weights beside it."""
-    from .graph import GraphWriter
-    from .transformer import Encoder, required_weights
-
-    checkpoint = Checkpoint(source.road.path, source.architecture.family.prefix)
-    checkpoint.require(required_weights(source.architecture))
-    with weights_beside(path).open("wb") as weights:
-        graph = GraphWriter(weights, weights_beside(path).name)
-        encoder = Encoder(graph, checkpoint, source.architecture)
-        value, width = encoder.write()
-    if source.architecture.classifies:
-        graph.save(path, encoder.inputs, value, LOGITS, (width,))
-    else:
-        graph.save(path, encoder.inputs, value, HIDDEN_STATES[0], ("sequence_length", width))

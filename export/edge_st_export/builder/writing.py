@@ -1,0 +1,29 @@
+"""Write an encoder's graph from its weights."""
+
+from pathlib import Path
+
+from edge_st_runtime.signature import HIDDEN_STATES, LOGITS
+
+from ..graph_files import weights_beside
+from .architecture import Architecture
+from .checkpoint import Checkpoint
+
+
+def write_graph(architecture: Architecture, folder: Path, path: Path) -> None:
+    """Write the encoder whose weights lie in ``folder`` as an ONNX graph to ``path``, with its weights beside it.
+
+    Raises MissingFileError for weights that are not there, DamagedFileError for those that do not fit.
+    """
+    from .graph import GraphWriter
+    from .transformer import Encoder, required_weights
+
+    checkpoint = Checkpoint(folder, architecture.family.prefix)
+    checkpoint.require(required_weights(architecture))
+    with weights_beside(path).open("wb") as weights:
+        graph = GraphWriter(weights, weights_beside(path).name)
+        encoder = Encoder(graph, checkpoint, architecture)
+        value, width = encoder.write()
+    if architecture.classifies:
+        graph.save(path, encoder.inputs, value, LOGITS, (width,))
+    else:
+        graph.save(path, encoder.inputs, value, HIDDEN_STATES[0], ("sequence_length", width))
