@@ -29,7 +29,6 @@ from .outputs import (
     to_tensor,
     token_embeddings,
 )
-from .progress import progress_bar
 from .prompts import resolve_prompt
 
 if TYPE_CHECKING:
@@ -151,14 +150,13 @@ class SentenceTransformer(Encoder):
         truncate_dim: int | None = None,
         **options: Any,
     ) -> Any:
-        with progress_bar(len(texts), show_progress_bar) as advance:
-            if output_value == "sentence_embedding":
-                if not texts:
-                    return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
-                select = sentence_embedding(truncate_dim, normalize_embeddings)
-                return gather(self._batches(texts, select, **options), len(texts), advance)
-            take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-            return gather_lists(self._batches(texts, take, **options), len(texts), advance)
+        options["show_progress_bar"] = show_progress_bar
+        if output_value == "sentence_embedding":
+            if not texts:
+                return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
+            return self._gathered(texts, sentence_embedding(truncate_dim, normalize_embeddings), gather, **options)
+        take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
+        return self._gathered(texts, take, gather_lists, **options)
 
     @property
     def has_token_embeddings(self) -> bool:

@@ -32,6 +32,7 @@ class OpenVinoBackend:
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
     token_budget = 768
+    least_tokens = 24
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads
