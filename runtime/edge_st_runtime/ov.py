@@ -33,7 +33,7 @@ class OpenVinoBackend:
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
     token_budget = 768
-    least_tokens = 24
+    least_tokens = 48  # with fewer, starting a second thread costs what it saves
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads

@@ -37,7 +37,8 @@ def find_distinct(texts: Sequence[TextOrPair]) -> Distinct:
     if not len(suspects):
         return Distinct(texts, len(texts), everywhere, none, none)
     met: dict[TextOrPair, int] = {}
-    originals = np.array([met.setdefault(texts[place], place) for place in suspects.tolist()], dtype=np.int64)
+    places: list[int] = suspects.tolist()
+    originals = np.array([met.setdefault(texts[place], place) for place in places], dtype=np.int64)
     repeated = originals != suspects
     copies = suspects[repeated]
     first = np.delete(everywhere, copies)

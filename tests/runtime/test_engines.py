@@ -207,8 +207,8 @@ def test_openvino_keeps_what_it_compiled(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     graph, cache = TinyGraph().save(tmp_path / "model.onnx"), tmp_path / "new" / "cache"
     options = EngineOptions(num_threads=1, provider_options={"CACHE_DIR": str(cache)})
-    found = [open_backend("openvino", graph, options).run(batch(False)) for _ in range(2)]
-    np.testing.assert_array_equal(*found)
+    first, second = (open_backend("openvino", graph, options).run(batch(False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
     assert len(list(cache.glob("*.blob"))) == 1
 
 
