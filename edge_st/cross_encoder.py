@@ -19,7 +19,6 @@ from .inputs import as_pairs, check_text, check_texts
 from .old_names import renamed
 from .options import refuse_unknown
 from .outputs import feature, gather, to_tensor
-from .progress import progress_bar
 from .prompts import resolve_prompt
 from .score_activations import ScoreActivation, activation_name, apply_activation, as_activation, saved_activation
 
@@ -203,8 +202,8 @@ class CrossEncoder(BaseModel):
     def _run_all(self, texts: list[TextOrPair], *, show_progress_bar: bool | None, **options: Any) -> Floats:
         if not texts:
             return np.empty((0, self.num_labels), dtype=np.float32)
-        with progress_bar(len(texts), show_progress_bar) as advance:
-            return gather(self._batches(texts, feature(self._gives), **options), len(texts), advance)
+        select = feature(self._gives)
+        return self._gathered(texts, select, gather, show_progress_bar=show_progress_bar, **options)
 
     @property
     def num_labels(self) -> int:

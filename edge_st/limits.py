@@ -1,7 +1,7 @@
 """What happens to texts beyond the model's limit."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.pipeline import windows
-from edge_st_runtime.tokens import TextOrPair, Tokenizer, Tokens
+from edge_st_runtime.repeats import Distinct
+from edge_st_runtime.tokens import Tokenizer, Tokens
 
 Truncation = Literal["silent", "warn", "error"]
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def as_limit(value: float) -> int:
 
 
 def truncation_guard(
-    truncation: Truncation, limit: int | None, texts: Sequence[TextOrPair], prompt: str | None, tokenizer: Tokenizer
+    truncation: Truncation, limit: int | None, distinct: Distinct, prompt: str | None, tokenizer: Tokenizer
 ) -> Callable[[NDArray[np.int64], Tokens], None] | None:
     """A function that warns of cut texts as they are tokenized, or None where nothing need be said.
 
@@ -40,22 +41,23 @@ def truncation_guard(
     if limit is None or truncation == "silent":
         return None
     if truncation == "warn":
-        return lambda rows, tokens: _warn(rows[tokens.counts > limit], limit)
+        return lambda rows, tokens: _warn(distinct, rows[tokens.counts > limit], limit)
     start = 0
-    for window in windows(texts):
+    for window in windows(distinct.texts):
         counts = tokenizer(window, None, prompt).counts
         if (counts > limit).any():
             first = int((counts > limit).argmax())
             raise TextTooLongError(
-                f"inputs[{start + first}] has {counts[first]} tokens, the model takes {limit}; split it, or pass "
-                "truncation='warn'"
+                f"inputs[{distinct.first[start + first]}] has {counts[first]} tokens, the model takes {limit}; split "
+                "it, or pass truncation='warn'"
             )
         start += len(window)
     return None
 
 
-def _warn(rows: NDArray[np.int64], limit: int) -> None:
+def _warn(distinct: Distinct, rows: NDArray[np.int64], limit: int) -> None:
     if len(rows):
+        rows = distinct.places(distinct.first[rows])
         logger.warning("%d text(s) cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
 
 

@@ -4,7 +4,7 @@ import math
 import multiprocessing
 import queue
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,22 +108,30 @@ def run_chunks(
     # An empty list still goes to a worker: it knows the dimension.
     chunks = [texts[start : start + chunk_size] for start in range(0, max(1, len(texts)), chunk_size)]
     ask = partial(_ask_idle, pool["idle"], settings, options)
-    results = []
     # Never on this thread: an interrupt between a question and its answer would mix up the next ones.
     with progress_bar(len(texts), show_progress_bar) as advance, ThreadPoolExecutor(count) as threads:
-        for chunk, result in zip(chunks, threads.map(ask, chunks), strict=True):
-            results.append(result)
-            advance(len(chunk))
-    return _joined(results)
+        return _joined(_told(threads.map(ask, chunks), advance), len(texts))
 
 
-def _joined(results: list[Any]) -> Any:
-    """The chunks' results as one: arrays and sparse matrices below each other, lists as a list."""
-    if isinstance(results[0], np.ndarray):
-        return np.concatenate(results)
-    if isinstance(results[0], list):
-        return list(chain.from_iterable(results))
-    return type(results[0]).concatenate(results)
+def _told(results: Iterator[Any], advance: Callable[[int], Any]) -> Iterator[Any]:
+    for result in results:
+        yield result
+        advance(len(result))
+
+
+def _joined(results: Iterator[Any], count: int) -> Any:
+    """The chunks' results as one of ``count`` rows: arrays and sparse matrices below each other, lists as a list."""
+    first = next(results)
+    everything = chain([first], results)
+    if isinstance(first, list):
+        return list(chain.from_iterable(everything))
+    if not isinstance(first, np.ndarray):
+        return type(first).concatenate(list(everything))
+    joined, start = np.empty((count, *first.shape[1:]), dtype=first.dtype), 0
+    for result in everything:
+        joined[start : start + len(result)] = result
+        start += len(result)
+    return joined
 
 
 def _ask_idle(

@@ -1,6 +1,7 @@
 """From vectors to what ``encode`` was asked to return."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from itertools import chain
 from typing import Any
 
@@ -11,8 +12,10 @@ from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import EngineMissingError, OptionError
 from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import Rows
+from edge_st_runtime.repeats import Distinct
 from edge_st_runtime.vectors import normalize
 
+_COPIED = 8192
 OUTPUT_VALUES = ("sentence_embedding", "token_embeddings", None)
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings")
 
@@ -56,24 +59,46 @@ def all_features(truncate_dim: int | None) -> Callable[[Features], list[dict[str
     return select
 
 
-def gather(batches: Iterator[tuple[Rows, Floats]], count: int, advance: Callable[[int], Any]) -> Floats:
-    """The batches' vectors (count, dim) in the order of the texts, of which there is at least one."""
+def gather(batches: Iterator[tuple[Rows, Floats]], distinct: Distinct, advance: Callable[[int], Any]) -> Floats:
+    """The vectors (count, dim) of all texts from the batches' of the distinct ones, of which there is at least one."""
     first = next(batches)
-    vectors = np.empty((count, first[1].shape[1]), dtype=np.float32)
+    vectors = np.empty((distinct.count, first[1].shape[1]), dtype=np.float32)
     for rows, values in chain([first], batches):
-        vectors[rows] = values
+        vectors[distinct.first[rows]] = values
         advance(len(rows))
+    for start in range(0, len(distinct.copies), _COPIED):
+        part = slice(start, start + _COPIED)
+        vectors[distinct.copies[part]] = vectors[distinct.originals[part]]
+    advance(len(distinct.copies))
     return vectors
 
 
-def gather_lists(batches: Iterator[tuple[Rows, list[Any]]], count: int, advance: Callable[[int], Any]) -> list[Any]:
-    """One value a text, in the order of the texts."""
-    found: list[Any] = [None] * count
+def gather_lists(
+    batches: Iterator[tuple[Rows, list[Any]]], distinct: Distinct, advance: Callable[[int], Any]
+) -> list[Any]:
+    """One value a text, in the order of all texts; each is its own."""
+    found: list[Any] = [None] * distinct.count
     for rows, values in batches:
-        for row, value in zip(rows.tolist(), values, strict=True):
+        for row, value in zip(distinct.first[rows].tolist(), values, strict=True):
             found[row] = value
         advance(len(rows))
+    for copy, original in zip(distinct.copies.tolist(), distinct.originals.tolist(), strict=True):
+        found[copy] = deepcopy(found[original])
+    advance(len(distinct.copies))
     return found
+
+
+def spread(found: Any, distinct: Distinct) -> Any:
+    """``found``, an array, sparse matrix or list of the distinct texts, for all texts."""
+    if not len(distinct.copies):
+        return found
+    source = np.empty(distinct.count, dtype=np.int64)
+    source[distinct.first] = np.arange(len(distinct.first))
+    source[distinct.copies] = source[distinct.originals]
+    if not isinstance(found, list):
+        return found[source]
+    copies = set(distinct.copies.tolist())
+    return [deepcopy(found[row]) if place in copies else found[row] for place, row in enumerate(source.tolist())]
 
 
 def check_output_value(output_value: str | None, *, pools: bool) -> None:

@@ -11,15 +11,19 @@ from edge_st_runtime.errors import OptionError
 from edge_st_runtime.loading import LoadedModel
 from edge_st_runtime.modules import Features
 from edge_st_runtime.pipeline import Pipeline, Rows
+from edge_st_runtime.repeats import Distinct, find_distinct
 from edge_st_runtime.signature import SENTENCE_EMBEDDING
 from edge_st_runtime.tokens import TextOrPair
 
 from .limits import Truncation, truncation_guard
+from .outputs import spread
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from .multi_process import Pool
 
 R = TypeVar("R")
+G = TypeVar("G")
 
 
 class Running:
@@ -43,27 +47,35 @@ class Running:
     def _set_pipelines(self) -> None:
         raise NotImplementedError
 
-    def _batches(
+    def _gathered(
         self,
         texts: list[TextOrPair],
         select: Callable[[Features], R],
+        gather: Callable[[Iterator[tuple[Rows, R]], Distinct, Callable[[int], Any]], G],
         *,
+        show_progress_bar: bool | None,
         road: str,
         prompt: str | None,
         batch_size: int,
         extra: Mapping[str, Any] | None = None,
-    ) -> Iterator[tuple[Rows, R]]:
-        """The positions of each batch's texts as it finishes, and what ``select`` takes from their features."""
+    ) -> G:
+        """What ``gather`` makes of what ``select`` takes from the features of each batch as it finishes.
+
+        Of texts that are the same only the first runs.
+        """
         pipeline, limit, length = self._pipelines[road], self._limits[road], self._prompt_length(prompt, road)
-        return pipeline.run(
-            texts,
+        distinct = find_distinct(texts)
+        batches = pipeline.run(
+            distinct.texts,
             select,
             limit=limit,
             prompt=prompt,
             batch_size=batch_size,
             extra={**(extra or {}), **({} if length is None else {"prompt_length": length})},
-            inspect=truncation_guard(self.truncation, limit, texts, prompt, pipeline.tokenizer),
+            inspect=truncation_guard(self.truncation, limit, distinct, prompt, pipeline.tokenizer),
         )
+        with progress_bar(len(texts), show_progress_bar) as advance:
+            return gather(batches, distinct, advance)
 
     def _run_all(self, texts: list[TextOrPair], *, show_progress_bar: bool | None, **options: Any) -> Any:
         """What the model gives for all ``texts``, in their order; ``options`` can be pickled."""
@@ -85,13 +97,15 @@ class Running:
             return self._run_all(texts, show_progress_bar=show_progress_bar, **options)
         from .multi_process import borrowed_pool, run_chunks
 
+        distinct = find_distinct(texts)
         settings = self.call_settings()
         if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
             road, prompt = options["road"], options["prompt"]
-            truncation_guard("error", self._limits[road], texts, prompt, self._pipelines[road].tokenizer)
+            truncation_guard("error", self._limits[road], distinct, prompt, self._pipelines[road].tokenizer)
             settings["truncation"] = "silent"
         with borrowed_pool(self, pool, devices) as workers:
-            return run_chunks(workers, settings, texts, options, chunk_size, show_progress_bar)
+            found = run_chunks(workers, settings, list(distinct.texts), options, chunk_size, show_progress_bar)
+        return spread(found, distinct)
 
     def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> "Pool":
         """Start a worker process for each of ``target_devices`` (default four times "cpu"), each with its own model."""

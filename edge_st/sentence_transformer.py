@@ -29,7 +29,6 @@ from .outputs import (
     to_tensor,
     token_embeddings,
 )
-from .progress import progress_bar
 from .prompts import resolve_prompt
 
 if TYPE_CHECKING:
@@ -43,7 +42,10 @@ class SentenceTransformer(Encoder):
     sentence-transformers does not have: ``dtype`` ("auto", "float32", "bfloat16", "float16", "int8") is what the
     engine computes in, where "auto" is the fastest that the exporter proved lossless; ``provider`` names an ONNX
     Runtime execution provider; ``num_threads`` overrides EDGE_ST_NUM_THREADS and the cores this process may use;
-    ``truncation`` ("silent", "warn", "error") is what happens to texts beyond ``max_seq_length``.
+    ``truncation`` ("silent", "warn", "error") is what happens to texts beyond ``max_seq_length``. What OpenVINO takes
+    goes in as with sentence-transformers: ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}`` keeps the compiled
+    graph for the next start, ``{"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}`` computes a single text on all
+    cores, at the expense of many.
 
     Without a name the bundled static model is loaded. Raises FolderError for a folder that cannot be used,
     EngineError, HubError, and OptionError for arguments outside their values.
@@ -115,7 +117,7 @@ class SentenceTransformer(Encoder):
         found = self._run_here_or_in_processes(texts, options, device, pool, chunk_size, show_progress_bar)
         if output_value != "sentence_embedding":
             return found[0] if singular else found
-        if precision is not None:
+        if precision not in (None, "float32"):  # which it is; quantize would copy it
             found = quantize(found, precision)
         result = to_tensor(found) if convert_to_tensor else found if convert_to_numpy else list(found)
         return result[0] if singular else result
@@ -151,14 +153,13 @@ class SentenceTransformer(Encoder):
         truncate_dim: int | None = None,
         **options: Any,
     ) -> Any:
-        with progress_bar(len(texts), show_progress_bar) as advance:
-            if output_value == "sentence_embedding":
-                if not texts:
-                    return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
-                select = sentence_embedding(truncate_dim, normalize_embeddings)
-                return gather(self._batches(texts, select, **options), len(texts), advance)
-            take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-            return gather_lists(self._batches(texts, take, **options), len(texts), advance)
+        options["show_progress_bar"] = show_progress_bar
+        if output_value == "sentence_embedding":
+            if not texts:
+                return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
+            return self._gathered(texts, sentence_embedding(truncate_dim, normalize_embeddings), gather, **options)
+        take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
+        return self._gathered(texts, take, gather_lists, **options)
 
     @property
     def has_token_embeddings(self) -> bool:

@@ -20,7 +20,6 @@ from edge_st_runtime.tokens import TextOrPair
 
 from .encoder import Encoder
 from .outputs import gather_lists
-from .progress import progress_bar
 from .prompts import resolve_prompt
 
 if TYPE_CHECKING:
@@ -115,9 +114,8 @@ class SparseEncoder(Encoder):
         **options: Any,
     ) -> SparseMatrix:
         extra = {} if max_active_dims is None else {MAX_ACTIVE_DIMS: max_active_dims}
-        with progress_bar(len(texts), show_progress_bar) as advance:
-            batches = self._batches(texts, _sparse_rows(max_active_dims), extra=extra, **options)
-            rows = gather_lists(batches, len(texts), advance)
+        select = _sparse_rows(max_active_dims)
+        rows = self._gathered(texts, select, gather_lists, show_progress_bar=show_progress_bar, extra=extra, **options)
         return SparseMatrix.from_rows(rows, rows[0].dim if rows else self.get_embedding_dimension())
 
     def get_embedding_dimension(self) -> int:

@@ -53,6 +53,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def least_tokens(self) -> int:
+        """Tokens of a batch below which a second one at the same time gains nothing over one that has them all."""
+        ...
+
+    @property
     def meaning(self) -> str:
         """What `run` gives: "token_embeddings", "sentence_embedding" or "scores"."""
         ...
@@ -91,6 +96,7 @@ class InNumPy:
     concurrency = 1
     padding_step = 1
     token_budget = 512
+    least_tokens = 1
     prunes = False
 
     def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:

@@ -10,19 +10,27 @@ from .arrays import TokenBatch
 _SHORT = 32
 
 
-def plan_batches(lengths: NDArray[np.int64], budget: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
+def plan_batches(
+    lengths: NDArray[np.int64], budget: int, batch_size: int, workers: int = 1, least: int = 1
+) -> Iterator[NDArray[np.int64]]:
     """Positions of the texts of each batch, longest texts first.
 
     ``lengths`` (texts,) are token counts. A batch holds at most ``batch_size`` texts and at most ``budget`` tokens with
-    its padding, or one text alone.
+    its padding, or one text alone. ``workers`` batches make a round; what is too little for a whole one is shared out
+    evenly, so that all workers end together, unless a batch would have fewer than ``least`` tokens.
     """
     order = np.argsort(-lengths, kind="stable")
-    start = 0
+    ordered = np.maximum(lengths[order], 1)
+    ends = np.cumsum(ordered)
+    start = number = share = 0
     while start < len(order):
-        longest = max(1, int(lengths[order[start]]))
-        rows = min(batch_size, max(1, budget // longest))
+        longest = int(ordered[start])
+        if number % workers == 0:
+            even = -(-int(ends[-1] - ends[start] + longest) // workers)
+            share = even if least <= even < budget else budget
+        rows = min(batch_size, max(1, budget // longest), -(-share // longest))
         yield order[start : start + rows]
-        start += rows
+        start, number = start + rows, number + 1
 
 
 def padded_length(longest: int, step: int, limit: int | None) -> int:

@@ -70,6 +70,7 @@ class OrtBackend:
     """
 
     padding_step = 1
+    least_tokens = 128  # a smaller batch alone is computed by all threads together
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options

@@ -4,6 +4,7 @@ import queue
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class OpenVinoBackend:
     """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
+    least_tokens = 48  # with fewer, starting a second thread costs what it saves
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self.concurrency = options.num_threads
@@ -84,8 +86,10 @@ def _compile(graph: Path, options: EngineOptions) -> _Compiled:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
         raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
+    properties = _properties(device, options)
+    _check_cache(properties.get("CACHE_DIR"))
     try:
-        model = core.compile_model(core.read_model(graph), device, _properties(device, options))
+        model = core.compile_model(core.read_model(graph), device, properties)
     except RuntimeError as error:
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
@@ -108,6 +112,21 @@ def _properties(device: str, options: EngineOptions) -> dict[str, Any]:
             "CPU_RUNTIME_CACHE_CAPACITY": "64",  # compiled kernels, which are kept for every shape it met
         }
     return {**chosen, **options.provider_options}
+
+
+def _check_cache(folder: Any) -> None:
+    """Make the folder that compiled graphs are to be kept in; raises OptionError where nothing can be written there."""
+    if not folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except (OSError, TypeError) as error:
+        raise OptionError(
+            f"CACHE_DIR is {folder!r}, where OpenVINO cannot keep compiled graphs ({error}); expected a folder that "
+            "this process may write to, or leave it out"
+        ) from error
 
 
 def _signature(graph: Path, model: Any, *, scores: bool) -> Signature:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 Rows = NDArray[np.int64]
 _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
+_AHEAD = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +54,11 @@ class Pipeline:
     ) -> Iterator[tuple[Rows, R]]:
         """Batches as they finish: the positions of their texts, and what ``select`` takes from their features.
 
-        Texts are tokenized a window at a time and cut into batches of similar length, so memory stays bounded however
-        many there are. ``limit`` is the number of tokens a text is cut to, ``prompt`` goes before each. ``extra`` are
-        features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
-        shown every window's positions and tokens before it runs.
+        Texts are tokenized a window at a time, the next one while batches still run, and cut into batches of similar
+        length, so memory stays bounded however many there are. ``limit`` is the number of tokens a text is cut to,
+        ``prompt`` goes before each. ``extra`` are features for the modules: "prompt_length" for Pooling,
+        "max_active_dims" for sparse embeddings. ``inspect`` is shown every window's positions and tokens before it
+        runs.
         """
         jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
         return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
@@ -75,7 +77,8 @@ class Pipeline:
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
-            for rows in plan_batches(lengths, self.backend.token_budget, batch_size):
+            engine = self.backend
+            for rows in plan_batches(lengths, engine.token_budget, batch_size, engine.concurrency, engine.least_tokens):
                 yield start, rows, tokens
             start += len(window)
 
@@ -146,17 +149,21 @@ def windows(texts: Iterable[TextOrPair], *, growing: bool = False) -> Iterator[l
 def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
     """``function`` of every item, in order, on ``workers`` threads; a single item or worker takes the caller's own.
 
-    At most ``workers`` results wait at once.
+    Some items a worker are taken ahead, so that it need not wait while ``items`` makes the next ones; as many results
+    may wait. Where the caller stops early, items that no worker has begun are dropped.
     """
     head = list(islice(items, 2))
     if workers == 1 or len(head) < 2:
         yield from map(function, chain(head, items))
         return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[R]] = deque()
+    try:
         for item in chain(head, items):
             waiting.append(pool.submit(function, item))
-            if len(waiting) > workers:
+            if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -35,6 +35,32 @@ def test_a_text_beyond_the_budget_is_alone() -> None:
     assert batches == [[1], [0, 3, 2]]
 
 
+@pytest.mark.parametrize(
+    ("count", "tokens", "workers", "expected"),
+    [
+        (2, 24, 2, [1, 1]),
+        (3, 24, 2, [2, 1]),
+        (32, 24, 2, [10, 10, 6, 6]),
+        (10, 100, 2, [2, 2, 2, 2, 1, 1]),
+        (16, 24, 4, [4, 4, 4, 4]),
+        (2, 8, 2, [2]),  # too little to share out
+        (32, 24, 1, [10, 10, 10, 2]),
+    ],
+)
+def test_the_last_round_is_shared_out_evenly(count: int, tokens: int, workers: int, expected: list[int]) -> None:
+    batches = plan_batches(np.full(count, tokens), 256, 32, workers, least=24)
+    assert [len(rows) for rows in batches] == expected
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+@pytest.mark.parametrize(("count", "longest"), [(300, 40), (50, 2000)])
+def test_rounds_keep_the_budget(workers: int, count: int, longest: int) -> None:
+    lengths = lengths_of(count, longest)
+    batches = list(plan_batches(lengths, 512, 32, workers, least=24))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= 512 for rows in batches)
+
+
 def test_no_texts() -> None:
     assert list(plan_batches(np.empty(0, dtype=np.int64), 512, 32)) == []
 

@@ -201,3 +201,21 @@ def test_engines(monkeypatch: pytest.MonkeyPatch) -> None:
         open_backend("tvm", Path("model.onnx"), EngineOptions(num_threads=1))
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert installed_engines() == []
+
+
+def test_openvino_keeps_what_it_compiled(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    graph, cache = TinyGraph().save(tmp_path / "model.onnx"), tmp_path / "new" / "cache"
+    options = EngineOptions(num_threads=1, provider_options={"CACHE_DIR": str(cache)})
+    first, second = (open_backend("openvino", graph, options).run(batch(False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert len(list(cache.glob("*.blob"))) == 1
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_openvino_cache_where_nothing_can_be_written(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    (tmp_path / "file").touch()
+    options = EngineOptions(num_threads=1, provider_options={"CACHE_DIR": str(tmp_path / name)})
+    with pytest.raises(OptionError, match=r"CACHE_DIR is '.*file.*expected a folder"):
+        open_backend("openvino", TinyGraph().save(tmp_path / "model.onnx"), options)

@@ -139,7 +139,7 @@ def test_parallel_map_keeps_order_and_takes_no_more_than_it_needs(workers: int) 
 
     results = parallel_map(lambda item: item * 2, items(), workers)
     assert [next(results) for _ in range(5)] == [0, 2, 4, 6, 8]
-    assert taken <= 5 + workers + 1
+    assert taken <= 5 + (0 if workers == 1 else pipeline_module._AHEAD * workers + 1)
     assert list(results) == [item * 2 for item in range(5, 100)]
 
 
@@ -158,3 +158,43 @@ def test_parallel_map_raises_what_the_function_raises() -> None:
 
     with pytest.raises(KeyError, match=r"3"):
         list(parallel_map(fail, iter(range(10)), 2))
+
+
+def test_parallel_map_makes_items_while_workers_compute() -> None:
+    made_while_computing = threading.Event()
+
+    def items() -> Iterator[bool]:
+        yield False
+        yield True
+        made_while_computing.set()
+        yield False
+
+    assert list(parallel_map(lambda waits: not waits or made_while_computing.wait(10), items(), 2)) == [True] * 3
+
+
+@pytest.mark.parametrize("stop", ["close", "error in function", "error in items"])
+def test_parallel_map_leaves_no_thread_and_drops_what_has_not_begun(stop: str) -> None:
+    threads, begun = threading.active_count(), []
+
+    def compute(item: int) -> int:
+        begun.append(item)
+        if item == 0 and stop == "error in function":
+            raise KeyError(item)
+        time.sleep(0.01)
+        return item
+
+    def items() -> Iterator[int]:
+        yield from range(10)
+        if stop == "error in items":
+            raise KeyError
+        yield from range(10, 100)
+
+    results = parallel_map(compute, items(), 2)
+    if stop == "close":
+        assert next(results) == 0
+        results.close()  # type: ignore[attr-defined] # a generator
+    else:
+        with pytest.raises(KeyError):
+            list(results)
+    assert threading.active_count() == threads
+    assert len(begun) < 10

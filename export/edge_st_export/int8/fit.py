@@ -140,11 +140,24 @@ def _product(rows: Floats, weight: Floats, scheme: _Scheme, scale: float, zero_p
 
 
 def quantize_weight(weight: Floats, scheme: _Scheme) -> tuple[NDArray[np.int8], Floats]:
-    """``weight`` (K, N) as int8 with a scale for every column; outliers' rows are 0."""
+    """``weight`` (K, N) as int8 with a scale for every column; outliers' rows are 0.
+
+    x86 CPUs without VNNI add the products of two neighbours in 16 bits. The scales leave room for that, so that
+    nothing saturates on any CPU: the two weights of one sign add up to 128 at most, and 255 * 128 < 2**15.
+    """
     spread = weight / scheme.factors[:, None]
     spread[scheme.outliers] = 0
-    scales = (np.maximum(np.abs(spread).max(axis=0), 1e-12) / 127).astype(np.float32)
+    scales = (np.maximum(_pair_sums(spread).max(axis=0), 1e-12) / 127).astype(np.float32)
     return np.clip(np.rint(spread / scales), -127, 127).astype(np.int8), scales
+
+
+def _pair_sums(values: Floats) -> Floats:
+    """The larger absolute sum (pairs, N) of the positive or the negative ones of two neighbouring rows."""
+    padded = np.concatenate([values, np.zeros_like(values[: len(values) % 2])])
+    first, second = padded[::2], padded[1::2]
+    positive = np.maximum(first, 0) + np.maximum(second, 0)
+    negative = np.maximum(-first, 0) + np.maximum(-second, 0)
+    return np.maximum(positive, negative)
 
 
 def _corrected(product: Product, scheme: _Scheme, scale: float, zero_point: int, seen: Seen) -> QuantizedWeight:
