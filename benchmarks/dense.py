@@ -6,13 +6,13 @@ Python's documentation, or the texts of ``--texts`` (.tsv: every column that is 
 """
 
 import argparse
-import statistics
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from harness import Setup, Worker, comparison, disturbance, in_turn, parser, reference, setup, table
-from numpy.typing import NDArray
+from disturbance import disturbance
+from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, singles_in_turn, table
+from measures import cosines
 from texts import even_lengths, mixed, sentences, short
 
 PEERS = [
@@ -60,30 +60,18 @@ def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
 
 def _throughput(name: str, texts: list[str], workers: list[Worker], options: argparse.Namespace) -> None:
     exact = reference([worker.peer for worker in workers], options.against)
-    agreement = _agreement([worker.result(name) for worker in workers], exact)
+    vectors = [worker.result(name) for worker in workers]
     seconds = in_turn(workers, name, options.rounds)
     rates = {peer: [len(texts) / second for second in found] for peer, found in seconds.items()}
     header, *rows = comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
-    cosines = [f"{cosine:.6f}" for cosine in agreement]
-    print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, cosines, strict=True)]))
+    least = [f"{np.min(cosines(found, vectors[exact])):.6f}" for found in vectors]
+    print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, least, strict=True)]))
 
 
 def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
-    times: dict[str, list[list[float]]] = {worker.peer: [] for worker in workers}
-    for number in range(options.rounds + 1):
-        for worker in workers:
-            answer = worker.ask("single", name="short", first=number * SINGLES, count=SINGLES)
-            if number:
-                times[worker.peer].append(answer["milliseconds"])
-    medians = {peer: [statistics.median(block) for block in blocks] for peer, blocks in times.items()}
+    medians = singles_in_turn(workers, "short", options.rounds, SINGLES)
     header, *rows = comparison("one short text, p50 ms", medians, min, options.against)
     print("\n" + table(header, rows))
-
-
-def _agreement(vectors: list[NDArray[np.float32]], reference: int) -> list[float]:
-    """The least cosine of each peer's vectors to the reference's."""
-    units = [array / np.linalg.norm(array, axis=1, keepdims=True) for array in vectors]
-    return [float(np.min(np.sum(unit * units[reference], axis=1))) for unit in units]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Make the peers' environments, one each; the benchmarks find them in .venv-bench/ (edge-st runs in the current one).
 
-Another folder, or one made before, is named to a benchmark with ``--env st=PATH``.
+Another folder, or one made before, is named to a benchmark with ``--env st=PATH``. llama.cpp is compiled here, which
+takes minutes: set ``CMAKE_ARGS=-DGGML_NATIVE=ON`` in the environment, so that it is compiled for this CPU.
 """
 
 import argparse
@@ -12,8 +13,13 @@ from harness import ENVIRONMENTS, ROOT
 
 CONSTRAINTS = str(ROOT / "export" / "constraints.txt")
 REQUIREMENTS = {
-    "st": ["-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"],
+    "st": [
+        *("-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
+        *("nncf", "datasets"),  # with which it makes a static int8 graph
+    ],
     "fastembed": ["fastembed"],
+    "ctranslate2": ["ctranslate2", "transformers", "torch"],
+    "llama": ["llama-cpp-python", "gguf", "safetensors"],
 }
 
 

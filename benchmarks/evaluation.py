@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import Setup, disturbance, parser, setup, start, table
+from disturbance import disturbance
+from harness import Setup, parser, setup, start, table
 
 from edge_st.evaluation.datasets import RetrievalData, SimilarityData, read_dataset
 

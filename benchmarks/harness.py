@@ -3,14 +3,12 @@
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +17,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.cpu import has_bfloat16
+
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).resolve().parent / "workers"
 ENVIRONMENTS = ROOT / ".venv-bench"
 Best = Callable[[list[float]], float]
-_OF_PEER = {"edge-st": "edge", "edge-st-export": "st", "sentence-transformers": "st", "fastembed": "fastembed"}
+_OF_PEER = {
+    "edge-st": "edge",
+    "edge-st-export": "st",
+    "sentence-transformers": "st",
+    "fastembed": "fastembed",
+    "ctranslate2": "ctranslate2",
+    "llama.cpp": "llama",
+}
+_INT8 = {"edge-st onnx int8": "onnx/model_int8.onnx", "edge-st openvino int8": "openvino/openvino_model_int8.xml"}
+#: seconds between two peers' turns, in which the threads of the one before stop spinning
+_PAUSE = 0.25
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,10 @@ class Setup:
             lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
         elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):
             lacks = f"no openvino/*.xml in {self.folder}"
+        elif peer in _INT8 and not (self.folder / _INT8[peer]).is_file():
+            lacks = f"no {_INT8[peer]} in {self.folder}; export it with --dtype int8"
+        elif peer == "edge-st openvino bfloat16" and not has_bfloat16():
+            lacks = "this CPU does not compute in bfloat16"
         if lacks:
             print(f"left out: {peer} ({lacks})", file=sys.stderr)
         return lacks is not None
@@ -122,10 +136,10 @@ def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.P
 
 
 class Worker:
-    """A peer kept alive in a process of its own, asked by name."""
+    """A peer kept alive in a process of its own, asked by name; ``label`` tells it from others of the same name."""
 
-    def __init__(self, setup: Setup, peer: str) -> None:
-        self.peer, self._opening = peer, setup.opening(peer)
+    def __init__(self, setup: Setup, peer: str, label: str | None = None) -> None:
+        self.peer, self._opening = label or peer, setup.opening(peer)
         self._process = start(setup, peer, "serve.py")
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -171,29 +185,21 @@ def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list
     seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for _ in range(rounds):
         for worker in workers:
+            time.sleep(_PAUSE)
             seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
     return seconds
 
 
-@contextmanager
-def disturbance() -> Iterator[None]:
-    """Say at the end how much of the machine went to processes that are no part of the measurement (Linux)."""
-    before, own, began = _busy_seconds(), _own_seconds(), time.perf_counter()
-    yield
-    others = _busy_seconds() - before - (_own_seconds() - own)
-    share = max(0.0, others) / (time.perf_counter() - began) / (os.cpu_count() or 1)
-    print(f"\nmeanwhile other processes took {share:.0%} of the machine" + (": measure again" if share > 0.1 else ""))
-
-
-def _busy_seconds() -> float:
-    line = Path("/proc/stat").read_text(encoding="ascii").split("\n")[0]
-    user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, line.split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def _own_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: int) -> dict[str, list[float]]:
+    """Each peer's median milliseconds for one text of ``name``, round by round; each asks for ``count`` others."""
+    medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
+    for number in range(rounds + 1):
+        for worker in workers:
+            time.sleep(_PAUSE)
+            answer = worker.ask("single", name=name, first=number * count, count=count)
+            if number:
+                medians[worker.peer].append(statistics.median(answer["milliseconds"]))
+    return medians
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -202,6 +208,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     rest = [[cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)] for line in lines]
     return "\n".join("  ".join([line[0].ljust(widths[0]), *cells]) for line, cells in zip(lines, rest, strict=True))
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a Markdown table."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
 
 
 def comparison(title: str, found: dict[str, list[float]], best: Best, *against: str) -> list[list[str]]:

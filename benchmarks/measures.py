@@ -26,6 +26,12 @@ def recall(rankings: Sequence[Ranking], grades: Sequence[Grades], k: int = 100) 
     return float(np.mean(shares))
 
 
+def cosines(vectors: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each row (texts, dim) the cosine to the reference's; shape (texts,)."""
+    units = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in map(np.float64, (vectors, reference))]
+    return np.sum(units[0] * units[1], axis=1)
+
+
 @dataclass(frozen=True)
 class Agreement:
     """The largest difference of a document's scores; queries ordered otherwise; the largest gap that was turned round.

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness import Setup, Worker, parser, setup, table
 from texts import lognormal_lengths, mixed, sentences
 
-PEERS = ["edge-st onnx", "edge-st openvino", "sentence-transformers onnx", "fastembed"]
+EDGE = ["edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openvino int8"]
+PEERS = [*EDGE, "sentence-transformers onnx", "fastembed"]
 
 
 def main() -> None:
@@ -19,13 +20,13 @@ def main() -> None:
     made.add_argument("--texts", type=Path, help=".tsv or .txt file of real texts")
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--count", type=int, default=20_000)
-    made.add_argument("--peer", action="append", choices=PEERS, help="default: edge-st's two; repeatable")
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: edge-st's; repeatable")
     options = made.parse_args()
     common = setup(options)
     lengths = lognormal_lengths(options.count, median=60, least=3, most=512)
     lengths[::1000] = [8000] * len(lengths[::1000])
     texts = mixed(sentences(options.texts), lengths, common.folder / "tokenizer.json")
-    rows = [_measure(common, peer, texts, options.rounds) for peer in common.available(options.peer or PEERS[:2])]
+    rows = [_measure(common, peer, texts, options.rounds) for peer in common.available(options.peer or EDGE)]
     header = [f"{options.count} texts, resident MB", "loaded", "peak of each round", "most above", "after", "texts/s"]
     print(table(header, rows))
 

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from harness import Setup, Worker, comparison, disturbance, in_turn, parser, reference, setup, table
+from disturbance import disturbance
+from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, table
 from measures import agreement
 from rankings import drawn, grades, texts
 

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from harness import Setup, Worker, common_parser, comparison, disturbance, in_turn, reference, setup, start, table
+from disturbance import disturbance
+from harness import Setup, Worker, common_parser, comparison, in_turn, reference, setup, start, table
 from texts import mixed, sentences
 
 PEERS = ["edge-st onnx", "edge-st openvino", "sentence-transformers torch"]

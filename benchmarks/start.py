@@ -6,12 +6,16 @@ Whole processes, run in turn (A B C A B C …) on the same cores after one unmea
 import json
 import statistics
 import time
+from collections.abc import Sequence
 
-from harness import Setup, disturbance, parser, setup, start, table
+from disturbance import disturbance
+from harness import Setup, parser, setup, start, table
 
 PEERS = [
     "edge-st onnx",
+    "edge-st onnx int8",
     "edge-st openvino",
+    "edge-st openvino int8",
     "edge-st static",
     "sentence-transformers onnx",
     "sentence-transformers openvino",
@@ -25,27 +29,32 @@ def main() -> None:
     made.add_argument("--rounds", type=int, default=7)
     options = made.parse_args()
     common = setup(options)
-    peers = common.available(PEERS)
-    found: dict[str, list[tuple[float, float]]] = {peer: [] for peer in peers}
     with disturbance():
-        for number in range(options.rounds + 1):
-            for peer in peers:
-                measured = _run(common, peer)
-                if number:
-                    found[peer].append(measured)
-    seconds = {peer: [first for first, _ in runs] for peer, runs in found.items()}
-    columns = [peer for peer in ("sentence-transformers onnx", "fastembed") if peer in peers]
+        found = starts([(peer, common, peer) for peer in common.available(PEERS)], options.rounds)
+    print("\n" + table(*found))
+
+
+def starts(peers: Sequence[tuple[str, Setup, str]], rounds: int) -> tuple[list[str], list[list[str]]]:
+    """A table's header and rows for peers given as (label, setup, peer)."""
+    found: dict[str, list[tuple[float, float]]] = {label: [] for label, _, _ in peers}
+    for number in range(rounds + 1):
+        for label, own, peer in peers:
+            measured = _run(own, peer)
+            if number:
+                found[label].append(measured)
+    seconds = {label: [first for first, _ in runs] for label, runs in found.items()}
+    columns = [label for label in ("sentence-transformers onnx", "fastembed") if label in found]
     rows = [
         [
-            peer,
+            label,
             f"{min(times):.3f}",
             f"{statistics.median(times):.3f}",
-            f"{max(peak for _, peak in found[peer]):.0f}",
+            f"{max(peak for _, peak in found[label]):.0f}",
             *(f"1/{min(seconds[other]) / min(times):.1f}" for other in columns),
         ]
-        for peer, times in seconds.items()
+        for label, times in seconds.items()
     ]
-    print(table(["first vector after", "best s", "median s", "peak MB", *(f"best / {peer}" for peer in columns)], rows))
+    return ["first vector after", "best s", "median s", "peak MB", *(f"best / {other}" for other in columns)], rows
 
 
 def _run(common: Setup, peer: str) -> tuple[float, float]:

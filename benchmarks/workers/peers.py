@@ -6,6 +6,7 @@ reads it. ``graph`` is the ONNX file, relative to ``folder``. ``threads`` is Non
 leaves an engine just the cores it may use; else it is told, in the way its user would tell it.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,9 @@ def edge_openvino(setting: Setting) -> Encode:
     return _edge(setting, backend="openvino", dtype="auto")
 
 
-def edge_openvino_float32(setting: Setting) -> Encode:
-    """edge-st on OpenVINO in float32."""
-    return _edge(setting, backend="openvino", dtype="float32")
+def edge_in(backend: str, dtype: str) -> Callable[[Setting], Encode]:
+    """edge-st on this engine in this precision."""
+    return lambda setting: _edge(setting, backend=backend, dtype=dtype)
 
 
 def edge_static(setting: Setting) -> Encode:
@@ -105,6 +106,8 @@ def st_onnx(setting: Setting) -> Encode:
 def st_openvino(setting: Setting) -> Encode:
     """sentence-transformers on OpenVINO, which chooses the precision by the CPU; it exports as ``st_onnx`` does."""
     kwargs: dict[str, Any] = {"export": not list(Path(setting.folder).glob("openvino/*.xml"))}
+    if setting.graph.endswith(".xml"):
+        kwargs["file_name"] = setting.graph
     if setting.threads is not None:
         kwargs["ov_config"] = {"INFERENCE_NUM_THREADS": str(setting.threads)}
     return _sentence_transformers(setting, setting.folder, "openvino", kwargs)
@@ -120,16 +123,35 @@ def fastembed_32(setting: Setting) -> Encode:
     return _fastembed(setting, batch_size=32)
 
 
+def ctranslate2_int8(setting: Setting) -> Encode:
+    """CTranslate2 in int8; ``folder`` is what its converter wrote."""
+    from other_engines import ctranslate2
+
+    return ctranslate2(Path(setting.folder), Path(setting.original), setting.threads)
+
+
+def llama(setting: Setting) -> Encode:
+    """llama.cpp; ``graph`` is the GGUF file within ``folder``."""
+    from other_engines import llama_cpp
+
+    return llama_cpp(Path(setting.folder, setting.graph), Path(setting.original), setting.threads)
+
+
 PEERS: dict[str, Callable[[Setting], Encode]] = {
     "edge-st onnx": edge_onnx,
     "edge-st openvino": edge_openvino,
-    "edge-st openvino float32": edge_openvino_float32,
+    "edge-st onnx int8": edge_in("onnx", "int8"),
+    "edge-st openvino float32": edge_in("openvino", "float32"),
+    "edge-st openvino bfloat16": edge_in("openvino", "bfloat16"),
+    "edge-st openvino int8": edge_in("openvino", "int8"),
     "edge-st static": edge_static,
     "sentence-transformers torch": st_torch,
     "sentence-transformers onnx": st_onnx,
     "sentence-transformers openvino": st_openvino,
     "fastembed": fastembed,
     "fastembed, batches of 32": fastembed_32,
+    "ctranslate2 int8": ctranslate2_int8,
+    "llama.cpp": llama,
 }
 
 
@@ -152,13 +174,14 @@ def _fastembed(setting: Setting, **options: int) -> Encode:
     import numpy as np
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
+    from other_engines import pools_first
 
     TextEmbedding.add_custom_model(
         model="benchmark/model",
-        pooling=PoolingType.MEAN,
+        pooling=PoolingType.CLS if pools_first(Path(setting.original)) else PoolingType.MEAN,
         normalization=True,
         sources=ModelSource(url="https://localhost/unused"),
-        dim=384,
+        dim=json.loads(Path(setting.folder, "config.json").read_text(encoding="utf-8"))["hidden_size"],
         model_file=setting.graph,
     )
     model = TextEmbedding("benchmark/model", specific_model_path=setting.folder, threads=setting.threads)

@@ -1,0 +1,47 @@
+"""The texts a second that a machine cannot pass: what its matrix products allow at a model's size."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Setup, start
+from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most operations a second by precision, and what a token of the model costs."""
+
+    rates: dict[str, float]
+    per_token: float
+
+    def texts(self, precision: str, tokens: float) -> float:
+        """Texts of so many tokens a second."""
+        return self.rates[precision] / (self.per_token * tokens)
+
+
+def measured(common: Setup, times: int = 2) -> Limits:
+    """The best of several runs of workers/limits.py on the cores of ``common``. Raises RuntimeError where it fails."""
+    found: list[dict[str, float]] = []
+    for _ in range(times):
+        process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)))
+        answer, _ = process.communicate()
+        if process.returncode:
+            raise RuntimeError("workers/limits.py failed; run again with BENCH_VERBOSE=1 to see why")
+        found.append(json.loads(answer))
+    return Limits({name: max(each[name] for each in found) for name in found[0]}, per_token(common.folder))
+
+
+def per_token(folder: Path) -> float:
+    """The operations that a BERT-like model's weights cost a token; attention's own products are left out."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    return 2.0 * config["num_hidden_layers"] * (4 * width * width + 2 * width * inner)
+
+
+def mean_tokens(texts: list[str], folder: Path) -> float:
+    """Of the texts as the model's tokenizer cuts them, special tokens included."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts)) / len(texts)

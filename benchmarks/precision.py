@@ -1,0 +1,157 @@
+"""Speed and quality of every precision: edge-st in float32, bfloat16 and int8 beside its peers at theirs.
+
+Run ``python benchmarks/precision.py EXPORTED --original ORIGINAL --sts sts-dev.tsv --squad SQUAD`` with a folder that
+``edge-st export MODEL EXPORTED --dtype int8`` wrote. Peers are processes of their own environments, kept alive and
+asked in turn on the same cores; those that are not there are left out. What a peer must be given first, such as
+sentence-transformers' int8 graphs, is made by the peer's own tools and kept in ``--prepared``. Short texts have 16 to
+32 tokens (24 on average), mixed ones 12 to 256. Cosines are to sentence-transformers on torch in float32. A share is of
+the texts a second that the machine's matrix product in the variant's precision would allow.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from disturbance import disturbance
+from harness import ENVIRONMENTS, Setup, Worker, common_parser, in_turn, markdown, setup, singles_in_turn, table
+from harness import start as process
+from limits import Limits, mean_tokens, measured
+from quality import Data, qualities, read
+from report import Row, header, ratios, write_chart
+from start import starts
+from texts import even_lengths, mixed, sentences
+from variants import TORCH, Variant, opened, variants
+
+SINGLES = 40
+#: a model of BERT base's size costs eight times as much a text
+BASE_SHARE = 8
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = _options()
+    common = setup(options)
+    if options.base:
+        common = _base(common, options.prepared)
+    found = variants(common, _named(options.folders), _prepared(options, common), sentences(options.calibration))
+    loads = _loads(options, common)
+    data = read(options.sts, options.squad, options.paragraphs // _less(options), options.scifact)
+    limits = measured(common)
+    with disturbance():
+        rows = _measure(found, loads, data, options.rounds)
+        beginnings = (
+            starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else []
+        )
+    _report(rows, limits, {name: mean_tokens(texts, common.folder) for name, texts in loads.items()}, options)
+    if beginnings:
+        print("\n" + table(*beginnings))
+
+
+def _options() -> argparse.Namespace:
+    made = common_parser(__doc__)
+    made.add_argument("folder", type=Path, help="a folder exported with --dtype int8")
+    made.add_argument("--original", type=Path, help="the original folder, for torch, CTranslate2 and llama.cpp")
+    made.add_argument("--folder", action="append", default=[], dest="folders", metavar="NAME=PATH", help="another one")
+    made.add_argument(
+        "--base", action="store_true", help="a BERT base with random weights, made with FOLDER's tokenizer"
+    )
+    made.add_argument("--sts", type=Path, required=True, help="score TAB text TAB text; texts are drawn from it")
+    made.add_argument("--squad", type=Path, required=True, help="SQuAD in BEIR's layout, for its paragraphs")
+    made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout: nDCG@10 on train too (slow)")
+    made.add_argument("--calibration", type=Path, help="what OpenVINO's int8 of sentence-transformers is fitted to")
+    made.add_argument("--prepared", type=Path, default=ENVIRONMENTS / "models", help="keeps what peers were given")
+    made.add_argument("--rounds", type=int, default=4)
+    made.add_argument("--short", type=int, default=600, help="how many short texts")
+    made.add_argument("--mixed", type=int, default=192, help="how many mixed texts")
+    made.add_argument("--paragraphs", type=int, default=500, help="how many of SQuAD's are compared")
+    made.add_argument("--start", action="store_true", help="also seconds to the first vector, and peak memory")
+    made.add_argument("--markdown", type=Path, help="write the table there as well")
+    made.add_argument("--chart", type=Path, help="draw speed against quality: .svg or .png")
+    return made.parse_args()
+
+
+def _measure(found: list[Variant], loads: dict[str, list[str]], data: Data, rounds: int) -> list[Row]:
+    with ExitStack() as stack:
+        workers = opened(stack, found)
+        by_label = {variant.label: worker for variant, worker in workers.items()}
+        reference = TORCH if TORCH in by_label else next(iter(by_label))
+        print(f"{len(workers)} variants; cosines are to {reference}", file=sys.stderr)
+        good = qualities(by_label, reference, data)
+        rates = {name: _rates(list(workers.values()), name, texts, rounds) for name, texts in loads.items()}
+        singles = singles_in_turn(list(workers.values()), "short", rounds, SINGLES)
+    return [
+        Row(each, rates["short"][each.label], rates["mixed"][each.label], singles[each.label], good[each.label])
+        for each in workers
+    ]
+
+
+def _rates(workers: list[Worker], name: str, texts: list[str], rounds: int) -> dict[str, list[float]]:
+    for worker in workers:
+        worker.give(name, texts)
+    in_turn(workers, name, 1)
+    return {peer: [len(texts) / each for each in times] for peer, times in in_turn(workers, name, rounds).items()}
+
+
+def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
+    source, tokenizer = sentences(options.sts), common.folder / "tokenizer.json"
+    counts = {"short": (options.short, 16, 32), "mixed": (options.mixed, 12, 256)}
+    return {
+        name: mixed(source, even_lengths(count // _less(options), least, most), tokenizer)
+        for name, (count, least, most) in counts.items()
+    }
+
+
+def _less(options: argparse.Namespace) -> int:
+    return BASE_SHARE if options.base else 1
+
+
+def _named(pairs: list[str]) -> dict[str, Path]:
+    return {name: Path(path) for name, _, path in (pair.partition("=") for pair in pairs)}
+
+
+def _prepared(options: argparse.Namespace, common: Setup) -> Path:
+    """A folder of this model's own: its name, and its weights' digest."""
+    record = json.loads((common.folder / "edge_st.json").read_text(encoding="utf-8"))
+    place: Path = options.prepared.resolve() / f"{common.folder.name}-{record['weights_sha256'][:12]}"
+    return place
+
+
+def _base(common: Setup, prepared: Path) -> Setup:
+    """The same with the random model's folders, which are made where they are not there."""
+    folder = prepared.resolve() / "base"
+    original, exported = folder / "original", folder / "exported"
+    if not exported.is_dir():
+        print(f"making {exported}: minutes", file=sys.stderr)
+        worker = process(common, "edge-st-export", "make_base.py", str(common.folder), str(original), str(exported))
+        worker.communicate()
+        if worker.returncode:
+            raise subprocess.CalledProcessError(worker.returncode, "workers/make_base.py (BENCH_VERBOSE=1 shows why)")
+    return replace(common, folder=exported, original=original)
+
+
+def _report(rows: list[Row], limits: Limits, tokens: dict[str, float], options: argparse.Namespace) -> None:
+    found = [row.cells(limits, tokens) for row in rows]
+    lines = [
+        f"matrix products: {', '.join(f'{name} {rate / 1e9:.0f}' for name, rate in limits.rates.items())} GFLOP/s; "
+        f"a token of the model costs {limits.per_token / 1e6:.1f} MFLOP",
+        *(
+            f"limit, {name} texts of {count:.0f} tokens: "
+            + ", ".join(f"{precision} {limits.texts(precision, count):.0f}/s" for precision in limits.rates)
+            for name, count in tokens.items()
+        ),
+    ]
+    print("\n" + "\n".join(lines) + "\n\n" + table(header(rows), found) + "\n\n" + "\n".join(ratios(rows)))
+    if options.markdown:
+        parts = [*(f"- {line}" for line in lines), "", markdown(header(rows), found), ""]
+        parts += [f"- {line}" for line in ratios(rows)]
+        options.markdown.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    if options.chart:
+        write_chart(rows, options.chart)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How good a variant's vectors are: beside torch's, on STS-B, and in retrieval."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import Worker
+from measures import cosines, ndcg
+from numpy.typing import NDArray
+from rankings import grades, texts
+
+from edge_st import util
+from edge_st.evaluation.datasets import RetrievalData, SimilarityData, read_beir, read_dataset
+from edge_st.evaluation.statistics import spearman
+
+Vectors = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """STS pairs, paragraphs (also compared to the reference), and a retrieval set where one is wanted."""
+
+    similarity: SimilarityData
+    paragraphs: list[str]
+    retrieval: RetrievalData | None
+
+    @property
+    def compared(self) -> list[str]:
+        """What is compared to the reference: the pairs' texts, first all left ones, and the paragraphs."""
+        return [*self.similarity.sentences1, *self.similarity.sentences2, *self.paragraphs]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Mean and worst cosine to the reference, Spearman on STS-B; nDCG@10 where there is a retrieval set."""
+
+    cosine_mean: float
+    cosine_min: float
+    spearman: float
+    ndcg: float | None
+
+
+def read(sts: Path, squad: Path, count: int, retrieval: Path | None) -> Data:
+    """``count`` paragraphs, drawn by a fixed seed; a retrieval set's queries are those of its training judgements."""
+    similarity = read_dataset(sts)
+    if not isinstance(similarity, SimilarityData):
+        raise SystemExit(f"{sts} holds no pairs with scores; expected score TAB text TAB text in --sts")
+    paragraphs = list(read_beir(squad, "test", titles=False).corpus.values())
+    drawn = random.Random(6).sample(paragraphs, min(count, len(paragraphs)))
+    return Data(similarity, drawn, read_beir(retrieval, "train") if retrieval else None)
+
+
+def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict[str, Quality]:
+    """Each worker's; ``reference`` is the label of the one that the others are compared to."""
+    for worker in workers.values():
+        worker.give("compared", data.compared)
+    exact = workers[reference].result("compared")
+    return {label: _quality(worker, exact, data) for label, worker in workers.items()}
+
+
+def _quality(worker: Worker, exact: Vectors, data: Data) -> Quality:
+    found = worker.result("compared")
+    alike, count = cosines(found, exact), len(data.similarity.scores)
+    pairs = cosines(found[:count], found[count : 2 * count])
+    return Quality(
+        cosine_mean=float(np.mean(alike)),
+        cosine_min=float(np.min(alike)),
+        spearman=spearman(pairs, data.similarity.scores),
+        ndcg=_ndcg(worker, data.retrieval) if data.retrieval else None,
+    )
+
+
+def _ndcg(worker: Worker, data: RetrievalData) -> float:
+    queries, documents = texts(data)
+    worker.give("queries", queries)
+    worker.give("documents", documents)
+    hits = util.semantic_search(worker.result("queries"), worker.result("documents"), top_k=10)
+    return ndcg([[int(hit["corpus_id"]) for hit in found] for found in hits], grades(data))

@@ -1,0 +1,137 @@
+"""The rows of benchmarks/precision.py: every way to run one model, by edge-st and by its peers."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import Setup, Worker, start
+
+from edge_st_runtime.cpu import has_bfloat16, has_int8
+
+TORCH = "sentence-transformers torch"
+_OPENVINO = "bfloat16" if has_bfloat16() else "float32"
+_EDGE = {
+    "edge-st onnx": "float32",
+    "edge-st onnx int8": "int8",
+    "edge-st openvino float32": "float32",
+    "edge-st openvino bfloat16": "bfloat16",
+    "edge-st openvino int8": "int8",
+}
+_PEERS = {
+    TORCH: "float32",
+    "sentence-transformers onnx": "float32",
+    "sentence-transformers openvino": _OPENVINO,
+    "fastembed": "float32",
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A variant that needs a file of its own: what workers/prepare.py makes, who runs it, and which file it is."""
+
+    label: str
+    peer: str
+    made: str
+    graph: str
+    precision: str
+
+
+_PREPARED = (
+    Prepared(
+        "sentence-transformers onnx qint8",
+        "sentence-transformers onnx",
+        "onnx-int8",
+        "onnx/model_qint8_avx512_vnni.onnx",
+        "int8",
+    ),
+    Prepared(
+        "sentence-transformers openvino int8",
+        "sentence-transformers openvino",
+        "openvino-int8",
+        "openvino/openvino_model_qint8_quantized.xml",
+        "int8",
+    ),
+    Prepared("ctranslate2 int8", "ctranslate2 int8", "ctranslate2-int8", "model.bin", "int8"),
+    Prepared("llama.cpp F32", "llama.cpp", "gguf-float32", "model.gguf", "float32"),
+    Prepared("llama.cpp Q8_0", "llama.cpp", "gguf-int8", "model.gguf", "int8"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A row: its label, who runs it, what it computes in, and what it opens."""
+
+    label: str
+    peer: str
+    precision: str
+    setup: Setup
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether edge-st runs it."""
+        return self.peer.startswith("edge-st")
+
+    @property
+    def is_sentence_transformers(self) -> bool:
+        """Whether sentence-transformers runs it."""
+        return self.peer.startswith("sentence-transformers")
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether it computes in float32 or bfloat16."""
+        return self.precision != "int8"
+
+
+def variants(common: Setup, others: Mapping[str, Path], prepared: Path, calibration: Sequence[str]) -> list[Variant]:
+    """Those that can run here; says what the others lack. ``others`` are further edge-st folders by name."""
+    found = [Variant(peer, peer, _EDGE[peer], common) for peer in common.available(list(_EDGE))]
+    for name, folder in others.items():
+        own = replace(common, folder=folder.resolve())
+        found += [Variant(f"{peer} ({name})", peer, _EDGE[peer], own) for peer in own.available(list(_EDGE))]
+    found += [Variant(_label(peer), peer, _PEERS[peer], common) for peer in common.available(list(_PEERS))]
+    return [*found, *_with_files(common, prepared, calibration)]
+
+
+def opened(stack: ExitStack, found: Sequence[Variant]) -> dict[Variant, Worker]:
+    """Each variant's worker with its model loaded; says which cannot load it."""
+    workers = {}
+    for variant in found:
+        worker = stack.enter_context(Worker(variant.setup, variant.peer, variant.label))
+        try:
+            worker.open()
+        except RuntimeError as error:
+            print(f"left out: {variant.label} ({error})", file=sys.stderr)
+        else:
+            workers[variant] = worker
+    return workers
+
+
+def _label(peer: str) -> str:
+    return f"{peer} {_OPENVINO}" if peer == "sentence-transformers openvino" else peer
+
+
+def _with_files(common: Setup, prepared: Path, calibration: Sequence[str]) -> Iterator[Variant]:
+    prepared.mkdir(parents=True, exist_ok=True)
+    texts = prepared / "calibration.txt"
+    texts.write_text("\n".join(line.replace("\n", " ") for line in calibration), encoding="utf-8")
+    for each in _PREPARED:
+        if each.label.endswith("qint8") and not has_int8():
+            print(f"left out: {each.label} (this CPU has no int8 instructions)", file=sys.stderr)
+        elif common.available([each.peer]) and _made(common, each, prepared / each.made, texts):
+            own = replace(common, folder=prepared / each.made, graph=each.graph)
+            yield Variant(each.label, each.peer, each.precision, own)
+
+
+def _made(common: Setup, each: Prepared, target: Path, texts: Path) -> bool:
+    """Whether the target is there, made now where it was not."""
+    if target.is_dir():
+        return True
+    print(f"making {target.name} for {each.label}", file=sys.stderr)
+    arguments = (each.made, str(common.folder), str(common.original), str(target), str(texts))
+    process = start(common, each.peer, "prepare.py", *arguments)
+    process.communicate()
+    if process.returncode:
+        print(f"left out: {each.label} (no {target.name}; BENCH_VERBOSE=1 shows why)", file=sys.stderr)
+    return process.returncode == 0
