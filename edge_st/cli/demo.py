@@ -20,6 +20,8 @@ class Report:
     """What the demo found. ``similarity`` is (3, 3) over ``sentences``; memory is in bytes."""
 
     model: str
+    engine: str
+    dtype: str
     dimension: int
     load_seconds: float
     sentences: list[str]
@@ -55,9 +57,11 @@ def measure(name: str | None) -> Report:
     start = time.perf_counter()
     model = load(name)
     load_seconds = time.perf_counter() - start
-    triple = model.encode(list(TRIPLE))
+    triple, info = model.encode(list(TRIPLE)), model.info()
     return Report(
         model=name or "the bundled model",
+        engine=info["engine"],
+        dtype=info["dtype"],
         dimension=int(triple.shape[1]),
         load_seconds=load_seconds,
         sentences=list(TRIPLE),
@@ -103,6 +107,7 @@ def _as_text(report: Report) -> str:
     memory = "not known on this system" if report.peak_memory is None else megabytes(report.peak_memory)
     figures = [
         ("model", f"{report.model}, {report.dimension} dimensions, loaded in {report.load_seconds:.2f} s"),
+        ("runs on", f"{report.engine}, {report.dtype}"),
         ("speed", f"{report.texts_per_second:,.0f} texts/s ({report.speed_texts:,} short texts, one run)"),
         ("memory", f"{memory} at peak, the whole process"),
     ]

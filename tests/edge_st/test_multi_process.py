@@ -118,7 +118,7 @@ if __name__ == "__main__":
     print("encoding", flush=True)
     try:
         while True:
-            model.encode(["the quick fox"] * 5000, pool=pool)
+            model.encode([f"the quick fox {{number}}" for number in range(5000)], pool=pool)
     except KeyboardInterrupt:
         print("interrupted", model.encode(["a", "b"], pool=pool).shape)
 """
