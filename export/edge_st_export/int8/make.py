@@ -16,7 +16,7 @@ from ..errors import ExportError
 from ..verify import GraphReport, Part, Reference, graph_files, measure, nearness
 from .files import INT8_FILES
 from .options import Int8
-from .search import Attempt, search
+from .search import Attempt, search, table
 from .subject import Subject, fitted
 from .write import write_int8
 
@@ -35,8 +35,8 @@ class Made:
 def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Reference) -> Made:
     """Write the int8 graphs for ``engines`` beside the float32 ONNX graphs of ``folder``.
 
-    ``reference`` is what the original gave. Raises ExportError where no variant passes the gate or there is nothing to
-    compute in int8, InputError for calibration texts that the model does not take.
+    ``reference`` is what the original gave. Raises ExportError where no variant passes the gate, there is nothing to
+    compute in int8, or a data set tells nothing; InputError for calibration texts that the model does not take.
     """
     work = _Work(folder, options, reference)
     left, tried = search(list(work.keys), options.gate, work.attempt, work.damage)
@@ -46,7 +46,9 @@ def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Re
         if found.passes(options.gate):
             made.append(found.report)
         else:
-            notes.append(f"int8 for {engine} is left out, its cosine is {found.report.cosine_mean:.5f}")
+            notes.append(
+                f"int8 for {engine} is left out, for it does not reach the gate {options.gate}:\n{table([found])}"
+            )
     for engine in INT8_FILES:
         if engine not in [graph.engine for graph in made]:
             work.remove(engine)
@@ -58,6 +60,12 @@ class _Work:
 
     def __init__(self, folder: Path, options: Int8, reference: Reference) -> None:
         self.folder, self.options, self.reference = folder, options, reference
+        self.plain_metrics = self._metrics(Variant(ONNX_FILE, "onnx"))
+        for name, value in self.plain_metrics.items():
+            if not value > 0:
+                raise ExportError(
+                    f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave it out"
+                )
         self.subjects: list[Subject] = fitted(folder, options.texts(read_folder(folder).model_type))
         self.keys = {key for subject in self.subjects for key in subject.fits}
         if not self.keys:
@@ -89,7 +97,8 @@ class _Work:
         self.remove(engine)
         for subject in self.subjects:
             fits = [fit for key, fit in subject.fits.items() if key in keys]
-            write_int8(subject.model, fits, engine, subject.path / INT8_FILES[engine])
+            folder = (subject.path / ONNX_FILE).parent
+            write_int8(subject.model, folder, fits, engine, subject.path / INT8_FILES[engine])
 
     @cached_property
     def _part_of_damage(self) -> Part:
@@ -99,16 +108,12 @@ class _Work:
 
     def _shares(self, engine: str) -> Mapping[str, float]:
         """What is kept of each data set's metric."""
-        if not self.options.evaluation:
-            return {}
         found = self._metrics(Variant(INT8_FILES[engine], engine, "int8"))
-        return {name: value / self._plain_metrics[name] for name, value in found.items()}
-
-    @cached_property
-    def _plain_metrics(self) -> dict[str, float]:
-        return self._metrics(Variant(ONNX_FILE, "onnx"))
+        return {name: value / self.plain_metrics[name] for name, value in found.items()}
 
     def _metrics(self, variant: Variant) -> dict[str, float]:
+        if not self.options.evaluation:
+            return {}
         model = open_variant(self.folder, variant)
         found: dict[str, Any] = {}
         for data in self.options.evaluation:
