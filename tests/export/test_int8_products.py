@@ -113,6 +113,7 @@ def test_an_identity_that_is_an_output_stays() -> None:
 def test_what_is_no_product_for_int8() -> None:
     assert found(node("MatMul", "x x", "y")) == ()
     assert found(node("MatMul", "w x", "y")) == ()
+    assert found(node("Relu", "w", "r"), node("MatMul", "r w", "p"), node("Add", "x p", "y")) == ()
     assert found(node("MatMul", "x small", "y"), small=values(WIDTH, 32)) == ()
     assert found(node("MatMul", "x many", "y"), many=values(2, WIDTH, WIDTH)) == ()
     assert found(node("MatMul", "x whole", "y"), whole=np.ones((WIDTH, WIDTH), dtype=np.int64)) == ()

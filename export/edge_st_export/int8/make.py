@@ -9,6 +9,7 @@ from typing import Any
 from edge_st.comparison.running import measure_model
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant, open_variant
+from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.folder import read_folder
 
 from ..convert import ONNX_FILE
@@ -40,15 +41,11 @@ def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Re
     """
     work = _Work(folder, options, reference)
     left, tried = search(list(work.keys), options.gate, work.attempt, work.damage)
-    made, notes = [], []
-    for engine in engines:
-        found = tried[-1] if engine == "onnx" else work.attempt(left, engine)
-        if found.passes(options.gate):
-            made.append(found.report)
-        else:
-            notes.append(
-                f"int8 for {engine} is left out, for it does not reach the gate {options.gate}:\n{table([found])}"
-            )
+    made, notes = [tried[-1].report], []
+    for engine in (engine for engine in engines if engine != "onnx"):
+        report, why = work.report_or_reason(left, engine)
+        made += [report] if report else []
+        notes += [f"int8 for {engine} is left out: {why}"] if why else []
     for engine in INT8_FILES:
         if engine not in [graph.engine for graph in made]:
             work.remove(engine)
@@ -79,6 +76,16 @@ class _Work:
         if not found.passes(self.options.gate):
             return found
         return replace(found, shares=self._shares(engine))
+
+    def report_or_reason(self, left: Set[str], engine: str) -> tuple[GraphReport | None, str]:
+        """The same for an engine that may do without: the report of what passes, or why there is none."""
+        try:
+            found = self.attempt(left, engine)
+        except (ExportError, DamagedFileError, EngineError) as error:
+            return None, str(error)
+        if found.passes(self.options.gate):
+            return found.report, ""
+        return None, f"it misses the gate {self.options.gate}\n{table([found])}"
 
     def damage(self, key: str) -> float:
         """How far the vectors move when only this group is int8."""

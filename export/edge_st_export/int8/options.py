@@ -80,11 +80,8 @@ class Int8:
 def _check_calibration(texts: Sequence[TextOrPair]) -> None:
     """Raise InputError for what are no texts or pairs, or too few."""
     for number, text in enumerate(texts, 1):
-        members = (text,) if isinstance(text, str) else text
-        if isinstance(texts, str) or not _are_texts(members):
-            raise InputError(
-                f"calibration text {number} is {text!r:.80}; expected a list of texts, or of pairs of them"
-            )
+        if isinstance(texts, str) or not (isinstance(text, str) or _is_pair(text)):
+            raise InputError(f"calibration text {number} is {text!r:.80}; expected a list of texts, or of pairs")
     if len(set(texts)) < LEAST_TEXTS:
         raise InputError(
             f"calibration has {len(set(texts))} distinct texts; expected at least {LEAST_TEXTS}, best some hundred "
@@ -92,8 +89,8 @@ def _check_calibration(texts: Sequence[TextOrPair]) -> None:
         )
 
 
-def _are_texts(members: Any) -> bool:
-    return isinstance(members, tuple) and len(members) <= _PAIR and all(isinstance(each, str) for each in members)
+def _is_pair(text: Any) -> bool:
+    return isinstance(text, tuple) and len(text) == _PAIR and all(isinstance(each, str) for each in text)
 
 
 def _bundled(model_type: str) -> list[TextOrPair]:

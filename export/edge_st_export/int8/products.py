@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from edge_st_runtime.arrays import Floats
 
-from .tensors import readers_of, values_of
+from .tensors import readers_of, values_of, varying
 
 _LEAST = 64  # rows and columns of a weight that is worth the conversion of its input
 
@@ -67,9 +67,9 @@ def _belong(one: Product, other: Product) -> bool:
 
 def _products(graph: Any, folder: Path) -> Iterator[Product]:
     constants, readers = {tensor.name: tensor for tensor in graph.initializer}, readers_of(graph)
-    results = {output.name for output in graph.output}
+    results, inputs = {output.name for output in graph.output}, varying(graph)
     for node in graph.node:
-        if node.op_type != "MatMul" or node.input[0] in constants or not _is_large(constants.get(node.input[1])):
+        if node.op_type != "MatMul" or node.input[0] not in inputs or not _is_large(constants.get(node.input[1])):
             continue
         weight, (product,) = values_of(constants[node.input[1]], folder), node.output
         adding = None if product in results else _addition(readers.get(product, []), product, constants, weight)

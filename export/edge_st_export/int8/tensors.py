@@ -22,6 +22,15 @@ def readers_of(graph: Any) -> dict[str, list[Any]]:
     return readers
 
 
+def varying(graph: Any) -> set[str]:
+    """The tensors that depend on the graph's inputs; the others an engine computes once, when it loads the graph."""
+    found = {port.name for port in graph.input} - {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if not found.isdisjoint(_read(node)):
+            found.update(node.output)
+    return found
+
+
 def name_constants_once(graph: Any) -> None:
     """Let nodes read constants themselves, where they read what Identity nodes make of them.
 
