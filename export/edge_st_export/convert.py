@@ -1,6 +1,8 @@
 """A transformer in PyTorch → ONNX in float32."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +67,34 @@ def move_weights_beside(path: Path) -> None:
     model = onnx.load(path)
     for old in path.parent.glob(f"{path.name}?*"):  # onnx would append to it
         old.unlink()
-    onnx.save_model(model, path, save_as_external_data=True, location=weights_beside(path).name, size_threshold=_LARGE)
+    save_with_weights_beside(model, path)
     for written in filter(Path.is_file, (path, weights_beside(path))):
         written.chmod(0o644)  # onnx lets nobody else read the weights
+
+
+def save_with_weights_beside(model: Any, path: Path) -> None:
+    """Write the onnx.ModelProto ``model`` to ``path``, and its large constants to a new file beside it.
+
+    Constants that are in another file stay there, which must be beside ``path`` too. They are no longer in ``model``
+    afterwards. onnx.save_model's own way refuses where the working folder has a file of that name.
+    """
+    import onnx
+    from onnx.external_data_helper import set_external_data
+
+    for tensor in model.graph.initializer:
+        if tensor.HasField("raw_data") and len(tensor.raw_data) >= _LARGE:
+            set_external_data(tensor, weights_beside(path).name)
+    onnx.save_model(model, path)
+
+
+@contextmanager
+def for_a_while(path: Path) -> Iterator[Path]:
+    """``path``, of a graph that is deleted with its weights when the block ends."""
+    try:
+        yield path
+    finally:
+        for written in (path, weights_beside(path)):
+            written.unlink(missing_ok=True)
 
 
 def move_weights_inside(path: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from edge_st_runtime.tokens import TextOrPair
 
 from .alone import comparable
 from .convert import to_onnx
-from .errors import ExportError, converting
+from .errors import ExportError
+from .fused import unfused_notes, with_fused
 from .graph_files import ONNX_FILE
 from .heads import Head, digest_of_road, unused_copies
 from .int8.make import Made, make_int8
@@ -29,18 +29,13 @@ from .int8.search import Attempt, table
 from .ir import OPENVINO_FILE, to_openvino
 from .layout import save_layout
 from .new_folder import check_target, new_folder
-from .optimize import FLOAT16_LEVEL, LEVELS, optimize, optimized_file
+from .optimize import FLOAT16_LEVEL, optimize, optimized_file
 from .original import Source, find_source, load_original, torch_roads
+from .plan import ENGINES, Plan, checked_plan
 from .progress import Progress, silent_libraries
 from .record import Testimony, write_record
 from .texts import is_golden, texts_for
 from .verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
-
-ENGINES = ("onnx", "openvino")
-_LIBRARIES = {
-    "onnx": ("optimum.exporters.onnx", "optimum.onnxruntime"),
-    "openvino": ("optimum.exporters.openvino",),
-}
 
 
 @dataclass(frozen=True)
@@ -63,15 +58,6 @@ class ExportReport:
         ]
         tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []
         return "\n".join([head, *rows, *tried, *(f"note: {note}" for note in self.notes)])
-
-
-@dataclass(frozen=True)
-class _Plan:
-    engines: tuple[str, ...]
-    optimize: str | None
-    fp16: bool
-    gate: float
-    int8: Int8 | None
 
 
 def export_model(
@@ -106,17 +92,19 @@ def export_model(
     Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
     below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
     """
-    plan = _checked(engines, optimize, fp16, gate, int8)
+    plan = checked_plan(engines, optimize, fp16, gate, int8)
     target = Path(out)
     check_target(target, force=force)
     source = find_source(model, revision, token, task)
-    if int8 is not None and not source.needs_graph:
-        raise OptionError(f"{source.name} is a table without a graph, which int8 would not make faster; leave int8 out")
-    progress = Progress(4 + _conversions(plan) if source.needs_graph else 4, quiet)
+    if int8 is not None:
+        if not source.needs_graph:
+            raise OptionError(f"{source.name} has no graph that int8 would make faster; leave int8 out")
+        int8.check(source.model_type)
+    progress = Progress(4 + plan.conversions if source.needs_graph else 4, quiet)
     progress.step(f"loading {source.name} in PyTorch")
     with silent_libraries():
         if source.needs_graph:
-            _import_libraries(plan)
+            plan.import_libraries()
         original = load_original(source, trust_remote_code=trust_remote_code)
         with new_folder(target, force=force) as folder:
             graphs, made, notes = _fill(folder, original, source, plan, progress)
@@ -125,33 +113,8 @@ def export_model(
     return ExportReport(target, source.model_type, tuple(graphs), (*notes, *made.notes), made.tried)
 
 
-def _checked(engines: Sequence[str], optimize: str | None, fp16: bool, gate: float, int8: Int8 | None) -> _Plan:
-    unknown = [engine for engine in engines if engine not in ENGINES]
-    if isinstance(engines, str) or unknown or not engines:
-        raise OptionError(f"engines is {engines!r}; expected a list of one or both of {', '.join(ENGINES)}")
-    if optimize is not None and optimize not in LEVELS:
-        raise OptionError(f"optimize is {optimize!r}; expected None or one of {', '.join(LEVELS)}; O4 is fp16=True")
-    if fp16 and "onnx" not in engines:
-        raise OptionError("fp16 makes an ONNX graph; add 'onnx' to the engines")
-    if int8 is not None and "onnx" not in engines:
-        raise OptionError("int8 graphs are made from the ONNX graph; add 'onnx' to the engines")
-    return _Plan(tuple(dict.fromkeys(engines)), optimize if "onnx" in engines else None, fp16, gate, int8)
-
-
-def _import_libraries(plan: _Plan) -> None:
-    """All at once: a missing one is found before any work, and a Ctrl-C while native code loads leaves nothing."""
-    for engine in plan.engines:
-        with converting(f"importing what exports to {engine}", "pip install -c constraints.txt edge-st-export"):
-            for name in _LIBRARIES[engine]:
-                import_module(name)
-
-
-def _conversions(plan: _Plan) -> int:
-    return len(plan.engines) + (plan.optimize is not None) + plan.fp16 + (plan.int8 is not None)
-
-
 def _fill(
-    folder: Path, original: Any, source: Source, plan: _Plan, progress: Progress
+    folder: Path, original: Any, source: Source, plan: Plan, progress: Progress
 ) -> tuple[list[GraphReport], Made, list[str]]:
     described = save_layout(original, source, folder)
     digest, heads = _first_modules(original, described)
@@ -163,17 +126,17 @@ def _fill(
     check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
     graphs, notes = _lossless_only(graphs, notes)
     made = _int8(folder, plan, reference, progress)
-    graphs += made.graphs
+    graphs = [with_fused(folder, graph) for graph in (*graphs, *made.graphs)]
     progress.step("writing the record")
     texts, golden = reference[0].golden_texts, [part.golden for part in reference]
     testimony = Testimony(source.name, source.revision, source.model_type, digest, texts, golden)
     write_record(folder, testimony, graphs, None if plan.int8 is None else plan.int8.entry(made.tried))
     dtype = "float32" if plan.int8 is not None and plan.int8.default else "auto"
     _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE), dtype)
-    return graphs, made, notes
+    return graphs, made, [*notes, *unfused_notes(graphs)]
 
 
-def _int8(folder: Path, plan: _Plan, reference: Reference, progress: Progress) -> Made:
+def _int8(folder: Path, plan: Plan, reference: Reference, progress: Progress) -> Made:
     if plan.int8 is None:
         return Made()
     progress.step("computing in int8, and searching for what must stay float32")
@@ -207,7 +170,7 @@ def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Hea
     return joined_digest(digests.values()), list(heads.values())
 
 
-def _convert(heads: list[Head], plan: _Plan, progress: Progress) -> tuple[list[Variant], list[str]]:
+def _convert(heads: list[Head], plan: Plan, progress: Progress) -> tuple[list[Variant], list[str]]:
     """Write the graphs that the plan asks for, of every first module that has one."""
     variants, notes = [], []
     if "onnx" in plan.engines:

@@ -33,7 +33,7 @@ class GraphReport:
     Of a model that scores pairs the cosine is that of a label's scores for all pairs, less their mean, and
     ``in_order`` of ``queries`` rank their documents as the original does. ``scale`` is the original's largest value.
     ``milliseconds`` is the median for one short text on the machine of the export; ``megabytes`` (10⁶ bytes) is the
-    graph with its weights.
+    graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all roads.
     """
 
     file: str
@@ -48,11 +48,14 @@ class GraphReport:
     scale: float = 1.0
     in_order: int = 0
     queries: int = 0
+    fused: Mapping[str, int] = field(default_factory=dict)
     worst_text: TextOrPair = field(default="", repr=False)
 
     def entry(self) -> dict[str, Any]:
         """The row of the record."""
         left_out = {"worst_text", *(() if self.queries else ("in_order", "queries"))}
+        if not self.fused:
+            left_out.add("fused")
         kept = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**kept, "cpu_features": list(self.cpu_features)}
 

@@ -15,8 +15,8 @@ from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison, compared
 from edge_st_export import export_model
 from edge_st_export.alone import comparable
-from edge_st_export.export import ENGINES
 from edge_st_export.original import find_source, load_original
+from edge_st_export.plan import ENGINES
 from edge_st_export.texts import ALL, PAIRS
 from edge_st_runtime.errors import EdgeSTError
 from edge_st_runtime.model_types import CROSS_ENCODER

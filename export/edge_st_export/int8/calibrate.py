@@ -1,6 +1,5 @@
 """What goes into a graph's matrix products while texts run through it."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,10 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats, TokenBatch
 from edge_st_runtime.signature import FEEDS, MAX_ACTIVE_DIMS
 
+from ..convert import for_a_while
+
 _ROWS = 2048  # of each input, which are kept to fit the scales to
+_WATCHED = ".watched.onnx"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +40,16 @@ def joined(parts: Sequence[Seen]) -> Seen:
     )
 
 
-def watch(model: Any, names: Sequence[str], batches: Sequence[TokenBatch]) -> dict[str, Seen]:
-    """Run the onnx.ModelProto ``model`` on each of ``batches`` and look at the tensors called ``names``.
+def watch(graph: Path, names: Sequence[str], batches: Sequence[TokenBatch]) -> dict[str, Seen]:
+    """Run the ``graph`` on each of ``batches``, one at least, and look at the tensors called ``names``.
 
-    Every batch is one text without padding, so that no channel's range is that of a padded place.
+    Every batch is one text without padding, so that no channel's range is that of a padded place, and has a token.
     """
     kept: dict[str, list[Floats]] = {name: [] for name in names}
     low: dict[str, Floats] = {}
     high: dict[str, Floats] = {}
     drawing, share = np.random.default_rng(0), max(1, -(-_ROWS // max(1, len(batches))))
-    with _opened(model, names) as run:
+    with _opened(graph, names) as run:
         for batch in batches:
             for name, found in zip(names, run(batch), strict=True):
                 rows = found.reshape(-1, found.shape[-1])
@@ -58,20 +60,18 @@ def watch(model: Any, names: Sequence[str], batches: Sequence[TokenBatch]) -> di
 
 
 @contextmanager
-def _opened(model: Any, names: Sequence[str]) -> Iterator[Callable[[TokenBatch], list[NDArray[Any]]]]:
+def _opened(graph: Path, names: Sequence[str]) -> Iterator[Callable[[TokenBatch], list[Any]]]:
     """A function from a batch to the values of ``names``."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    model = onnx.load(graph, load_external_data=False)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "model.onnx"
-        onnx.save_model(watched, path, save_as_external_data=True, location="model.onnx_data")
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    with for_a_while(graph.with_name(_WATCHED)) as watched:  # beside its weights
+        onnx.save_model(model, watched)
+        session = ort.InferenceSession(str(watched), options, providers=["CPUExecutionProvider"])
         inputs = [port.name for port in session.get_inputs()]
-        yield lambda batch: session.run(list(names), {name: _feed(name, batch) for name in inputs})
+        yield lambda batch: list(session.run(list(names), {name: _feed(name, batch) for name in inputs}))
 
 
 def _feed(name: str, batch: TokenBatch) -> NDArray[np.int64]:

@@ -133,10 +133,9 @@ def _product(rows: Floats, weight: Floats, scheme: _Scheme, scale: float, zero_p
     """What the integer product will give for ``rows``."""
     values, scales = quantize_weight(weight, scheme)
     codes = np.clip(np.rint(rows * scheme.factors / np.float32(scale)) + zero_point, 0, 255) - zero_point
-    found: Floats = (codes.astype(np.float32) @ values.astype(np.float32)) * (scales * np.float32(scale))
-    if len(scheme.outliers):
-        found = found + rows[:, scheme.outliers] @ weight[scheme.outliers]
-    return found
+    outliers = rows[:, scheme.outliers] @ weight[scheme.outliers]
+    found = (codes.astype(np.float32) @ values.astype(np.float32)) * (scales * np.float32(scale))
+    return np.asarray(found + outliers, dtype=np.float32)
 
 
 def quantize_weight(weight: Floats, scheme: _Scheme) -> tuple[NDArray[np.int8], Floats]:

@@ -44,9 +44,11 @@ def parse_gate(text: str) -> Gate:
     """The gate in a form such as ``cosine=0.995,ndcg=0.995``; raises OptionError for anything else."""
     named: dict[str, float] = {}
     for part in text.split(","):
-        name, _, number = part.partition("=")
+        name, number = (word.strip() for word in part.partition("=")[::2])
+        if name in named:
+            raise OptionError(f"the gate has {name!r} twice; expected each once, such as {_EXAMPLE}")
         try:
-            named[name.strip()] = float(number)
+            named[name] = float(number)
         except ValueError as error:
             raise OptionError(f"the gate has {part!r}; expected NAME=NUMBER, such as {_EXAMPLE}") from error
     cosines = {name: named.pop(name) for name in _COSINES if name in named}

@@ -9,6 +9,7 @@ from typing import Any
 from edge_st.comparison.running import measure_model
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant, open_variant
+from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.folder import read_folder
 
 from ..errors import ExportError
@@ -16,7 +17,7 @@ from ..graph_files import ONNX_FILE
 from ..verify import GraphReport, Part, Reference, graph_files, measure, nearness
 from .files import INT8_FILES
 from .options import Int8
-from .search import Attempt, search
+from .search import Attempt, search, table
 from .subject import Subject, fitted
 from .write import write_int8
 
@@ -35,18 +36,16 @@ class Made:
 def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Reference) -> Made:
     """Write the int8 graphs for ``engines`` beside the float32 ONNX graphs of ``folder``.
 
-    ``reference`` is what the original gave. Raises ExportError where no variant passes the gate or there is nothing to
-    compute in int8, InputError for calibration texts that the model does not take.
+    ``reference`` is what the original gave. Raises ExportError where no variant passes the gate, there is nothing to
+    compute in int8, or a data set tells nothing; InputError for calibration texts that the model does not take.
     """
     work = _Work(folder, options, reference)
     left, tried = search(list(work.keys), options.gate, work.attempt, work.damage)
-    made, notes = [], []
-    for engine in engines:
-        found = tried[-1] if engine == "onnx" else work.attempt(left, engine)
-        if found.passes(options.gate):
-            made.append(found.report)
-        else:
-            notes.append(f"int8 for {engine} is left out, its cosine is {found.report.cosine_mean:.5f}")
+    made, notes = [tried[-1].report], []
+    for engine in (engine for engine in engines if engine != "onnx"):
+        report, why = work.report_or_reason(left, engine)
+        made += [report] if report else []
+        notes += [f"int8 for {engine} is left out: {why}"] if why else []
     for engine in INT8_FILES:
         if engine not in [graph.engine for graph in made]:
             work.remove(engine)
@@ -58,6 +57,12 @@ class _Work:
 
     def __init__(self, folder: Path, options: Int8, reference: Reference) -> None:
         self.folder, self.options, self.reference = folder, options, reference
+        self.plain_metrics = self._metrics(Variant(ONNX_FILE, "onnx"))
+        for name, value in self.plain_metrics.items():
+            if not value > 0:
+                raise ExportError(
+                    f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave it out"
+                )
         self.subjects: list[Subject] = fitted(folder, options.texts(read_folder(folder).model_type))
         self.keys = {key for subject in self.subjects for key in subject.fits}
         if not self.keys:
@@ -71,6 +76,16 @@ class _Work:
         if not found.passes(self.options.gate):
             return found
         return replace(found, shares=self._shares(engine))
+
+    def report_or_reason(self, left: Set[str], engine: str) -> tuple[GraphReport | None, str]:
+        """The same for an engine that may do without: the report of what passes, or why there is none."""
+        try:
+            found = self.attempt(left, engine)
+        except (ExportError, DamagedFileError, EngineError) as error:
+            return None, str(error)
+        if found.passes(self.options.gate):
+            return found.report, ""
+        return None, f"it misses the gate {self.options.gate}\n{table([found])}"
 
     def damage(self, key: str) -> float:
         """How far the vectors move when only this group is int8."""
@@ -89,7 +104,8 @@ class _Work:
         self.remove(engine)
         for subject in self.subjects:
             fits = [fit for key, fit in subject.fits.items() if key in keys]
-            write_int8(subject.model, fits, engine, subject.path / INT8_FILES[engine])
+            folder = (subject.path / ONNX_FILE).parent
+            write_int8(subject.model, folder, fits, engine, subject.path / INT8_FILES[engine])
 
     @cached_property
     def _part_of_damage(self) -> Part:
@@ -99,16 +115,12 @@ class _Work:
 
     def _shares(self, engine: str) -> Mapping[str, float]:
         """What is kept of each data set's metric."""
-        if not self.options.evaluation:
-            return {}
         found = self._metrics(Variant(INT8_FILES[engine], engine, "int8"))
-        return {name: value / self._plain_metrics[name] for name, value in found.items()}
-
-    @cached_property
-    def _plain_metrics(self) -> dict[str, float]:
-        return self._metrics(Variant(ONNX_FILE, "onnx"))
+        return {name: value / self.plain_metrics[name] for name, value in found.items()}
 
     def _metrics(self, variant: Variant) -> dict[str, float]:
+        if not self.options.evaluation:
+            return {}
         model = open_variant(self.folder, variant)
         found: dict[str, Any] = {}
         for data in self.options.evaluation:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_st.evaluation.datasets import Dataset
+from edge_st.comparison.jobs import check_fits
+from edge_st.evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData
 from edge_st.input_files import existing, read_lines
 from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.model_types import CROSS_ENCODER
@@ -16,6 +17,9 @@ from .search import Attempt
 
 LEAST_TEXTS = 32
 _BUNDLED_PAIRS = 300
+_PAIR = 2
+#: what is measured on each kind of data
+_MEASURES = {RetrievalData: "ndcg", SimilarityData: "spearman", PairData: "ap", TripletData: "accuracy"}
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,22 @@ class Int8:
     default: bool = False
 
     def __post_init__(self) -> None:
-        if self.calibration is not None and len(set(self.calibration)) < LEAST_TEXTS:
-            raise InputError(
-                f"calibration has {len(set(self.calibration))} distinct texts; expected at least {LEAST_TEXTS}, best "
-                "some hundred like those that will be encoded"
-            )
-        if self.gate.shares and not self.evaluation:
-            raise OptionError(
-                f"the gate asks for {', '.join(self.gate.shares)}, which is measured on a data set: give one (--eval)"
-            )
+        if self.calibration is not None:
+            _check_calibration(self.calibration)
+        measured = {_MEASURES[type(data)] for data in self.evaluation}
+        for name in self.gate.shares:
+            if name not in measured:
+                kind = next(kind.__name__ for kind, measure in _MEASURES.items() if measure == name)
+                raise OptionError(f"the gate asks for {name}, which is measured on {kind}: give some (--eval)")
+        names = [data.name for data in self.evaluation]
+        if len(set(names)) < len(names):
+            raise OptionError(f"several data sets have one name ({', '.join(names)}); rename one of the files")
+
+    def check(self, model_type: str) -> None:
+        """Raise InputError or OptionError where a model of this class takes not such texts or data sets."""
+        self.texts(model_type)
+        for data in self.evaluation:
+            check_fits(data, model_type)
 
     def texts(self, model_type: str) -> list[TextOrPair]:
         """What the scales are fitted to; raises InputError where the calibration is not what the model takes."""
@@ -64,6 +75,22 @@ class Int8:
             "tried": [attempt.entry() for attempt in tried],
         }
         return {"int8": made, **({"default_dtype": "int8"} if self.default else {})}
+
+
+def _check_calibration(texts: Sequence[TextOrPair]) -> None:
+    """Raise InputError for what are no texts or pairs, or too few."""
+    for number, text in enumerate(texts, 1):
+        if isinstance(texts, str) or not (isinstance(text, str) or _is_pair(text)):
+            raise InputError(f"calibration text {number} is {text!r:.80}; expected a list of texts, or of pairs")
+    if len(set(texts)) < LEAST_TEXTS:
+        raise InputError(
+            f"calibration has {len(set(texts))} distinct texts; expected at least {LEAST_TEXTS}, best some hundred "
+            "like those that will be encoded"
+        )
+
+
+def _is_pair(text: Any) -> bool:
+    return isinstance(text, tuple) and len(text) == _PAIR and all(isinstance(each, str) for each in text)
 
 
 def _bundled(model_type: str) -> list[TextOrPair]:

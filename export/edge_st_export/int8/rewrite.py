@@ -10,13 +10,14 @@ from onnx import helper, numpy_helper
 
 from .fit import Fit, QuantizedWeight
 from .products import Product
+from .tensors import drop_unread
 
 _CONTRIB = "com.microsoft"
 INTEGER_PRODUCT = "MatMulIntegerToFloat"
 
 
 def rewrite(model: Any, fits: Iterable[Fit], engine: str) -> Any:
-    """A copy of the onnx.ModelProto ``model`` with the groups of ``fits`` in int8.
+    """A copy of the onnx.ModelProto ``model`` with the groups of ``fits`` in int8; weights in files stay there.
 
     For "onnx" a product is one node that multiplies bytes and gives float32 with the bias added; for "openvino" it is
     written with QuantizeLinear and DequantizeLinear, which OpenVINO folds into its own.
@@ -132,11 +133,3 @@ def _dequantized_product(
         helper.make_node("MatMul", [floats, weights], [sum_]),
         helper.make_node("Add", [sum_, writer.constant(f"{product.output}_bias", weight.bias)], [output]),
     ]
-
-
-def drop_unread(graph: Any) -> None:
-    """Remove the constants that no node reads."""
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
-    kept = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)

@@ -17,11 +17,15 @@ from ..graph_files import ONNX_FILE
 from .calibrate import watch
 from .fit import Fit, fit_group
 from .products import find_groups
+from .tensors import name_constants_once
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The onnx.ModelProto ``model`` of the road in the folder ``path``, and a fit of each of its groups by name."""
+    """The onnx.ModelProto ``model`` of the road in the folder ``path``, and a fit of each of its groups by name.
+
+    The model's weights stay in the file beside its own.
+    """
 
     path: Path
     model: Any
@@ -36,17 +40,20 @@ def fitted(folder: Path, texts: Sequence[TextOrPair]) -> list[Subject]:
 
 
 def _fitted(path: Path, road: LoadedRoad, texts: Sequence[TextOrPair]) -> Subject:
-    model = onnx.load(path / ONNX_FILE)
-    groups = find_groups(model)
+    graph = path / ONNX_FILE
+    model = onnx.load(graph, load_external_data=False)
+    name_constants_once(model.graph)
+    groups = find_groups(model, graph.parent)
     names = list(dict.fromkeys(name for group in groups for name in group.inputs))
-    seen = watch(model, names, list(_batches(road, texts)))
+    seen = watch(graph, names, list(_batches(road, texts))) if groups else {}
     return Subject(path, model, {f"{path.name}:{group.name}": fit_group(group, seen) for group in groups})
 
 
 def _batches(road: LoadedRoad, texts: Sequence[TextOrPair]) -> Iterator[TokenBatch]:
-    """Each text as a batch of its own, without padding."""
+    """Each text that has tokens as a batch of its own, without padding."""
     tokenizer = road.pipeline.tokenizer
     tokens = tokenizer(texts, road.limit)
     for place, ids in enumerate(tokens.ids):
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[place]]
-        yield pad_batch([ids], type_ids, tokenizer.pad_id, pad_left=False)
+        if len(ids):
+            yield pad_batch([ids], type_ids, tokenizer.pad_id, pad_left=False)

@@ -1,47 +1,50 @@
 """Embedding tables in int8, a scale for every row."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from .rewrite import drop_unread
+from .tensors import drop_unread, readers_of, values_of
 
 _LEAST_ROWS = 1024
 
 
-def quantize_tables(model: Any) -> int:
-    """Store the tables that the onnx.ModelProto ``model`` looks rows up in as int8; returns how many there were.
+def quantize_tables(model: Any, folder: Path) -> int:
+    """Store the tables that the onnx.ModelProto ``model`` only looks rows up in as int8; returns how many there were.
 
-    A row is made float32 when it is looked up, so the table never is.
+    The model's file stands in ``folder``. A row is made float32 when it is looked up, so the table never is.
     """
     graph = model.graph
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    nodes, changed = [], set()
+    readers = readers_of(graph)
+    tables = {
+        tensor.name: tensor
+        for tensor in graph.initializer
+        if _is_table(tensor) and all(_looks_up(node, tensor.name) for node in readers.get(tensor.name, []))
+    }
+    nodes = []
     for node in graph.node:
-        table = constants.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None or _axis(node) != 0 or len(table.dims) != 2 or table.dims[0] < _LEAST_ROWS:
-            nodes.append(node)
-            continue
-        if table.data_type != TensorProto.FLOAT:
-            nodes.append(node)
-            continue
-        if table.name not in changed:
-            changed.add(table.name)
-            graph.initializer.extend(_quantized(table))
-        nodes += _looked_up(node, table.name)
+        nodes += _looked_up(node, node.input[0]) if node.input and node.input[0] in tables else [node]
+    for table in tables.values():
+        graph.initializer.extend(_quantized(table, folder))
     del graph.node[:]
     graph.node.extend(nodes)
     drop_unread(graph)
-    return len(changed)
+    return len(tables)
 
 
-def _axis(node: Any) -> int:
-    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+def _is_table(tensor: Any) -> bool:
+    return tensor.data_type == TensorProto.FLOAT and len(tensor.dims) == 2 and tensor.dims[0] >= _LEAST_ROWS
 
 
-def _quantized(table: Any) -> list[Any]:
-    values = numpy_helper.to_array(table)
+def _looks_up(node: Any, table: str) -> bool:
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+    return node.op_type == "Gather" and node.input[0] == table and axis == 0
+
+
+def _quantized(table: Any, folder: Path) -> list[Any]:
+    values = values_of(table, folder)
     scales = (np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-12) / 127).astype(np.float32)
     codes = np.clip(np.rint(values / scales), -127, 127).astype(np.int8)
     return [
