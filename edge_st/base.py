@@ -62,6 +62,7 @@ class BaseModel(Evaluated, Running):
         dtype: str = "auto",
         provider: str | None = None,
         num_threads: int | None = None,
+        low_memory: bool = False,
         truncation: Truncation = "silent",
     ) -> None:
         self.truncation = check_truncation(truncation)
@@ -72,6 +73,7 @@ class BaseModel(Evaluated, Running):
             provider=provider,
             num_threads=num_threads,
             model_kwargs=model_kwargs,
+            low_memory=low_memory,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
         path = self._locate(model_name_or_path, cache_folder, revision, local_files_only, token, options)

@@ -1,9 +1,11 @@
 """sentence-transformers' constructor arguments → the runtime's options."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from edge_st_runtime.backend import installed_engines
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.choosing import LoadOptions
 from edge_st_runtime.errors import OptionError
@@ -19,6 +21,7 @@ _ENGINE_KEYS = {
     "token_budget",
 }
 _TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}
+_LOW_MEMORY_TOKENS = 128
 
 
 def load_options(
@@ -29,10 +32,12 @@ def load_options(
     provider: str | None,
     num_threads: int | None,
     model_kwargs: Mapping[str, Any] | None,
+    low_memory: bool = False,
 ) -> LoadOptions:
     """The options that the arguments and sentence-transformers' ``model_kwargs`` ask for together.
 
-    ``backend="torch"``, sentence-transformers' default, means the runtime's own choice. Raises OptionError for keys
+    ``backend="torch"``, sentence-transformers' default, means the runtime's own choice. ``low_memory`` fills in what
+    was left open with what takes least memory. Raises OptionError for keys
     that are unknown, need torch or contradict an argument.
     """
     kwargs = dict(model_kwargs or {})
@@ -45,7 +50,7 @@ def load_options(
         raise OptionError(f"model_kwargs {sorted(unknown)} {why}; expected {', '.join(sorted(_ENGINE_KEYS))}, dtype")
     device = _one("device", device, kwargs.get("device"))
     provider = _one("provider", provider, kwargs.get("provider"))
-    return LoadOptions(
+    options = LoadOptions(
         backend=_engine(backend, device, provider),
         dtype=_one("dtype", dtype if dtype != "auto" else None, *dtypes) or "auto",
         device=device,
@@ -55,6 +60,17 @@ def load_options(
         file_name=_file_name(kwargs),
         num_threads=num_threads,
         token_budget=_token_budget(kwargs.get("token_budget")),
+    )
+    return _frugal(options) if low_memory else options
+
+
+def _frugal(options: LoadOptions) -> LoadOptions:
+    """ONNX Runtime, which maps the weights and keeps no kernel for each shape; one thread; small batches."""
+    return replace(
+        options,
+        backend="onnx" if options.backend == "auto" and "onnx" in installed_engines() else options.backend,
+        num_threads=1 if options.num_threads is None else options.num_threads,
+        token_budget=_LOW_MEMORY_TOKENS if options.token_budget is None else options.token_budget,
     )
 
 

@@ -42,6 +42,7 @@ class SentenceTransformer(Encoder):
     sentence-transformers does not have: ``dtype`` ("auto", "float32", "bfloat16", "float16", "int8") is what the
     engine computes in, where "auto" is the fastest that the exporter proved lossless; ``provider`` names an ONNX
     Runtime execution provider; ``num_threads`` overrides EDGE_ST_NUM_THREADS and the cores this process may use;
+    ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens where nothing else is asked for;
     ``truncation`` ("silent", "warn", "error") is what happens to texts beyond ``max_seq_length``. What OpenVINO takes
     goes in as with sentence-transformers: ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}`` keeps the compiled
     graph for the next start, ``{"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}`` computes a single text on all

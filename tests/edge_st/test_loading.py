@@ -62,6 +62,13 @@ def test_options_that_are_refused(given: dict[str, Any], message: str) -> None:
         options(**given)
 
 
+def test_low_memory_fills_in_what_was_left_open(tiny_folder: Path) -> None:
+    info = SentenceTransformer(tiny_folder, low_memory=True).info()
+    assert (info["engine"], info["threads"]) == ("onnx", 1)
+    found = options(low_memory=True, backend="openvino", num_threads=2, model_kwargs={"token_budget": 32})
+    assert (found.backend, found.num_threads, found.token_budget) == ("openvino", 2, 32)
+
+
 def test_processor_options() -> None:
     assert tokenizer_limit({"model_max_length": 5}) == 5
     assert tokenizer_limit(None) is None
