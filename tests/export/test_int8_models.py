@@ -1,9 +1,9 @@
 """Int8 from end to end: small random models of every class, exported, loaded, checked, damaged, and handed on."""
 
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from edge_st import pull
 from edge_st.classes import open_model
+from edge_st.hub.pull import pull
 from edge_st.verification.checks import verify_folder
 from edge_st.verification.outputs import plain_output
 from edge_st_export import ExportReport, export_model, pack_project
@@ -59,7 +59,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def inputs(name: str) -> list[Any]:
-    return list(itertools.pairwise(TEXTS)) if name == "cross-encoder" else TEXTS
+    return list(pairwise(TEXTS)) if name == "cross-encoder" else TEXTS
 
 
 def outputs(name: str, folder: Path, engine: str, dtype: str, texts: list[Any]) -> Any:
@@ -94,7 +94,7 @@ def test_every_class(exported: tuple[str, ExportReport]) -> None:
 def _check_graphs(name: str, report: ExportReport) -> None:
     """Every product is one of integers, and its weight is stored once, in a file of its own."""
     left = next(each.left for each in report.tried if each.passes(GATE))
-    paths = sorted(path for path in report.path.rglob("model_int8.onnx"))
+    paths = sorted(report.path.rglob("model_int8.onnx"))
     assert len(paths) == (2 if name == "router" else 1)
     for path in paths:
         graph = onnx.load(path, load_external_data=False).graph

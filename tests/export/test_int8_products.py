@@ -66,7 +66,9 @@ def test_products_of_one_input_are_a_group() -> None:
         *(node("MatMul", f"x w{i}", f"p{i}") for i in range(3)),
         node("Sum", "p0 p1 p2", "s"),
         node("MatMul", "s w", "y"),
-        **{f"w{i}": values(WIDTH, WIDTH, seed=i) for i in range(3)},
+        w0=values(WIDTH, WIDTH, seed=1),
+        w1=values(WIDTH, WIDTH, seed=2),
+        w2=values(WIDTH, WIDTH, seed=3),
     )
     assert [outputs(group) for group in groups] == [["p0", "p1", "p2"], ["y"]]
     assert [group.inputs for group in groups] == [("x",), ("s",)]
