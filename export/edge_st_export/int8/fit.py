@@ -4,12 +4,13 @@ An input is quantized to unsigned bytes with one scale and zero point for all of
 does not depend on its neighbours; a weight to signed bytes with a scale for every column. What a plain scale cannot
 hold is a few channels far larger than the others. They are divided down beforehand and their weights multiplied up
 (SmoothQuant, https://arxiv.org/abs/2211.10438), or, where a product narrows, computed in float32 beside the others
-(LLM.int8(), https://arxiv.org/abs/2208.07339); ranges are cut where that loses less than coarser steps would; the mean
-error that remains is taken out with the bias.
+(LLM.int8(), https://arxiv.org/abs/2208.07339); ranges are cut where that loses less than coarser steps would; weights
+are rounded for the inputs seen; the mean error that remains is taken out with the bias.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 
 from .calibrate import Seen, joined
-from .products import Group, Product
+from .products import Group
+from .rounding import MOST, error_factor, round_weight
 
 _STRENGTHS = (0.5, 0.65, 0.75, 0.85, 0.95)
 _CUTS = (0.9, 0.8, 0.7, 0.55, 0.4)
@@ -33,6 +35,9 @@ class QuantizedWeight:
     values: NDArray[np.int8]
     scales: Floats
     bias: Floats
+
+
+_Weights: TypeAlias = tuple[QuantizedWeight, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +91,7 @@ def fit_group(group: Group, seen: Mapping[str, Seen]) -> Fit:
     if cuts[cut] < error:
         low, high, error = low * cut, high * cut, cuts[cut]
     scale, zero_point = _scale(low, high)
-    weights = tuple(_corrected(product, scheme, scale, zero_point, seen[product.input]) for product in group.products)
+    weights = _weights(group, scheme, scale, zero_point, seen)
     factors = None if (scheme.factors == 1).all() else scheme.factors
     return Fit(group, factors, scheme.outliers, scale, zero_point, weights, error)
 
@@ -130,24 +135,32 @@ def _error(case: _Case, scheme: _Scheme, low: float, high: float) -> float:
 
 
 def _product(rows: Floats, weight: Floats, scheme: _Scheme, scale: float, zero_point: int) -> Floats:
-    """What the integer product will give for ``rows``."""
-    values, scales = quantize_weight(weight, scheme)
+    """What the integer product of a weight that is simply rounded gives for ``rows``."""
+    spread, scales = _spread(weight, scheme)
+    values = np.rint(spread / scales)
+    codes = _codes(rows, scheme, scale, zero_point)
+    return _sums(codes, values, scales * np.float32(scale)) + rows[:, scheme.outliers] @ weight[scheme.outliers]
+
+
+def _codes(rows: Floats, scheme: _Scheme, scale: float, zero_point: int) -> Floats:
+    """``rows`` as the integers that they become, less the zero point."""
     codes = np.clip(np.rint(rows * scheme.factors / np.float32(scale)) + zero_point, 0, 255) - zero_point
-    outliers = rows[:, scheme.outliers] @ weight[scheme.outliers]
-    found = (codes.astype(np.float32) @ values.astype(np.float32)) * (scales * np.float32(scale))
-    return np.asarray(found + outliers, dtype=np.float32)
+    return codes.astype(np.float32)
 
 
-def quantize_weight(weight: Floats, scheme: _Scheme) -> tuple[NDArray[np.int8], Floats]:
-    """``weight`` (K, N) as int8 with a scale for every column; outliers' rows are 0.
+def _sums(codes: Floats, values: Floats | NDArray[np.int8], scales: Floats) -> Floats:
+    found: Floats = (codes @ values.astype(np.float32)) * scales
+    return found
 
-    x86 CPUs without VNNI add the products of two neighbours in 16 bits. The scales leave room for that, so that
-    nothing saturates on any CPU: the two weights of one sign add up to 128 at most, and 255 * 128 < 2**15.
+
+def _spread(weight: Floats, scheme: _Scheme) -> tuple[Floats, Floats]:
+    """``weight`` (K, N) for inputs of ``scheme``, outliers' rows 0, and a scale for every column.
+
+    The scales leave room for pairs of neighbours of one sign, so that no sum saturates on any CPU: see `rounding`.
     """
     spread = weight / scheme.factors[:, None]
     spread[scheme.outliers] = 0
-    scales = (np.maximum(_pair_sums(spread).max(axis=0), 1e-12) / 127).astype(np.float32)
-    return np.clip(np.rint(spread / scales), -127, 127).astype(np.int8), scales
+    return spread, (np.maximum(_pair_sums(spread).max(axis=0), 1e-12) / MOST).astype(np.float32)
 
 
 def _pair_sums(values: Floats) -> Floats:
@@ -159,8 +172,20 @@ def _pair_sums(values: Floats) -> Floats:
     return np.maximum(positive, negative)
 
 
-def _corrected(product: Product, scheme: _Scheme, scale: float, zero_point: int, seen: Seen) -> QuantizedWeight:
-    values, scales = quantize_weight(product.weight, scheme)
-    missed = seen.rows @ product.weight - _product(seen.rows, product.weight, scheme, scale, zero_point)
-    bias = missed.mean(axis=0) + (0 if product.bias is None else product.bias)
-    return QuantizedWeight(values, scales, bias.astype(np.float32))
+def _weights(group: Group, scheme: _Scheme, scale: float, zero_point: int, seen: Mapping[str, Seen]) -> _Weights:
+    """The weight of every product, rounded for the inputs seen, with what it misses on average in the bias."""
+    rows = joined([seen[name] for name in group.inputs]).rows
+    codes = _codes(rows, scheme, scale, zero_point)
+    codes[:, scheme.outliers] = 0
+    factor, rounded, weights = error_factor(codes), dict[str, tuple[NDArray[np.int8], Floats]](), []
+    for product in group.products:
+        if product.weight_name not in rounded:
+            spread, scales = _spread(product.weight, scheme)
+            rounded[product.weight_name] = round_weight(spread, scales, factor), scales
+        values, scales = rounded[product.weight_name]
+        own = seen[product.input].rows
+        missed = own @ product.weight - own[:, scheme.outliers] @ product.weight[scheme.outliers]
+        missed -= _sums(_codes(own, scheme, scale, zero_point), values, scales * np.float32(scale))
+        bias = missed.mean(axis=0) + (0 if product.bias is None else product.bias)
+        weights.append(QuantizedWeight(values, scales, bias.astype(np.float32)))
+    return tuple(weights)
