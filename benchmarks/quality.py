@@ -1,6 +1,7 @@
 """How good a variant's vectors are: beside torch's, on STS-B, and in retrieval."""
 
 import random
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict
 
 
 def _quality(worker: Worker, exact: Vectors, data: Data) -> Quality:
+    print(f"quality of {worker.peer}", file=sys.stderr)
     found = worker.result("compared")
     alike, count = cosines(found, exact), len(data.similarity.scores)
     pairs = cosines(found[:count], found[count : 2 * count])

@@ -2,9 +2,8 @@
 
 Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``, the data in BEIR's layout. Query
 and paragraphs, the right one among them, are drawn by a fixed seed. Every peer is a process of its own environment,
-kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, the documents a second
-that makes at best, the ratio to sentence-transformers on the same engine, and how the scores and the order differ from
-torch's.
+kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, documents a second at
+best, the ratio to sentence-transformers on the same engine, and how the scores and the order differ from torch's.
 """
 
 import argparse
