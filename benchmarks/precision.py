@@ -44,12 +44,14 @@ def main() -> None:
     limits = measured(common)
     with disturbance():
         rows = _measure(found, loads, data, options.rounds)
-        beginnings = (
-            starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else []
+        limits = limits.or_better(measured(common))
+        begun = (
+            starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else None
         )
     _report(rows, limits, {name: mean_tokens(texts, common.folder) for name, texts in loads.items()}, options)
-    if beginnings:
-        print("\n" + table(*beginnings))
+    if begun:
+        names, seconds = begun
+        print("\n" + table(names, seconds))
 
 
 def _options() -> argparse.Namespace:

@@ -59,12 +59,12 @@ def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict
     for worker in workers.values():
         worker.give("compared", data.compared)
     exact = workers[reference].result("compared")
-    return {label: _quality(worker, exact, data) for label, worker in workers.items()}
+    return {label: _quality(worker, label == reference, exact, data) for label, worker in workers.items()}
 
 
-def _quality(worker: Worker, exact: Vectors, data: Data) -> Quality:
+def _quality(worker: Worker, is_exact: bool, exact: Vectors, data: Data) -> Quality:
     print(f"quality of {worker.peer}", file=sys.stderr)
-    found = worker.result("compared")
+    found = exact if is_exact else worker.result("compared")
     alike, count = cosines(found, exact), len(data.similarity.scores)
     pairs = cosines(found[:count], found[count : 2 * count])
     return Quality(
