@@ -1,8 +1,9 @@
 """The texts a second that a machine cannot pass: what its matrix products allow at a model's size."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from harness import Setup, start
 from tokenizers import Tokenizer
@@ -19,17 +20,18 @@ class Limits:
         """Texts of so many tokens a second."""
         return self.rates[precision] / (self.per_token * tokens)
 
+    def or_better(self, other: Self) -> Self:
+        """With the higher rates: what disturbs only ever makes them lower."""
+        return replace(self, rates={name: max(rate, other.rates[name]) for name, rate in self.rates.items()})
 
-def measured(common: Setup, times: int = 2) -> Limits:
-    """The best of several runs of workers/limits.py on the cores of ``common``. Raises RuntimeError where it fails."""
-    found: list[dict[str, float]] = []
-    for _ in range(times):
-        process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)))
-        answer, _ = process.communicate()
-        if process.returncode:
-            raise RuntimeError("workers/limits.py failed; run again with BENCH_VERBOSE=1 to see why")
-        found.append(json.loads(answer))
-    return Limits({name: max(each[name] for each in found) for name in found[0]}, per_token(common.folder))
+
+def measured(common: Setup) -> Limits:
+    """By workers/limits.py on the cores of ``common``. Raises RuntimeError where it fails."""
+    process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)))
+    answer, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError("workers/limits.py failed; run again with BENCH_VERBOSE=1 to see why")
+    return Limits(json.loads(answer), per_token(common.folder))
 
 
 def per_token(folder: Path) -> float:

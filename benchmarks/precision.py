@@ -37,18 +37,21 @@ def main() -> None:
     common = setup(options)
     if options.base:
         common = _base(common, options.prepared)
-    found = variants(common, _named(options.folders), _prepared(options, common), sentences(options.calibration))
+    every = variants(common, _named(options.folders), _prepared(options, common), sentences(options.calibration))
+    found = [each for each in every if not any(part in each.label for part in options.without)]
     loads = _loads(options, common)
     data = read(options.sts, options.squad, options.paragraphs // _less(options), options.scifact)
     limits = measured(common)
     with disturbance():
         rows = _measure(found, loads, data, options.rounds)
-        beginnings = (
-            starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else []
+        limits = limits.or_better(measured(common))
+        begun = (
+            starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else None
         )
     _report(rows, limits, {name: mean_tokens(texts, common.folder) for name, texts in loads.items()}, options)
-    if beginnings:
-        print("\n" + table(*beginnings))
+    if begun:
+        names, seconds = begun
+        print("\n" + table(names, seconds))
 
 
 def _options() -> argparse.Namespace:
@@ -64,6 +67,7 @@ def _options() -> argparse.Namespace:
     made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout: nDCG@10 on train too (slow)")
     made.add_argument("--calibration", type=Path, help="what OpenVINO's int8 of sentence-transformers is fitted to")
     made.add_argument("--prepared", type=Path, default=ENVIRONMENTS / "models", help="keeps what peers were given")
+    made.add_argument("--without", action="append", default=[], help="leave out variants whose name has this")
     made.add_argument("--rounds", type=int, default=4)
     made.add_argument("--short", type=int, default=600, help="how many short texts")
     made.add_argument("--mixed", type=int, default=192, help="how many mixed texts")

@@ -1,6 +1,7 @@
 """How good a variant's vectors are: beside torch's, on STS-B, and in retrieval."""
 
 import random
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +59,12 @@ def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict
     for worker in workers.values():
         worker.give("compared", data.compared)
     exact = workers[reference].result("compared")
-    return {label: _quality(worker, exact, data) for label, worker in workers.items()}
+    return {label: _quality(worker, label == reference, exact, data) for label, worker in workers.items()}
 
 
-def _quality(worker: Worker, exact: Vectors, data: Data) -> Quality:
-    found = worker.result("compared")
+def _quality(worker: Worker, is_exact: bool, exact: Vectors, data: Data) -> Quality:
+    print(f"quality of {worker.peer}", file=sys.stderr)
+    found = exact if is_exact else worker.result("compared")
     alike, count = cosines(found, exact), len(data.similarity.scores)
     pairs = cosines(found[:count], found[count : 2 * count])
     return Quality(

@@ -82,6 +82,7 @@ def write_chart(rows: Sequence[Row], path: Path) -> None:
         axes.margins(0.1)
         axes.grid(visible=True)
         figure.legend(loc="outside right upper", frameon=False)
+        axes.set_title("filled: int8; the higher and the farther right, the better", fontsize="medium", loc="left")
         figure.savefig(part, format=path.suffix.lower().removeprefix("."), dpi=144, facecolor="white")
 
 

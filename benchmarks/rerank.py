@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``, the data in BEIR's layout. Query
 and paragraphs, the right one among them, are drawn by a fixed seed. Every peer is a process of its own environment,
-kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, their ratio to
-sentence-transformers on the same engine, and how the scores and the order differ from torch's.
+kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, documents a second at
+best, the ratio to sentence-transformers on the same engine, and how the scores and the order differ from torch's.
 """
 
 import argparse
@@ -23,6 +23,8 @@ PEERS = [
     "edge-st onnx",
     "edge-st openvino",
     "edge-st openvino float32",
+    "edge-st onnx int8",
+    "edge-st openvino int8",
     "sentence-transformers torch",
     "sentence-transformers onnx",
     "sentence-transformers openvino",
@@ -78,8 +80,9 @@ def _compare(workers: list[Worker], options: argparse.Namespace) -> None:
     header, *rows = comparison(title, milliseconds, min, *AGAINST)
     for row, one in zip(rows, found, strict=True):
         alike = agreement(one, exact)
+        row.append(f"{1000 * options.documents / min(milliseconds[row[0]]):.0f}")
         row += [f"{alike.difference:.1e}", f"differs, by {alike.gap:.1e}" if alike.reordered else "same"]
-    print("\n" + table([*header, "max score difference", "order"], rows))
+    print("\n" + table([*header, "documents/s", "max score difference", "order"], rows))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from rankings import dense, drawn, grades, texts
 from edge_st.evaluation.datasets import RetrievalData, read_beir
 
 TORCH = "sentence-transformers torch"
-PEERS = ["edge-st onnx", "edge-st openvino", TORCH]
+PEERS = ["edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openvino int8", TORCH]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gguf
 import numpy as np
-from other_engines import limit, pools_first
+from other_engines import pools_first
 from safetensors.numpy import load_file
 
 #: llama.cpp reads these as float32, whatever the others are
@@ -37,7 +37,7 @@ def _settings(writer: Any, config: Mapping[str, Any], original: Path, kind: str)
     writer.add_name(original.name)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if kind == "Q8_0" else gguf.LlamaFileType.ALL_F32)
     writer.add_block_count(config["num_hidden_layers"])
-    writer.add_context_length(limit(original))
+    writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(config["num_attention_heads"])

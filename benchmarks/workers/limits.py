@@ -39,8 +39,8 @@ def _float32(threads: int) -> Callable[[], Any]:
 
 
 def _int8(threads: int) -> Callable[[], Any]:
-    scale = np.float32([0.01])
-    constants = [_matrix(), scale, scale, np.uint8([128]), np.int8([0])]
+    scale = np.full(1, 0.01, np.float32)
+    constants = [_matrix(), scale, scale, np.full(1, 128, np.uint8), np.zeros(1, np.int8)]
     given = np.ones((SIZE, SIZE), np.uint8)
     return _onnx(threads, "MatMulIntegerToFloat", "com.microsoft", given, constants)
 
@@ -79,7 +79,8 @@ def _bfloat16(threads: int) -> Callable[[], Any]:
     given = ops.parameter([SIZE, SIZE], np.float32)
     product = ops.matmul(given, ops.constant(_matrix().astype(np.float32)), False, False)
     config = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": threads}
-    compiled = ov.Core().compile_model(ov.Model([product], [given]), "CPU", config)
+    model = ov.Model([product], [given])  # pyright: ignore[reportGeneralTypeIssues] - its stub binds another class
+    compiled = ov.Core().compile_model(model, "CPU", config)
     request, values = compiled.create_infer_request(), np.ones((SIZE, SIZE), np.float32)
     return lambda: request.infer({0: values}, share_inputs=True, share_outputs=True)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-#: of texts times their longest: what ran fastest of 512 … 8192
-TOKEN_BUDGET = 1024
+#: tokens of a batch: what ran fastest with CTranslate2 (of texts times their longest) and with llama.cpp (of all)
+TOKEN_BUDGET = 512
 Encode = Callable[[Any], Any]
 
 
@@ -69,14 +69,21 @@ def ctranslate2(folder: Path, original: Path, threads: int | None) -> Encode:
 
 
 def llama_cpp(file: Path, original: Path, threads: int | None) -> Encode:
-    """llama.cpp, which pools by what the file says; batches are its own, of a context's tokens."""
+    """llama.cpp, which pools by what the file says and fills batches with texts in their order."""
     from llama_cpp import Llama
 
-    cores = threads or len(os.sched_getaffinity(0))
-    tokens = limit(original)
-    model = Llama(
-        str(file), embedding=True, n_ctx=tokens, n_batch=2048, n_ubatch=2048, n_threads=cores, n_threads_batch=cores
-    )
+    most, cores = limit(original), threads or len(os.sched_getaffinity(0))
+
+    class Limited(Llama):
+        """With the model's limit, and the last token kept, as sentence-transformers cuts."""
+
+        def tokenize(self, text: bytes, **options: bool) -> list[int]:
+            """Of at most ``most`` tokens."""
+            tokens: list[int] = super().tokenize(text, **options)
+            return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
+
+    batches = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), max(most, TOKEN_BUDGET))
+    model = Limited(str(file), embedding=True, n_threads=cores, n_threads_batch=cores, verbose=False, **batches)
 
     def encode(given: str | Sequence[str]) -> Any:
         return np.array(model.embed(given, normalize=True, truncate=True), np.float32)
