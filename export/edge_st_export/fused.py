@@ -22,6 +22,8 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
     """
     import onnxruntime as ort
 
+    from edge_st_runtime.ort import SLOW_ON_CPU
+
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
@@ -29,7 +31,7 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_file_name", weights_beside(target).name
     )
-    ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_ON_CPU)
 
 
 def fused_operators(graph: Path) -> dict[str, int]:

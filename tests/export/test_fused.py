@@ -17,12 +17,7 @@ FUSED: Mapping[str, Mapping[str, int]] = {
     "bert": {"BiasGelu": LAYERS, "LayerNormalization": NORMALIZED},
     "roberta": {"BiasGelu": LAYERS, "LayerNormalization": NORMALIZED},
     "distilbert": {"BiasGelu": LAYERS, "LayerNormalization": NORMALIZED},
-    "mpnet": {
-        "BiasGelu": LAYERS,
-        "FusedMatMul": LAYERS,
-        "LayerNormalization": NORMALIZED - 1,
-        "SkipLayerNormalization": 1,
-    },
+    "mpnet": {"BiasGelu": LAYERS, "LayerNormalization": NORMALIZED},
     "t5": {"SimplifiedLayerNormalization": NORMALIZED},
 }
 
