@@ -15,7 +15,7 @@ GROUP = "edge_st.commands"
 INSTALL_EXPORT = (
     "pip install -c constraints.txt edge-st-export   (constraints.txt: see the README, it pins versions that fit)"
 )
-EXPORT_COMMANDS = ("export", "export-static", "pack")
+EXPORT_COMMANDS = ("convert", "export", "export-static", "pack")
 EXPORT_IS_MISSING = (
     "the command {0!r} comes with the package edge-st-export, which is not installed here; on the build machine "
     f"type: {INSTALL_EXPORT}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import InputError
 
+from ..input_files import existing, read_lines
 from ..memory import megabytes
 from .shared import table
 
@@ -20,7 +21,7 @@ _HEAD = ("variant", "graph", "threads", "batch", "short/s", "mixed/s", "single m
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
     """The model and its dtype."""
-    parser.add_argument("model", metavar="MODEL", help="a model folder or a Hub id")
+    parser.add_argument("model", metavar="MODEL", help="a model folder, an installed model or a Hub id")
     parser.add_argument("--dtype", default="auto", metavar="T", help="auto (default), float32, bfloat16 or int8")
 
 
@@ -32,10 +33,13 @@ def folder_of(model: str) -> Path:
 
 
 def read_texts(path: str | None) -> list[str] | None:
-    """The lines of a file, without empty ones; None for None. Raises InputError where there is none."""
+    """The lines of a UTF-8 file, without empty ones; None for None.
+
+    Raises OptionError where there is no such file, InputError where it has no text or is not UTF-8.
+    """
     if path is None:
         return None
-    texts = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    texts = [line for _, line in read_lines(existing(path)) if line.strip()]
     if not texts:
         raise InputError(f"{path} has no texts; expected one a line")
     return texts

@@ -37,7 +37,10 @@ def run(args: argparse.Namespace) -> int:
         from edge_st_runtime.tuning import forget_tuning
 
         was_there = forget_tuning(folder, args.dtype)
-        print(f"{'forgot' if was_there else 'there was no'} tuning of {folder} for dtype {args.dtype}")
+        if args.json:
+            print_json({"folder": str(folder), "dtype": args.dtype, "forgot": was_there})
+        else:
+            print(f"{'forgot' if was_there else 'there was no'} tuning of {folder} for dtype {args.dtype}")
         return 0
     from ..speed.tune import tune
 

@@ -7,11 +7,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st.memory import megabytes
-from edge_st_runtime.errors import EdgeSTError, OptionError
+from edge_st_runtime.errors import EdgeSTError, OptionError, PackageMissingError
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
@@ -113,6 +114,7 @@ def add_export_static(subparsers: Subparsers) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     """Export one model, or those of the manifest; the summary goes to standard output."""
+    _require_torch("edge-st export")
     from .export import export_model
 
     if args.manifest is not None:
@@ -138,10 +140,20 @@ def run_convert(args: argparse.Namespace) -> int:
 
 def run_export_static(args: argparse.Namespace) -> int:
     """Distil, and let the distiller print what it made."""
+    _require_torch("edge-st export-static")
     from .static import distill
 
     distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage)
     return 0
+
+
+def _require_torch(command: str) -> None:
+    """Raise PackageMissingError where PyTorch is not there, as where only ``convert`` was to be used."""
+    if find_spec("torch") is None:
+        raise PackageMissingError(
+            f"{command} needs PyTorch, which is not installed; pip install -c constraints.txt torch edge-st-export "
+            "(constraints.txt: see the README), or use edge-st convert, which needs none"
+        )
 
 
 def _run_manifest(args: argparse.Namespace) -> int:

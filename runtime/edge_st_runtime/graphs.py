@@ -120,7 +120,7 @@ class _Candidates:
         return [*recorded, *self._by_name("auto", reason, warns)]
 
     def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
-        """What the record has in ``dtype`` for this CPU, then by name."""
+        """What the record has in ``dtype`` for this CPU, then by name what it tells nothing about."""
         return [*self.recorded(dtype, reason, warns=warns), *self._by_name(dtype, reason, warns)]
 
     def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
@@ -137,8 +137,10 @@ class _Candidates:
         return [each for each in self.entries if each.cpu_features <= self.wish.features and here.get(each.dtype, True)]
 
     def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
+        told = {(entry.engine, entry.file) for entry in self.entries if entry.dtype == dtype}
         found = (_by_name(self.graphs, engine, dtype, self.wish.features) for engine in self.engines)
-        return [replace(choice, reason=reason, warns=warns) for choice in found if choice is not None]
+        untold = (choice for choice in found if choice is not None and (choice.engine, choice.file) not in told)
+        return [replace(choice, reason=reason, warns=warns) for choice in untold]
 
 
 def _ordered(candidates: _Candidates, record: Record | None) -> tuple[Choice, ...]:
@@ -237,5 +239,5 @@ def _nothing(graphs: list[str], wish: Wish) -> str:
     return (
         f"no graph for backend={wish.backend!r}, dtype={wish.dtype!r} (installed: {', '.join(wish.engines)}); "
         f"the model has {found}. Choose one with model_kwargs={{'file_name': …}}, or make one on a build machine: "
-        "pip install edge-st-export && edge-st export MODEL FOLDER"
+        f"pip install edge-st-export && edge-st export MODEL FOLDER{' --dtype int8' * (wish.dtype == 'int8')}"
     )

@@ -48,7 +48,7 @@ def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:
     content = {"folder": str(record.path.parent), "asked": dtype, "tuning": asdict(tuning)}
     kept = keep(_KIND, _key(record.path.parent, dtype), {**content, "measured_on": _identity(record, tuning)})
     if kept is None:
-        raise OptionError(_NOT_KEPT.format(_KIND))
+        raise OptionError(_NOT_KEPT.format(f"nothing could be written to {cache_folder(_KIND)}"))
     return kept
 
 

@@ -84,10 +84,15 @@ def test_models_of_other_kinds(quick: None, tmp_path: Path, capsys: pytest.Captu
         (["--dtype", "int4"], "dtype is 'int4'"),
         (["--chart", "chart.jpg"], "expected a name that ends with .svg or .png"),
         (["--chart", "no/chart.svg"], "there is no folder"),
-        (["--texts", "no.txt"], "no.txt: No such file or directory"),
+        (["--texts", "no.txt"], "no such file or folder: no.txt"),
+        (["--texts", "latin.txt"], "latin.txt:2: byte 4 is not UTF-8"),
     ],
 )
-def test_refusals(words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals(
+    words: list[str], message: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("latin.txt").write_bytes(b"tea\ncaf\xe9\n")
     assert main(["bench", str(folder), *words]) == 1
     assert message in capsys.readouterr().err
 

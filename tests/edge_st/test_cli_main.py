@@ -85,7 +85,13 @@ def test_an_unknown_model_is_1_with_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["export", "model", "out", "--level", "O3"], ["export-static", "model"], ["pack", "wheel", "model"]]
+    "arguments",
+    [
+        ["convert", "model", "out"],
+        ["export", "model", "out", "--level", "O3"],
+        ["export-static", "model"],
+        ["pack", "wheel", "model"],
+    ],
 )
 def test_export_without_its_package_says_how_to_get_it(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

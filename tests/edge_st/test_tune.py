@@ -154,6 +154,8 @@ def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert chosen(folder, "engine") == ["onnx"]
     assert main(["tune", str(folder), "--forget"]) == 0
     assert capsys.readouterr().out == f"there was no tuning of {folder} for dtype auto\n"
+    assert main(["tune", str(folder), "--forget", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(folder), "dtype": "auto", "forgot": False}
 
 
 @pytest.mark.parametrize(

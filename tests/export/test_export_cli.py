@@ -9,7 +9,7 @@ from edge_st import SentenceTransformer
 from edge_st.manifest import TASKS, load_manifest
 from edge_st_export import cli
 from edge_st_export.manifest import select_models
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import OptionError, PackageMissingError
 from tests.export.test_export import files_of, read_record
 from tests.hub_server import HubServer
 
@@ -38,6 +38,13 @@ def test_export(small_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture
     ]
     assert "onnx float32        onnx/model_O1.onnx" in printed.out
     assert SentenceTransformer(out).info()["graph"] == "onnx/model_O1.onnx"
+
+
+@pytest.mark.parametrize("command", ["export", "export-static"])
+def test_without_pytorch(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    with pytest.raises(PackageMissingError, match=f"edge-st {command} needs PyTorch.*edge-st convert"):
+        run(command, "model", str(tmp_path / "out"))
 
 
 def test_export_static(small_folder: Path, tmp_path: Path) -> None:

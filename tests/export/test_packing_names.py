@@ -25,7 +25,7 @@ def test_names(name: str, distribution: str, found_as: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["my model", "modèle", "a/b/c", "/a", "a/", "---", "x=y", "[x", "a\nb", "名", "x" * 97]
+    "name", ["my model", "modèle", "a/b/c", "/a", "a/", "---", "../x", ".x/y", "x=y", "[x", "a\nb", "名", "x" * 97]
 )
 def test_name_that_pip_or_the_hub_cannot_have_is_refused(name: str) -> None:
     with pytest.raises(OptionError, match=r"the model's name is .*--name all-MiniLM-L6-v2"):

@@ -142,8 +142,15 @@ def test_int8_for_another_cpu_is_passed_over() -> None:
     assert "this CPU lacks avx512_vnni, for which the int8 graphs were made" in choice.reason
 
 
+def test_a_name_does_not_overrule_the_record() -> None:
+    graphs = record(row("onnx/model_int8.onnx", "onnx", "int8", 0.97, "amx_int8"), row(HUB[1], "onnx"))
+    choice = choose_graph([HUB[1], "onnx/model_int8.onnx"], graphs, Wish(dtype="int8", features=VNNI))
+    assert choice == Choice("onnx", HUB[1], "float32")
+    assert "this CPU lacks amx_int8" in choice.reason
+
+
 def test_int8_that_was_never_made() -> None:
-    with pytest.raises(MissingFileError, match="dtype='int8'"):
+    with pytest.raises(MissingFileError, match=r"dtype='int8'.*edge-st export MODEL FOLDER --dtype int8"):
         choose_graphs(HUB[:2], record(row(HUB[1], "onnx")), Wish(dtype="int8", features=VNNI))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edge_st_runtime.errors import OptionError
 
 _PREFIX = "edge-st-model"
-_PART = r"[A-Za-z0-9_.-]{1,96}"
+_PART = r"(?![.-])[A-Za-z0-9_.-]{1,96}"
 _NAME = re.compile(rf"(?:(?P<owner>{_PART})/)?(?P<name>{_PART})")
 
 
