@@ -23,10 +23,11 @@ from limits import Limits, mean_tokens, measured
 from quality import Data, qualities, read
 from report import Row, header, ratios, write_chart
 from start import starts
-from texts import even_lengths, mixed, sentences
-from variants import TORCH, Variant, opened, variants
+from texts import even_lengths, mixed, sentences, short
+from variants import TORCH, Variant, Wanted, opened, variants
 
 SINGLES = 40
+CALIBRATION = 300
 #: a model of BERT base's size costs eight times as much a text
 BASE_SHARE = 8
 
@@ -37,10 +38,11 @@ def main() -> None:
     common = setup(options)
     if options.base:
         common = _base(common, options.prepared)
-    every = variants(common, _named(options.folders), _prepared(options, common), sentences(options.calibration))
-    found = [each for each in every if not any(part in each.label for part in options.without)]
+    calibration = short(sentences(options.calibration), CALIBRATION // _less(options))
+    others = {name: Path(path) for name, _, path in (pair.partition("=") for pair in options.folders)}
+    found = variants(common, Wanted(others, _prepared(options, common), calibration, options.without))
     loads = _loads(options, common)
-    data = read(options.sts, options.squad, options.paragraphs // _less(options), options.scifact)
+    data = read(options.sts, options.squad, options.paragraphs, options.scifact, _less(options))
     limits = measured(common)
     with disturbance():
         rows = _measure(found, loads, data, options.rounds)
@@ -111,10 +113,6 @@ def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
 
 def _less(options: argparse.Namespace) -> int:
     return BASE_SHARE if options.base else 1
-
-
-def _named(pairs: list[str]) -> dict[str, Path]:
-    return {name: Path(path) for name, _, path in (pair.partition("=") for pair in pairs)}
 
 
 def _prepared(options: argparse.Namespace, common: Setup) -> Path:

@@ -3,7 +3,7 @@
 import random
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,23 @@ class Quality:
     ndcg: float | None
 
 
-def read(sts: Path, squad: Path, count: int, retrieval: Path | None) -> Data:
-    """``count`` paragraphs, drawn by a fixed seed; a retrieval set's queries are those of its training judgements."""
+def read(sts: Path, squad: Path, count: int, retrieval: Path | None, less: int = 1) -> Data:
+    """``count`` paragraphs, drawn by a fixed seed; a retrieval set's queries are those of its training judgements.
+
+    With ``less`` above 1 one of so many pairs and paragraphs is enough. Raises SystemExit where ``sts`` holds no pairs.
+    """
     similarity = read_dataset(sts)
     if not isinstance(similarity, SimilarityData):
         raise SystemExit(f"{sts} holds no pairs with scores; expected score TAB text TAB text in --sts")
     paragraphs = list(read_beir(squad, "test", titles=False).corpus.values())
-    drawn = random.Random(6).sample(paragraphs, min(count, len(paragraphs)))
-    return Data(similarity, drawn, read_beir(retrieval, "train") if retrieval else None)
+    drawn = random.Random(6).sample(paragraphs, min(count // less, len(paragraphs)))
+    pairs = replace(
+        similarity,
+        sentences1=similarity.sentences1[::less],
+        sentences2=similarity.sentences2[::less],
+        scores=similarity.scores[::less],
+    )
+    return Data(pairs, drawn, read_beir(retrieval, "train") if retrieval else None)
 
 
 def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict[str, Quality]:

@@ -84,14 +84,31 @@ class Variant:
         return self.precision != "int8"
 
 
-def variants(common: Setup, others: Mapping[str, Path], prepared: Path, calibration: Sequence[str]) -> list[Variant]:
-    """Those that can run here; says what the others lack. ``others`` are further edge-st folders by name."""
+@dataclass(frozen=True)
+class Wanted:
+    """Further edge-st folders by name, where prepared files are kept and what they are fitted to.
+
+    ``without`` are parts of the labels of those that are not wanted.
+    """
+
+    others: Mapping[str, Path]
+    prepared: Path
+    calibration: Sequence[str]
+    without: Sequence[str]
+
+    def has(self, label: str) -> bool:
+        """Whether the variant of this label is wanted."""
+        return not any(part in label for part in self.without)
+
+
+def variants(common: Setup, wanted: Wanted) -> list[Variant]:
+    """Those that are wanted and can run here; says what the others lack."""
     found = [Variant(peer, peer, _EDGE[peer], common) for peer in common.available(list(_EDGE))]
-    for name, folder in others.items():
+    for name, folder in wanted.others.items():
         own = replace(common, folder=folder.resolve())
         found += [Variant(f"{peer} ({name})", peer, _EDGE[peer], own) for peer in own.available(list(_EDGE))]
     found += [Variant(_label(peer), peer, _PEERS[peer], common) for peer in common.available(list(_PEERS))]
-    return [*found, *_with_files(common, prepared, calibration)]
+    return [*(each for each in found if wanted.has(each.label)), *_with_files(common, wanted)]
 
 
 def opened(stack: ExitStack, found: Sequence[Variant]) -> dict[Variant, Worker]:
@@ -112,11 +129,12 @@ def _label(peer: str) -> str:
     return f"{peer} {_OPENVINO}" if peer == "sentence-transformers openvino" else peer
 
 
-def _with_files(common: Setup, prepared: Path, calibration: Sequence[str]) -> Iterator[Variant]:
+def _with_files(common: Setup, wanted: Wanted) -> Iterator[Variant]:
+    prepared = wanted.prepared
     prepared.mkdir(parents=True, exist_ok=True)
     texts = prepared / "calibration.txt"
-    texts.write_text("\n".join(line.replace("\n", " ") for line in calibration), encoding="utf-8")
-    for each in _PREPARED:
+    texts.write_text("\n".join(line.replace("\n", " ") for line in wanted.calibration), encoding="utf-8")
+    for each in filter(lambda one: wanted.has(one.label), _PREPARED):
         if each.label.endswith("qint8") and not has_int8():
             print(f"left out: {each.label} (this CPU has no int8 instructions)", file=sys.stderr)
         elif common.available([each.peer]) and _made(common, each, prepared / each.made, texts):
