@@ -33,7 +33,7 @@ def add_export(subparsers: Subparsers) -> None:
     """Register ``export``."""
     parser = subparsers.add_parser(
         "export",
-        help="convert a model for use without PyTorch",
+        help="convert a model for use without PyTorch, and prove it (needs PyTorch now)",
         usage=_USAGE,
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

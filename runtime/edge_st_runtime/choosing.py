@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from .backend import installed_engines
 from .cpu import cpu_features, has_bfloat16
 from .errors import EdgeSTError, EngineError
-from .graphs import Choice, Wish, choose_graphs
+from .graphs import Choice, Wish, check_dtype, choose_graphs
 from .record import Record
 from .road import BAG, SPARSE_STATIC, Road
 from .sparse_modules import sparse_static_file
@@ -60,6 +60,7 @@ def choices_for(road: Road, record: Record | None, options: LoadOptions) -> tupl
     A single one unless the variant was left to be chosen. Raises what `choose_graphs` raises.
     """
     if not road.needs_graph:
+        check_dtype(options.dtype)
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
         return (Choice("numpy", files.get(road.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
     choices, wish = variants_for(road, record, options)

@@ -96,7 +96,7 @@ def choose_graphs(names: Iterable[str], record: Record | None, wish: Wish) -> tu
     if not engines:
         raise EngineMissingError("no engine is installed; pip install 'edge-st[onnx]' or 'edge-st[openvino]'")
     if wish.file_name is not None:
-        return (_named(graphs, wish.file_name, wish),)
+        return (_named(graphs, wish.file_name, record, wish),)
     entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
     choices = _ordered(_Candidates(graphs, engines, entries, wish), record)
     if not choices:
@@ -184,8 +184,7 @@ def _asked(wish: Wish) -> str:
 def _check(wish: Wish) -> None:
     if wish.backend != "auto":
         require_engine(wish.backend)
-    if wish.dtype not in DTYPES:
-        raise OptionError(f"dtype is {wish.dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
+    check_dtype(wish.dtype)
     if wish.dtype == "float16" and wish.on_cpu:
         raise OptionError("dtype 'float16' is slower than float32 on a CPU; use dtype='auto', or a GPU: device='cuda'")
     if wish.dtype == "bfloat16" and (wish.backend == "onnx" or (wish.on_cpu and not wish.bfloat16)):
@@ -209,7 +208,13 @@ def _by_name(graphs: Sequence[str], engine: str, dtype: str, features: frozenset
     return Choice(engine, file, "float32" if dtype == "auto" else dtype) if file else None
 
 
-def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
+def check_dtype(dtype: str) -> None:
+    """Raise OptionError for one that is not known."""
+    if dtype not in DTYPES:
+        raise OptionError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
+
+
+def _named(graphs: list[str], file_name: str, record: Record | None, wish: Wish) -> Choice:
     """``file_name`` as sentence-transformers resolves it: below the folder, or below onnx/ or openvino/."""
     places = [file_name, f"onnx/{file_name}", f"openvino/{file_name}"]
     file = next((place for place in places if place in graphs), None)
@@ -223,7 +228,14 @@ def _named(graphs: list[str], file_name: str, wish: Wish) -> Choice:
             f"file_name {file_name!r} is OpenVINO's; use it with backend='openvino', not {wish.backend!r}"
         )
     require_engine(engine)
-    dtype = _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype
+    known = {entry.dtype for entry in record.graphs if entry.file == file} if record else set()
+    computes = "int8" if known == {"int8"} or (not known and _dtype_by_name(file) == "int8") else None
+    if (computes and wish.dtype not in ("auto", computes)) or (known and wish.dtype == "int8" and not computes):
+        raise OptionError(
+            f"file_name {file_name!r} computes in {' and '.join(sorted(known)) or computes}, but dtype is "
+            f"{wish.dtype!r}; leave one of them out"
+        )
+    dtype = computes or _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype
     return Choice(engine, file, dtype, f"file_name={file_name!r} asked")
 
 

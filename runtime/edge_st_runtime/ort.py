@@ -148,6 +148,7 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # a block for every shape it met would be kept
     options.log_severity_level = 3
+    options.add_session_config_entry("session.dynamic_block_base", "4")  # threads that help end together
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     return options
 

@@ -173,6 +173,6 @@ def _graph(entry: dict[str, Any]) -> GraphRecord:
         file=_typed(entry["file"], str),
         engine=_typed(entry["engine"], str),
         dtype=_typed(entry["dtype"], str),
-        cpu_features=frozenset(entry.get("cpu_features", ())),
+        cpu_features=frozenset(_typed(entry.get("cpu_features", []), list)),
         cosine_min=_typed(entry.get("cosine_min"), float, int, None),
     )

@@ -5,6 +5,7 @@ instructions, for one. What was found is kept, so that only the first load of a 
 """
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ def _key(record: Record, choice: Choice, device: str, graphs: list[str]) -> str:
 
 def _cosine(kept: Mapping[str, object] | None) -> float | None:
     value = (kept or {}).get("cosine")
-    return float(value) if isinstance(value, int | float) else None
+    return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _measured(folder: ModelFolder, record: Record, roads: Mapping[str, RoadUnderTest]) -> float:

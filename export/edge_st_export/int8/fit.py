@@ -139,7 +139,8 @@ def _product(rows: Floats, weight: Floats, scheme: _Scheme, scale: float, zero_p
     spread, scales = _spread(weight, scheme)
     values = np.rint(spread / scales)
     codes = _codes(rows, scheme, scale, zero_point)
-    return _sums(codes, values, scales * np.float32(scale)) + rows[:, scheme.outliers] @ weight[scheme.outliers]
+    found = _sums(codes, values, scales * np.float32(scale)) + rows[:, scheme.outliers] @ weight[scheme.outliers]
+    return np.asarray(found, dtype=np.float32)
 
 
 def _codes(rows: Floats, scheme: _Scheme, scale: float, zero_point: int) -> Floats:

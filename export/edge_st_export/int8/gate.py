@@ -8,7 +8,7 @@ from edge_st_runtime.errors import OptionError
 
 _COSINES = ("cosine", "worst")
 _METRICS = ("ndcg", "spearman", "ap", "accuracy")
-_EXAMPLE = "cosine=0.995,worst=0.98,ndcg=0.995"
+_EXAMPLE = "cosine=0.995,worst=0.95,ndcg=0.995"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def error_factor(inputs: Floats) -> NDArray[np.float64]:
     width = inputs.shape[1]
     common = (inputs.T @ inputs).astype(np.float64)
     common[np.diag_indices(width)] += _DAMPING * max(float(np.trace(common)) / width, 1e-12)
-    return np.linalg.cholesky(np.linalg.inv(common)).T
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(common)).T, dtype=np.float64)
 
 
 def round_weight(weight: Floats, scales: Floats, factor: NDArray[np.float64]) -> NDArray[np.int8]:
