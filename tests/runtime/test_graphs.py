@@ -222,6 +222,7 @@ def test_file_name_that_is_no_graph_here(file_name: str) -> None:
         (Wish(backend="onnx", dtype="bfloat16", bfloat16=True), "bfloat16' needs backend='openvino'"),
         (Wish(dtype="int4"), "dtype is 'int4'; expected one of 'auto', 'float32', 'bfloat16', 'float16', 'int8'"),
         (Wish(backend="tensorrt"), "backend is 'tensorrt'; expected 'auto', 'onnx', 'openvino'"),
+        (Wish(dtype="float32", file_name="model_quint8_avx2.onnx"), "computes in int8, but dtype is 'float32'"),
         (Wish(backend="onnx", file_name="openvino_model.xml"), "openvino_model.xml.*backend='openvino'"),
     ],
 )

@@ -20,6 +20,12 @@ _BUNDLED_PAIRS = 300
 _PAIR = 2
 #: what is measured on each kind of data
 _MEASURES = {RetrievalData: "ndcg", SimilarityData: "spearman", PairData: "ap", TripletData: "accuracy"}
+_KINDS = {
+    "ndcg": "a folder in BEIR's layout",
+    "spearman": "pairs with scores",
+    "ap": "pairs with labels",
+    "accuracy": "triplets",
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,7 @@ class Int8:
         measured = {_MEASURES[type(data)] for data in self.evaluation}
         for name in self.gate.shares:
             if name not in measured:
-                kind = next(kind.__name__ for kind, measure in _MEASURES.items() if measure == name)
-                raise OptionError(f"the gate asks for {name}, which is measured on {kind}: give some (--eval)")
+                raise OptionError(f"the gate asks for {name}, which is measured on {_KINDS[name]}: give some (--eval)")
         names = [data.name for data in self.evaluation]
         if len(set(names)) < len(names):
             raise OptionError(f"several data sets have one name ({', '.join(names)}); rename one of the files")

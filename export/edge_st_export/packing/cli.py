@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from pathlib import Path
 from typing import Any, TypeAlias
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -34,7 +35,7 @@ def run_wheel(args: argparse.Namespace) -> int:
     from .wheel import pack_wheel
 
     path = pack_wheel(args.folder, args.out, **_options(args))
-    print(f"{path}  {path.stat().st_size / 1e6:.1f} MB\nnext: pip install {shlex.quote(str(path))}")
+    print(f"{path}  {path.stat().st_size / 1e6:.1f} MB\n{_next(args, path)}")
     return 0
 
 
@@ -43,8 +44,17 @@ def run_project(args: argparse.Namespace) -> int:
     from .project import pack_project
 
     path = pack_project(args.folder, args.out, **_options(args))
-    print(f"{path}\nnext: pip install {shlex.quote(str(path.resolve()))}")
+    print(f"{path}\n{_next(args, path.resolve())}")
     return 0
+
+
+def _next(args: argparse.Namespace, path: Path) -> str:
+    """How to install what was packed, and the name by which it loads then."""
+    from .names import name_of
+
+    return (
+        f"next: pip install {shlex.quote(str(path))}\nthen load it as {name_of(Path(args.folder), args.name).short!r}"
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -2,8 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files import read_optional_json, reading
+from edge_st_runtime.record import FILE_NAME
 
 _PREFIX = "edge-st-model"
 _PART = r"(?![.-])[A-Za-z0-9_.-]{1,96}"
@@ -46,3 +49,13 @@ class PackedName:
     @property
     def _normalized(self) -> str:
         return re.sub(r"[-_.]+", "-", self.short).strip("-").lower()
+
+
+def name_of(folder: Path, name: str | None) -> PackedName:
+    """``name``, else that of what the model in ``folder`` was exported from, else the folder's own.
+
+    Raises OptionError for what is no name.
+    """
+    with reading(folder / FILE_NAME):
+        source = read_optional_json(folder / FILE_NAME).get("source", {}).get("name")
+    return PackedName(name or source or folder.resolve().name)

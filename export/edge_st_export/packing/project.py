@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from edge_st.hub.installed import FOLDER
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.files import read_optional_json, reading
+from edge_st_runtime.files import read_optional_json
 from edge_st_runtime.model_types import TASKS
 from edge_st_runtime.record import FILE_NAME, read_record
 
@@ -18,7 +18,7 @@ from ..layout import CARD
 from ..new_folder import new_folder
 from ..record import keep_graphs
 from .licence import licence_of
-from .names import PackedName
+from .names import PackedName, name_of
 from .selection import Selection, select
 from .texts import Description
 
@@ -67,10 +67,7 @@ def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str
     except InvalidVersion as error:
         raise OptionError(f"the version is {version!r}; expected one as pip reads it, such as 1.0.0") from error
     selection = select(folder, graphs)
-    with reading(folder / FILE_NAME):
-        source = read_optional_json(folder / FILE_NAME).get("source", {}).get("name")
-    packed = PackedName(name or source or folder.resolve().name)
-    return Plan(packed, release, selection, licence_of(folder / CARD))
+    return Plan(name_of(folder, name), release, selection, licence_of(folder / CARD))
 
 
 def write_project(project: Path, plan: Plan) -> None:
