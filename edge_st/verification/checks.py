@@ -29,7 +29,7 @@ def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
         )
     record.check_files(record.files)
     variants = [(entry, variant) for entry, variant in recorded_variants(record) if runs_here(variant)]
-    return {variant: _against_golden(Path(folder), record, variant, entry.least) for entry, variant in variants}
+    return {variant: _against_golden(Path(folder), record, variant, entry.least_golden) for entry, variant in variants}
 
 
 def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:

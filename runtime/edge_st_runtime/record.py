@@ -31,6 +31,7 @@ class GraphRecord:
     dtype: str
     cpu_features: frozenset[str] = frozenset()
     cosine_min: float | None = None
+    golden_min: float | None = None
 
     @property
     def lossless(self) -> bool:
@@ -44,9 +45,17 @@ class GraphRecord:
         In float32 0.99999, or less where it had less when it was exported. Below float32 the measured one, less 0.0005
         where that was lossless and 0.005 where it was not.
         """
+        return self._below(self.cosine_min)
+
+    @property
+    def least_golden(self) -> float:
+        """The same over the golden texts, of which correlations may be lower than over all."""
+        return self._below(self.cosine_min if self.golden_min is None else self.golden_min)
+
+    def _below(self, measured: float | None) -> float:
         if self.dtype == "float32":
-            return min(FLOAT32_COSINE, self.cosine_min or FLOAT32_COSINE)
-        return (self.cosine_min or 0.0) - (_LOSSLESS_TOLERANCE if self.lossless else _LOSSY_TOLERANCE)
+            return min(FLOAT32_COSINE, measured or FLOAT32_COSINE)
+        return (measured or 0.0) - (_LOSSLESS_TOLERANCE if self.lossless else _LOSSY_TOLERANCE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,4 +184,5 @@ def _graph(entry: dict[str, Any]) -> GraphRecord:
         dtype=_typed(entry["dtype"], str),
         cpu_features=frozenset(_typed(entry.get("cpu_features", []), list)),
         cosine_min=_typed(entry.get("cosine_min"), float, int, None),
+        golden_min=_typed(entry.get("golden_min"), float, int, None),
     )

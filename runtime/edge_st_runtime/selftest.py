@@ -46,9 +46,9 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[s
     """Raise EngineError where ``choice`` is not as near to the original as its entry in the record says.
 
     ``roads`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
-    their worst cosine must reach `GraphRecord.least`; logits of pairs are compared by their correlation. The outcome is
-    kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing is tested in
-    float32, without a record or its entry for the choice, and where the environment has EDGE_ST_SELF_TEST=0.
+    their worst cosine must reach `GraphRecord.least_golden`; logits of pairs are compared by their correlation. The
+    outcome is kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing
+    is tested in float32, without a record or its entry for the choice, and where the environment has EDGE_ST_SELF_TEST=0.
     """
     entry = _entry(folder.record, choice)
     if entry is None or folder.record is None or os.environ.get(VARIABLE, "").strip() == "0":
@@ -62,10 +62,10 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[s
         _logger.info("self-test of %s: cosine %.5f, in %.0f ms", choice, found, milliseconds)
         kept = {"folder": str(folder.path), "variant": str(choice), "cpu": cpu_name(), "milliseconds": milliseconds}
         keep(_KIND, key, {**kept, "cosine": found})
-    if not found >= entry.least:
+    if not found >= entry.least_golden:
         raise EngineError(
             f"{choice} reaches a cosine of {found:.5f} to the original on this machine, expected at least "
-            f"{entry.least:.5f}: this CPU or engine computes it differently. Use another variant, such as "
+            f"{entry.least_golden:.5f}: this CPU or engine computes it differently. Use another variant, such as "
             "dtype='float32', or export the model again on this machine with: edge-st export"
         )
 

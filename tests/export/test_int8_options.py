@@ -54,7 +54,11 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("gate", "data", "message"),
         [
-            ("ndcg=0.9", [], r"the gate asks for ndcg, which is measured on a folder in BEIR.s layout: give some \(--eval\)"),
+            (
+                "ndcg=0.9",
+                [],
+                r"the gate asks for ndcg, which is measured on a folder in BEIR.s layout: give some \(--eval\)",
+            ),
             ("ap=0.9", [SCORED], "the gate asks for ap, which is measured on pairs with labels"),
             ("cosine=0.9", [SCORED, SCORED], r"several data sets have one name \(scored, scored\)"),
         ],
