@@ -48,7 +48,8 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[s
     ``roads`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
     their worst cosine must reach `GraphRecord.least_golden`; logits of pairs are compared by their correlation. The
     outcome is kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing
-    is tested in float32, without a record or its entry for the choice, and where the environment has EDGE_ST_SELF_TEST=0.
+    is tested in float32, without a record or its entry for the choice, and where the environment has
+    EDGE_ST_SELF_TEST=0.
     """
     entry = _entry(folder.record, choice)
     if entry is None or folder.record is None or os.environ.get(VARIABLE, "").strip() == "0":
