@@ -103,10 +103,21 @@ def test_an_interrupted_call_leaves_the_pool_working_and_the_program_ending(
         assert process.stdout is not None
         assert process.stdout.readline() == "encoding\n"
         time.sleep(0.3)
-        os.killpg(process.pid, signal.SIGINT)
-        answers, _ = process.communicate(timeout=30)
+        answers = _interrupted(process)
     assert answers.split() == ["interrupted", "(2,", "12)"]
     assert process.returncode == 0
+
+
+def _interrupted(process: "subprocess.Popen[str]") -> str:
+    """What the process says after Ctrl-C, pressed again where Python lost the first one in a destructor."""
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            return process.communicate(timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            continue
+    os.killpg(process.pid, signal.SIGKILL)
+    return "interrupts are lost"
 
 
 INTERRUPTED = """
