@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, FolderNotFoundError
-from edge_st_runtime.record import LOSSLESS_COSINE
 
 from .plugins import load_one
 from .shared import Subparsers, add_json, print_json, table
@@ -81,7 +80,7 @@ def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
         row.output,
         f"{row.cosine_min:.7f}",
         f"{row.max_abs_difference:.1e}",
-        ("equal" if row.least >= LOSSLESS_COSINE else f"within {row.least:.5f}") if row.equal else _why(row),
+        (f"within {row.least:.5f}" if variant.dtype == "int8" else "equal") if row.equal else _why(row),
     )
 
 
