@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_st_runtime.backend import DTYPES
 from edge_st_runtime.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.folder import ModelFolder, read_folder
-from edge_st_runtime.graphs import Choice
+from edge_st_runtime.graphs import Choice, check_dtype
 from edge_st_runtime.road import Road
 
 from ..verification.variants import recorded_variants, runs_here
@@ -50,8 +49,7 @@ def settings_here(path: Path, dtype: str) -> dict[Setting, float | None]:
 
     Raises OptionError for an unknown dtype, and where the folder has no variant in it.
     """
-    if dtype not in DTYPES:
-        raise OptionError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
+    check_dtype(dtype)
     folder = read_folder(path)
     road = graph_road(folder)
     if road is None:
