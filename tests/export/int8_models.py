@@ -24,7 +24,7 @@ from transformers import (
 
 from tests.export.originals import BERT_TOKENS
 from tests.export.zoo_architectures import bert_unigram
-from tests.export.zoo_building import BPE_TOKENS, IDS_AND_MASK, T5_TOKENS, composed, saved, transformer
+from tests.export.zoo_building import BPE_TOKENS, DISENTANGLED_V3, IDS_AND_MASK, T5_TOKENS, composed, saved, transformer
 from tests.tiny_tokenizers import byte_bpe, unigram
 
 Build: TypeAlias = Callable[[Path], Path]
@@ -94,16 +94,7 @@ MODELS: Mapping[str, Build] = {
     ),
     "modernbert": dense(config=MODERN, tokenizer=byte_bpe, tokens=BPE_TOKENS),
     "deberta": dense(
-        config=DebertaV2Config(
-            **SIZES,
-            relative_attention=True,
-            position_buckets=16,
-            norm_rel_ebd="layer_norm",
-            share_att_key=True,
-            pos_att_type=["p2c", "c2p"],
-            position_biased_input=False,
-            type_vocab_size=0,
-        ),
+        config=DebertaV2Config(**SIZES, **DISENTANGLED_V3),
         tokenizer=bert_unigram,
     ),
     "router": composed(two_roads),

@@ -34,6 +34,7 @@ from tests.export.rotary_encoder import RotaryConfig, RotaryModel
 from tests.export.zoo_building import (
     BPE_TOKENS,
     DECODER_SIZES,
+    DISENTANGLED_V3,
     EOS_TOKENS,
     GEMMA_TOKENS,
     IDS_AND_MASK,
@@ -112,17 +113,7 @@ ARCHITECTURES: Mapping[str, Case] = {
         "DeBERTa-v3, Unigram",
         "mean",
         saved(
-            config=DebertaV2Config(
-                **SIZES,
-                max_position_embeddings=64,
-                relative_attention=True,
-                position_buckets=16,
-                norm_rel_ebd="layer_norm",
-                share_att_key=True,
-                pos_att_type=["p2c", "c2p"],
-                position_biased_input=False,
-                type_vocab_size=0,
-            ),
+            config=DebertaV2Config(**SIZES, max_position_embeddings=64, **DISENTANGLED_V3),
             tokenizer=bert_unigram,
         ),
     ),

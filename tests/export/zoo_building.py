@@ -53,6 +53,15 @@ EOS_TOKENS = {"pad_token": "<pad>", "eos_token": "<eos>", "unk_token": "<unk>", 
 LEFT, RIGHT = {"padding_side": "left"}, {"padding_side": "right"}
 ROBERTA_SIZES = {**SIZES, "max_position_embeddings": 66, "pad_token_id": 1}
 DECODER_SIZES = {**SIZES, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64}
+#: DeBERTa's attention, and that of its third version
+DISENTANGLED = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0}
+DISENTANGLED_V3 = {
+    **DISENTANGLED,
+    "position_buckets": 16,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "position_biased_input": False,
+}
 NO_POOLING_MODE = {
     "word_embedding_dimension": HIDDEN,
     "pooling_mode_cls_token": False,

@@ -28,6 +28,8 @@ from tests.export.zoo_architectures import bert_unigram, modern_bert
 from tests.export.zoo_building import (
     BPE_TOKENS,
     DECODER_SIZES,
+    DISENTANGLED,
+    DISENTANGLED_V3,
     EOS_TOKENS,
     IDS_AND_MASK,
     LEFT,
@@ -46,16 +48,8 @@ from tests.tiny_tokenizers import byte_bpe, closing_bpe
 Build: TypeAlias = Callable[[Path], Path]
 Options: TypeAlias = Mapping[str, Any]
 NOTHING: Options = MappingProxyType({})
-DEBERTA: Options = {
-    **SIZES,
-    "max_position_embeddings": 64,
-    "relative_attention": True,
-    "pos_att_type": ["p2c", "c2p"],
-    "type_vocab_size": 0,
-}
-DEBERTA_V3 = DebertaV2Config(
-    **DEBERTA, position_buckets=16, norm_rel_ebd="layer_norm", share_att_key=True, position_biased_input=False
-)
+DEBERTA: Options = {**SIZES, "max_position_embeddings": 64, **DISENTANGLED}
+DEBERTA_V3 = DebertaV2Config(**{**DEBERTA, **DISENTANGLED_V3})
 DISTILBERT: Options = {
     "config": DistilBertConfig(
         vocab_size=410, dim=HIDDEN, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=64
