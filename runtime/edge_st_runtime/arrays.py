@@ -16,12 +16,14 @@ class TokenBatch:
     """Token ids of a batch, padded to its longest text.
 
     ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 at a text's own tokens.
-    ``token_type_ids`` has the same shape, or is None where every token is of type 0.
+    ``token_type_ids`` has the same shape, or is None where every token is of type 0. ``alone`` says that no other
+    batch of its call is computed beside it.
     """
 
     input_ids: Ids
     attention_mask: Mask
     token_type_ids: Ids | None = None
+    alone: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

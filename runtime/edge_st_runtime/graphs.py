@@ -250,6 +250,7 @@ def _nothing(graphs: list[str], wish: Wish) -> str:
     found = ", ".join(graphs) or "no graph at all"
     return (
         f"no graph for backend={wish.backend!r}, dtype={wish.dtype!r} (installed: {', '.join(wish.engines)}); "
-        f"the model has {found}. Choose one with model_kwargs={{'file_name': …}}, or make one on a build machine: "
-        f"pip install edge-st-export && edge-st export MODEL FOLDER{' --dtype int8' * (wish.dtype == 'int8')}"
+        f"the model has {found}. Leave backend and dtype out, name one by model_kwargs={{'file_name': …}}, or make one "
+        "on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
+        f"{' --dtype int8' * (wish.dtype == 'int8')}"
     )

@@ -18,6 +18,7 @@ from .process import PerProcess
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
+_LARGE = 128 * 2**20  # bytes of weights; a second copy of more is worth less than its memory
 _PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -30,17 +31,23 @@ class _Compiled:
 
 
 class OpenVinoBackend:
-    """A graph compiled for throughput: one stream a core, all over one copy of the weights."""
+    """A graph in two forms: for a batch alone, which all threads share, and for many batches, each on its own thread.
+
+    The second is compiled when it is first needed, and has its own copy of the weights of products. A large graph has
+    one form instead, between the two: streams of two threads. So has one whose caller names streams or a hint: theirs.
+    """
 
     padding_step = 8  # OpenVINO prepares kernels for every shape it meets
-    least_tokens = 48  # with fewer, starting a second thread costs what it saves
+    least_tokens = 64  # two batches of fewer take longer than all threads for both together
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
-        self.concurrency = options.num_threads
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
-        self._compiled = PerProcess(partial(_compile, graph, options))
-        self._signature = _signature(graph, self._compiled.get().model, scores=options.scores)
+        streams = _forms(graph, options)
+        self.concurrency = streams[-1]
+        forms = [PerProcess(partial(_compile, graph, options, count)) for count in streams]
+        self._for_one, self._for_many = forms[0], forms[-1]
+        self._signature = _signature(graph, self._for_one.get().model, scores=options.scores)
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
 
@@ -55,7 +62,8 @@ class OpenVinoBackend:
         return indices, values.astype(np.float32, copy=False)
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
-        idle, feeds = self._compiled.get().idle, self._signature.feeds(batch, max_active_dims)
+        compiled = self._for_one if batch.alone else self._for_many
+        idle, feeds = compiled.get().idle, self._signature.feeds(batch, max_active_dims)
         request = idle.get()
         try:
             found = request.infer(feeds, share_inputs=True)
@@ -70,7 +78,7 @@ class OpenVinoBackend:
         return {
             "engine": "openvino",
             "engine_version": VERSION,
-            "providers": list(self._compiled.get().model.get_property("EXECUTION_DEVICES")),
+            "providers": list(self._for_one.get().model.get_property("EXECUTION_DEVICES")),
             "threads": self._options.num_threads,
         }
 
@@ -79,14 +87,29 @@ open_graph = OpenVinoBackend
 VERSION = str(openvino.__version__)
 
 
-def _compile(graph: Path, options: EngineOptions) -> _Compiled:
-    device = (options.device or "cpu").upper()
+def _forms(graph: Path, options: EngineOptions) -> list[int]:
+    """How many streams each form has."""
+    threads = options.num_threads
+    if {"NUM_STREAMS", "PERFORMANCE_HINT"} & options.provider_options.keys() or _device(options) != "CPU":
+        return [threads]
+    weights = graph.with_suffix(".bin")
+    if weights.is_file() and weights.stat().st_size > _LARGE:
+        return [max(1, threads // 2)]
+    return sorted({1, threads})
+
+
+def _device(options: EngineOptions) -> str:
+    return (options.device or "cpu").upper()
+
+
+def _compile(graph: Path, options: EngineOptions, streams: int) -> _Compiled:
+    device = _device(options)
     core = openvino.Core()
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
         raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
-    properties = _properties(device, options)
+    properties = _properties(device, options, streams)
     _check_cache(properties.get("CACHE_DIR"))
     try:
         model = core.compile_model(core.read_model(graph), device, properties)
@@ -98,18 +121,18 @@ def _compile(graph: Path, options: EngineOptions) -> _Compiled:
             "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
         ) from error
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for _ in range(options.num_threads):
+    for _ in range(streams):
         idle.put(model.create_infer_request())
     return _Compiled(model, idle)
 
 
-def _properties(device: str, options: EngineOptions) -> dict[str, Any]:
+def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, Any]:
     chosen = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": _PRECISIONS[options.dtype]}
     if device == "CPU":
         chosen |= {
-            "NUM_STREAMS": str(options.num_threads),
+            "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": str(options.num_threads),
-            "CPU_RUNTIME_CACHE_CAPACITY": "64",  # compiled kernels, which are kept for every shape it met
+            "CPU_RUNTIME_CACHE_CAPACITY": "256",  # compiled kernels, which are kept for every shape it met
         }
     return {**chosen, **options.provider_options}
 

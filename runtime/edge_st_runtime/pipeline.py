@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from types import MappingProxyType
@@ -25,6 +25,16 @@ R = TypeVar("R")
 Rows = NDArray[np.int64]
 _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 _AHEAD = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A batch to be: the ``rows`` of a window's ``tokens``, which begins at text ``start``; see `TokenBatch.alone`."""
+
+    start: int
+    rows: Rows
+    tokens: Tokens
+    alone: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +80,7 @@ class Pipeline:
         prompt: str | None,
         batch_size: int,
         inspect: Callable[[Rows, Tokens], None] | None,
-    ) -> Iterator[tuple[int, Rows, Tokens]]:
+    ) -> Iterator[_Job]:
         start = 0
         for window in windows(texts):
             tokens = self.tokenizer(window, limit, prompt)
@@ -78,24 +88,26 @@ class Pipeline:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
             engine = self.backend
-            for rows in plan_batches(lengths, engine.token_budget, batch_size, engine.concurrency, engine.least_tokens):
-                yield start, rows, tokens
+            batches = list(
+                plan_batches(lengths, engine.token_budget, batch_size, engine.concurrency, engine.least_tokens)
+            )
+            alone = len(batches) == 1 and len(window) == len(texts)
+            for rows in batches:
+                yield _Job(start, rows, tokens, alone)
             start += len(window)
 
-    def _compute(
-        self, select: Callable[[Features], R], extra: Features, job: tuple[int, Rows, Tokens]
-    ) -> tuple[Rows, R]:
-        start, rows, tokens = job
+    def _compute(self, select: Callable[[Features], R], extra: Features, job: _Job) -> tuple[Rows, R]:
         # On the right, wherever the tokenizer pads: every token keeps the position that it has in a text alone. But a
         # graph that pools by itself may count on the left.
-        batch = self._batch(tokens, rows, self.tokenizer.pad_left and self.pools, self.backend.padding_step)
+        pad_left = self.tokenizer.pad_left and self.pools
+        batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
         if self.vocabulary is not None and batch.input_ids.max(initial=0) >= self.vocabulary:
             raise DamagedFileError(
                 f"token {batch.input_ids.max()} of tokenizer.json is beyond the model's {self.vocabulary} embeddings; "
                 "they are not of the same model: download or export it again"
             )
         features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
-        return start + rows, select(apply_modules(self.modules, features))
+        return job.start + job.rows, select(apply_modules(self.modules, features))
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
         """What the graph gives: its whole output, or only the largest values where that is all that is wanted."""

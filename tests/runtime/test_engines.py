@@ -65,7 +65,7 @@ def test_batches_at_the_same_time(num_threads: int, engine: str, tmp_path: Path)
     assert backend.concurrency == num_threads
     wanted = backend.run(batch(False))
     with ThreadPoolExecutor(8) as callers:
-        for found in callers.map(lambda _: backend.run(batch(False)), range(200)):
+        for found in callers.map(lambda number: backend.run(replace(batch(False), alone=number % 3 == 0)), range(200)):
             np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
@@ -210,6 +210,30 @@ def test_openvino_keeps_what_it_compiled(tmp_path: Path) -> None:
     first, second = (open_backend("openvino", graph, options).run(batch(False)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert len(list(cache.glob("*.blob"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "large", "streams"),
+    [({}, False, [1, 4]), ({"NUM_STREAMS": "2"}, False, [4]), ({}, True, [2])],
+    ids=["by need", "streams named", "large"],
+)
+def test_openvino_compiles_for_a_batch_alone_and_when_needed_for_many(
+    settings: dict[str, str], large: bool, streams: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    from edge_st_runtime import ov
+
+    compiled, compile_ = [], ov._compile
+    monkeypatch.setattr(ov, "_compile", lambda *args: (compiled.append(args[-1]), compile_(*args))[1])
+    monkeypatch.setattr(ov, "_LARGE", 0 if large else 2**20)
+    openvino.save_model(openvino.Core().read_model(TinyGraph().save(tmp_path / "model.onnx")), tmp_path / "model.xml")
+    options = EngineOptions(num_threads=4, provider_options=settings)
+    backend = open_backend("openvino", tmp_path / "model.xml", options)
+    alone = backend.run(replace(batch(False), alone=True))
+    assert compiled == streams[:1]
+    np.testing.assert_allclose(backend.run(batch(False)), alone, atol=1e-6)
+    assert compiled == streams
+    assert backend.concurrency == streams[-1]
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])

@@ -68,12 +68,20 @@ def test_batches_keep_to_the_budget_and_batch_size(make: Any) -> None:
     assert sum(rows for rows, _ in shapes) == len(TEXTS)
 
 
-def test_only_a_single_batch_runs_on_the_callers_thread(make: Any) -> None:
+def test_only_a_single_batch_is_alone_and_runs_on_the_callers_thread(make: Any) -> None:
     backend = FakeBackend(concurrency=2)
     ids_by_row(make(backend), TEXTS[:1])
     ids_by_row(make(backend), TEXTS)
+    assert [batch.alone for batch in backend.batches] == [True] + [False] * (len(backend.batches) - 1)
     assert backend.threads[0] == threading.get_ident()
     assert threading.get_ident() not in backend.threads[1:]
+
+
+def test_the_last_batch_of_several_windows_is_not_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "_WINDOW_TEXTS", 1)
+    backend = FakeBackend()
+    ids_by_row(make(backend), TEXTS[:3])
+    assert [batch.alone for batch in backend.batches] == [False] * 3
 
 
 def test_limit_prompt_length_and_modules(make: Any) -> None:
