@@ -41,6 +41,8 @@ INTEGER_PRODUCTS = {
     "splade": 6 * LAYERS + 2,
     "cross-encoder": 4 * LAYERS + 2,
 }
+#: OpenVINO sums in another order for another shape, and then a code may be rounded the other way
+SAME_ALONE = {"onnx": 1e-5, "openvino": 1e-2}
 #: OpenVINO cannot compile what it makes of the graph for ONNX Runtime
 ONNX_ALONE = ("deberta",)
 
@@ -87,7 +89,7 @@ def test_every_class(exported: tuple[str, ExportReport]) -> None:
         assert graphs[engine].cosine_min >= GATE.worst
         together = outputs(name, report.path, engine, "int8", inputs(name))
         alone = np.concatenate([outputs(name, report.path, engine, "int8", [text]) for text in inputs(name)[::4]])
-        assert np.abs(together[::4] - alone).max() <= 1e-5 * max(1.0, np.abs(together).max())
+        assert np.abs(together[::4] - alone).max() <= SAME_ALONE[engine] * max(1.0, np.abs(together).max())
         plain = outputs(name, report.path, engine, "float32", inputs(name))
         near = (correlations if name == "cross-encoder" else cosines)(together, plain)
         assert 0.9 <= near.min() <= near.mean() < 1
@@ -114,6 +116,16 @@ def _check_graphs(name: str, report: ExportReport) -> None:
         large = [tensor for tensor in weights if len(tensor.raw_data) >= 1024]
         assert large == []
     assert not list(report.path.rglob(".*"))
+
+
+def test_each_engine_is_searched_for(tmp_path: Path) -> None:
+    gate = Gate(0.9, 0.9995)
+    report = export_model(MODELS["bert"](tmp_path), tmp_path / "out", int8=Int8(gate), quiet=True)
+    for engine in FILES:
+        first, *_, last = [each for each in report.tried if each.report.engine == engine]
+        assert not first.passes(gate)
+        assert last.passes(gate)
+        assert last.report in report.graphs
 
 
 def test_the_record(bert: Path) -> None:

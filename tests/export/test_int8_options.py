@@ -168,7 +168,7 @@ class TestRefusedExports:
         with pytest.raises(ExportError, match=r"no int8 variant reaches the gate cosine=1,worst=1") as caught:
             export_model(original, out, engines=["onnx"], int8=Int8(Gate(1, 1)), force=True, quiet=True)
         assert files_of(out) == before
-        assert [line.split()[:3] for line in str(caught.value).splitlines() if " of 8" in line] == [
-            [count, "of", "8"] for count in "0124"
+        assert [line.split()[:4] for line in str(caught.value).splitlines() if " of 8" in line] == [
+            ["onnx", count, "of", "8"] for count in "0124"
         ]
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]

@@ -49,7 +49,7 @@ class TestSearch:
             search(list(DAMAGE), Gate(cosine=0.9999), measured, DAMAGE.__getitem__)
         message = str(caught.value)
         assert "reaches the gate cosine=0.9999,worst=0.95, so nothing was written" in message
-        assert [line.split()[0] for line in message.splitlines() if " of 8" in line] == ["0", "1", "2", "4"]
+        assert [line.split()[1] for line in message.splitlines() if " of 8" in line] == ["0", "1", "2", "4"]
         assert "--calibration" in message
 
     def test_a_single_group_has_no_half(self) -> None:
@@ -76,12 +76,13 @@ class TestAttempts:
 
     def test_the_table_has_what_was_kept(self) -> None:
         lines = table([attempt(0.9), attempt(0.99, 0.97, 2, {"sets ndcg@10": 0.5})]).splitlines()
-        assert lines[0].split() == ["in", "float32", "cosine", "mean", "worst", "sets", "ndcg@10", "kept"]
-        assert lines[1].split() == ["0", "of", "8", "0.90000", "1.0000", "-"]
-        assert lines[2].split() == ["2", "of", "8", "0.99000", "0.9700", "0.5000"]
+        assert lines[0].split() == ["engine", "in", "float32", "cosine", "mean", "worst", "sets", "ndcg@10", "kept"]
+        assert lines[1].split() == ["onnx", "0", "of", "8", "0.90000", "1.0000", "-"]
+        assert lines[2].split() == ["onnx", "2", "of", "8", "0.99000", "0.9700", "0.5000"]
 
     def test_the_row_of_the_record(self) -> None:
         assert attempt(0.99, 0.97, 2, {"sets ndcg@10": 0.5}).entry() == {
+            "engine": "onnx",
             "float32_products": 2,
             "products": 8,
             "cosine_mean": 0.99,

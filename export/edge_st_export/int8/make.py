@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..graph_files import ONNX_FILE
 from ..verify import GraphReport, Part, Reference, graph_files, measure, nearness
 from .files import INT8_FILES
 from .options import Int8
-from .search import Attempt, search, table
+from .search import Attempt, search
 from .subject import Subject, fitted
 from .write import write_int8
 
@@ -36,19 +36,23 @@ class Made:
 def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Reference) -> Made:
     """Write the int8 graphs for ``engines`` beside the float32 ONNX graphs of ``folder``.
 
-    ``reference`` is what the original gave. Raises ExportError where no variant passes the gate, there is nothing to
+    ``reference`` is what the original gave. Each engine's graph is searched for within the gate; ONNX Runtime's must be
+    found, another's is left out with a note. Raises ExportError where no variant passes the gate, there is nothing to
     compute in int8, or a data set tells nothing; InputError for calibration texts that the model does not take.
     """
-    work = _Work(folder, options, reference)
-    left, tried = search(list(work.keys), options.gate, work.attempt, work.damage)
-    made, notes = [tried[-1].report], []
-    for engine in (engine for engine in engines if engine != "onnx"):
-        report, why = work.report_or_reason(left, engine)
-        made += [report] if report else []
-        notes += [f"int8 for {engine} is left out: {why}"] if why else []
-    for engine in INT8_FILES:
-        if engine not in [graph.engine for graph in made]:
+    work, made, tried, notes = _Work(folder, options, reference), list[GraphReport](), list[Attempt](), list[str]()
+    for engine in ("onnx", *(each for each in engines if each != "onnx")):
+        attempt, damage = partial(work.attempt, engine), partial(work.damage, engine)
+        try:
+            _, found = search(list(work.keys), options.gate, attempt, damage)
+        except (ExportError, DamagedFileError, EngineError) as error:
+            if engine == "onnx":
+                raise
             work.remove(engine)
+            notes.append(f"int8 for {engine} is left out: {error}")
+        else:
+            made.append(found[-1].report)
+            tried += found
     return Made(tuple(made), tuple(tried), tuple(notes))
 
 
@@ -68,7 +72,7 @@ class _Work:
         if not self.keys:
             raise ExportError("the model has no product with a constant matrix of 64 by 64 or more; leave int8 out")
 
-    def attempt(self, left: Set[str], engine: str = "onnx") -> Attempt:
+    def attempt(self, engine: str, left: Set[str]) -> Attempt:
         """All groups but ``left`` in int8, measured."""
         self._write(engine, self.keys - left)
         report = measure(self.folder, Variant(INT8_FILES[engine], engine, "int8"), self.reference)
@@ -77,20 +81,10 @@ class _Work:
             return found
         return replace(found, shares=self._shares(engine))
 
-    def report_or_reason(self, left: Set[str], engine: str) -> tuple[GraphReport | None, str]:
-        """The same for an engine that may do without: the report of what passes, or why there is none."""
-        try:
-            found = self.attempt(left, engine)
-        except (ExportError, DamagedFileError, EngineError) as error:
-            return None, str(error)
-        if found.passes(self.options.gate):
-            return found.report, ""
-        return None, f"it misses the gate {self.options.gate}\n{table([found])}"
-
-    def damage(self, key: str) -> float:
+    def damage(self, engine: str, key: str) -> float:
         """How far the vectors move when only this group is int8."""
-        self._write("onnx", {key})
-        model = open_variant(self.folder, Variant(INT8_FILES["onnx"], "onnx", "int8"))
+        self._write(engine, {key})
+        model = open_variant(self.folder, Variant(INT8_FILES[engine], engine, "int8"))
         part = self._part_of_damage
         found = plain_output(model, list(part.texts), None, part.task)
         return float(1 - nearness(found, part).mean())

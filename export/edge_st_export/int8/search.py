@@ -29,6 +29,7 @@ class Attempt:
     def entry(self) -> dict[str, Any]:
         """The row of the record."""
         return {
+            "engine": self.report.engine,
             "float32_products": self.left,
             "products": self.total,
             "cosine_mean": self.report.cosine_mean,
@@ -74,10 +75,11 @@ def _counts(most: int) -> Iterator[int]:
 def table(tried: Sequence[Attempt]) -> str:
     """One line an attempt."""
     names = list(dict.fromkeys(name for attempt in tried for name in attempt.shares))
-    head = f"{'in float32':>12}{'cosine mean':>13}{'worst':>9}" + "".join(f"  {name} kept" for name in names)
+    head = f"  {'engine':<8}{'in float32':>12}{'cosine mean':>13}{'worst':>9}"
     rows = [
-        f"{f'{each.left} of {each.total}':>12}{each.report.cosine_mean:>13.5f}{each.report.cosine_min:>9.4f}"
+        f"  {each.report.engine:<8}{f'{each.left} of {each.total}':>12}"
+        f"{each.report.cosine_mean:>13.5f}{each.report.cosine_min:>9.4f}"
         + "".join(f"{f'{each.shares[name]:.4f}' if name in each.shares else '-':>{len(name) + 7}}" for name in names)
         for each in tried
     ]
-    return "\n".join([head, *rows])
+    return "\n".join([head + "".join(f"  {name} kept" for name in names), *rows])
