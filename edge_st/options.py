@@ -55,13 +55,20 @@ def load_options(
         dtype=_one("dtype", dtype if dtype != "auto" else None, *dtypes) or "auto",
         device=device,
         provider=provider,
-        provider_options={**(kwargs.get("provider_options") or {}), **(kwargs.get("ov_config") or {})},
+        provider_options={**_settings("provider_options", kwargs), **_settings("ov_config", kwargs)},
         session_options=kwargs.get("session_options"),
         file_name=_file_name(kwargs),
         num_threads=num_threads,
         token_budget=_token_budget(kwargs.get("token_budget")),
     )
     return _frugal(options) if low_memory else options
+
+
+def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = kwargs.get(name) or {}
+    if not isinstance(settings, Mapping):
+        raise OptionError(f"model_kwargs {name} is {settings!r}; expected a dictionary of the engine's settings")
+    return settings
 
 
 def _frugal(options: LoadOptions) -> LoadOptions:

@@ -43,9 +43,9 @@ class OpenVinoBackend:
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
-        streams = _forms(graph, options)
+        model, streams = _read(graph, options), _forms(graph, options)
         self.concurrency = streams[-1]
-        forms = [PerProcess(partial(_compile, graph, options, count)) for count in streams]
+        forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
         self._signature = _signature(graph, self._for_one.get().model, scores=options.scores)
         self.meaning, self.output = self._signature.meaning, self._signature.output
@@ -102,28 +102,52 @@ def _device(options: EngineOptions) -> str:
     return (options.device or "cpu").upper()
 
 
-def _compile(graph: Path, options: EngineOptions, streams: int) -> _Compiled:
-    device = _device(options)
-    core = openvino.Core()
+def _read(graph: Path, options: EngineOptions) -> Any:
+    """The graph before it is compiled, over its mapped weights: whatever happens to the files, it stays what it is."""
+    device, core = _device(options), openvino.Core()
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
         raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
-    properties = _properties(device, options, streams)
-    _check_cache(properties.get("CACHE_DIR"))
+    _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
-        model = core.compile_model(core.read_model(graph), device, properties)
+        core.set_property(device, dict(options.provider_options))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise OptionError(
+            f"ov_config is {options.provider_options!r}, which OpenVINO does not take: {_reason(error)}"
+        ) from error
+    try:
+        return core.read_model(graph)
     except RuntimeError as error:
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise DamagedFileError(
-            f"OpenVINO cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
-            "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
-        ) from error
+        raise _damaged(graph, error) from error
+
+
+def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
+    device = _device(options)
+    try:
+        compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
+    except RuntimeError as error:
+        raise _damaged(graph, error) from error
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for _ in range(streams):
-        idle.put(model.create_infer_request())
-    return _Compiled(model, idle)
+        idle.put(compiled.create_infer_request())
+    return _Compiled(compiled, idle)
+
+
+def _reason(error: Exception) -> str:
+    """What OpenVINO says, without the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
+
+
+def _damaged(graph: Path, error: RuntimeError) -> DamagedFileError:
+    size = graph.stat().st_size if graph.is_file() else 0
+    return DamagedFileError(
+        f"OpenVINO cannot load {graph} ({size} bytes): {_reason(error)}. "
+        "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
+    )
 
 
 def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, Any]:

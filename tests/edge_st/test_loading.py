@@ -53,6 +53,7 @@ def test_options(given: dict[str, Any], attribute: str, expected: Any) -> None:
         ({"model_kwargs": {"attn_implementation": "sdpa"}}, r"\['attn_implementation'\] only mean something to torch"),
         ({"model_kwargs": {"filename": "x"}}, r"\['filename'\] are not known; expected device, file_name"),
         ({"model_kwargs": {"subfolder": "onnx"}}, "subfolder='onnx' without file_name"),
+        ({"model_kwargs": {"ov_config": "fast"}}, r"ov_config is 'fast'; expected a dictionary"),
         ({"dtype": "int8", "model_kwargs": {"dtype": "float32"}}, r"dtype is given twice: \['float32', 'int8'\]"),
         ({"device": "cpu", "model_kwargs": {"device": "gpu"}}, "device is given twice"),
     ],

@@ -176,6 +176,7 @@ def test_failure_while_running(tmp_path: Path) -> None:
         ("onnx", {"device": "tpu"}, OptionError, "device is 'tpu'; ONNX Runtime takes cpu, cuda, mps or provider="),
         ("openvino", {"device": "gpu"}, ProviderError, "OpenVINO device 'GPU' is not here; found CPU"),
         ("openvino", {"provider": "CPUExecutionProvider"}, OptionError, "names an ONNX Runtime provider"),
+        ("openvino", {"provider_options": {"NOPE": 1}}, OptionError, r"ov_config is \{'NOPE': 1\}, which.*NOPE by CPU"),
     ],
 )
 def test_devices_that_are_not_here(
@@ -234,6 +235,16 @@ def test_openvino_compiles_for_a_batch_alone_and_when_needed_for_many(
     np.testing.assert_allclose(backend.run(batch(False)), alone, atol=1e-6)
     assert compiled == streams
     assert backend.concurrency == streams[-1]
+
+
+def test_openvino_runs_what_it_loaded_whatever_becomes_of_the_files(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    openvino.save_model(openvino.Core().read_model(TinyGraph().save(tmp_path / "model.onnx")), tmp_path / "model.xml")
+    backend = open_backend("openvino", tmp_path / "model.xml", EngineOptions(num_threads=2))
+    alone = backend.run(replace(batch(False), alone=True))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    np.testing.assert_allclose(backend.run(batch(False)), alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])
