@@ -47,7 +47,8 @@ class OpenVinoBackend:
         self.concurrency = streams[-1]
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
-        self._signature = _signature(graph, self._for_one.get().model, scores=options.scores)
+        self._for_one.get()
+        self._signature = _signature(graph, model, scores=options.scores)  # compiled, it has further names
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
 
