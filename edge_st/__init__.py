@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import util
     from .cross_encoder import CrossEncoder
     from .evaluation.input_example import InputExample
+    from .index import Index
     from .retriever import Retriever
     from .sentence_transformer import SentenceTransformer
     from .sparse_encoder import SparseEncoder
@@ -26,6 +27,7 @@ __all__ = [
     "BM25",
     "CrossEncoder",
     "EdgeSTError",
+    "Index",
     "InputExample",
     "InvertedIndex",
     "Retriever",
@@ -43,6 +45,7 @@ _HOMES = {
     "BM25": "edge_st_runtime.bm25",
     "CrossEncoder": "edge_st.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
+    "Index": "edge_st.index",
     "InputExample": "edge_st.evaluation.input_example",
     "InvertedIndex": "edge_st_runtime.inverted",
     "Retriever": "edge_st.retriever",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_st_runtime.best import NO_ROW
 from edge_st_runtime.fusion import reciprocal_rank_fusion, weighted_fusion
 from edge_st_runtime.search import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search import top_k as _top_k
@@ -54,18 +55,27 @@ def semantic_search(
     corpus_chunk_size: int = CORPUS_CHUNK,
     top_k: int = 10,
     score_function: Similarity = cos_sim,
+    *,
+    mask: ArrayLike | None = None,
+    score_threshold: float | None = None,
 ) -> list[list[dict[str, int | float]]]:
     """The ``top_k`` best corpus entries of each query: ``{"corpus_id": int, "score": float}``, best first.
 
-    ``query_embeddings`` is (queries, dim) or (dim,), ``corpus_embeddings`` (n, dim). Raises OptionError for ``top_k``
-    or a chunk size below 1. Source: sentence-transformers' function of this name.
+    ``query_embeddings`` is (queries, dim) or (dim,), ``corpus_embeddings`` (n, dim), which may be memory-mapped and
+    larger than the memory. Equal scores are in the corpus' order; a score that is NaN is never found. Only entries
+    that ``mask`` (n,) of bool marks are found, and scores of ``score_threshold`` or more. Raises OptionError for
+    ``top_k`` or a chunk size below 1, InputError for a mask of another length or vectors of another width. Source:
+    sentence-transformers' function of this name, which has neither ``mask`` nor ``score_threshold``.
     """
     queries, corpus = np.atleast_2d(np.asarray(query_embeddings)), np.asarray(corpus_embeddings)
     if corpus.size == 0:
         return [[] for _ in queries]
-    scores, ids = _top_k(queries, corpus, top_k, score_function, query_chunk_size, corpus_chunk_size)
+    marked = None if mask is None else np.asarray(mask, dtype=bool)
+    scores, ids = _top_k(
+        queries, corpus, top_k, score_function, query_chunk_size, corpus_chunk_size, marked, score_threshold
+    )
     return [
-        [{"corpus_id": found, "score": score} for found, score in zip(row, row_scores, strict=True)]
+        [{"corpus_id": found, "score": score} for found, score in zip(row, row_scores, strict=True) if found != NO_ROW]
         for row, row_scores in zip(ids.tolist(), scores.tolist(), strict=True)
     ]
 

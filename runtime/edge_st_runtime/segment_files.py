@@ -1,46 +1,91 @@
-"""One segment of postings as files: an array each, memory-mapped when read, and the words."""
+"""One segment of an index as a file: columns in the layout of safetensors, memory-mapped when they are read.
 
+Source: the safetensors format, see `weights`.
+"""
+
+import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DamagedFileError, MissingFileError
-from .files import inside, read_json_list, sha256
-from .postings import Postings
+from .files import sha256
+from .weights import DTYPES, read_safetensors
 
-PREFIX, REPAIR = "segment-", "build the index again, or restore the folder"
-SEGMENT_NAME = re.compile(f"{PREFIX}[0-9a-f]{{32}}")
-_DTYPES = {"indptr": np.int64, "documents": np.int32, "weights": np.float32, "lengths": np.float32}
+REPAIR = "build the index again, or restore the folder"
+SEGMENT_NAME = re.compile(r"segment-[0-9a-f]{32}\.safetensors")
+Entry: TypeAlias = Mapping[str, Any]
+_NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items() if name != "BF16"}
+_ALIGNMENT = 64
 
 
-def write_segment(folder: Path, part: Postings) -> dict[str, Any]:
-    """Write ``part`` to a new sub-folder, which goes again where that fails: its entry for the manifest."""
-    name = f"{PREFIX}{uuid4().hex}"
-    target = folder / name
-    target.mkdir()
+@dataclass(frozen=True, eq=False, slots=True)
+class Column:
+    """An array of ``dtype`` and ``shape`` that comes in ``chunks``, whose numbers follow one another."""
+
+    dtype: Any
+    shape: tuple[int, ...]
+    chunks: Iterable[NDArray[Any]]
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> "Column":
+        """A column that is there already."""
+        return cls(array.dtype, array.shape, [array])
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+def write_segment(folder: Path, columns: Mapping[str, Column]) -> dict[str, Any]:
+    """Write ``columns`` to a new file, which goes again where that fails: its entry for the manifest.
+
+    Columns of wide numbers come first, so that all are aligned.
+    """
+    name = f"segment-{uuid4().hex}.safetensors"
+    ordered = sorted(columns, key=lambda key: -np.dtype(columns[key].dtype).itemsize)
+    digest = hashlib.sha256()
     try:
-        for field in _DTYPES:
-            with synced(target / f"{field}.npy") as file:
-                np.save(file, getattr(part, field))
-        with synced(target / "words.json") as file:
-            file.write(json.dumps(part.words, ensure_ascii=True).encode())
+        with synced(folder / name) as file:
+            for chunk in (_header(columns, ordered), *_bytes(columns, ordered)):
+                digest.update(chunk)
+                file.write(chunk)
+            size = file.tell()
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        (folder / name).unlink(missing_ok=True)
         raise
-    files = sorted(target.iterdir())
-    return {
-        "name": name,
-        "files": {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in files},
-    }
+    return {"name": name, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _header(columns: Mapping[str, Column], ordered: Iterable[str]) -> bytes:
+    described, end = {}, 0
+    for name in ordered:
+        column = columns[name]
+        start, end = end, end + column.nbytes
+        dtype = _NAMES[np.dtype(column.dtype)]
+        described[name] = {"dtype": dtype, "shape": column.shape, "data_offsets": [start, end]}
+    text = json.dumps(described, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 8) % _ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _bytes(columns: Mapping[str, Column], ordered: Iterable[str]) -> Iterator[Any]:
+    for name in ordered:
+        missing = columns[name].nbytes
+        for chunk in columns[name].chunks:
+            missing -= chunk.nbytes
+            yield np.ascontiguousarray(chunk, dtype=columns[name].dtype).reshape(-1).view(np.uint8).data
+        assert missing == 0, f"{name} lacks {missing} bytes"
 
 
 @contextmanager
@@ -52,39 +97,43 @@ def synced(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def read_segment(folder: Path, entry: Mapping[str, Any]) -> Postings:
-    """The segment of ``entry``, memory-mapped; raises MissingFileError, DamagedFileError or UnsafePathError."""
+def read_segment(folder: Path, entry: Entry) -> dict[str, NDArray[Any]]:
+    """The columns of ``entry``, memory-mapped; raises MissingFileError or DamagedFileError."""
     try:
-        target = _place(folder, entry)
-        for name, written in entry["files"].items():
-            _check_size(inside(target, name), written["bytes"])
-        arrays = {field: _read_array(target / f"{field}.npy", dtype) for field, dtype in _DTYPES.items()}
+        path = _place(folder, entry)
+        _check_size(path, entry["bytes"])
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedFileError(f"the manifest in {folder} lacks or misspells {error}; {REPAIR}") from error
-    part = Postings(**arrays, words=tuple(read_json_list(target / "words.json")))
-    ends = part.indptr
-    rising = len(ends) > 0 and ends[0] == 0 and np.all(ends[:-1] <= ends[1:])
-    if not (rising and ends[-1] == len(part.documents) == len(part.weights)):
-        raise DamagedFileError(f"{target} holds arrays that do not belong together; {REPAIR}")
-    return part
+    return read_safetensors(path, REPAIR)
 
 
-def verify_segment(folder: Path, entry: Mapping[str, Any]) -> None:
+def checked_column(columns: Mapping[str, NDArray[Any]], name: str, dtype: Any, where: object) -> NDArray[Any]:
+    """The column ``name``; raises DamagedFileError where it is missing or not of ``dtype``."""
+    found = columns.get(name)
+    if found is None or found.dtype != dtype:
+        what = "no such column" if found is None else found.dtype
+        raise DamagedFileError(f"{where} holds {what} for {name!r}; expected {np.dtype(dtype)}; {REPAIR}")
+    return found
+
+
+def verify_segment(folder: Path, entry: Entry) -> None:
     """Raise MissingFileError or DamagedFileError for a file that has not the checksum in ``entry``."""
-    for name, written in entry["files"].items():
-        file = inside(_place(folder, entry), name)
-        _check_size(file, written["bytes"])
-        if (found := sha256(file)) != (expected := written.get("sha256")):
-            raise DamagedFileError(f"{file} has sha256 {found}, expected {expected}; {REPAIR}")
+    path = _place(folder, entry)
+    _check_size(path, entry["bytes"])
+    if (found := sha256(path)) != entry["sha256"]:
+        raise DamagedFileError(f"{path} has sha256 {found}, expected {entry['sha256']}; {REPAIR}")
 
 
-def remove_segments(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Remove the sub-folders of ``entries`` as far as the system allows."""
+def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
+    """Remove the files of ``entries`` as far as the system allows; what stays is removed with the next writer."""
     for entry in entries:
-        shutil.rmtree(_place(folder, entry), ignore_errors=True)
+        try:
+            _place(folder, entry).unlink(missing_ok=True)
+        except PermissionError:  # on Windows, where a reader still has it mapped
+            continue
 
 
-def _place(folder: Path, entry: Mapping[str, Any]) -> Path:
+def _place(folder: Path, entry: Entry) -> Path:
     if not SEGMENT_NAME.fullmatch(entry["name"]):
         raise DamagedFileError(f"the manifest in {folder} names a segment {entry['name']!r}; {REPAIR}")
     return folder / entry["name"]
@@ -95,13 +144,3 @@ def _check_size(path: Path, expected: int) -> None:
         raise MissingFileError(f"{path} is missing; {REPAIR}")
     if (found := path.stat().st_size) != expected:
         raise DamagedFileError(f"{path} has {found} bytes, expected {expected}; {REPAIR}")
-
-
-def _read_array(path: Path, dtype: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(np.load(path, mmap_mode="r"))  # a plain array over the map: its slices are cheaper
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise DamagedFileError(f"{path} cannot be read ({error}); {REPAIR}") from error
-    if array.ndim != 1 or array.dtype != dtype:
-        raise DamagedFileError(f"{path} holds {array.dtype} {array.shape}; expected {np.dtype(dtype)} (n,); {REPAIR}")
-    return array

@@ -1,35 +1,35 @@
-"""Segments of postings in memory or in a folder, which grows by whole segments or not at all.
+"""Segments of postings in memory or in a folder, which grows by whole segments or not at all: see `segment_folder`.
 
-A folder has one sub-folder for each segment and a small manifest, ``postings.json``, that lists them. Segments are
-written first and never changed; renaming a new manifest over the old one makes them visible. What a killed process
-leaves behind is in no manifest, and is removed when all segments are merged. Small segments are merged as they come, so
-that a search meets few of them.
+Small segments are merged as they come, so that a search meets few of them.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from .errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
+import numpy as np
+
+from .errors import DamagedFileError, FolderError, MissingFileError
 from .files import read_json
 from .postings import Postings, join
 from .segment_files import (
-    PREFIX,
     REPAIR,
-    SEGMENT_NAME,
+    Column,
+    Entry,
+    checked_column,
     read_segment,
     remove_segments,
-    synced,
     verify_segment,
     write_segment,
 )
+from .segment_folder import clean, empty_manifest, lock, publish, read_manifest, read_steadily, writing
 
-MANIFEST, FORMAT_VERSION = "postings.json", 1
+MANIFEST = "postings.json"
 _SMALL = 50_000
+_DTYPES = {"indptr": np.int64, "documents": np.int32, "weights": np.float32, "lengths": np.float32}
+_WORDS = "words"
 
 
 class Segments:
@@ -41,8 +41,7 @@ class Segments:
     def __init__(self, kind: str, settings: Mapping[str, Any]) -> None:
         self.path: Path | None = None
         self.parts: tuple[Postings, ...] = ()
-        header = {"format_version": FORMAT_VERSION, "kind": kind, "settings": dict(settings)}
-        self._manifest: dict[str, Any] = {**header, "segments": []}
+        self._manifest = empty_manifest(kind, settings)
 
     @classmethod
     def open(cls, path: str | Path, kind: str) -> "Segments":
@@ -52,16 +51,14 @@ class Segments:
         DamagedFileError for one that is not as the manifest says.
         """
         path = Path(path).absolute()
-        manifest = _read_manifest(path, kind)
-        segments = cls(kind, manifest["settings"])
-        try:
-            segments.parts = tuple(read_segment(path, entry) for entry in manifest["segments"])
-        except MissingFileError:
-            if _read_manifest(path, kind) == manifest:
-                raise
-            return cls.open(path, kind)  # another process merged them meanwhile
-        segments.path, segments._manifest = path, manifest
-        return segments
+
+        def read(manifest: dict[str, Any]) -> "Segments":
+            segments = cls(kind, manifest["settings"])
+            segments.parts = tuple(_read(path, entry) for entry in manifest["segments"])
+            segments.path, segments._manifest = path, manifest
+            return segments
+
+        return read_steadily(path, MANIFEST, kind, read)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -90,14 +87,15 @@ class Segments:
         self._replace(keep, join((*self.parts[keep:], part)))
 
     def merge(self) -> None:
-        """Make one segment of all, and remove what is left of others; no other process may be adding meanwhile.
+        """Make one segment of all, and remove what is left of others.
 
         Raises FolderError and changes nothing where it cannot be written.
         """
         if len(self.parts) > 1:
             self._replace(0, join(self.parts))
         if self.path is not None:
-            _clean(self.path, self._manifest)
+            with _locked(self.path):
+                clean(self.path, [self._manifest])
 
     def save(self, path: str | Path) -> None:
         """Write all segments to folder ``path``, in place of an index of this kind; raises FolderError."""
@@ -105,11 +103,12 @@ class Segments:
         _check_same_kind(path, self._manifest["kind"])
         if self.path is not None and path.resolve() == self.path.resolve():
             return
-        with _writing(path):
+        with writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            manifest = {**self._manifest, "segments": [write_segment(path, part) for part in self.parts]}
-            _publish(path, manifest, None)
-            _clean(path, manifest)
+            with _locked(path):
+                manifest = {**self._manifest, "segments": [_write(path, part) for part in self.parts]}
+                publish(path, MANIFEST, manifest)
+                clean(path, [manifest])
 
     def verify(self) -> None:
         """Read every file; raises DamagedFileError for one that has not the checksum it was written with."""
@@ -122,12 +121,14 @@ class Segments:
             self.parts = (*self.parts[:keep], part)
             return
         entries = self._manifest["segments"]
-        with _writing(self.path):
-            entry = write_segment(self.path, part)
+        with writing(self.path), _locked(self.path):
+            if read_manifest(self.path, MANIFEST, self._manifest["kind"]) != self._manifest:
+                raise FolderError(f"{self.path} was changed by another process since it was opened; open it again")
+            entry = _write(self.path, part)
             manifest = {**self._manifest, "segments": [*entries[:keep], entry]}
             try:
-                part = read_segment(self.path, entry)
-                _publish(self.path, manifest, self._manifest)
+                part = _read(self.path, entry)
+                publish(self.path, MANIFEST, manifest)
             except Exception:
                 remove_segments(self.path, [entry])
                 raise
@@ -148,7 +149,7 @@ class Segmented:
         self._segments.save(path)
 
     def merge(self) -> None:
-        """Make one segment of all, the fastest to search, while no other process adds to the folder.
+        """Make one segment of all, the fastest to search.
 
         Raises FolderError where it cannot be written.
         """
@@ -159,29 +160,35 @@ class Segmented:
         self._segments.verify()
 
 
+def _write(folder: Path, part: Postings) -> dict[str, Any]:
+    arrays = {name: getattr(part, name) for name in _DTYPES}
+    words = np.frombuffer(json.dumps(part.words).encode(), dtype=np.uint8)
+    return write_segment(folder, {name: Column.of(array) for name, array in {**arrays, _WORDS: words}.items()})
+
+
+def _read(folder: Path, entry: Entry) -> Postings:
+    columns = read_segment(folder, entry)
+    where = folder / entry["name"]
+    arrays = {name: checked_column(columns, name, dtype, where) for name, dtype in _DTYPES.items()}
+    words = checked_column(columns, _WORDS, np.uint8, where)
+    try:
+        part = Postings(**arrays, words=tuple(json.loads(words.tobytes())))
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(f"{where} holds no list of words ({error}); {REPAIR}") from error
+    ends = part.indptr
+    rising = len(ends) > 0 and ends[0] == 0 and np.all(ends[:-1] <= ends[1:])
+    if not (rising and ends[-1] == len(part.documents) == len(part.weights)):
+        raise DamagedFileError(f"{where} holds arrays that do not belong together; {REPAIR}")
+    return part
+
+
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
+    held = lock(folder)
     try:
         yield
-    except OSError as error:
-        if isinstance(error, FolderError):
-            raise
-        raise FolderError(
-            f"cannot write to {path} ({error}); make it writable, or save a copy to another folder with: save(path)"
-        ) from error
-
-
-def _publish(folder: Path, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
-    """Put ``manifest`` in place of ``old``; raises FolderError where another process has replaced that one."""
-    if old is not None and read_json(folder / MANIFEST) != old:
-        raise FolderError(f"{folder} was changed by another process since it was opened; open it again")
-    part = folder / f".{MANIFEST}.{uuid4().hex}"
-    try:
-        with synced(part) as file:
-            file.write(json.dumps(manifest, indent=1).encode() + b"\n")
-        part.replace(folder / MANIFEST)
     finally:
-        part.unlink(missing_ok=True)
+        held.release()
 
 
 def _check_same_kind(folder: Path, kind: str) -> None:
@@ -192,32 +199,3 @@ def _check_same_kind(folder: Path, kind: str) -> None:
         return
     if other != kind:
         raise FolderError(f"{folder} holds an index of {other}; choose another folder for this {kind}")
-
-
-def _clean(folder: Path, manifest: Mapping[str, Any]) -> None:
-    kept = {entry["name"] for entry in manifest["segments"]}
-    for path in folder.glob(f"{PREFIX}*"):
-        if SEGMENT_NAME.fullmatch(path.name) and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _read_manifest(folder: Path, kind: str) -> dict[str, Any]:
-    if not folder.is_dir():
-        wrong = NotAFolderError if folder.exists() else FolderNotFoundError
-        raise wrong(
-            f"{folder} is {'a file' if folder.exists() else 'not there'}; expected a folder that {kind}.save wrote"
-        )
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise FolderError(f"{folder} has no {MANIFEST}; expected a folder that {kind}.save wrote")
-    manifest = read_json(path)
-    if manifest.get("format_version") != FORMAT_VERSION:
-        raise DamagedFileError(
-            f"{path} has format version {manifest.get('format_version')!r}, this edge-st reads {FORMAT_VERSION}; "
-            "update with: pip install -U edge-st, or build the index again"
-        )
-    if manifest.get("kind") != kind:
-        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest.get('kind')}.open")
-    if not isinstance(manifest.get("settings"), dict) or not isinstance(manifest.get("segments"), list):
-        raise DamagedFileError(f"{path} lacks settings or segments; {REPAIR}")
-    return manifest

@@ -121,10 +121,14 @@ def _rows(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     return first, second
 
 
-def _matrix(values: ArrayLike) -> NDArray[Any]:
+def as_floats(values: ArrayLike) -> NDArray[Any]:
+    """``values`` as an array of float64 where they are that, else of float32."""
     array = np.asarray(values)
-    if array.dtype != np.float64:
-        array = array.astype(np.float32, copy=False)
+    return array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
+
+
+def _matrix(values: ArrayLike) -> NDArray[Any]:
+    array = as_floats(values)
     if array.ndim == 1:
         return array[None]
     if array.ndim != 2:

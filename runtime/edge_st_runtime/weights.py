@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from .errors import DamagedFileError, MissingFileError
 
-_DTYPES = {
+DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
 }  # fmt: skip
 
 
-def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
+def read_safetensors(path: Path, repair: str = "download it again") -> dict[str, NDArray[Any]]:
     """Every tensor of the file as a read-only view of the mapped file (bfloat16 is widened to float32).
 
-    Raises MissingFileError, and DamagedFileError where the header or a tensor does not fit the file.
+    ``repair`` is what errors advise. Raises MissingFileError, and DamagedFileError where the header or a tensor does
+    not fit the file.
     """
     if not path.is_file():
         raise MissingFileError(f"{path} is missing; export the model again or download the whole folder")
@@ -33,13 +34,13 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
         return {name: _tensor(content[header_end:], entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedFileError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); download it again"
+            f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); {repair}"
         ) from error
 
 
 def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
     start, end = entry["data_offsets"]
-    tensor = _part(data, start, end).view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    tensor = _part(data, start, end).view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
     if entry["dtype"] == "BF16":
         return (tensor.astype(np.uint32) << 16).view(np.float32)
     return np.asarray(tensor)

@@ -1,0 +1,170 @@
+"""What a vector index holds at one moment: searched and read by any number of threads, never changed."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats, Ids
+from .best import NO_ROW
+from .index_segments import Layout, Segment
+from .search import Part, rescored, scan
+from .similarity import Similarity
+from .strings import content_hash
+
+Id: TypeAlias = str | int
+Metadata: TypeAlias = Mapping[str, Any]
+Accept: TypeAlias = Callable[[Metadata], bool]
+_FEW_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows a search may find: those whose metadata ``accept`` takes, and of ``rows`` (n,) where these are given.
+
+    ``threshold`` is the least score; ``multiplier`` says how many times ``top_k`` rows are scored again, None as many
+    as the precision needs.
+    """
+
+    accept: Accept | None = None
+    rows: Ids | None = None
+    threshold: float | None = None
+    multiplier: int | None = None
+
+
+class Snapshot:
+    """Segments of a ``layout``; a row's number counts through all of them, deleted rows included."""
+
+    def __init__(self, layout: Layout, segments: Sequence[Segment]) -> None:
+        self.layout, self.segments = layout, tuple(segments)
+        self.starts = np.cumsum([0, *map(len, segments)])
+        self._live = sum(len(segment) if segment.allowed is None else segment.allowed.sum() for segment in segments)
+
+    def __len__(self) -> int:
+        return int(self._live)
+
+    @property
+    def numbered(self) -> list[tuple[Segment, int]]:
+        """The segments, each with the number of its first row."""
+        return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
+
+    def search(
+        self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted = Wanted()
+    ) -> tuple[Floats, Ids]:
+        """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
+
+        k is ``top_k``, or the number of rows where that is less.
+        """
+        top_k = min(top_k, len(self))
+        candidates = self._candidates(queries, top_k, similarity, wanted)
+        return rescored(queries, candidates, self.vectors, top_k, similarity, wanted.threshold)
+
+    def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted) -> Ids:
+        rows = wanted.rows
+        if rows is not None and len(rows) <= _FEW_ROWS:
+            if wanted.accept is not None:
+                rows = np.array([row for row in rows.tolist() if wanted.accept(self.metadata(row))], dtype=np.int64)
+            return np.broadcast_to(rows, (len(queries), len(rows)))
+        multiplier = wanted.multiplier or self.layout.multiplier
+        parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
+        return scan(parts, queries, min(top_k * multiplier, len(self)), similarity)
+
+    def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
+        """The rows of ``segment`` that may be found, None for all."""
+        masks = [] if segment.allowed is None else [segment.allowed]
+        if wanted.accept is not None:
+            accepted = np.array([wanted.accept(json.loads(found)) for found in segment.metadata], dtype=bool)
+            masks.append(accepted[segment.metadata_rows])
+        if wanted.rows is not None:
+            mine = np.zeros(len(segment), dtype=bool)
+            mine[wanted.rows[(wanted.rows >= start) & (wanted.rows < start + len(segment))] - start] = True
+            masks.append(mine)
+        return np.logical_and.reduce(masks) if masks else None
+
+    def vectors(self, rows: Ids) -> Floats:
+        """What is kept for ``rows`` (n,), in the finest precision there is: (n, dim)."""
+        found = np.empty((len(rows), self.layout.dim), dtype=np.float32)
+        for segment, here, local in self._by_segment(rows):
+            found[here] = (segment.copy or segment.kept).vectors(local)
+        return found
+
+    def columns(self, rows: Ids) -> dict[str, NDArray[Any]]:
+        """The columns of the vectors of ``rows`` (n,), as they are kept."""
+        found = self.layout.encode(np.zeros((len(rows), self.layout.dim), dtype=np.float32))
+        for segment, here, local in self._by_segment(rows):
+            for name, column in found.items():
+                column[here] = segment.column(name, local)
+        return found
+
+    def _by_segment(self, rows: Ids) -> Iterator[tuple[Segment, NDArray[np.bool_], Ids]]:
+        places = np.searchsorted(self.starts, rows, side="right") - 1
+        for place in np.unique(places).tolist():
+            here = places == place
+            yield self.segments[place], here, rows[here] - self.starts[place]
+
+    def find(self, ids: Sequence[bytes]) -> Ids:
+        """The row (n,) of each of ``ids``, as `encoded_id` gives them; -1 where it is not there."""
+        hashes = hashes_of(ids)
+        rows = np.full(len(ids), NO_ROW)
+        for segment, start in self.numbered:
+            for place, row in segment.id_keys.find(hashes):
+                if (segment.allowed is None or segment.allowed[row]) and segment.ids[row] == ids[place]:
+                    rows[place] = start + row
+        return rows
+
+    def encoded(self, texts: Sequence[bytes]) -> Ids:
+        """A row (n,), also a deleted one, that has the same text; -1 where there is none."""
+        rows = np.full(len(texts), NO_ROW)
+        if self.layout.texts:
+            hashes = hashes_of(texts)
+            for segment, start in self.numbered:
+                assert segment.text_keys is not None
+                assert segment.texts is not None
+                for place, row in segment.text_keys.find(hashes):
+                    if rows[place] == NO_ROW and segment.texts[row] == texts[place]:
+                        rows[place] = start + row
+        return rows
+
+    def rows(self) -> Ids:
+        """All rows that are not deleted (n,)."""
+        return np.concatenate(
+            [np.empty(0, dtype=np.int64), *(segment.live + start for segment, start in self.numbered)]
+        )
+
+    def ids(self, rows: Ids) -> list[bytes]:
+        """The ids of ``rows`` (n,), as `find` takes them."""
+        return [segment.ids[local] for segment, local in map(self._at, rows.tolist())]
+
+    def id(self, row: int) -> Id:
+        """The id of ``row``."""
+        segment, local = self._at(row)
+        found: Id = json.loads(segment.ids[local])
+        return found
+
+    def metadata(self, row: int) -> Metadata:
+        """The metadata of ``row``, empty where it has none."""
+        segment, local = self._at(row)
+        found: Metadata = json.loads(segment.metadata[int(segment.metadata_rows[local])])
+        return found
+
+    def text(self, row: int) -> str | None:
+        """The text of ``row``, None where texts are not kept."""
+        segment, local = self._at(row)
+        return None if segment.texts is None else segment.texts[local].decode()
+
+    def _at(self, row: int) -> tuple[Segment, int]:
+        place = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return self.segments[place], row - int(self.starts[place])
+
+
+def encoded_id(found: Id) -> bytes:
+    """An id as it is kept: 1 and "1" differ."""
+    return json.dumps(found).encode()
+
+
+def hashes_of(contents: Iterable[bytes]) -> NDArray[np.uint64]:
+    """The hash of each (n,)."""
+    return np.fromiter(map(content_hash, contents), dtype=np.uint64)
