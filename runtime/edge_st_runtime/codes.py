@@ -3,7 +3,7 @@
 Columns are arrays with a row for each vector: "vectors" with ``width`` numbers of ``dtype``, the ``extra`` ones with
 one. A vector's row depends on that vector alone, so rows can be copied from one index to another. A precision says
 whether its blocks are ``transposed``, whether they are best scored by several threads (``threaded``; NumPy's matrix
-product has its own), and how many times as many rows as asked for are scored again by finer numbers (``multiplier``).
+product has its own), and how many ``candidates`` of a scan are scored again by finer numbers.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,12 +56,15 @@ class Whole:
     dtype: Any
     threaded: bool
     transposed: bool = False
-    multiplier: int = 1
     extra: tuple[tuple[str, Any], ...] = ()
 
     def width(self, dim: int) -> int:
         """``dim``."""
         return dim
+
+    def candidates(self, top_k: int) -> int:
+        """``top_k``: their scores are exact."""
+        return top_k
 
     def encode(self, vectors: Floats) -> dict[str, NDArray[Any]]:
         """Raises OptionError for numbers that the dtype cannot hold."""
@@ -94,13 +97,16 @@ class Int8:
     name: str = "int8"
     dtype: Any = np.int8
     transposed: bool = True
-    multiplier: int = 4
     threaded: bool = True
     extra: tuple[tuple[str, Any], ...] = (("scales", np.float32), ("sums", np.int32))
 
     def width(self, dim: int) -> int:
         """``dim``."""
         return dim
+
+    def candidates(self, top_k: int) -> int:
+        """Four times ``top_k``: enough for what the queries' rounding may have moved."""
+        return 4 * top_k
 
     def encode(self, vectors: Floats) -> dict[str, NDArray[Any]]:
         """Rounded codes, the scale that makes them numbers again, and their sums."""
@@ -132,13 +138,16 @@ class Binary:
     name: str = "binary"
     dtype: Any = np.uint64
     transposed: bool = True
-    multiplier: int = 20
     threaded: bool = True
     extra: tuple[tuple[str, Any], ...] = ()
 
     def width(self, dim: int) -> int:
         """One word for 64 numbers."""
         return -(-dim // 64)
+
+    def candidates(self, top_k: int) -> int:
+        """Twenty times ``top_k``, and 2,000 at least: bits are coarse, and so few are scored again in no time."""
+        return max(20 * top_k, 2000)
 
     def encode(self, vectors: Floats) -> dict[str, NDArray[Any]]:
         """Bits, filled up with zeros."""

@@ -47,11 +47,6 @@ class Layout:
         }
 
     @property
-    def multiplier(self) -> int:
-        """How many times as many rows as asked for are scored again."""
-        return PRECISIONS[self.precision].multiplier
-
-    @property
     def bytes_per_vector(self) -> int:
         """What the columns of a vector take."""
         return sum(column[0].nbytes for column in self.encode(np.zeros((1, self.dim), dtype=np.float32)).values())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .arrays import Floats, Ids
 from .best import NO_ROW
+from .codes import PRECISIONS
 from .index_segments import Layout, Segment
 from .search import Part, rescored, scan
 from .similarity import Similarity
@@ -68,9 +69,10 @@ class Snapshot:
             if wanted.accept is not None:
                 rows = np.array([row for row in rows.tolist() if wanted.accept(self.metadata(row))], dtype=np.int64)
             return np.broadcast_to(rows, (len(queries), len(rows)))
-        multiplier = wanted.multiplier or self.layout.multiplier
         parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
-        return scan(parts, queries, min(top_k * multiplier, len(self)), similarity)
+        precision = PRECISIONS[self.layout.precision]
+        count = top_k * wanted.multiplier if wanted.multiplier else precision.candidates(top_k)
+        return scan(parts, queries, min(count, len(self)), similarity)
 
     def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
         """The rows of ``segment`` that may be found, None for all."""
