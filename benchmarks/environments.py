@@ -19,6 +19,7 @@ REQUIREMENTS = {
     ],
     "fastembed": ["fastembed"],
     "ctranslate2": ["ctranslate2", "transformers", "torch"],
+    "search": ["faiss-cpu", "usearch"],
     "llama": ["llama-cpp-python", "gguf", "safetensors"],
 }
 

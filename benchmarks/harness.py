@@ -30,6 +30,8 @@ _OF_PEER = {
     "fastembed": "fastembed",
     "ctranslate2": "ctranslate2",
     "llama.cpp": "llama",
+    "faiss": "search",
+    "usearch": "search",
 }
 _INT8 = {"edge-st onnx int8": "onnx/model_int8.onnx", "edge-st openvino int8": "openvino/openvino_model_int8.xml"}
 #: seconds between two peers' turns, in which the threads of the one before stop spinning

@@ -189,7 +189,16 @@ def _fastembed(setting: Setting, **options: int) -> Encode:
 
 
 def open_peer(peer: str, task: str, folder: str, original: str, graph: str, threads: int) -> Encode:
-    """Open the peer of this name with ``threads`` threads, and answer a first request."""
+    """Open the peer of this name with ``threads`` threads, and answer a first request.
+
+    Those of the task "search" are in searchers.py.
+    """
+    if task == "search":
+        from searchers import open_searcher
+
+        search = open_searcher(peer, Path(folder), threads)
+        search(0)
+        return search
     bounded = threads == os.cpu_count()
     encode = PEERS[peer](Setting(task, folder, original, graph, None if bounded else threads))
     encode(TASKS[task].first)
