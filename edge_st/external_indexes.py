@@ -18,10 +18,17 @@ Found: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 
 class ExternalIndex(Protocol):
-    """What is searched: ``precision`` is that of its vectors, ``width`` their numbers (of binary ones, bytes)."""
+    """What is searched."""
 
-    index: Any
-    precision: str
+    @property
+    def index(self) -> Any:
+        """The package's own object."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What the vectors are quantized to."""
+        ...
 
     @property
     def width(self) -> int:

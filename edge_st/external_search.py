@@ -121,8 +121,8 @@ def _ranges(queries: NDArray[Any], precision: str, way: _Way) -> NDArray[Any] | 
         return None
     if way.ranges is None and way.calibration is None and len(queries) == 1:
         raise InputError(
-            f"one query alone has no ranges for {precision}; pass ranges= or calibration_embeddings=, the same that the "
-            "corpus was quantized with"
+            f"one query alone has no ranges for {precision}; pass ranges or calibration_embeddings, the same that "
+            "the corpus was quantized with"
         )
     return quantization_ranges(queries, precision, way.ranges, way.calibration)
 

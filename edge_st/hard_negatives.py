@@ -6,9 +6,9 @@ from typing import Any
 
 from edge_st_runtime.checks import check_count
 
-from .hard_negatives_candidates import choose, find_candidates, rescore
-from .hard_negatives_data import read_pairs
-from .hard_negatives_formats import resolve_format, table
+from .hard_negatives_candidates import Chosen, choose, find_candidates, rescore
+from .hard_negatives_data import Pairs, read_pairs
+from .hard_negatives_formats import Format, Table, resolve_format, table
 from .hard_negatives_report import describe_pairs, report, report_missing
 from .hard_negatives_settings import Encoding, Selection, resolve_selection
 from .hard_negatives_vectors import embed
@@ -47,7 +47,7 @@ def mine_hard_negatives(
     as_triplets: bool | None = None,
     margin: float | None = None,
 ) -> dict[str, list[Any]]:
-    """For each query of (query, positive) pairs, the texts that ``model`` finds near to it and that are none of its own.
+    """For each query of (query, positive) pairs, texts that ``model`` finds near to it and that are not its positives.
 
     ``dataset`` is a dictionary of columns, a list of dictionaries, or what has ``column_names`` and gives columns by
     name, such as a ``datasets.Dataset``; queries and positives are its first two columns, or those named. Queries that
@@ -59,12 +59,12 @@ def mine_hard_negatives(
     the ``num_negatives`` first are taken, or with ``sampling_strategy="random"`` as many by ``random.sample``, which
     ``random.seed`` makes repeatable.
 
-    Returns a dictionary of columns: "triplet" (query, positive, "negative"), "n-tuple" (query, positive, "negative_1" …,
-    where all were found), "labeled-pair" (query, text, "label" 1 or 0) or "labeled-list" (query, texts, "labels"). With
-    ``output_scores`` the similarities are in "scores", of "labeled-pair" in "score", and labels are left out.
+    Returns a dictionary of columns: "triplet" (query, positive, "negative"), "n-tuple" (query, positive, "negative_1"
+    …, where all were found), "labeled-pair" (query, text, "label" 1 or 0) or "labeled-list" (query, texts, "labels").
+    With ``output_scores`` the similarities are in "scores", of "labeled-pair" in "score", in place of the labels.
 
-    ``faiss_batch_size`` queries are searched at once, or fewer where that would take much memory; ``use_faiss`` searches
-    by faiss. ``use_multi_process`` encodes in several processes. ``verbose`` prints what was found. ``cache_folder``
+    ``faiss_batch_size`` queries are searched at once, or fewer where that would take much memory; ``use_faiss`` uses
+    faiss. ``use_multi_process`` encodes in several processes. ``verbose`` prints what was found. ``cache_folder``
     keeps the embeddings for the next call with the same model, prompts and texts. ``as_triplets`` and ``margin`` are
     older names.
 
@@ -108,9 +108,12 @@ def mine_hard_negatives(
         describe_pairs(pairs, selection if range_max is None else None)
     embedded = embed(model, pairs, encoding)
     candidates = find_candidates(model, pairs, embedded, selection, faiss_batch_size, use_faiss=use_faiss)
-    if cross_encoder is not None and selection.limited:
+    if cross_encoder is not None and selection.limits:
         candidates = rescore(cross_encoder, pairs, candidates, encoding)
-    chosen = choose(pairs, candidates, selection)
+    return _finished(pairs, choose(pairs, candidates, selection), selection, form, verbose=verbose)
+
+
+def _finished(pairs: Pairs, chosen: Chosen, selection: Selection, form: Format, *, verbose: bool) -> Table:
     found = table(form, pairs, chosen)
     if verbose:
         report(pairs, chosen, form.kept(pairs, chosen), selection)

@@ -22,7 +22,7 @@ _QUERIES_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Texts near to each query, ``ids`` (queries, width) with ``scores`` as float32; -1 and -inf where there are no more.
+    """Texts near to each query: ``ids`` (queries, width) int64 and ``scores``, float; -1 and -inf where there are none.
 
     ``positive_scores`` (pairs,) are those of the queries with their own positives.
     """
@@ -34,7 +34,7 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class Chosen(Candidates):
-    """The negatives (queries, num_negatives), best first, and how many candidates (of ``count``) each limit left out."""
+    """The negatives (queries, num_negatives), best first, and how many of ``count`` candidates each limit left out."""
 
     count: int
     skipped: Mapping[str, int]
@@ -124,7 +124,7 @@ def _sampled(places: NDArray[np.int64], scores: NDArray[Any], selection: Selecti
     count = selection.num_negatives
     left = np.count_nonzero(np.take_along_axis(scores, places, axis=1) > -np.inf, axis=1)
     options = np.maximum(left, count).tolist()
-    drawn = [sorted(random.sample(range(option), k=count)) for option in options]  # noqa: S311 - no secret
+    drawn = [sorted(random.sample(range(option), k=count)) for option in options]
     return np.take_along_axis(places, np.array(drawn, dtype=np.int64), axis=1)
 
 

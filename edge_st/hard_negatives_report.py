@@ -56,8 +56,8 @@ def report_missing(missing: int, most: int, selection: Selection) -> None:
     names = ["range_max", *(["range_min"] if selection.range_min else []), *selection.limits]
     listed = f"{', '.join(names[:-1])} and {names[-1]} parameters" if len(names) > 1 else f"{names[0]} parameter"
     print(
-        f"Could not find enough negatives for {missing} samples ({missing / most:.2%}). Consider adjusting the {listed} "
-        "if you'd like to find more valid negatives."
+        f"Could not find enough negatives for {missing} samples ({missing / most:.2%}). Consider adjusting the "
+        f"{listed} if you'd like to find more valid negatives."
     )
 
 

@@ -31,9 +31,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if not isinstance(self.use_multi_process, bool | list | tuple):
-            raise OptionError(
-                f"use_multi_process is {self.use_multi_process!r}; expected True, False or ['cpu', 'cpu']"
-            )
+            raise OptionError(f"use_multi_process is {self.use_multi_process!r}; expected a bool or ['cpu', 'cpu']")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +69,6 @@ class Selection:
         return {name: value for name, value in values.items() if value is not None}
 
     @property
-    def limited(self) -> bool:
-        """Whether candidates may be left out because of their scores."""
-        return bool(self.limits)
-
-    @property
     def last(self) -> int:
         """How many candidates of a query are looked at; needs `resolve_selection`."""
         assert self.range_max is not None
@@ -104,7 +97,7 @@ def resolve_selection(given: Selection, most_positives: int, cross_encoder: Any)
     labels = getattr(cross_encoder, "num_labels", 1)
     if labels != 1:
         raise OptionError(f"cross_encoder gives {labels} scores a pair; expected a model that gives 1")
-    if cross_encoder is not None and not given.limited:
+    if cross_encoder is not None and not given.limits:
         logger.warning("cross_encoder is not used: it only scores for %s, of which none is given", ", ".join(_LIMITS))
     if given.range_max is not None:
         return given

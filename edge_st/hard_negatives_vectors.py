@@ -47,7 +47,8 @@ def embed(model: Any, pairs: Pairs, encoding: Encoding) -> Embedded:
             if found[place] is None:
                 found[place] = _encode(encode, texts, encoding, pool)
                 _write(files[place], found[place], encoding)
-    return Embedded(queries=found[1], corpus=found[0])
+    corpus_vectors, query_vectors = found
+    return Embedded(queries=query_vectors, corpus=corpus_vectors)
 
 
 @contextmanager
@@ -84,15 +85,13 @@ def _cache_file(model: Any, kind: str, texts: Any, encoding: Encoding) -> Path |
         return None
     fingerprint = getattr(model, "fingerprint", None)
     if fingerprint is None:
-        raise OptionError(
-            f"cache_folder needs a model with a fingerprint; {type(model).__name__} has none: leave it out"
-        )
+        raise OptionError(f"cache_folder needs a model with a fingerprint; {type(model).__name__} has none")
     key = repr((fingerprint, getattr(model, "truncate_dim", None), *texts))
     digest = hashlib.sha256(key.encode(), usedforsecurity=False).hexdigest()
     return Path(encoding.cache_folder) / f"{kind}_embeddings_{digest}.npy"
 
 
-def _read(file: Path | None, count: int, encoding: Encoding) -> NDArray[Any] | None:
+def _read(file: Path | None, count: int, encoding: Encoding) -> Any:
     if file is None or not file.is_file():
         return None
     try:

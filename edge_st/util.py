@@ -1,6 +1,5 @@
 """sentence-transformers' ``util`` over NumPy: similarity, search, quantization; and the fusion of rankings."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,7 +88,7 @@ information_retrieval = semantic_search  # its older name
 
 
 def quantize_embeddings(
-    embeddings: ArrayLike | Sequence[ArrayLike],
+    embeddings: Any,
     precision: str,
     ranges: NDArray[Any] | None = None,
     calibration_embeddings: NDArray[Any] | None = None,

@@ -187,8 +187,8 @@ def _to_bits(vectors: NDArray[Any], precision: str) -> NDArray[Any]:
 def _checked_ranges(ranges: NDArray[Any], width: int) -> NDArray[Any]:
     if ranges.shape != (2, width):
         raise InputError(
-            f"ranges of shape {ranges.shape} for embeddings of {width} dimensions; expected (2, {width}): the least and "
-            "the greatest value of each"
+            f"ranges of shape {ranges.shape} for embeddings of {width} dimensions; expected (2, {width}): the least "
+            "and the greatest value of each"
         )
     check_finite(ranges, "ranges")
     if (ranges[0] > ranges[1]).any():
