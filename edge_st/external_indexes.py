@@ -108,6 +108,15 @@ class UsearchIndex:
         return np.ascontiguousarray(_flipped(vectors.view(np.uint8)) if self.precision == "binary" else vectors)
 
 
+def import_faiss() -> Any:
+    """The faiss module; raises PackageMissingError without it."""
+    try:
+        import faiss
+    except ImportError as error:
+        raise PackageMissingError("this search needs faiss; pip install faiss-cpu") from error
+    return faiss
+
+
 def faiss_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact: bool = True) -> FaissIndex:
     """``index``, or a new one of ``corpus`` (n, width); without ``exact`` it is a graph that finds most of the nearest.
 
@@ -115,10 +124,7 @@ def faiss_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact: 
     ``index`` is given, InputError for vectors of another precision.
     """
     _check(corpus, index, precision, FAISS_PRECISIONS)
-    try:
-        import faiss
-    except ImportError as error:
-        raise PackageMissingError("this search needs faiss; pip install faiss-cpu") from error
+    faiss = import_faiss()
     if corpus is None:
         return FaissIndex(index, precision)
     vectors = checked_vectors(corpus, "corpus_embeddings", precision)

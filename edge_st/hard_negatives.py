@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_st_runtime.checks import check_count
 
+from .external_indexes import import_faiss
 from .hard_negatives_candidates import Chosen, choose, find_candidates, rescore
 from .hard_negatives_data import Pairs, read_pairs
 from .hard_negatives_formats import Format, Table, resolve_format, table
@@ -101,6 +102,8 @@ def mine_hard_negatives(
         verbose=verbose,
         cache_folder=cache_folder,
     )
+    if use_faiss:
+        import_faiss()
     pairs = read_pairs(dataset, anchor_column_name, positive_column_name, corpus)
     form.check_columns(pairs.anchor, pairs.positive)
     selection = resolve_selection(given, pairs.most, cross_encoder)

@@ -39,16 +39,15 @@ def embed(model: Any, pairs: Pairs, encoding: Encoding) -> Embedded:
         raise InputTypeError(f"model is {type(model).__name__}, without {missing[0]}; expected a SentenceTransformer")
     documents = (pairs.corpus, encoding.corpus_prompt_name, encoding.corpus_prompt)
     queries = (pairs.queries, encoding.query_prompt_name, encoding.query_prompt)
-    files = [_cache_file(model, "corpus", documents, encoding), _cache_file(model, "query", queries, encoding)]
-    found = [_read(file, len(texts[0]), encoding) for file, texts in zip(files, (documents, queries), strict=True)]
+    files = [_cache_file(model, "query", queries, encoding), _cache_file(model, "corpus", documents, encoding)]
+    found = [_read(file, len(texts[0]), encoding) for file, texts in zip(files, (queries, documents), strict=True)]
     with processes(model, encoding, wanted=any(vectors is None for vectors in found)) as pool:
-        encoders = (model.encode_document, model.encode_query)
-        for place, (encode, texts) in enumerate(zip(encoders, (documents, queries), strict=True)):
+        encoders = (model.encode_query, model.encode_document)
+        for place, (encode, texts) in enumerate(zip(encoders, (queries, documents), strict=True)):
             if found[place] is None:
                 found[place] = _encode(encode, texts, encoding, pool)
                 _write(files[place], found[place], encoding)
-    corpus_vectors, query_vectors = found
-    return Embedded(queries=query_vectors, corpus=corpus_vectors)
+    return Embedded(*found)
 
 
 @contextmanager
