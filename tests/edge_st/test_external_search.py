@@ -20,7 +20,7 @@ PRECISIONS = [
 ]
 generator = np.random.default_rng(9)
 CORPUS = normalize(generator.standard_normal((60, 20)).astype(np.float32))
-QUERIES = normalize(CORPUS[[3, 14, 15]] + generator.standard_normal((3, 20)).astype(np.float32) * 0.1)
+QUERIES = normalize(CORPUS[[3, 14, 15]] + generator.normal(0, 0.1, (3, 20)).astype(np.float32))
 RANGES = value_ranges(CORPUS)
 searches = pytest.mark.parametrize("search", PACKAGES, ids=list(PACKAGES.values()))
 every_precision = pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_float32_is_what_semantic_search_finds(search: Search) -> None:
 def test_candidates_are_scored_again_with_the_float_query(search: Search, precision: str) -> None:
     found, _ = search(QUERIES, stored(precision), corpus_precision=precision, ranges=RANGES, rescore_multiplier=20)
     assert [hits[0]["corpus_id"] for hits in found] == [3, 14, 15]
+    scores = [[hit["score"] for hit in hits] for hits in found]
     if precision != "float32":
-        scores = [[hit["score"] for hit in hits] for hits in found]
         assert scores == [sorted(row, reverse=True) for row in scores]
     if precision.endswith("int8"):
         np.testing.assert_allclose([row[0] for row in scores], (QUERIES * CORPUS[[3, 14, 15]]).sum(1), atol=0.05)

@@ -59,7 +59,9 @@ def by_model(model: SentenceTransformer, others: list[str]) -> dict[str, dict[st
     return {query: dict(zip(texts, row, strict=True)) for query, row in zip(queries, scores, strict=True)}
 
 
-def triplets(scores: dict[str, dict[str, float]], count: int, first: int = 0, **limits: float) -> list[tuple[str, ...]]:
+def triplets(
+    scores: dict[str, dict[str, float]], count: int, limits: dict[str, float], first: int = 0
+) -> list[tuple[str, ...]]:
     """Query, positive, negative; by limits on the scores."""
     found = []
     for query, own in positives().items():
@@ -95,7 +97,7 @@ def rows(found: Table) -> list[tuple[Any, ...]]:
 def test_triplets(
     mine: Callable[..., Table], bundled: SentenceTransformer, limits: dict[str, float], others: list[str]
 ) -> None:
-    expected = triplets(by_model(bundled, others), 3, **limits)
+    expected = triplets(by_model(bundled, others), 3, limits)
     assert expected
     found = mine(corpus=others or None, **limits)
     assert list(found) == ["question", "answer", "negative"]
@@ -104,8 +106,8 @@ def test_triplets(
 
 def test_ranks(mine: Callable[..., Table], bundled: SentenceTransformer) -> None:
     scores = by_model(bundled, OTHERS)
-    assert rows(mine(corpus=OTHERS, range_min=2, num_negatives=1)) == triplets(scores, 1, 2)
-    assert rows(mine(corpus=OTHERS, range_min=1, range_max=3, num_negatives=2)) == triplets(scores, 2, 1)
+    assert rows(mine(corpus=OTHERS, range_min=2, num_negatives=1)) == triplets(scores, 1, {}, 2)
+    assert rows(mine(corpus=OTHERS, range_min=1, range_max=3, num_negatives=2)) == triplets(scores, 2, {}, 1)
 
 
 def test_formats_hold_the_same(mine: Callable[..., Table], bundled: SentenceTransformer) -> None:
@@ -174,7 +176,7 @@ def test_a_cross_encoder_scores_again(
     }
     for limits in ({"max_score": 2.0}, {"min_score": -9.0}, {"absolute_margin": 0.0}):
         found = mine(corpus=OTHERS, cross_encoder=cross_encoder, output_scores=True, **limits)
-        assert [row[:3] for row in rows(found)] == triplets(scores, 3, **limits)
+        assert [row[:3] for row in rows(found)] == triplets(scores, 3, limits)
         expected = [(scores[query][positive], scores[query][text]) for query, positive, text, _ in rows(found)]
         np.testing.assert_allclose(np.array(found["scores"]).reshape(-1, 2), np.reshape(expected, (-1, 2)), atol=1e-5)
     assert "cross_encoder is not used" not in caplog.text
