@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.fusion import reciprocal_rank_fusion, weighted_fusion
 from edge_st_runtime.search import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search import top_k as _top_k
@@ -21,7 +22,8 @@ from edge_st_runtime.similarity import (
     pairwise_euclidean_sim,
     pairwise_manhattan_sim,
 )
-from edge_st_runtime.sparse import select_max_active_dims
+from edge_st_runtime.sparse import SparseMatrix, SparseVector
+from edge_st_runtime.sparse import select_max_active_dims as _select_sparse
 from edge_st_runtime.vectors import as_numbers, check_precision, normalize, quantize, quantize_matrices
 
 from .communities import community_detection
@@ -112,6 +114,27 @@ def normalize_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
     """Each vector of (…, dim) at unit Euclidean length as float32, float64 as float64; zero vectors stay zero."""
     vectors = as_numbers(embeddings)
     return normalize(vectors if vectors.dtype == np.float64 else vectors.astype(np.float32, copy=False))
+
+
+def select_max_active_dims(embeddings: Any, max_active_dims: int | None) -> Any:
+    """The ``max_active_dims`` values of each embedding that are farthest from 0; None keeps all.
+
+    SparseVector and SparseMatrix stay what they are; of (…, dim) the other values are set to 0 in a copy. Of equal
+    values the lower dimension comes first. Raises OptionError below 1. Source: sentence-transformers' function of this
+    name.
+    """
+    if max_active_dims is None:
+        return embeddings
+    check_count("max_active_dims", max_active_dims)
+    if isinstance(embeddings, SparseVector):
+        return _select_sparse(embeddings, max_active_dims)
+    if isinstance(embeddings, SparseMatrix):
+        return _select_sparse(embeddings, max_active_dims)
+    dense = as_numbers(embeddings)
+    places = np.argsort(-np.abs(dense.astype(np.float64)), axis=-1, kind="stable")[..., :max_active_dims]
+    selected = np.zeros_like(dense)
+    np.put_along_axis(selected, places, np.take_along_axis(dense, places, axis=-1), axis=-1)
+    return selected
 
 
 def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:

@@ -33,18 +33,25 @@ def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 
 
 def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
-    """Embeddings (n, dim), or (dim,) for a single one, as float32 (n, dim); float64 stays float64.
+    """Embeddings (n, dim), or (dim,) for a single one, as float32 (n, dim); arrays of float64 stay float64.
 
     Raises what `as_numbers` raises, InputError for other shapes.
     """
     array = as_numbers(values, name)
-    if array.dtype != np.float64:
+    if array.dtype != np.float64 or _is_of_python(values):
         array = array.astype(np.float32, copy=False)
     if array.ndim == 1:
         return array[None]
     if array.ndim != 2:
         raise InputError(f"{name} of shape {array.shape}; expected (n, dim) or (dim,)")
     return array
+
+
+def _is_of_python(values: Any) -> bool:
+    """Whether these are lists of Python's own numbers, which have no precision of their own."""
+    while isinstance(values, list | tuple) and values:
+        values = values[0]
+    return type(values) in (int, float, bool)
 
 
 def check_finite(vectors: NDArray[Any], name: str = "embeddings") -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_st import quantize_embeddings, util
+from edge_st import SparseMatrix, quantize_embeddings, util
 
 generator = np.random.default_rng(4)
 QUERIES = generator.standard_normal((3, 6)).astype(np.float32)
@@ -73,6 +73,17 @@ def test_what_may_be_normalized_and_truncated() -> None:
     assert util.truncate_embeddings(QUERIES, -1).shape == (3, 5)
     with pytest.raises(ValueError, match=r"truncate_dim is 1\.5; expected a whole number"):
         util.truncate_embeddings(QUERIES, 1.5)  # type: ignore[arg-type]
+
+
+def test_values_farthest_from_zero() -> None:
+    dense = np.array([[0.1, -3, 2, 0], [1, 1, 0, 1]], dtype=np.float32)
+    assert util.select_max_active_dims(dense, 2).tolist() == [[0, -3, 2, 0], [1, 1, 0, 0]]
+    assert util.select_max_active_dims(dense[0].tolist(), 1).tolist() == [0, -3, 0, 0]
+    assert util.select_max_active_dims(dense, None) is dense
+    sparse = util.select_max_active_dims(SparseMatrix.from_dense(dense), 2)
+    np.testing.assert_array_equal(sparse.to_dense(), util.select_max_active_dims(dense, 2))
+    with pytest.raises(ValueError, match="max_active_dims must be a positive integer, got 0"):
+        util.select_max_active_dims(dense, 0)
 
 
 def test_older_names() -> None:
