@@ -68,7 +68,7 @@ def resolve_format(output_format: str, scores: bool, as_triplets: bool | None, s
             "include_positives=True, but range_min, range_max, a score, a margin or sampling_strategy may still leave "
             "positives out"
         )
-    if selection.include_positives and output_format not in ("n-tuple", "n-tuple-scores"):
+    if selection.include_positives and output_format != "n-tuple":
         logger.warning("include_positives=True keeps the ranking, so output_format is now 'n-tuple'")
         output_format = "n-tuple"
     if output_format == "n-tuple-scores":
