@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge_st_runtime.errors import InputError, OptionError, PackageMissingError
+from edge_st_runtime.errors import InputError, InputTypeError, OptionError, PackageMissingError
 from edge_st_runtime.vectors import as_numbers, check_finite
 
 _LINKS = 16
@@ -181,6 +181,8 @@ def _check(corpus: Any, index: Any, precision: str, known: tuple[str, ...]) -> N
     if (corpus is None) == (index is None):
         found = "neither" if corpus is None else "both"
         raise OptionError(f"{found} of corpus_embeddings and corpus_index given; expected one of them")
+    if corpus is None and not hasattr(index, "search"):
+        raise InputTypeError(f"corpus_index is {type(index).__name__}; expected an index, or corpus_embeddings=…")
     if precision not in known:
         raise OptionError(f"corpus_precision is {precision!r}; expected one of {', '.join(map(repr, known))}")
 

@@ -97,7 +97,7 @@ def _search(index: ExternalIndex, query_embeddings: ArrayLike, way: _Way) -> tup
     ranges = _ranges(queries, index.precision, way)
     codes = _codes(queries, index, ranges)
     start = time.perf_counter()
-    scores, keys = index.search(codes, way.top_k * (way.multiplier if rescored else 1))
+    scores, keys = index.search(codes, int(way.top_k) * (way.multiplier if rescored else 1))
     if rescored:
         scores, keys = _rescored(queries, index, keys, ranges)
     seconds = time.perf_counter() - start

@@ -34,9 +34,10 @@ def embed(model: Any, pairs: Pairs, encoding: Encoding) -> Embedded:
     Raises InputTypeError for what is no embedding model, OptionError for a cache folder with a model that has no
     fingerprint, DamagedFileError for a cached file that is not what was written.
     """
-    missing = [name for name in _NEEDED if not hasattr(model, name)]
-    if missing:
-        raise InputTypeError(f"model is {type(model).__name__}, without {missing[0]}; expected a SentenceTransformer")
+    from .sparse_encoder import SparseEncoder  # slow to load
+
+    if isinstance(model, SparseEncoder) or not all(hasattr(model, name) for name in _NEEDED):
+        raise InputTypeError(f"model is {type(model).__name__}; expected a SentenceTransformer")
     documents = (pairs.corpus, encoding.corpus_prompt_name, encoding.corpus_prompt)
     queries = (pairs.queries, encoding.query_prompt_name, encoding.query_prompt)
     files = [_cache_file(model, "query", queries, encoding), _cache_file(model, "corpus", documents, encoding)]

@@ -94,9 +94,9 @@ def test_a_graph_finds_the_nearest(search: Search, precision: str) -> None:
 def test_quantized_queries(search: Search, caplog: pytest.LogCaptureFixture) -> None:
     codes = quantize_embeddings(QUERIES, "ubinary")
     found, _ = search(codes, stored("ubinary"), corpus_precision="ubinary", top_k=1)
-    assert ids(found) == [[3], [14], [15]]
-    differing = np.unpackbits(codes ^ stored("ubinary")[[3, 14, 15]], axis=1).sum(axis=1)
-    assert [hits[0]["score"] for hits in found] == differing.tolist()
+    differing = np.unpackbits(codes[:, None] ^ stored("ubinary"), axis=2).sum(axis=2)
+    assert [hits[0]["score"] for hits in found] == differing.min(axis=1).tolist()
+    assert [row[hits[0]["corpus_id"]] for row, hits in zip(differing, found, strict=True)] == differing.min(1).tolist()
     assert "the queries are quantized" in caplog.text
     with caplog.at_level(logging.WARNING):
         search(QUERIES, CORPUS)
@@ -116,6 +116,18 @@ def test_vectors_that_are_refused(search: Search, precision: str) -> None:
     if precision != "float32":
         with pytest.raises(InputError, match=r"corpus_embeddings is float32; corpus_precision=.* takes u?int8"):
             search(QUERIES, CORPUS, **options)
+
+
+@searches
+def test_what_is_no_index_is_refused(search: Search) -> None:
+    with pytest.raises(TypeError, match="corpus_index is ndarray; expected an index"):
+        search(QUERIES, corpus_index=CORPUS)
+
+
+@every_precision
+def test_an_empty_corpus(search: Search, precision: str) -> None:
+    found, _ = search(QUERIES, stored(precision)[:0], corpus_precision=precision, ranges=RANGES, top_k=np.int64(3))
+    assert found == [[], [], []]
 
 
 @searches

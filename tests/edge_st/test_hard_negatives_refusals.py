@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge_st import CrossEncoder, SentenceTransformer, mine_hard_negatives
+from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder, mine_hard_negatives
 from edge_st_runtime.errors import DamagedFileError, InputError, InputTypeError, OptionError, PackageMissingError
 
 DATA = {"query": ["one", "two", "three"], "text": ["a cat", "a dog", "a bird"]}
@@ -67,12 +67,14 @@ def test_data(bundled: SentenceTransformer, dataset: Any, error: type[Exception]
         mine_hard_negatives(dataset, bundled)
 
 
-def test_models(bundled: SentenceTransformer, cross_encoder_folders: dict[int, Path]) -> None:
+def test_models(bundled: SentenceTransformer, cross_encoder_folders: dict[int, Path], sparse_folder: Path) -> None:
     several = CrossEncoder(cross_encoder_folders[3], backend="onnx")
     with pytest.raises(OptionError, match="cross_encoder gives 3 scores a pair; expected a model that gives 1"):
         mine_hard_negatives(DATA, bundled, cross_encoder=several)
-    with pytest.raises(InputTypeError, match="model is CrossEncoder, without encode_query"):
+    with pytest.raises(InputTypeError, match="model is CrossEncoder; expected a SentenceTransformer"):
         mine_hard_negatives(DATA, several)
+    with pytest.raises(InputTypeError, match="model is SparseEncoder; expected a SentenceTransformer"):
+        mine_hard_negatives(DATA, SparseEncoder(sparse_folder, backend="onnx"))
     with pytest.raises(InputTypeError, match="corpus is str"):
         mine_hard_negatives(DATA, bundled, corpus="a text")
 
