@@ -49,12 +49,14 @@ def community_detection(
 
 
 def _sizes(unit: NDArray[Any], limit: np.float32, rows: int, show_progress_bar: bool) -> NDArray[np.int64]:
-    """How many embeddings are near to each one (n,), itself included."""
-    sizes = np.empty(len(unit), dtype=np.int64)
+    """How many embeddings are near to each one (n,), itself included; of two that are near both count the other."""
+    sizes = np.zeros(len(unit), dtype=np.int64)
     with progress_bar(len(unit), show_progress_bar, "embedding", "Finding clusters") as advance:
         for start in range(0, len(unit), rows):
             part = unit[start : start + rows]
-            sizes[start : start + rows] = np.count_nonzero(part @ unit.T >= limit, axis=1)
+            near = part @ unit[start:].T >= limit
+            sizes[start : start + rows] += np.count_nonzero(near, axis=1)
+            sizes[start + rows :] += np.count_nonzero(near[:, rows:], axis=0)
             advance(len(part))
     return sizes
 
