@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .retriever import Retriever
     from .sentence_transformer import SentenceTransformer
     from .sparse_encoder import SparseEncoder
-    from .util import quantize_embeddings
+    from .util import mine_hard_negatives, quantize_embeddings
     from .version import __version__
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "SparseMatrix",
     "SparseVector",
     "__version__",
+    "mine_hard_negatives",
     "quantize_embeddings",
     "util",
 ]
@@ -55,6 +56,7 @@ _HOMES = {
     "SparseMatrix": "edge_st_runtime.sparse",
     "SparseVector": "edge_st_runtime.sparse",
     "__version__": "edge_st.version",
+    "mine_hard_negatives": "edge_st.hard_negatives",
     "quantize_embeddings": "edge_st.util",
 }
 

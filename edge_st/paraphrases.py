@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.search import SCORES_AT_ONCE, largest
 from edge_st_runtime.similarity import Similarity, cos_sim
+from edge_st_runtime.sparse import SparseMatrix
+from edge_st_runtime.vectors import as_matrix, check_finite
 
-_PAIRS = np.dtype([("score", np.float32), ("first", np.int64), ("second", np.int64)])
+_PAIRS = np.dtype([("score", np.float64), ("first", np.int64), ("second", np.int64)])
 
 
 def paraphrase_mining(
@@ -28,9 +31,10 @@ def paraphrase_mining(
 ) -> list[list[float | int]]:
     """The pairs of ``sentences`` that ``model`` holds to be nearest: ``[score, i, j]`` with i < j, best first.
 
-    The arguments after ``batch_size`` are those of `paraphrase_mining_embeddings` and of ``encode``. Source:
-    sentence-transformers' function of this name.
+    The arguments after ``batch_size`` are those of `paraphrase_mining_embeddings` and of ``encode``, whose errors these
+    are. Source: sentence-transformers' function of this name.
     """
+    _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
     embeddings = model.encode(
         sentences,
         show_progress_bar=show_progress_bar,
@@ -46,7 +50,7 @@ def paraphrase_mining(
 
 
 def paraphrase_mining_embeddings(
-    embeddings: NDArray[Any],
+    embeddings: ArrayLike | SparseMatrix,
     query_chunk_size: int = 5000,
     corpus_chunk_size: int = 100000,
     max_pairs: int = 500000,
@@ -57,18 +61,34 @@ def paraphrase_mining_embeddings(
 
     Each row meets its ``top_k`` nearest others of every ``corpus_chunk_size`` rows, and of all these pairs, counted
     from both sides, fewer than ``max_pairs`` are kept: the best. ``query_chunk_size`` rows are scored at once, or fewer
-    where that would take much memory. Source: sentence-transformers' function of this name.
+    where that would take much memory. Pairs that score -1 or less are left out. Raises OptionError for a number below
+    1, InputError for embeddings that are not finite. Source: sentence-transformers' function of this name.
     """
+    _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
+    vectors = embeddings if isinstance(embeddings, SparseMatrix) else _finite(embeddings)
     found = [np.empty(0, dtype=_PAIRS)]
-    for column in range(0, len(embeddings), corpus_chunk_size):
-        others = embeddings[column : column + corpus_chunk_size]
+    for column in range(0, len(vectors), corpus_chunk_size):
+        others = vectors[column : column + corpus_chunk_size]
         rows = max(1, min(query_chunk_size, SCORES_AT_ONCE // len(others)))
-        for row in range(0, len(embeddings), rows):
-            scores = np.asarray(score_function(embeddings[row : row + rows], others))
+        for row in range(0, len(vectors), rows):
+            scores = np.asarray(score_function(vectors[row : row + rows], others))
             found.append(_pairs(scores, row, column, top_k + 1))
             if sum(map(len, found)) > 2 * max_pairs:
                 found = [_best(found, max_pairs)]
-    return _distinct(_best(found, max_pairs), len(embeddings))
+    return _distinct(_best(found, max_pairs), len(vectors))
+
+
+def _check_counts(query_chunk_size: int, corpus_chunk_size: int, max_pairs: int, top_k: int) -> None:
+    check_count("query_chunk_size", query_chunk_size)
+    check_count("corpus_chunk_size", corpus_chunk_size)
+    check_count("max_pairs", max_pairs)
+    check_count("top_k", top_k)
+
+
+def _finite(embeddings: ArrayLike) -> NDArray[Any]:
+    vectors = as_matrix(embeddings)
+    check_finite(vectors)
+    return vectors
 
 
 def _pairs(scores: NDArray[Any], row: int, column: int, k: int) -> NDArray[Any]:

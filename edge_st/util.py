@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.best import NO_ROW
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.fusion import reciprocal_rank_fusion, weighted_fusion
 from edge_st_runtime.search import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search import top_k as _top_k
@@ -16,36 +17,51 @@ from edge_st_runtime.similarity import (
     dot_score,
     euclidean_sim,
     manhattan_sim,
+    pairwise_angle_sim,
     pairwise_cos_sim,
     pairwise_dot_score,
     pairwise_euclidean_sim,
     pairwise_manhattan_sim,
 )
-from edge_st_runtime.sparse import select_max_active_dims
-from edge_st_runtime.vectors import normalize, quantize
+from edge_st_runtime.sparse import SparseMatrix, SparseVector
+from edge_st_runtime.sparse import select_max_active_dims as _select_sparse
+from edge_st_runtime.vectors import as_numbers, check_precision, normalize, quantize, quantize_matrices
 
+from .communities import community_detection
+from .external_search import semantic_search_faiss, semantic_search_usearch
+from .hard_negatives import mine_hard_negatives
+from .outputs import check_truncate_dim
 from .paraphrases import paraphrase_mining, paraphrase_mining_embeddings
 
 __all__ = [
     "SimilarityFunction",
+    "community_detection",
     "cos_sim",
     "dot_score",
     "euclidean_sim",
+    "information_retrieval",
     "manhattan_sim",
+    "mine_hard_negatives",
     "normalize_embeddings",
+    "pairwise_angle_sim",
     "pairwise_cos_sim",
     "pairwise_dot_score",
     "pairwise_euclidean_sim",
     "pairwise_manhattan_sim",
     "paraphrase_mining",
     "paraphrase_mining_embeddings",
+    "pytorch_cos_sim",
     "quantize_embeddings",
     "reciprocal_rank_fusion",
     "select_max_active_dims",
     "semantic_search",
+    "semantic_search_faiss",
+    "semantic_search_usearch",
     "truncate_embeddings",
     "weighted_fusion",
 ]
+
+pytorch_cos_sim = cos_sim  # its older name
 
 
 def semantic_search(
@@ -80,25 +96,61 @@ def semantic_search(
     ]
 
 
+information_retrieval = semantic_search  # its older name
+
+
 def quantize_embeddings(
-    embeddings: ArrayLike,
+    embeddings: Any,
     precision: str,
     ranges: NDArray[Any] | None = None,
     calibration_embeddings: NDArray[Any] | None = None,
-) -> NDArray[Any]:
-    """Embeddings (n, dim) as "int8", "uint8", "binary" or "ubinary"; "float32" returns them as they are.
+) -> Any:
+    """Embeddings (n, dim) as "int8", "uint8", "binary" or "ubinary"; "float32" returns them as float32.
 
+    A list of several matrices (tokens, dim) becomes a list of them, with the same ranges; an empty list an empty list.
     See `edge_st_runtime.vectors.quantize` for shapes, dtypes and errors. Source: sentence-transformers' function of
     this name.
     """
-    return quantize(np.asarray(embeddings), precision, ranges, calibration_embeddings)
+    check_precision(precision)
+    if isinstance(embeddings, list | tuple):
+        if not embeddings:
+            return []
+        if as_numbers(embeddings[0], "embeddings[0]").ndim == 2:
+            return quantize_matrices(embeddings, precision, ranges, calibration_embeddings)
+    return quantize(as_numbers(embeddings), precision, ranges, calibration_embeddings)
 
 
 def normalize_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
-    """Each vector of (n, dim) or (dim,) at unit Euclidean length; zero vectors stay zero."""
-    return normalize(np.asarray(embeddings))
+    """Each vector of (…, dim) at unit Euclidean length as float32, float64 as float64; zero vectors stay zero."""
+    vectors = as_numbers(embeddings)
+    return normalize(vectors if vectors.dtype == np.float64 else vectors.astype(np.float32, copy=False))
 
 
-def truncate_embeddings(embeddings: NDArray[Any], truncate_dim: int | None) -> NDArray[Any]:
-    """The first ``truncate_dim`` dimensions of (…, dim); None keeps all."""
-    return embeddings[..., :truncate_dim]
+def select_max_active_dims(embeddings: Any, max_active_dims: int | None) -> Any:
+    """The ``max_active_dims`` values of each embedding that are farthest from 0; None keeps all.
+
+    SparseVector and SparseMatrix stay what they are; of (…, dim) the other values are set to 0 in a copy. Of equal
+    values the lower dimension comes first. Raises OptionError below 1. Source: sentence-transformers' function of this
+    name.
+    """
+    if max_active_dims is None:
+        return embeddings
+    check_count("max_active_dims", max_active_dims)
+    if isinstance(embeddings, SparseVector):
+        return _select_sparse(embeddings, max_active_dims)
+    if isinstance(embeddings, SparseMatrix):
+        return _select_sparse(embeddings, max_active_dims)
+    dense = as_numbers(embeddings)
+    places = np.argsort(-np.abs(dense.astype(np.float64)), axis=-1, kind="stable")[..., :max_active_dims]
+    selected = np.zeros_like(dense)
+    np.put_along_axis(selected, places, np.take_along_axis(dense, places, axis=-1), axis=-1)
+    return selected
+
+
+def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:
+    """The first ``truncate_dim`` dimensions of (…, dim); None keeps all, a negative number leaves so many out.
+
+    Raises OptionError for what is no whole number.
+    """
+    check_truncate_dim(truncate_dim)
+    return (as_numbers(embeddings) if isinstance(embeddings, list | tuple) else embeddings)[..., :truncate_dim]

@@ -18,8 +18,8 @@ EdgeSTError
 ├── PackageMissingError            (ImportError) an optional package is not installed
 ├── HubError                       (OSError) a download failed
 ├── OptionError                    (ValueError) an argument outside its allowed values
-├── InputTypeError                 (TypeError) a text that is not a text
-└── InputError                     (ValueError) texts that cannot be encoded
+├── InputTypeError                 (TypeError) a text that is not a text, or data of another kind than numbers
+└── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
     └── TextTooLongError           a text beyond the limit, with truncation="error"
 """
 
@@ -89,11 +89,11 @@ class OptionError(EdgeSTError, ValueError):
 
 
 class InputTypeError(EdgeSTError, TypeError):
-    """A text that is not a text."""
+    """A text that is not a text, or data of another kind than the numbers or texts that were expected."""
 
 
 class InputError(EdgeSTError, ValueError):
-    """Texts that cannot be encoded."""
+    """Texts that cannot be encoded, or arrays of a shape or with values that the call cannot use."""
 
 
 class TextTooLongError(InputError):

@@ -14,9 +14,9 @@ from .blocks import ROWS
 from .checks import check_count
 from .codes import Kept
 from .errors import InputError
-from .similarity import Similarity, as_floats, cos_sim, dot_score
+from .similarity import Similarity, cos_sim, dot_score
 from .threads import thread_count
-from .vectors import normalize
+from .vectors import as_matrix, normalize
 
 QUERY_CHUNK, CORPUS_CHUNK = 100, 500_000
 SCORES_AT_ONCE = 4_000_000
@@ -74,10 +74,10 @@ def _scorer(queries: NDArray[Any], score: Similarity) -> Callable[[NDArray[Any]]
     """``score`` of all queries with a block of rows; for the cosine the block is not copied to normalize it."""
     if score is not cos_sim:
         return lambda block: score(queries, block)
-    units = normalize(as_floats(queries))
+    units = normalize(as_matrix(queries))
 
     def cosines(block: NDArray[Any]) -> NDArray[Any]:
-        block = as_floats(block)
+        block = as_matrix(block)
         return dot_score(units, block) / np.maximum(np.sqrt(np.einsum("nd,nd->n", block, block)), np.float32(1e-12))
 
     return cosines

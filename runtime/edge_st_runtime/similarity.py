@@ -1,7 +1,9 @@
 """Similarity of embeddings: every pair, or row by row. Source: sentence-transformers' ``util.similarity``.
 
 All functions take (n, dim) or (dim,) arrays, lists of vectors, or anything with ``__array__`` such as torch tensors.
-Integers are computed as float32; float64 stays float64. Distances are negated, so that larger is nearer.
+Integers are computed as float32; float64 stays float64. Distances are negated, so that larger is nearer. Row by row, a
+single row meets each of the others. All raise InputError for different widths, and row by row for different numbers of
+rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError, OptionError
-from .vectors import normalize
+from .vectors import as_matrix, normalize
 
 Similarity: TypeAlias = Callable[[Any, Any], NDArray[Any]]
 
@@ -41,26 +43,31 @@ def manhattan_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
 
 def pairwise_cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
     """Cosine of ``a[i]`` with ``b[i]``: (n,)."""
-    first, second = _rows(a, b)
-    return np.einsum("nd,nd->n", normalize(first), normalize(second))
+    return _pairwise(a, b, lambda first, second: np.einsum("nd,nd->n", normalize(first), normalize(second)))
 
 
 def pairwise_dot_score(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
     """Dot product of ``a[i]`` with ``b[i]``: (n,)."""
-    first, second = _rows(a, b)
-    return np.einsum("nd,nd->n", first, second)
+    return _pairwise(a, b, lambda first, second: np.einsum("nd,nd->n", first, second))
 
 
 def pairwise_euclidean_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
     """Minus the Euclidean distance of ``a[i]`` to ``b[i]``: (n,)."""
-    first, second = _rows(a, b)
-    return -np.sqrt(((first - second) ** 2).sum(axis=1))
+    return _pairwise(a, b, lambda first, second: -np.sqrt(((first - second) ** 2).sum(axis=1)))
 
 
 def pairwise_manhattan_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
     """Minus the Manhattan distance of ``a[i]`` to ``b[i]``: (n,)."""
-    first, second = _rows(a, b)
-    return -np.abs(first - second).sum(axis=1)
+    return _pairwise(a, b, lambda first, second: -np.abs(first - second).sum(axis=1))
+
+
+def pairwise_angle_sim(x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
+    """How alike the angles of ``x[i]`` and ``y[i]`` are as complex numbers: (n,), from 0 to about 1.41.
+
+    The first half of a vector holds the real parts, the second the imaginary ones; an odd width is padded with a zero.
+    Zero for a zero vector. Source: Li and Li, AnglE-optimized Text Embeddings (2023).
+    """
+    return _pairwise(x, y, _angles)
 
 
 class SimilarityFunction(Enum):
@@ -108,7 +115,7 @@ def parse_similarity(name: str | SimilarityFunction) -> SimilarityFunction:
 
 
 def _matrices(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    first, second = _matrix(a), _matrix(b)
+    first, second = as_matrix(a), as_matrix(b)
     if first.shape[1] != second.shape[1]:
         raise InputError(f"embeddings of {first.shape[1]} and {second.shape[1]} dimensions; expected the same width")
     return first, second
@@ -116,24 +123,22 @@ def _matrices(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _rows(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     first, second = _matrices(a, b)
-    if len(first) != len(second):
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
         raise InputError(f"{len(first)} and {len(second)} embeddings; a pairwise score takes as many on both sides")
     return first, second
 
 
-def as_floats(values: ArrayLike) -> NDArray[Any]:
-    """``values`` as an array of float64 where they are that, else of float32."""
-    array = np.asarray(values)
-    return array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
+def _pairwise(a: ArrayLike, b: ArrayLike, score: Similarity) -> NDArray[Any]:
+    """The scores (n,) of rows; of two single vectors (dim,) a number, as a scalar of NumPy."""
+    scores = score(*_rows(a, b))
+    return scores[0] if np.ndim(a) == np.ndim(b) == 1 else scores
 
 
-def _matrix(values: ArrayLike) -> NDArray[Any]:
-    array = as_floats(values)
-    if array.ndim == 1:
-        return array[None]
-    if array.ndim != 2:
-        raise InputError(f"embeddings of shape {array.shape}; expected (n, dim) or (dim,)")
-    return array
+def _angles(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    odd = ((0, 0), (0, x.shape[1] % 2))
+    first, second = normalize(np.pad(x, odd)), normalize(np.pad(y, odd))
+    (a, b), (c, d) = np.split(first, 2, axis=1), np.split(second, 2, axis=1)
+    return np.abs((a * c + b * d + b * c - a * d).sum(axis=1))
 
 
 def _row_by_row(

@@ -23,11 +23,23 @@ WITHIN_FUNCTIONS = {
     "chat.py": {"jinja2"},
     "page.py": {"jinja2"},
     "nano_data.py": {"datasets"},
+    "external_indexes.py": {"faiss", "usearch"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {
-    *("torch", "transformers", "sentence_transformers", "optimum", "scipy", "pandas", "requests", "onnx", "nncf"),
-    *("onnxruntime", "openvino", "huggingface_hub", "yaml", "tqdm", "matplotlib", "jinja2"),
+    *(
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "optimum",
+        "scipy",
+        "pandas",
+        "requests",
+        "onnx",
+        "nncf",
+        "faiss",
+    ),
+    *("onnxruntime", "openvino", "huggingface_hub", "yaml", "tqdm", "matplotlib", "jinja2", "faiss", "usearch"),
 }
 
 

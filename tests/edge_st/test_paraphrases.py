@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_st import SentenceTransformer
 from edge_st.util import cos_sim, dot_score, euclidean_sim, paraphrase_mining, paraphrase_mining_embeddings
+from edge_st_runtime.errors import InputError, OptionError
 
 Pairs = list[list[float | int]]
 VECTORS = np.random.default_rng(0).standard_normal((30, 6)).astype(np.float32)
@@ -71,6 +72,28 @@ def test_scores_of_minus_one_and_less_are_no_pairs() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_rows_have_no_pairs(count: int) -> None:
     assert paraphrase_mining_embeddings(VECTORS[:count]) == []
+
+
+def test_what_may_be_an_embedding() -> None:
+    assert_same(paraphrase_mining_embeddings([[1, 0], [0, 2], [1, 1]]), naive(np.array([[1, 0], [0, 2], [1, 1]])))
+    doubles = paraphrase_mining_embeddings(VECTORS.astype(np.float64), top_k=1)
+    assert doubles[0][0] == pytest.approx(
+        float(np.sort(cos_sim(*[VECTORS.astype(np.float64)] * 2)[np.triu_indices(30, 1)])[-1])
+    )
+    assert paraphrase_mining_embeddings([]) == []
+    with pytest.raises(InputError, match=r"embeddings\[2\] holds NaN or an infinity"):
+        paraphrase_mining_embeddings(np.array([[1, 0], [0, 1], [np.nan, 1]]))
+
+
+@pytest.mark.parametrize("name", ["query_chunk_size", "corpus_chunk_size", "max_pairs", "top_k"])
+def test_numbers_below_one_are_refused(name: str, bundled: SentenceTransformer) -> None:
+    wrong: Any = {name: 0}
+    for call in (
+        lambda: paraphrase_mining_embeddings(VECTORS, **wrong),
+        lambda: paraphrase_mining(bundled, SENTENCES, **wrong),
+    ):
+        with pytest.raises(OptionError, match=f"{name} must be a positive integer, got 0"):
+            call()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_st import quantize_embeddings, util
+from edge_st import SparseMatrix, quantize_embeddings, util
 
 generator = np.random.default_rng(4)
 QUERIES = generator.standard_normal((3, 6)).astype(np.float32)
@@ -51,3 +51,43 @@ def test_quantize_embeddings_takes_sentence_transformers_arguments() -> None:
     calibrated = quantize_embeddings([[1.5, 300.0]], precision="uint8", calibration_embeddings=ranges)
     assert calibrated.tolist() == found.tolist()
     assert util.quantize_embeddings is quantize_embeddings
+
+
+def test_quantize_embeddings_of_several_matrices_and_of_none() -> None:
+    assert util.quantize_embeddings([], "int8") == []
+    matrices = [QUERIES, CORPUS]
+    found = util.quantize_embeddings(matrices, "uint8")
+    together = util.quantize_embeddings(np.concatenate(matrices), "uint8")
+    np.testing.assert_array_equal(np.concatenate(found), together)
+    with pytest.raises(ValueError, match=r"Precision 'int4' is not supported"):
+        util.quantize_embeddings([], "int4")
+    with pytest.raises(ValueError, match=r"embeddings\[0\] cannot be read as an array"):
+        util.quantize_embeddings([[[1.0], [1.0, 2.0]]], "int8")
+
+
+def test_what_may_be_normalized_and_truncated() -> None:
+    np.testing.assert_allclose(util.normalize_embeddings([3, 4]), [0.6, 0.8], rtol=1e-6)
+    assert util.normalize_embeddings(np.ones((1, 2, 3), dtype=np.float16)).dtype == np.float32
+    assert util.normalize_embeddings(np.ones(2)).dtype == np.float64
+    assert util.truncate_embeddings([[1, 2, 3]], 2).tolist() == [[1, 2]]
+    assert util.truncate_embeddings(QUERIES, -1).shape == (3, 5)
+    with pytest.raises(ValueError, match=r"truncate_dim is 1\.5; expected a whole number"):
+        util.truncate_embeddings(QUERIES, 1.5)  # type: ignore[arg-type]
+
+
+def test_values_farthest_from_zero() -> None:
+    dense = np.array([[0.1, -3, 2, 0], [1, 1, 0, 1]], dtype=np.float32)
+    assert util.select_max_active_dims(dense, 2).tolist() == [[0, -3, 2, 0], [1, 1, 0, 0]]
+    assert util.select_max_active_dims(dense[0].tolist(), 1).tolist() == [0, -3, 0, 0]
+    assert util.select_max_active_dims(dense, None) is dense
+    sparse = util.select_max_active_dims(SparseMatrix.from_dense(dense), 2)
+    np.testing.assert_array_equal(sparse.to_dense(), util.select_max_active_dims(dense, 2))
+    with pytest.raises(ValueError, match="max_active_dims must be a positive integer, got 0"):
+        util.select_max_active_dims(dense, 0)
+
+
+def test_older_names() -> None:
+    assert util.pytorch_cos_sim is util.cos_sim
+    assert util.information_retrieval is util.semantic_search
+    assert util.__all__ == sorted(util.__all__)
+    assert all(getattr(util, name) is not None for name in util.__all__)

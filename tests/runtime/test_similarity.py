@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.similarity import SimilarityFunction, pairwise_angle_sim
 
 generator = np.random.default_rng(3)
 A, B = generator.standard_normal((4, 6)).astype(np.float32), generator.standard_normal((3, 6)).astype(np.float32)
@@ -50,7 +50,30 @@ def test_row_by_row(name: str) -> None:
 def test_one_vector_is_one_row(name: str) -> None:
     every, rows = SimilarityFunction.to_similarity_fn(name), SimilarityFunction.to_similarity_pairwise_fn(name)
     np.testing.assert_allclose(every(A[0], B), every(A[:1], B), rtol=1e-5)
-    np.testing.assert_allclose(rows(A[0], B[0]), every(A[0], B[0])[0], rtol=1e-5)
+    np.testing.assert_allclose(rows(A[0], B[:1]), every(A[0], B[0])[0], rtol=1e-5)
+    alone = rows(A[0], B[0])
+    assert np.ndim(alone) == 0
+    assert float(alone) == pytest.approx(float(every(A[0], B[0])[0, 0]), rel=1e-5)
+
+
+@names
+def test_a_single_row_meets_all_others(name: str) -> None:
+    every, rows = SimilarityFunction.to_similarity_fn(name), SimilarityFunction.to_similarity_pairwise_fn(name)
+    np.testing.assert_allclose(rows(A[0], B), every(A[0], B)[0], rtol=1e-5)
+    np.testing.assert_allclose(rows(A, B[:1]), every(A, B[:1])[:, 0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [6, 5, 1])
+def test_angles_are_those_of_complex_numbers(width: int) -> None:
+    x, y = (np.pad(rows[:3, :width], ((0, 0), (0, width % 2))).astype(np.float64) for rows in (A, B))
+    half = x.shape[1] // 2
+    products = ((x[:, :half] + 1j * x[:, half:]) * np.conj(y[:, :half] + 1j * y[:, half:])).sum(axis=1)
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    expected = np.abs(products.real + products.imag) / np.where(lengths == 0, 1, lengths)
+    found = pairwise_angle_sim(A[:3, :width], B[:, :width])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert np.ndim(pairwise_angle_sim(A[0], B[0])) == 0
 
 
 @names
