@@ -23,6 +23,8 @@ WITHIN_FUNCTIONS = {
     "chat.py": {"jinja2"},
     "page.py": {"jinja2"},
     "nano_data.py": {"datasets"},
+    "integer_product.py": {"onnxruntime"},
+    "segment_folder.py": {"filelock"},
     "external_indexes.py": {"faiss", "usearch"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}

@@ -56,7 +56,8 @@ def test_the_arguments_are_sentence_transformers(name: str) -> None:
     if "score_function" in wanted:
         assert found.pop("score_function") is util.cos_sim
         del wanted["score_function"]
-    assert found == wanted
+    ours = {"mask": None, "score_threshold": None} if "corpus_chunk_size" in wanted and "top_k" in wanted else {}
+    assert found in ({**wanted, **ours}, wanted)
 
 
 @forms
