@@ -75,8 +75,10 @@ def test_scores_are_computed_a_bounded_number_at_a_time() -> None:
     assert max(sizes) == 60
 
 
-@pytest.mark.parametrize("name", ["k", "query_chunk", "corpus_chunk"])
-@pytest.mark.parametrize("value", [0, -1])
-def test_values_below_one(name: str, value: int) -> None:
-    with pytest.raises(OptionError, match=f"{name} is {value}; expected at least 1"):
-        top_k(QUERIES, CORPUS, **{"k": 3, name: value})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "told"), [("k", "top_k"), ("query_chunk", "query_chunk_size"), ("corpus_chunk", "corpus_chunk_size")]
+)
+@pytest.mark.parametrize("value", [0, -1, 1.5])
+def test_values_below_one(name: str, told: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=f"{told} must be a positive integer, got {value}"):
+        top_k(QUERIES, CORPUS, **{"k": 3, name: value})
