@@ -49,10 +49,10 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
             f"{path} has format version {manifest.get('format_version')!r}, this edge-st reads {FORMAT_VERSION}; "
             "update with: pip install -U edge-st, or build the index again"
         )
-    if manifest.get("kind") != kind:
-        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest.get('kind')}.open")
     if manifest.pop(_CHECKSUM, None) != _checksum(manifest):
         raise DamagedFileError(f"{path} is not as it was written: its checksum differs; {REPAIR}")
+    if manifest["kind"] != kind:
+        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest['kind']}.open")
     return manifest
 
 
