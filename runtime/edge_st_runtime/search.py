@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .arrays import Floats, Ids
 from .best import NO_ROW, Best
 from .blocks import ROWS
-from .checks import check_count
+from .checks import check_count, check_number
 from .codes import Kept
 from .errors import InputError
 from .similarity import Similarity, as_floats, cos_sim, dot_score
@@ -48,11 +48,13 @@ def top_k(
     Equal scores keep the corpus' order. ``corpus`` (n, dim) may be memory-mapped; at most ``query_chunk`` queries meet
     ``corpus_chunk`` rows at once. Only rows that ``mask`` (n,) marks are found, and scores of ``threshold`` or more;
     where these are fewer than k, and for scores that are NaN, minus infinity and -1 fill up the end. Raises OptionError
-    for ``k`` or a chunk below 1, InputError for a mask of another length.
+    for ``k`` or a chunk below 1 or a threshold that is no number, InputError for a mask of another length.
     Source: sentence-transformers' semantic_search.
     """
     for name, value in (("top_k", k), ("query_chunk_size", query_chunk), ("corpus_chunk_size", corpus_chunk)):
         check_count(name, value)
+    if threshold is not None:
+        check_number("score_threshold", threshold)
     if mask is not None and mask.shape != (len(corpus),):
         raise InputError(f"mask has shape {mask.shape}; expected ({len(corpus)},), a bool for each of the corpus' rows")
     k = min(k, len(corpus))

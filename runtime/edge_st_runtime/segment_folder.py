@@ -21,6 +21,7 @@ from .segment_files import REPAIR, SEGMENT_NAME, Entry, synced
 
 T = TypeVar("T")
 FORMAT_VERSION = 2
+INDEX, POSTINGS = "index.json", "postings.json"
 _LOCK, _CHECKSUM = ".lock", "sha256"
 _UNFINISHED = re.compile(r"\.[a-z]+\.json\.[0-9a-f]{32}")
 
@@ -97,7 +98,17 @@ def clean(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> None:
     kept = {entry["name"] for manifest in manifests for entry in listed(manifest)}
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) or (SEGMENT_NAME.fullmatch(path.name) and path.name not in kept):
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # on Windows, where a reader still has it mapped
+                path.unlink(missing_ok=True)
+
+
+def check_alone(folder: Path, name: str) -> None:
+    """Raise FolderError where ``folder`` has a manifest of the other kind than ``name``: each would remove the other's
+    segments as leftovers.
+    """
+    (other,) = {INDEX, POSTINGS} - {name}
+    if (folder / other).exists():
+        raise FolderError(f"{folder} has {other}, and so holds another index; choose another folder")
 
 
 def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:
