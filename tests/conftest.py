@@ -44,4 +44,4 @@ def model(tiny_folder: Path, engine: str) -> SentenceTransformer:
 @pytest.fixture
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for the disk: for tests that no power cut is to interrupt."""
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    monkeypatch.setattr("os.fsync", lambda _: None)

@@ -44,7 +44,7 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
         raise FolderError(f"{folder} has no {name}; expected a folder that {kind} wrote")
-    manifest = read_json(path)
+    manifest = read_json(path, REPAIR)
     if manifest.get("format_version") != FORMAT_VERSION:
         raise DamagedFileError(
             f"{path} has format version {manifest.get('format_version')!r}, this edge-st reads {FORMAT_VERSION}; "

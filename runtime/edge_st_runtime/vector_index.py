@@ -283,17 +283,15 @@ class VectorIndex:
 
 
 def _open(folder: Path, layout: Layout, entry: Entry) -> Segment:
-    allowed = None
-    if entry["deleted"]:
-        verify_segment(folder, entry["deleted"])
-        dead = checked_column(
-            read_segment(folder, entry["deleted"]), _ROWS, np.int32, folder / entry["deleted"]["name"]
-        )
-        allowed = np.ones(entry["rows"], dtype=bool)
-        allowed[dead] = False
+    """The segment of ``entry``; the rows that are deleted are read, and checked, at once."""
+    allowed, deleted = None, entry["deleted"]
     try:
+        if deleted:
+            verify_segment(folder, deleted)
+            allowed = np.ones(entry["rows"], dtype=bool)
+            allowed[checked_column(read_segment(folder, deleted), _ROWS, np.int32, deleted["name"])] = False
         return Segment(layout, read_segment(folder, entry), entry["rows"], allowed)
-    except DamagedFileError as error:
+    except (DamagedFileError, IndexError) as error:
         raise DamagedFileError(f"{folder / entry['name']}: {error}") from error
 
 

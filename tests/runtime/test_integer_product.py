@@ -55,7 +55,7 @@ def test_no_engine_is_imported_for_few_rows(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_without_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(integer_product, "find_spec", lambda name: None)
+    monkeypatch.setattr(integer_product, "find_spec", lambda _: None)
     integer_product._session.cache_clear()
     product = IntegerProduct(np.ones((1, 3), dtype=np.int8), 10**6)
     assert product(np.full((3, 1), 127, dtype=np.int8), np.array([381], dtype=np.int32)).tolist() == [[381.0]]

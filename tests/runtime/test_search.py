@@ -124,5 +124,5 @@ def test_wrong_masks_and_thresholds() -> None:
             top_k(QUERIES, CORPUS, 3, mask=mask)
     wrong: Any
     for wrong in ("0.5", np.nan, True, [0.5]):
-        with pytest.raises(OptionError, match="score_threshold is .*; expected a number"):
+        with pytest.raises(OptionError, match=r"score_threshold is .*; expected a number"):
             top_k(QUERIES, CORPUS, 3, threshold=wrong)

@@ -209,8 +209,8 @@ def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.M
     odd = [seed for seed in wanted if seed % 2]
     assert found(Wanted(rows=rows, multiplier=50)) == best(wanted)
     assert found(Wanted(lambda metadata: metadata["odd"], rows, multiplier=50)) == best(odd)
-    assert found(Wanted(lambda metadata: False, rows)) == []
-    assert found(Wanted(lambda metadata: False)) == []
+    assert found(Wanted(lambda _: False, rows)) == []
+    assert found(Wanted(lambda _: False)) == []
     assert found(Wanted(rows=rows[:0])) == []
     for least in (0.0, 30.0, 1e9):
         assert found(Wanted(rows=rows, threshold=least, multiplier=50)) == best(wanted, least)
@@ -247,7 +247,7 @@ def test_create_where_one_is(small: Small, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(FolderError, match="holds an index already; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     small.index.close()
-    checks = iter([lambda folder: None, vector_index._check_free])  # as if another process had made it meanwhile
+    checks = iter([lambda _: None, vector_index._check_free])  # as if another process had made it meanwhile
     monkeypatch.setattr(vector_index, "_check_free", lambda folder: next(checks)(folder))
     with pytest.raises(FolderError, match="holds an index already; add to it with"):
         VectorIndex.create(small.index.folder, settings())
