@@ -13,7 +13,7 @@ from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.best import NO_ROW
 from edge_st_runtime.checks import check_count, check_number
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
-from edge_st_runtime.similarity import FUNCTIONS, Similarity, SimilarityFunction, dot_score, parse_similarity
+from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
 from edge_st_runtime.snapshot import Snapshot, Wanted, encoded_id
 from edge_st_runtime.vector_index import Mode, VectorIndex
 
@@ -314,6 +314,8 @@ class Index:
             texts = [check_text(query, "query")] if isinstance(query, str) else check_texts(query, "query")
             vectors = model.encode_query(texts, truncate_dim=dim)
             single = isinstance(query, str)
+        elif isinstance(query, list | tuple) and not query:
+            vectors, single = np.empty((0, dim), dtype=np.float32), False
         else:
             array = as_array(query, "query")
             single = array.ndim == 1
@@ -343,7 +345,7 @@ class Index:
             raise OptionError(f"this index is open to read; open it to write: Index.open({folder!r}, mode='a')")
 
 
-def _similarity(snapshot: Snapshot) -> Similarity:
+def _similarity(snapshot: Snapshot) -> SimilarityFunction:
     """Cosines are dot products here: the vectors have unit length."""
     kind = parse_similarity(snapshot.settings["similarity"])
-    return dot_score if kind == SimilarityFunction.COSINE else FUNCTIONS[kind][0]
+    return SimilarityFunction.DOT_PRODUCT if kind == SimilarityFunction.COSINE else kind

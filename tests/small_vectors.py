@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.index_segments import Layout, Rows
+from edge_st_runtime.similarity import SimilarityFunction
 from edge_st_runtime.snapshot import Snapshot, Wanted, encoded_id, hashes_of
 from edge_st_runtime.strings import Strings
 from edge_st_runtime.vector_index import VectorIndex
 
-DIM = 8
+DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
 Known = tuple[Any, str, dict[str, Any]]
 
 
@@ -77,9 +78,9 @@ def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
     queries, vectors = np.stack([vector(-seed) for seed in (-1, -2, -3)]), np.array([vector(s) for s in held.values()])
     expected = queries @ vectors.reshape(-1, DIM).T
     order = np.argsort(-expected, axis=1, kind="stable")[:, :10]
-    scores, found = snapshot.search(queries, 10, np.inner)
+    scores, found = snapshot.search(queries, 10, DOT)
     assert found.tolist() == np.array(rows, dtype=int)[order].tolist()
     assert scores.tolist() == np.take_along_axis(expected, order, axis=1).tolist()
     odd = np.array([seed % 2 for seed in held.values()], dtype=bool)
-    _, found = snapshot.search(queries[:1], len(held), np.inner, Wanted(lambda metadata: metadata["odd"]))
+    _, found = snapshot.search(queries[:1], len(held), DOT, Wanted(lambda metadata: metadata["odd"]))
     assert set(found[0].tolist()) - {-1} == set(np.array(rows, dtype=int)[odd].tolist())

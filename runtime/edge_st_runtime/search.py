@@ -14,7 +14,7 @@ from .blocks import ROWS
 from .checks import check_count, check_number
 from .codes import Kept
 from .errors import InputError
-from .similarity import Similarity, as_floats, cos_sim, dot_score
+from .similarity import Similarity, as_floats, cos_sim, dot_score, pairwise_dot_score
 from .threads import thread_count
 from .vectors import normalize
 
@@ -134,12 +134,14 @@ def rescored(
     candidates: Ids,
     vectors: Callable[[Ids], Floats],
     k: int,
-    similarity: Similarity = dot_score,
+    pairwise: Similarity = pairwise_dot_score,
     threshold: float | None = None,
 ) -> tuple[Floats, Ids]:
     """The ``k`` best of each query's ``candidates`` (queries, n) by the scores of their ``vectors``, best first.
 
-    Candidates and results are filled up with -1, scores with minus infinity; equal scores are in order of row.
+    ``pairwise`` scores row by row: what a matrix product gives for a row depends, in the last digits, on the rows
+    around it, so that equal vectors would not always have equal scores. Candidates and results are filled up with -1,
+    scores with minus infinity; equal scores are in order of row.
     """
     rows, places = np.unique(candidates, return_inverse=True)
     places = places.reshape(candidates.shape)
@@ -151,9 +153,10 @@ def rescored(
         if not len(mine):
             continue
         best = Best(1, k, threshold)
-        best.offer(similarity(query[None], known[mine]).astype(np.float32, copy=False), 0)
-        (scores[number],), (found,) = best.ranked()
-        ids[number] = np.where(found == NO_ROW, NO_ROW, rows[rows != NO_ROW][mine][found])
+        found = known[mine]
+        best.offer(pairwise(np.broadcast_to(query, found.shape), found)[None].astype(np.float32, copy=False), 0)
+        (scores[number],), (places_found,) = best.ranked()
+        ids[number] = np.where(places_found == NO_ROW, NO_ROW, rows[rows != NO_ROW][mine][places_found])
     return scores, ids
 
 

@@ -15,13 +15,14 @@ from .errors import DamagedFileError
 from .index_segments import Layout, Segment
 from .search import Part, rescored, scan
 from .segment_files import REPAIR
-from .similarity import Similarity
+from .similarity import FUNCTIONS, Similarity, SimilarityFunction
 from .strings import Strings, content_hash
 
 Id: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, Any]
 Accept: TypeAlias = Callable[[Metadata], bool]
 _FEW_ROWS = 10_000
+_SPARE = 16  # candidates: by their exact scores, rows that are as good as the last may come before it
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,16 @@ class Snapshot:
         return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
 
     def search(
-        self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted = Wanted()
+        self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: Wanted = Wanted()
     ) -> tuple[Floats, Ids]:
         """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
 
         k is ``top_k``, or the number of rows where that is less.
         """
         top_k = min(top_k, len(self))
-        candidates = self._candidates(queries, top_k, similarity, wanted)
-        return rescored(queries, candidates, self.vectors, top_k, similarity, wanted.threshold)
+        every_pair, pairwise = FUNCTIONS[similarity]
+        candidates = self._candidates(queries, top_k, every_pair, wanted)
+        return rescored(queries, candidates, self.vectors, top_k, pairwise, wanted.threshold)
 
     def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted) -> Ids:
         rows = wanted.rows
@@ -76,7 +78,7 @@ class Snapshot:
             return np.broadcast_to(rows, (len(queries), len(rows)))
         multiplier = wanted.multiplier or self.layout.multiplier
         parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
-        return scan(parts, queries, min(top_k * multiplier, len(self)), similarity)
+        return scan(parts, queries, min(top_k * multiplier + _SPARE, len(self)), similarity)
 
     def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
         """The rows of ``segment`` that may be found, None for all."""

@@ -11,7 +11,7 @@ from edge_st_runtime import vector_index
 from edge_st_runtime.errors import FolderError, OptionError
 from edge_st_runtime.snapshot import Wanted, encoded_id
 from edge_st_runtime.vector_index import MANIFEST, VectorIndex, merged_from
-from tests.small_vectors import DIM, Small, check, rows_of, settings, vector
+from tests.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
 KINDS = [("float32", None), ("float16", None), ("int8", "float32"), ("binary", "float32"), ("float16", "float32")]
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -204,7 +204,7 @@ def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.M
         return kept[:5]
 
     def found(wanted: Wanted) -> list[int]:
-        return [snapshot.id(row) for row in snapshot.search(query, 5, np.inner, wanted)[1][0].tolist() if row >= 0]
+        return [snapshot.id(row) for row in snapshot.search(query, 5, DOT, wanted)[1][0].tolist() if row >= 0]
 
     odd = [seed for seed in wanted if seed % 2]
     assert found(Wanted(rows=rows, multiplier=50)) == best(wanted)

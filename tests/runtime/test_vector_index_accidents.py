@@ -26,7 +26,7 @@ from edge_st_runtime.inverted import InvertedIndex
 from edge_st_runtime.snapshot import Wanted, encoded_id
 from edge_st_runtime.vector_index import MANIFEST, MIGRATION, VectorIndex
 from tests.damage import flip, replace_columns, rewrite
-from tests.small_vectors import DIM, Small, check, rows_of, settings, vector
+from tests.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
 Change = Callable[[Small], object]
 
@@ -222,8 +222,8 @@ def use(folder: Path, held: dict[Any, int]) -> None:
         snapshot.id(row), snapshot.text(row), snapshot.metadata(row)
     snapshot.find([encoded_id(found) for found in held])
     snapshot.encoded([b"1", b"2"])
-    snapshot.search(vector(1)[None], 5, np.inner, Wanted(bool))
-    snapshot.search(vector(1)[None], 5, np.inner, Wanted(rows=np.arange(3)))
+    snapshot.search(vector(1)[None], 5, DOT, Wanted(bool))
+    snapshot.search(vector(1)[None], 5, DOT, Wanted(rows=np.arange(3)))
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")  # floats of which a bit was flipped
