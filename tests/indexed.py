@@ -28,7 +28,7 @@ class Counted(SentenceTransformer):
         """Raises InputError where more than ``stop_after`` texts would be encoded."""
         if self.stop_after is not None and len(self.documents) + len(inputs) > self.stop_after:
             raise InputError("stopped")
-        self.documents += inputs
+        self.documents += dict.fromkeys(inputs)  # what occurs several times in a call is computed once
         return super().encode_document(inputs, *arguments, **options)
 
 
