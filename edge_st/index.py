@@ -66,7 +66,8 @@ class Index:
         by their cosine; with one, by its similarity.
 
         Raises FolderError where ``path`` holds an index or cannot be written, OptionError for arguments outside their
-        values, and what `add` raises. Where an iterator of texts fails, what came before it stays.
+        values, and what `add` raises. Where it fails in the middle, what came before it stays; nothing where it fails
+        at once.
         """
         folder, opened = folder_of(path), opened_model(model)
         similarity = SimilarityFunction.COSINE.value if opened is None else opened.similarity_fn_name
@@ -95,7 +96,10 @@ class Index:
             else:
                 index._append(given, show_progress_bar)
         except BaseException:
-            index.close()
+            if index._store.added:
+                index.close()
+            else:
+                index._store.discard()
             raise
         return index
 

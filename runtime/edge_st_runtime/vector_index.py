@@ -192,6 +192,13 @@ class VectorIndex:
             old, self._manifest, self.snapshot = self._manifest, manifest, self._read(manifest)
             remove_segments(self.folder, listed(old))
 
+    def discard(self) -> None:
+        """Remove the index from its folder, and let others write."""
+        with self._writing():
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+            remove_segments(self.folder, listed(self._manifest))
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 
