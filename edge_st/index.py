@@ -1,6 +1,8 @@
 """A corpus that lasts: encoded once, searched many times, grown and changed in its folder."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,36 +11,36 @@ from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.best import NO_ROW
-from edge_st_runtime.checks import check_choice, check_count
-from edge_st_runtime.codes import PRECISIONS
+from edge_st_runtime.checks import check_count, check_number
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
-from edge_st_runtime.similarity import FUNCTIONS, Similarity, SimilarityFunction, dot_score, parse_similarity
+from edge_st_runtime.similarity import SimilarityFunction, parse_similarity
 from edge_st_runtime.snapshot import Snapshot, Wanted, encoded_id
 from edge_st_runtime.vector_index import Mode, VectorIndex
 
 from .index_hits import Filter, Hit, accept, as_hits, as_row
 from .index_models import Model, check_model, identity_of, no_model, opened_model
-from .index_rows import Given, Id, Metadata, check_ids, check_rows, check_vectors, in_portions
+from .index_rows import Given, Id, Metadata, as_array, check_ids, check_rows, check_vectors, in_portions
+from .index_settings import check_precision, check_width, folder_of
 from .index_writing import append, as_kept
 from .inputs import check_text, check_texts
 from .sentence_transformer import SentenceTransformer
-
-_COPIES = ("float32", "float16", "int8")
-_PRODUCTS = (SimilarityFunction.COSINE.value, SimilarityFunction.DOT_PRODUCT.value)
 
 
 class Index:
     """Vectors, ids, texts and metadata in a folder, and the fingerprint of the model that made the vectors.
 
     `build` makes one, `open` opens it. Any number of processes may read while one writes; a change is there whole or
-    not at all, also where the process is killed. Searches may run in several threads, also while another one adds.
+    not at all, also where the process is killed. Searches may run in several threads, also while others add: changes
+    come one after the other.
     Vectors are memory-mapped: an index may be larger than the memory. Close it, or use it in a ``with`` block, to let
     others write.
     """
 
     def __init__(self, store: VectorIndex, model: SentenceTransformer | None) -> None:
         """Not for callers: see `build` and `open`."""
-        self._store, self._model = store, model
+        self._store = store
+        self._models = {} if model is None else {model.fingerprint: model}
+        self._changes = threading.RLock()
 
     @classmethod
     def build(
@@ -64,11 +66,12 @@ class Index:
         by their cosine; with one, by its similarity.
 
         Raises FolderError where ``path`` holds an index or cannot be written, OptionError for arguments outside their
-        values, and what `add` raises. Where an iterator of texts fails, what came before it stays.
+        values, and what `add` raises. Where it fails in the middle, what came before it stays; nothing where it fails
+        at once.
         """
-        opened = opened_model(model)
+        folder, opened = folder_of(path), opened_model(model)
         similarity = SimilarityFunction.COSINE.value if opened is None else opened.similarity_fn_name
-        _check_precision(precision, rescore, similarity)
+        check_precision(precision, rescore, similarity)
         if opened is None and embeddings is None:
             raise OptionError("model is None; expected a SentenceTransformer, or embeddings")
         given = None if isinstance(texts, Iterator) else check_rows(texts, ids, metadata, embeddings, 0)
@@ -80,20 +83,23 @@ class Index:
             "dim": dim,
             "precision": precision,
             "rescore": rescore,
-            "texts": store_texts and texts is not None,
+            "texts": bool(store_texts) and texts is not None,
             "similarity": similarity,
             "model": None if opened is None else identity_of(opened),
         }
         if vectors is not None:
-            _check_width(vectors, dim)
-        index = cls(VectorIndex.create(Path(path), settings), opened)
+            check_width(vectors, dim)
+        index = cls(VectorIndex.create(folder, settings), opened)
         try:
             if given is None:
                 index.add(texts, ids, metadata, show_progress_bar=show_progress_bar)
             else:
                 index._append(given, show_progress_bar)
         except BaseException:
-            index.close()
+            if index._store.added:
+                index.close()
+            else:
+                index._store.discard()
             raise
         return index
 
@@ -106,10 +112,10 @@ class Index:
         writer has it, and OptionError for a model with another fingerprint than the one that made the index.
         """
         opened = opened_model(model)
-        store = VectorIndex.open(Path(path), mode)
+        store = VectorIndex.open(folder_of(path), mode)
         try:
             if opened is not None:
-                check_model(opened, store)
+                check_model(opened, store.settings, store.folder)
         except BaseException:
             store.close()
             raise
@@ -119,7 +125,7 @@ class Index:
         return len(self._store.snapshot)
 
     def __contains__(self, found: Id) -> bool:
-        return bool(self._store.snapshot.find([encoded_id(found)])[0] != NO_ROW)
+        return bool(self._store.snapshot.find(list(map(encoded_id, check_ids([found]))))[0] != NO_ROW)
 
     def add(
         self,
@@ -139,23 +145,23 @@ class Index:
 
         Raises, before any work where ``texts`` is a list, InputTypeError for what is no text, id or dictionary,
         InputError for ids that are there already or occur twice, for embeddings of another width, with NaN or
-        infinity, and for as many of one as there are not of the other; OptionError for an index that is open to read
-        or has no model; FolderError where it cannot be written.
+        infinity, for as many of one as there are not of the other, and for embeddings without the texts that the index
+        keeps; OptionError for an index that is open to read or has no model; FolderError where it cannot be written.
         """
-        self._check_writable()
         if isinstance(texts, Iterator):
+            self._check_writable()
             if embeddings is not None:
                 raise InputTypeError("texts is an iterator; expected a list of as many as there are embeddings")
             for portion in in_portions(texts, ids, metadata):
                 self.add(*portion)
             return
-        given = check_rows(texts, ids, metadata, embeddings, self._store.added)
-        there = np.flatnonzero(self._store.snapshot.find([encoded_id(found) for found in given.ids]) != NO_ROW)
-        if len(there):
-            raise InputError(
-                f"ids[{there[0]}] is {given.ids[there[0]]!r}, which is there already; change it with update"
-            )
-        self._append(given, show_progress_bar)
+        with self._changing():
+            given = check_rows(texts, ids, metadata, embeddings, self._store.added)
+            there = np.flatnonzero(self._store.snapshot.find([encoded_id(found) for found in given.ids]) != NO_ROW)
+            if len(there):
+                found = given.ids[there[0]]
+                raise InputError(f"ids[{there[0]}] is {found!r}, which is there already; change it with update")
+            self._append(given, show_progress_bar)
 
     def update(
         self,
@@ -170,19 +176,21 @@ class Index:
 
         Raises InputError for an id that is not there, and what `add` raises.
         """
-        self._check_writable()
-        found = self.get(ids)
-        kept = [row["metadata"] for row in found] if metadata is None else metadata
-        self._append(check_rows(texts, ids, kept, embeddings, 0), show_progress_bar)
+        with self._changing():
+            known = check_ids(ids)
+            found = self.get(known)
+            kept = [row["metadata"] for row in found] if metadata is None else metadata
+            self._append(check_rows(texts, known, kept, embeddings, 0), show_progress_bar)
 
     def delete(self, ids: Sequence[Id]) -> None:
         """Remove the rows ``ids`` from what is found; `compact` removes them from the disk.
 
         Raises InputError, deleting nothing, for an id that is not there; OptionError for an index open to read.
         """
-        self._check_writable()
-        self._find(self._store.snapshot, ids)
-        self._store.delete([encoded_id(found) for found in ids])
+        with self._changing():
+            known = check_ids(ids)
+            self._find(self._store.snapshot, known)
+            self._store.delete([encoded_id(found) for found in known])
 
     def search(
         self,
@@ -211,11 +219,13 @@ class Index:
         check_count("top_k", top_k)
         if rescore_multiplier is not None:
             check_count("rescore_multiplier", rescore_multiplier)
-        queries, single = self._queries(query)
+        if score_threshold is not None:
+            check_number("score_threshold", score_threshold)
         snapshot = self._store.snapshot
+        queries, single = self._queries(query, snapshot)
         rows = None if ids is None else self._find(snapshot, ids)
         wanted = Wanted(accept(filter), rows, score_threshold, rescore_multiplier)
-        scores, found = snapshot.search(queries, top_k, self._similarity, wanted)
+        scores, found = snapshot.search(queries, top_k, _similarity(snapshot), wanted)
         hits = [as_hits(snapshot, *each) for each in zip(scores, found, strict=True)]
         return hits[0] if single else hits
 
@@ -229,33 +239,36 @@ class Index:
 
         Raises DamagedFileError, changing nothing, where a file is not as it was written.
         """
-        self._check_writable()
-        self._store.compact()
+        with self._changing():
+            self._store.compact()
 
     def migrate(self, model: Model, show_progress_bar: bool | None = None) -> None:
         """Encode all texts again with another ``model``, which then takes the old one's place at one instant.
 
         Until then all readers, this object included, find what they found. Where it is interrupted, the next call with
-        the same model goes on. Raises OptionError for an index without texts, and what `add` raises.
+        the same model goes on. Raises OptionError for an index without texts, or one whose precision is not for the
+        similarity of the model, and what `add` raises.
         """
         from .migration import migrate
 
-        self._check_writable()
         opened = opened_model(model)
         if opened is None:
             raise OptionError("model is None; expected the SentenceTransformer to move to")
-        migrate(self._store, opened, identity_of(opened), show_progress_bar)
-        self._model = opened
+        with self._changing():
+            identity = identity_of(opened)
+            self._models = {**self._models, identity["fingerprint"]: opened}
+            migrate(self._store, opened, identity, show_progress_bar)
+            self._models = {identity["fingerprint"]: opened}
 
     def refresh(self) -> bool:
-        """Find what a writer has added, changed or deleted since the index was opened; whether there was anything."""
-        changed = self._store.refresh()
-        if changed and self._model is not None:
-            check_model(self._model, self._store)
-        return changed
+        """Find what a writer has added, changed or deleted since the index was opened; whether there was anything.
+
+        Raises OptionError where it was moved to another model, and then finds what it found before.
+        """
+        return self._store.refresh(self._check_models)
 
     def verify(self) -> None:
-        """Read every file; raises DamagedFileError for one that is not as it was written."""
+        """Read every file that is there now; raises DamagedFileError for one that is not as it was written."""
         self._store.verify()
 
     def info(self) -> dict[str, Any]:
@@ -276,35 +289,43 @@ class Index:
         settings = self._store.settings
         return f"Index({str(self._store.folder)!r}, {len(self)} rows, {settings['precision']}, {settings['dim']} dim)"
 
-    @property
-    def _similarity(self) -> Similarity:
-        """Cosines are dot products here: the vectors have unit length."""
-        kind = parse_similarity(self._store.settings["similarity"])
-        return dot_score if kind == SimilarityFunction.COSINE else FUNCTIONS[kind][0]
+    def _model(self, snapshot: Snapshot) -> SentenceTransformer | None:
+        """The model that made the embeddings in ``snapshot``, where it was given."""
+        recorded = snapshot.settings["model"]
+        return None if recorded is None else self._models.get(recorded["fingerprint"])
+
+    def _check_models(self, snapshot: Snapshot) -> None:
+        for model in self._models.values():
+            check_model(model, snapshot.settings, self._store.folder)
 
     def _append(self, given: Given, show_progress_bar: bool | None) -> None:
+        settings, model = self._store.settings, self._model(self._store.snapshot)
+        if given.texts is None and settings["texts"]:
+            raise InputError("texts is None; this index keeps texts: expected one for each of the embeddings")
         if given.vectors is not None:
-            _check_width(given.vectors, self._store.settings["dim"])
-        elif self._model is None:
+            check_width(given.vectors, settings["dim"])
+        elif model is None:
             raise no_model(self._store, "texts")
-        append(self._store, self._model, given, show_progress_bar)
+        append(self._store, model, given, show_progress_bar)
 
-    def _queries(self, query: Any) -> tuple[Floats, bool]:
+    def _queries(self, query: Any, snapshot: Snapshot) -> tuple[Floats, bool]:
         """Vectors (queries, dim) of texts or embeddings, and whether it was a single one."""
-        dim = self._store.settings["dim"]
+        dim, model = snapshot.settings["dim"], self._model(snapshot)
         words = isinstance(query, str) or (isinstance(query, list | tuple) and any(isinstance(q, str) for q in query))
-        if words and self._model is None:
+        if words and model is None:
             raise no_model(self._store, "a query that is a text")
-        if words and self._model is not None:
+        if words and model is not None:
             texts = [check_text(query, "query")] if isinstance(query, str) else check_texts(query, "query")
-            vectors = self._model.encode_query(texts, truncate_dim=dim)
+            vectors = model.encode_query(texts, truncate_dim=dim)
             single = isinstance(query, str)
+        elif isinstance(query, list | tuple) and not query:
+            vectors, single = np.empty((0, dim), dtype=np.float32), False
         else:
-            array = np.asarray(query)
+            array = as_array(query, "query")
             single = array.ndim == 1
-            vectors = check_vectors(array[None] if single else array)
-        _check_width(vectors, dim)
-        return as_kept(vectors, self._store), single
+            vectors = check_vectors(array[None] if single else array, "query")
+        check_width(vectors, dim)
+        return as_kept(vectors, snapshot.settings), single
 
     def _find(self, snapshot: Snapshot, ids: Sequence[Id]) -> Ids:
         """The rows of ``ids``; raises InputError for one that is not there."""
@@ -315,21 +336,20 @@ class Index:
             raise InputError(f"ids[{missing[0]}] is {known[missing[0]]!r}, which {self._store.folder} does not hold")
         return rows
 
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change at a time; raises OptionError where the index is open to read."""
+        self._check_writable()
+        with self._changes:
+            yield
+
     def _check_writable(self) -> None:
         if not self._store.writable:
             folder = str(self._store.folder)
             raise OptionError(f"this index is open to read; open it to write: Index.open({folder!r}, mode='a')")
 
 
-def _check_precision(precision: str, rescore: str | None, similarity: str) -> None:
-    check_choice("precision", precision, PRECISIONS)
-    check_choice("rescore", rescore, (None, *_COPIES))
-    if similarity not in _PRODUCTS and {precision, rescore} & {"int8", "binary"}:
-        raise OptionError(
-            f"the model compares by {similarity}, int8 and binary by cosine or dot product; expected 'float32'"
-        )
-
-
-def _check_width(vectors: Floats, dim: int) -> None:
-    if vectors.shape[1] != dim:
-        raise InputError(f"embeddings of {vectors.shape[1]} dimensions; expected {dim}, as the index has")
+def _similarity(snapshot: Snapshot) -> SimilarityFunction:
+    """Cosines are dot products here: the vectors have unit length."""
+    kind = parse_similarity(snapshot.settings["similarity"])
+    return SimilarityFunction.DOT_PRODUCT if kind == SimilarityFunction.COSINE else kind

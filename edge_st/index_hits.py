@@ -22,7 +22,10 @@ def accept(given: Filter | None) -> Callable[[Metadata], bool] | None:
         raise OptionError(
             f"filter is a {type(given).__name__}; expected a dictionary such as {{'lang': 'en'}}, or a function"
         )
-    wanted = {name: value if isinstance(value, list | tuple | set) else [value] for name, value in given.items()}
+    wanted = {
+        name: list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+        for name, value in given.items()
+    }
     return lambda metadata: all(name in metadata and metadata[name] in values for name, values in wanted.items())
 
 

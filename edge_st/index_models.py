@@ -1,7 +1,8 @@
 """Which model an index belongs to."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.vector_index import VectorIndex
@@ -27,14 +28,14 @@ def identity_of(model: SentenceTransformer) -> dict[str, str]:
     return {"name": str(model.model_card_data.model_name), "fingerprint": model.fingerprint}
 
 
-def check_model(model: SentenceTransformer, store: VectorIndex) -> None:
-    """Raise OptionError unless ``model`` made the embeddings in ``store``, or one that makes the same."""
-    recorded, given = store.settings["model"], identity_of(model)
+def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder: Path) -> None:
+    """Raise OptionError unless ``model``, or one that makes the same embeddings, made those in ``folder``."""
+    recorded, given = settings["model"], identity_of(model)
     if recorded is None:
-        raise OptionError(f"{store.folder} was built from embeddings without a model; open it without one")
+        raise OptionError(f"{folder} was built from embeddings without a model; open it without one")
     if recorded["fingerprint"] != given["fingerprint"]:
         raise OptionError(
-            f"{store.folder} was built with {recorded['name']} (fingerprint {recorded['fingerprint']}), the model "
+            f"{folder} was built with {recorded['name']} (fingerprint {recorded['fingerprint']}), the model "
             f"given is {given['name']} ({given['fingerprint']}): their embeddings do not compare. Open it with the "
             "first, or without a model and move it to the other with migrate(model)"
         )

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, InputTypeError
@@ -20,7 +20,7 @@ from .inputs import check_texts
 Id: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, Any]
 TEXTS, VECTORS = 1024, 65_536
-_NOTHING = b"{}"
+_NOTHING, _END = b"{}", object()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,7 +86,7 @@ def check_rows(
 
 def check_ids(ids: Iterable[Id]) -> list[Id]:
     """``ids`` as a list; raises InputTypeError for what is no str or int, InputError for one that occurs twice."""
-    if isinstance(ids, str | int | Mapping) or not isinstance(ids, Iterable):
+    if isinstance(ids, str | bytes | int | Mapping) or not isinstance(ids, Iterable):
         raise InputTypeError(f"ids is a {type(ids).__name__} ({ids!r:.40}); expected a list, such as [{ids!r:.40}]")
     known = [_id(found, place) for place, found in enumerate(ids)]
     places: dict[Id, int] = {}
@@ -98,31 +98,60 @@ def check_ids(ids: Iterable[Id]) -> list[Id]:
     return known
 
 
-def check_vectors(embeddings: ArrayLike) -> Floats:
-    """``embeddings`` (n, dim) as float32; raises InputError for another shape or numbers that are not finite."""
-    found = np.asarray(embeddings)
+def as_array(embeddings: ArrayLike, name: str) -> NDArray[Any]:
+    """``embeddings`` as an array; raises InputError where rows differ in length."""
+    try:
+        return np.asarray(embeddings)
+    except ValueError as error:
+        raise InputError(f"{name} is no array of numbers ({error}); expected shape (n, dim)") from error
+
+
+def check_vectors(embeddings: ArrayLike, name: str = "embeddings") -> Floats:
+    """``embeddings`` (n, dim) as float32.
+
+    Raises InputTypeError for what are no numbers, InputError for another shape or numbers that are not finite.
+    """
+    found = as_array(embeddings, name)
     if found.dtype.kind not in "fiu":
-        raise InputTypeError(f"embeddings are of dtype {found.dtype}; expected numbers, such as float32")
+        raise InputTypeError(f"{name} has dtype {found.dtype}; expected numbers, such as float32")
     if found.ndim != 2:
-        raise InputError(f"embeddings have shape {found.shape}; expected (n, dim)")
+        raise InputError(f"{name} has shape {found.shape}; expected (n, dim)")
     with np.errstate(over="ignore"):
         found = found.astype(np.float32, copy=False)
     bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(bad):
         raise InputError(
-            f"embeddings[{bad[0]}] holds NaN or infinity ({len(bad)} of {len(found)} rows do); leave these rows out"
+            f"{name}[{bad[0]}] holds NaN or infinity ({len(bad)} of {len(found)} rows do); leave these rows out"
         )
     return found
 
 
 def in_portions(
     texts: Iterable[str], ids: Iterable[Id] | None, metadata: Iterable[Metadata | None] | None
-) -> Iterator[tuple[list[str], list[Id] | None, list[Metadata | None]]]:
-    """The items of iterators that go on together; raises InputError where one ends before the others."""
-    together = zip(texts, repeat(None) if ids is None else ids, repeat(None) if metadata is None else metadata)  # noqa: B905
-    while portion := list(islice(together, TEXTS)):
-        some, known, described = zip(*portion, strict=True)
-        yield list(some), None if ids is None else list(known), list(described)
+) -> Iterator[tuple[list[str], list[Any] | None, list[Any] | None]]:
+    """The items of iterators that go on together.
+
+    Raises InputError where one ends before the others, InputTypeError for what is no iterable of items.
+    """
+    others = {"ids": ids, "metadata": metadata}
+    running = {name: _iterator(items, name) for name, items in others.items() if items is not None}
+    texts, count = iter(texts), 0
+    while portion := list(islice(texts, TEXTS)):
+        taken = {name: list(islice(items, len(portion))) for name, items in running.items()}
+        for name, some in taken.items():
+            if len(some) < len(portion):
+                raise InputError(f"{name} ended after {count + len(some)} items, texts goes on; expected one for each")
+        yield portion, taken.get("ids"), taken.get("metadata")
+        count += len(portion)
+    for name, items in running.items():
+        if next(items, _END) is not _END:
+            raise InputError(f"texts ended after {count} items, {name} goes on; expected one for each")
+
+
+def _iterator(items: Any, name: str) -> Iterator[Any]:
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise InputTypeError(f"{name} is a {type(items).__name__}; expected a list or an iterator, one for each text")
+    return iter(items)
 
 
 def _id(found: Any, place: int) -> Id:
@@ -147,7 +176,12 @@ def _json(metadata: Iterable[Metadata | None] | None, count: int) -> list[bytes]
 def _one(found: Any, place: int) -> bytes:
     if not isinstance(found, Mapping):
         raise InputTypeError(f"metadata[{place}] is a {type(found).__name__}; expected a dictionary or None")
+    for key in found:
+        if not isinstance(key, str):
+            raise InputTypeError(
+                f"metadata[{place}] has the key {key!r:.40} of type {type(key).__name__}; expected str"
+            )
     try:
         return json.dumps(dict(found), allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"metadata[{place}] cannot be written as JSON ({error})") from error

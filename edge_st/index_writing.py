@@ -1,5 +1,6 @@
 """From checked rows to an index: what it holds already is copied, the rest is encoded, a portion at a time."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ def append(store: VectorIndex, model: SentenceTransformer | None, given: Given, 
             done(len(portion))
 
 
-def as_kept(vectors: Floats, store: VectorIndex) -> Floats:
-    """Vectors (n, dim) as the index compares them: at unit length for the cosine."""
-    cosine = store.settings["similarity"] == SimilarityFunction.COSINE.value
+def as_kept(vectors: Floats, settings: Mapping[str, Any]) -> Floats:
+    """Vectors (n, dim) as an index of ``settings`` compares them: at unit length for the cosine."""
+    cosine = settings["similarity"] == SimilarityFunction.COSINE.value
     return normalize(vectors) if cosine else vectors
 
 
@@ -34,7 +35,7 @@ def _columns(store: VectorIndex, model: SentenceTransformer | None, given: Given
     """The columns of the rows' vectors."""
     snapshot = store.snapshot
     if given.vectors is not None:
-        return snapshot.layout.encode(as_kept(given.vectors, store))
+        return snapshot.layout.encode(as_kept(given.vectors, snapshot.settings))
     assert model is not None
     assert given.texts is not None
     rows = snapshot.encoded([text.encode() for text in given.texts])
@@ -44,7 +45,7 @@ def _columns(store: VectorIndex, model: SentenceTransformer | None, given: Given
         return columns
     texts = [text for text, is_new in zip(given.texts, new.tolist(), strict=True) if is_new]
     vectors = model.encode_document(texts, truncate_dim=snapshot.layout.dim, show_progress_bar=False)
-    encoded = snapshot.layout.encode(as_kept(vectors, store))
+    encoded = snapshot.layout.encode(as_kept(vectors, snapshot.settings))
     together = {}
     for name, column in encoded.items():
         together[name] = np.empty((len(given), *column.shape[1:]), dtype=column.dtype)

@@ -7,6 +7,7 @@ from edge_st_runtime.snapshot import Snapshot
 from edge_st_runtime.vector_index import VectorIndex
 
 from .index_rows import TEXTS, check_rows
+from .index_settings import check_precision
 from .index_writing import append
 from .progress import progress_bar
 from .sentence_transformer import SentenceTransformer
@@ -16,15 +17,18 @@ def migrate(
     store: VectorIndex, model: SentenceTransformer, identity: dict[str, str], show_progress_bar: bool | None
 ) -> None:
     """Put an index of ``model`` in the place of what ``store`` holds; goes on where it was interrupted."""
-    if store.settings["model"] == identity:
+    similarity, dim, recorded = model.similarity_fn_name, model.get_embedding_dimension(), store.settings["model"]
+    known = recorded and recorded["fingerprint"]
+    if (known, store.settings["similarity"], store.settings["dim"]) == (identity["fingerprint"], similarity, dim):
         return
+    check_precision(store.settings["precision"], store.settings["rescore"], similarity)
     if not store.settings["texts"]:
         raise OptionError(f"{store.folder} keeps no texts to encode again; build a new index from the texts")
     source = store.snapshot
     settings = {
         **store.settings,
-        "dim": model.get_embedding_dimension(),
-        "similarity": model.similarity_fn_name,
+        "dim": dim,
+        "similarity": similarity,
         "model": identity,
     }
     target = store.migration(settings)

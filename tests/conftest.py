@@ -39,3 +39,9 @@ def tiny_folder(tiny: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def model(tiny_folder: Path, engine: str) -> SentenceTransformer:
     """``tiny`` loaded in float32 by each engine."""
     return SentenceTransformer(tiny_folder, backend=engine, dtype="float32", num_threads=2)
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for the disk: for tests that no power cut is to interrupt."""
+    monkeypatch.setattr("os.fsync", lambda _: None)

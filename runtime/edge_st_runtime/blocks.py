@@ -9,20 +9,18 @@ from numpy.typing import NDArray
 from .arrays import Ids
 
 ROWS = 16_384
-_KEPT_IN_MEMORY = 256 * 2**20
 
 
 class Blocks:
     """``rows`` vectors of ``width`` numbers in the flat array ``values``, in blocks of 16,384 rows.
 
-    A block is (rows, width), or where ``transposed`` (width, rows), the last one with as many rows as are left. Of a
-    mapped file above 256 MB, pages are given back once they were read, so that a scan does not fill the memory.
+    A block is (rows, width), or where ``transposed`` (width, rows), the last one with as many rows as are left.
     """
 
     def __init__(self, values: NDArray[Any], rows: int, width: int, *, transposed: bool = False) -> None:
         self.rows, self.width, self.transposed = rows, width, transposed
         self._values = values
-        self._map = _mapping(values) if values.nbytes > _KEPT_IN_MEMORY else None
+        self._map = _mapping(values)
 
     def __len__(self) -> int:
         return self.rows
@@ -34,7 +32,7 @@ class Blocks:
         return part.reshape((self.width, rows) if self.transposed else (rows, self.width))
 
     def release(self, start: int) -> None:
-        """Give back the pages of the block that begins at row ``start``."""
+        """Give back the pages of the block that begins at row ``start``, where they are of a mapped file."""
         if self._map is None:
             return
         mapping, first = self._map

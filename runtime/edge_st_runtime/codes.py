@@ -68,7 +68,8 @@ class Whole:
 
     def encode(self, vectors: Floats) -> dict[str, NDArray[Any]]:
         """Raises OptionError for numbers that the dtype cannot hold."""
-        found = vectors.astype(self.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            found = vectors.astype(self.dtype, copy=False)
         if not np.isfinite(found).all():
             raise OptionError(f"embeddings hold numbers beyond {self.name}; expected precision='float32' for them")
         return {"vectors": found}
@@ -195,8 +196,9 @@ def _widened(block: NDArray[np.float16], out: Floats) -> Floats:
 
 
 def _codes(vectors: Floats, limit: int) -> tuple[NDArray[np.int8], Floats]:
-    """Codes (n, dim) from -limit to limit, and the scale (n,) of each; 0 for a vector of zeros."""
+    """Codes (n, dim) from -limit to limit, and the scale (n,) of each; 0 for a vector of zeros, or all but zeros."""
     scales = np.abs(vectors).max(axis=1, initial=0) / np.float32(limit)
+    scales[scales < np.finfo(np.float32).tiny] = 0  # too few bits are left to divide by
     divisors = np.where(scales == 0, np.float32(1), scales)
     return np.rint(vectors / divisors[:, None]).astype(np.int8), scales
 

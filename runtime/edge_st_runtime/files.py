@@ -11,6 +11,7 @@ from .errors import DamagedFileError, EdgeSTError, MissingFileError, UnsafePathE
 
 T = TypeVar("T")
 _WRONG_KIND = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+_AGAIN = "export or download the model again"
 
 
 @contextmanager
@@ -41,14 +42,14 @@ def inside(folder: Path, name: str) -> Path:
     return folder / parts
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; raises MissingFileError or DamagedFileError."""
-    return _expect(_parse(path), dict, path, "a JSON object")
+def read_json(path: Path, repair: str = _AGAIN) -> dict[str, Any]:
+    """The JSON object in ``path``; raises MissingFileError or DamagedFileError, which advises ``repair``."""
+    return _expect(_parse(path, repair), dict, path, "a JSON object")
 
 
 def read_json_list(path: Path) -> list[Any]:
     """The JSON list in ``path``; raises MissingFileError or DamagedFileError."""
-    return _expect(_parse(path), list, path, "a JSON list")
+    return _expect(_parse(path, _AGAIN), list, path, "a JSON list")
 
 
 def read_optional_json(path: Path) -> dict[str, Any]:
@@ -62,15 +63,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _parse(path: Path) -> Any:
+def _parse(path: Path, repair: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"{path} is missing; export the model again or download the whole folder") from None
     except (ValueError, OSError, RecursionError) as error:
-        raise DamagedFileError(
-            f"{path} cannot be read as JSON ({error}); export or download the model again"
-        ) from error
+        raise DamagedFileError(f"{path} cannot be read as JSON ({error}); {repair}") from error
 
 
 def _expect(value: Any, kind: type[T], path: Path, what: str) -> T:

@@ -96,6 +96,11 @@ class Segment:
         return self._rows
 
     @property
+    def count(self) -> int:
+        """How many rows are not deleted."""
+        return self._rows if self.allowed is None else int(np.count_nonzero(self.allowed))
+
+    @property
     def live(self) -> Ids:
         """The rows that are not deleted."""
         return np.arange(self._rows) if self.allowed is None else np.flatnonzero(self.allowed)

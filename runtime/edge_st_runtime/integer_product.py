@@ -1,6 +1,6 @@
 """Exact products of small integers: ONNX Runtime's matrix-vector kernel where it is installed, NumPy otherwise.
 
-Both give the same numbers, the kernel several times as fast.
+Both give the same numbers (float32: sums beyond 2**24 are rounded), the kernel several times as fast.
 """
 
 import sys
@@ -15,25 +15,26 @@ from .arrays import Floats
 
 LIMIT = 63  # of the queries' codes: two products of a code from 0 to 127 with an int8 never overflow 16 bits, even
 # where the processor adds them in 16 bits (AVX2)
-_OFFSET = LIMIT + 1
+_OFFSET, _LARGEST = LIMIT + 1, 127
 _WORTH_AN_ENGINE = 100_000  # rows, whose scan takes as long as importing the engine
 _UINT8, _INT8, _INT32 = 2, 3, 6  # TensorProto.DataType
 
 
 class IntegerProduct:
-    """The products of ``codes`` (queries, dim) int8 from -63 to 63 with blocks of int8 columns.
+    """The products of ``codes`` (queries, dim) int8 from -63 to 63 with blocks of int8 columns from -127 to 127.
 
     ``rows`` is how many columns there are in all: for few of them no engine is imported.
     """
 
     def __init__(self, codes: NDArray[np.int8], rows: int) -> None:
         self._session = _session() if rows >= _WORTH_AN_ENGINE or "onnxruntime" in sys.modules else None
-        self._codes: NDArray[Any] = (codes + _OFFSET).astype(np.uint8) if self._session else codes.astype(np.float32)
+        exact = np.float32 if codes.shape[1] * LIMIT * _LARGEST < 2**24 else np.float64
+        self._codes: NDArray[Any] = codes.astype(exact) if self._session is None else (codes + _OFFSET).astype(np.uint8)
 
     def __call__(self, block: NDArray[np.int8], sums: NDArray[np.int32]) -> Floats:
         """Products (queries, n) float32 with ``block`` (dim, n), whose columns add up to ``sums`` (n,)."""
         if self._session is None:
-            return self._codes @ block.astype(np.float32)
+            return (self._codes @ block.astype(self._codes.dtype)).astype(np.float32, copy=False)
         found = self._session.run(None, {"a": self._codes, "b": block})[0]
         found -= _OFFSET * sums
         return found.astype(np.float32)

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from .arrays import Floats, Ids
 from .best import NO_ROW, Best
 from .blocks import ROWS
-from .checks import check_count
+from .checks import check_count, check_number
 from .codes import Kept
 from .errors import InputError
-from .similarity import Similarity, cos_sim, dot_score
+from .similarity import Similarity, cos_sim, dot_score, pairwise_dot_score
 from .threads import thread_count
 from .vectors import as_matrix, normalize
 
 QUERY_CHUNK, CORPUS_CHUNK = 100, 500_000
 SCORES_AT_ONCE = 4_000_000
 _FEW_BLOCKS = 4
+_STAYS = 512 * 2**20
 Allowed = NDArray[np.bool_]
 
 
@@ -48,11 +49,13 @@ def top_k(
     Equal scores keep the corpus' order. ``corpus`` (n, dim) may be memory-mapped; at most ``query_chunk`` queries meet
     ``corpus_chunk`` rows at once. Only rows that ``mask`` (n,) marks are found, and scores of ``threshold`` or more;
     where these are fewer than k, and for scores that are NaN, minus infinity and -1 fill up the end. Raises OptionError
-    for ``k`` or a chunk below 1, InputError for a mask of another length.
+    for ``k`` or a chunk below 1 or a threshold that is no number, InputError for a mask of another length.
     Source: sentence-transformers' semantic_search.
     """
     for name, value in (("top_k", k), ("query_chunk_size", query_chunk), ("corpus_chunk_size", corpus_chunk)):
         check_count(name, value)
+    if threshold is not None:
+        check_number("score_threshold", threshold)
     if mask is not None and mask.shape != (len(corpus),):
         raise InputError(f"mask has shape {mask.shape}; expected ({len(corpus)},), a bool for each of the corpus' rows")
     k = min(k, len(corpus))
@@ -84,7 +87,10 @@ def _scorer(queries: NDArray[Any], score: Similarity) -> Callable[[NDArray[Any]]
 
 
 def scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity = dot_score) -> Ids:
-    """Rows (queries, k) of the best by the parts' codes, best first, filled up with -1; blocks share the cores."""
+    """Rows (queries, k) of the best by the parts' codes, best first, filled up with -1; blocks share the cores.
+
+    Of mapped files the first 512 MB stay in the process' memory; pages beyond are given back once they were read.
+    """
     chunks = (queries[start : start + QUERY_CHUNK] for start in range(0, len(queries), QUERY_CHUNK))
     found = [_scan(parts, chunk, k, similarity).ranked()[1] for chunk in chunks]
     return np.concatenate([np.empty((0, k), dtype=np.int64), *found])
@@ -93,14 +99,17 @@ def scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity 
 def _scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity) -> Best:
     scorers = [part.kept.precision.scorer(queries, part.kept, similarity) for part in parts]
     jobs = [(part, scorer, at) for part, scorer in zip(parts, scorers, strict=True) for at in _starts(part)]
+    mapped = np.cumsum([part.kept.blocks.block(at).nbytes for part, _, at in jobs])
     threaded = len(jobs) >= _FEW_BLOCKS and all(part.kept.precision.threaded for part in parts)
     workers = min(thread_count(), len(jobs)) if threaded else 1
 
     def work(number: int) -> Best:
         best = Best(len(queries), k)
-        for part, scorer, at in jobs[number::workers]:
+        for job in range(number, len(jobs), workers):
+            part, scorer, at = jobs[job]
             best.offer(_shown(scorer(at), part.allowed, at), part.start + at)
-            part.kept.blocks.release(at)
+            if mapped[job] > _STAYS:
+                part.kept.blocks.release(at)
         return best
 
     if workers == 1:
@@ -132,12 +141,14 @@ def rescored(
     candidates: Ids,
     vectors: Callable[[Ids], Floats],
     k: int,
-    similarity: Similarity = dot_score,
+    pairwise: Similarity = pairwise_dot_score,
     threshold: float | None = None,
 ) -> tuple[Floats, Ids]:
     """The ``k`` best of each query's ``candidates`` (queries, n) by the scores of their ``vectors``, best first.
 
-    Candidates and results are filled up with -1, scores with minus infinity; equal scores are in order of row.
+    ``pairwise`` scores row by row: what a matrix product gives for a row depends, in the last digits, on the rows
+    around it, so that equal vectors would not always have equal scores. Candidates and results are filled up with -1,
+    scores with minus infinity; equal scores are in order of row.
     """
     rows, places = np.unique(candidates, return_inverse=True)
     places = places.reshape(candidates.shape)
@@ -149,9 +160,10 @@ def rescored(
         if not len(mine):
             continue
         best = Best(1, k, threshold)
-        best.offer(similarity(query[None], known[mine]).astype(np.float32, copy=False), 0)
-        (scores[number],), (found,) = best.ranked()
-        ids[number] = np.where(found == NO_ROW, NO_ROW, rows[rows != NO_ROW][mine][found])
+        found = known[mine]
+        best.offer(pairwise(np.broadcast_to(query, found.shape), found)[None].astype(np.float32, copy=False), 0)
+        (scores[number],), (places_found,) = best.ranked()
+        ids[number] = np.where(places_found == NO_ROW, NO_ROW, rows[rows != NO_ROW][mine][places_found])
     return scores, ids
 
 

@@ -99,12 +99,9 @@ def synced(path: Path) -> Iterator[BinaryIO]:
 
 def read_segment(folder: Path, entry: Entry) -> dict[str, NDArray[Any]]:
     """The columns of ``entry``, memory-mapped; raises MissingFileError or DamagedFileError."""
-    try:
-        path = _place(folder, entry)
+    with _reading(folder, entry) as path:
         _check_size(path, entry["bytes"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedFileError(f"the manifest in {folder} lacks or misspells {error}; {REPAIR}") from error
-    return read_safetensors(path, REPAIR)
+        return read_safetensors(path, REPAIR)
 
 
 def checked_column(columns: Mapping[str, NDArray[Any]], name: str, dtype: Any, where: object) -> NDArray[Any]:
@@ -118,10 +115,10 @@ def checked_column(columns: Mapping[str, NDArray[Any]], name: str, dtype: Any, w
 
 def verify_segment(folder: Path, entry: Entry) -> None:
     """Raise MissingFileError or DamagedFileError for a file that has not the checksum in ``entry``."""
-    path = _place(folder, entry)
-    _check_size(path, entry["bytes"])
-    if (found := sha256(path)) != entry["sha256"]:
-        raise DamagedFileError(f"{path} has sha256 {found}, expected {entry['sha256']}; {REPAIR}")
+    with _reading(folder, entry) as path:
+        _check_size(path, entry["bytes"])
+        if (found := sha256(path)) != entry["sha256"]:
+            raise DamagedFileError(f"{path} has sha256 {found}, expected {entry['sha256']}; {REPAIR}")
 
 
 def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
@@ -133,6 +130,20 @@ def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
             continue
 
 
+@contextmanager
+def _reading(folder: Path, entry: Entry) -> Iterator[Path]:
+    """The file of ``entry``; one that goes while it is read raises MissingFileError."""
+    try:
+        path = _place(folder, entry)
+        yield path
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedFileError(f"the manifest in {folder} lacks or misspells {error}; {REPAIR}") from error
+    except MissingFileError:
+        raise
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{error.filename} is missing; {REPAIR}") from None
+
+
 def _place(folder: Path, entry: Entry) -> Path:
     if not SEGMENT_NAME.fullmatch(entry["name"]):
         raise DamagedFileError(f"the manifest in {folder} names a segment {entry['name']!r}; {REPAIR}")
@@ -140,7 +151,5 @@ def _place(folder: Path, entry: Entry) -> Path:
 
 
 def _check_size(path: Path, expected: int) -> None:
-    if not path.is_file():
-        raise MissingFileError(f"{path} is missing; {REPAIR}")
     if (found := path.stat().st_size) != expected:
         raise DamagedFileError(f"{path} has {found} bytes, expected {expected}; {REPAIR}")

@@ -21,6 +21,7 @@ from .segment_files import REPAIR, SEGMENT_NAME, Entry, synced
 
 T = TypeVar("T")
 FORMAT_VERSION = 2
+INDEX, POSTINGS = "index.json", "postings.json"
 _LOCK, _CHECKSUM = ".lock", "sha256"
 _UNFINISHED = re.compile(r"\.[a-z]+\.json\.[0-9a-f]{32}")
 
@@ -43,16 +44,16 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
         raise FolderError(f"{folder} has no {name}; expected a folder that {kind} wrote")
-    manifest = read_json(path)
+    manifest = read_json(path, REPAIR)
     if manifest.get("format_version") != FORMAT_VERSION:
         raise DamagedFileError(
             f"{path} has format version {manifest.get('format_version')!r}, this edge-st reads {FORMAT_VERSION}; "
             "update with: pip install -U edge-st, or build the index again"
         )
-    if manifest.get("kind") != kind:
-        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest.get('kind')}.open")
     if manifest.pop(_CHECKSUM, None) != _checksum(manifest):
         raise DamagedFileError(f"{path} is not as it was written: its checksum differs; {REPAIR}")
+    if manifest["kind"] != kind:
+        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest['kind']}.open")
     return manifest
 
 
@@ -97,7 +98,17 @@ def clean(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> None:
     kept = {entry["name"] for manifest in manifests for entry in listed(manifest)}
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) or (SEGMENT_NAME.fullmatch(path.name) and path.name not in kept):
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # on Windows, where a reader still has it mapped
+                path.unlink(missing_ok=True)
+
+
+def check_alone(folder: Path, name: str) -> None:
+    """Raise FolderError where ``folder`` has a manifest of the other kind than ``name``: each would remove the other's
+    segments as leftovers.
+    """
+    (other,) = {INDEX, POSTINGS} - {name}
+    if (folder / other).exists():
+        raise FolderError(f"{folder} has {other}, and so holds another index; choose another folder")
 
 
 def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:

@@ -24,9 +24,19 @@ from .segment_files import (
     verify_segment,
     write_segment,
 )
-from .segment_folder import clean, empty_manifest, lock, publish, read_manifest, read_steadily, writing
+from .segment_folder import (
+    POSTINGS,
+    check_alone,
+    clean,
+    empty_manifest,
+    lock,
+    publish,
+    read_manifest,
+    read_steadily,
+    writing,
+)
 
-MANIFEST = "postings.json"
+MANIFEST = POSTINGS
 _SMALL = 50_000
 _DTYPES = {"indptr": np.int64, "documents": np.int32, "weights": np.float32, "lengths": np.float32}
 _WORDS = "words"
@@ -193,6 +203,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _check_same_kind(folder: Path, kind: str) -> None:
     """Raise FolderError where ``folder`` holds an index of another kind; a damaged one may be replaced."""
+    check_alone(folder, MANIFEST)
     try:
         other = read_json(folder / MANIFEST).get("kind")
     except (MissingFileError, DamagedFileError):

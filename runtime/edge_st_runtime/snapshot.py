@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,15 +12,18 @@ from numpy.typing import NDArray
 from .arrays import Floats, Ids
 from .best import NO_ROW
 from .codes import PRECISIONS
+from .errors import DamagedFileError
 from .index_segments import Layout, Segment
 from .search import Part, rescored, scan
-from .similarity import Similarity
-from .strings import content_hash
+from .segment_files import REPAIR
+from .similarity import FUNCTIONS, Similarity, SimilarityFunction
+from .strings import Strings, content_hash
 
 Id: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, Any]
 Accept: TypeAlias = Callable[[Metadata], bool]
 _FEW_ROWS = 10_000
+_SPARE = 16  # candidates: by their exact scores, rows that are as good as the last may come before it
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,18 @@ class Wanted:
 
 
 class Snapshot:
-    """Segments of a ``layout``; a row's number counts through all of them, deleted rows included."""
+    """Segments of a ``layout`` in an index made with ``settings``.
 
-    def __init__(self, layout: Layout, segments: Sequence[Segment]) -> None:
-        self.layout, self.segments = layout, tuple(segments)
+    A row's number counts through all segments, deleted rows included. What is found damaged raises DamagedFileError.
+    """
+
+    def __init__(self, layout: Layout, segments: Sequence[Segment], settings: Mapping[str, Any]) -> None:
+        self.layout, self.segments, self.settings = layout, tuple(segments), settings
         self.starts = np.cumsum([0, *map(len, segments)])
-        self._live = sum(len(segment) if segment.allowed is None else segment.allowed.sum() for segment in segments)
+        self._count = sum(segment.count for segment in segments)
 
     def __len__(self) -> int:
-        return int(self._live)
+        return self._count
 
     @property
     def numbered(self) -> list[tuple[Segment, int]]:
@@ -53,15 +60,16 @@ class Snapshot:
         return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
 
     def search(
-        self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted = Wanted()
+        self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: Wanted = Wanted()
     ) -> tuple[Floats, Ids]:
         """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
 
         k is ``top_k``, or the number of rows where that is less.
         """
         top_k = min(top_k, len(self))
-        candidates = self._candidates(queries, top_k, similarity, wanted)
-        return rescored(queries, candidates, self.vectors, top_k, similarity, wanted.threshold)
+        every_pair, pairwise = FUNCTIONS[similarity]
+        candidates = self._candidates(queries, top_k, every_pair, wanted)
+        return rescored(queries, candidates, self.vectors, top_k, pairwise, wanted.threshold)
 
     def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted) -> Ids:
         rows = wanted.rows
@@ -72,14 +80,16 @@ class Snapshot:
         parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
         precision = PRECISIONS[self.layout.precision]
         count = top_k * wanted.multiplier if wanted.multiplier else precision.candidates(top_k)
-        return scan(parts, queries, min(count, len(self)), similarity)
+        return scan(parts, queries, min(count + _SPARE, len(self)), similarity)
 
     def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
         """The rows of ``segment`` that may be found, None for all."""
         masks = [] if segment.allowed is None else [segment.allowed]
         if wanted.accept is not None:
-            accepted = np.array([wanted.accept(json.loads(found)) for found in segment.metadata], dtype=bool)
-            masks.append(accepted[segment.metadata_rows])
+            numbers = range(len(segment.metadata))
+            accepted = np.array([bool(wanted.accept(_json(segment.metadata, row))) for row in numbers], dtype=bool)
+            with _damage():
+                masks.append(accepted[segment.metadata_rows])
         if wanted.rows is not None:
             mine = np.zeros(len(segment), dtype=bool)
             mine[wanted.rows[(wanted.rows >= start) & (wanted.rows < start + len(segment))] - start] = True
@@ -143,23 +153,40 @@ class Snapshot:
     def id(self, row: int) -> Id:
         """The id of ``row``."""
         segment, local = self._at(row)
-        found: Id = json.loads(segment.ids[local])
+        found: Id = _json(segment.ids, local)
         return found
 
     def metadata(self, row: int) -> Metadata:
         """The metadata of ``row``, empty where it has none."""
         segment, local = self._at(row)
-        found: Metadata = json.loads(segment.metadata[int(segment.metadata_rows[local])])
+        found: Metadata = _json(segment.metadata, int(segment.metadata_rows[local]))
         return found
 
     def text(self, row: int) -> str | None:
         """The text of ``row``, None where texts are not kept."""
         segment, local = self._at(row)
-        return None if segment.texts is None else segment.texts[local].decode()
+        with _damage():
+            return None if segment.texts is None else segment.texts[local].decode()
 
     def _at(self, row: int) -> tuple[Segment, int]:
         place = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.segments[place], row - int(self.starts[place])
+
+
+def _json(strings: Strings, row: int) -> Any:
+    with _damage():
+        return json.loads(strings[row])
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Turn what damaged files lead to into a DamagedFileError."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise DamagedFileError(
+            f"a segment was changed since it was written ({error}); see verify(), {REPAIR}"
+        ) from error
 
 
 def encoded_id(found: Id) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Ids
+from .errors import DamagedFileError
 
 Hashes: TypeAlias = NDArray[np.uint64]
 _AT_ONCE = 10_000
@@ -66,11 +67,16 @@ class Keys:
         return cls(hashes[order], order.astype(np.int32))
 
     def find(self, hashes: Hashes) -> Iterator[tuple[int, int]]:
-        """Pairs: the position of a hash in ``hashes`` (m,), and a row that has it; each row that does."""
+        """Pairs: the position of a hash in ``hashes`` (m,), and a row that has it; each row that does.
+
+        Raises DamagedFileError for a row that is none.
+        """
         first = np.searchsorted(self.hashes, hashes, side="left")
         last = np.searchsorted(self.hashes, hashes, side="right")
         for place in np.flatnonzero(first < last).tolist():
             for row in self.rows[first[place] : last[place]].tolist():
+                if not 0 <= row < len(self.rows):
+                    raise DamagedFileError(f"a segment's keys name row {row} of {len(self.rows)}; see verify()")
                 yield place, row
 
     def by_row(self) -> Hashes:

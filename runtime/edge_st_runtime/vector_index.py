@@ -1,9 +1,10 @@
 """A vector index in a folder: segments that are appended, merged and replaced, and read by any number of processes."""
 
 import math
+import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -14,11 +15,23 @@ from .checks import check_choice
 from .errors import DamagedFileError, FolderError, OptionError
 from .index_segments import Layout, Part, Rows, Segment, written
 from .segment_files import Column, Entry, checked_column, read_segment, remove_segments, verify_segment, write_segment
-from .segment_folder import clean, empty_manifest, listed, lock, publish, read_manifest, read_steadily, replace, writing
+from .segment_folder import (
+    INDEX,
+    check_alone,
+    clean,
+    empty_manifest,
+    listed,
+    lock,
+    publish,
+    read_manifest,
+    read_steadily,
+    replace,
+    writing,
+)
 from .snapshot import Snapshot
 
 Mode: TypeAlias = Literal["r", "a"]
-KIND, MANIFEST, MIGRATION = "Index", "index.json", "migration.json"
+KIND, MANIFEST, MIGRATION = "Index", INDEX, "migration.json"
 _MERGED = 8
 _ROWS = "rows"
 _LAYOUT = ("dim", "precision", "rescore", "texts")
@@ -31,7 +44,7 @@ class VectorIndex:
     """
 
     def __init__(self, folder: Path, name: str, manifest: dict[str, Any], held: Any) -> None:
-        self.folder, self._name, self._held = folder, name, held
+        self.folder, self._name, self._held, self._process = folder, name, held, os.getpid()
         self._writes = threading.RLock()
         self._manifest = manifest
         self._opened: dict[tuple[str, str | None], Segment] = {}
@@ -40,17 +53,19 @@ class VectorIndex:
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any]) -> "VectorIndex":
         """An empty index in a new or empty ``folder``, open to write; raises FolderError where there is one."""
-        if (folder / MANIFEST).exists():
-            raise FolderError(
-                f"{folder} holds an index already; add to it with Index.open(path, mode='a'), or remove it"
-            )
+        _check_free(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         held = lock(folder)
-        manifest = {**empty_manifest(KIND, settings), "added": 0}
-        with writing(folder):
-            publish(folder, MANIFEST, manifest)
-        return cls(folder, MANIFEST, manifest, held)
+        try:
+            _check_free(folder)  # now that no one else can make one
+            manifest = {**empty_manifest(KIND, settings), "added": 0}
+            with writing(folder):
+                publish(folder, MANIFEST, manifest)
+            return cls(folder, MANIFEST, manifest, held)
+        except BaseException:
+            held.release()
+            raise
 
     @classmethod
     def open(cls, folder: Path, mode: Mode = "r") -> "VectorIndex":
@@ -66,9 +81,8 @@ class VectorIndex:
         held = lock(folder)
         try:
             found = cls(folder, MANIFEST, read_manifest(folder, MANIFEST, KIND), held)
-            migration = found._unfinished_migration()
             with writing(folder):
-                clean(folder, [found._manifest, *([migration] if migration else [])])
+                found._clean()
         except BaseException:
             held.release()
             raise
@@ -77,7 +91,7 @@ class VectorIndex:
     @property
     def settings(self) -> Mapping[str, Any]:
         """What the index was made with."""
-        return self._manifest["settings"]
+        return self.snapshot.settings
 
     @property
     def added(self) -> int:
@@ -86,8 +100,8 @@ class VectorIndex:
 
     @property
     def writable(self) -> bool:
-        """Whether it is open to write."""
-        return self._held is not None
+        """Whether it is open to write: not in a process that was forked from the one that opened it."""
+        return self._held is not None and os.getpid() == self._process
 
     def close(self) -> None:
         """Let others write; what was read stays readable."""
@@ -95,52 +109,69 @@ class VectorIndex:
             self._held.release()
             self._held = None
 
-    def refresh(self) -> bool:
-        """Read again what a writer may have published; whether it is something new."""
+    def refresh(self, check: Callable[[Snapshot], None] | None = None) -> bool:
+        """Read again what a writer may have published; whether it is something new.
+
+        Where ``check`` raises an error for that, things stay as they were.
+        """
 
         def read(manifest: dict[str, Any]) -> bool:
             if manifest == self._manifest:
                 return False
-            self.snapshot, self._manifest = self._read(manifest), manifest
+            snapshot = self._read(manifest)
+            if check is not None:
+                check(snapshot)
+            self.snapshot, self._manifest = snapshot, manifest
             return True
 
         with self._writes:
             return read_steadily(self.folder, self._name, KIND, read)
 
     def append(self, rows: Rows) -> None:
-        """Add ``rows``, in place of those with the same ids, at one instant; raises FolderError, changing nothing."""
+        """Add ``rows``, in place of those with the same ids, at one instant.
+
+        They are merged with the last segments where eight are of a size, so that there are never many. Raises
+        FolderError, changing nothing, and so DamagedFileError where a file to merge was changed.
+        """
         with self._writing():
-            entries = self._without(self.snapshot.find(list(rows.ids)))
-            self._publish([*entries, *self._written([(rows, np.arange(len(rows)))])], self.added + len(rows))
-            self._merge_tail()
+            gone = self._by_segment(self.snapshot.find(list(rows.ids)))
+            sizes = [segment.count - len(here) for segment, here in zip(self.snapshot.segments, gone, strict=True)]
+            self._replace(gone, merged_from([*sizes, len(rows)]), rows)
 
     def delete(self, ids: Sequence[bytes]) -> None:
         """Mark the rows with ``ids`` as deleted; `compact` removes them from the disk."""
         with self._writing():
-            self._publish(self._without(self.snapshot.find(ids)), self.added)
+            self._replace(self._by_segment(self.snapshot.find(ids)), len(self.snapshot.segments))
 
     def compact(self) -> None:
         """Make one segment of all rows that are not deleted; raises DamagedFileError where a file was changed."""
         with self._writing():
             entries = self._manifest["segments"]
             if len(entries) > 1 or any(entry["deleted"] for entry in entries):
-                self._merge(0)
+                self._replace(self._by_segment(np.empty(0, dtype=np.int64)), 0)
 
     def statistics(self) -> dict[str, Any]:
         """How many rows, deleted ones, segments and bytes there are."""
-        entries, snapshot = self._manifest["segments"], self.snapshot
+        snapshot = self.snapshot
         return {
             "rows": len(snapshot),
-            "deleted": sum(entry["rows"] for entry in entries) - len(snapshot),
-            "segments": len(entries),
+            "deleted": sum(map(len, snapshot.segments)) - len(snapshot),
+            "segments": len(snapshot.segments),
             "bytes": sum(entry["bytes"] for entry in listed(self._manifest)),
             "bytes_per_vector": snapshot.layout.bytes_per_vector,
         }
 
     def verify(self) -> None:
-        """Read every file; raises DamagedFileError for one that has not the checksum it was written with."""
-        for entry in listed(self._manifest):
-            verify_segment(self.folder, entry)
+        """Read every file of the index as it is in the folder now.
+
+        Raises DamagedFileError for one that has not the checksum it was written with.
+        """
+
+        def verify(manifest: dict[str, Any]) -> None:
+            for entry in listed(manifest):
+                verify_segment(self.folder, entry)
+
+        read_steadily(self.folder, self._name, KIND, verify)
 
     def migration(self, settings: Mapping[str, Any]) -> "VectorIndex":
         """An index of ``settings`` beside this one, in the same folder: the unfinished one, if it is of these."""
@@ -149,6 +180,7 @@ class VectorIndex:
             if manifest is None or manifest["settings"] != dict(settings):
                 manifest = {**empty_manifest(KIND, settings), "added": 0}
                 publish(self.folder, MIGRATION, manifest)
+                self._clean()  # of one to another model
         return VectorIndex(self.folder, MIGRATION, manifest, self._held)
 
     def become(self, other: "VectorIndex") -> None:
@@ -159,6 +191,13 @@ class VectorIndex:
             replace(self.folder / MIGRATION, self.folder / MANIFEST)
             old, self._manifest, self.snapshot = self._manifest, manifest, self._read(manifest)
             remove_segments(self.folder, listed(old))
+
+    def discard(self) -> None:
+        """Remove the index from its folder, and let others write."""
+        with self._writing():
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+            remove_segments(self.folder, listed(self._manifest))
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -171,60 +210,66 @@ class VectorIndex:
             return None
         return read_manifest(self.folder, MIGRATION, KIND)
 
+    def _clean(self) -> None:
+        """Remove what is in neither of the folder's manifests."""
+        migration = self._unfinished_migration()
+        clean(self.folder, [read_manifest(self.folder, MANIFEST, KIND), *([migration] if migration else [])])
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One change at a time, on what is in the folder; raises OptionError where it is open to read."""
-        if self._held is None:
+        """One change at a time, on what is in the folder; raises OptionError where it is open to read.
+
+        What a change that fails has written is removed.
+        """
+        if not self.writable:
             raise OptionError(f"{self.folder} is open to read; open it to write with Index.open(path, mode='a')")
         with self._writes, writing(self.folder):
             self.refresh()  # an interrupt may have come between a change on the disk and here
-            yield
+            try:
+                yield
+            except BaseException:
+                with suppress(OSError, FolderError):  # the cause is raised, and the next writer cleans as well
+                    self._clean()
+                raise
 
-    def _without(self, rows: Ids) -> list[dict[str, Any]]:
-        """The manifest's entries with ``rows`` (n,) deleted; segments without any others are left out."""
-        entries = []
-        for entry, (segment, start) in zip(self._manifest["segments"], self.snapshot.numbered, strict=True):
-            here = rows[(rows >= start) & (rows < start + len(segment))] - start
-            if len(here):
-                dead = np.union1d(np.setdiff1d(np.arange(len(segment)), segment.live), here).astype(np.int32)
-                if len(dead) == len(segment):
-                    continue
-                deleted = write_segment(self.folder, {_ROWS: Column.of(dead)})
-                entry = {**entry, "deleted": deleted}
-            entries.append(entry)
-        return entries
+    def _by_segment(self, rows: Ids) -> list[Ids]:
+        """Of ``rows`` (n,), those in each segment, counted from its first."""
+        bounds = [(start, start + len(segment)) for segment, start in self.snapshot.numbered]
+        return [rows[(rows >= start) & (rows < end)] - start for start, end in bounds]
 
-    def _publish(self, entries: Sequence[Entry], added: int) -> None:
-        """Have ``entries`` in the folder and here; where that fails, files that only they name are removed."""
-        manifest = {**self._manifest, "segments": list(entries), "added": added}
-        old, new = _files(self._manifest), _files(manifest)
-        try:
-            snapshot = self._read(manifest)
-            publish(self.folder, self._name, manifest)
-        except Exception:
-            remove_segments(self.folder, [entry for name, entry in new.items() if name not in old])
-            raise
-        self._manifest, self.snapshot = manifest, snapshot
-        remove_segments(self.folder, [entry for name, entry in old.items() if name not in new])
-
-    def _merge_tail(self) -> None:
-        """Merge the last segments where eight are of a size, so that there are never many."""
-        while True:
-            tiers = [int(math.log(entry["rows"], _MERGED)) for entry in self._manifest["segments"]]
-            start = len(tiers)
-            while start and tiers[start - 1] <= tiers[-1]:
-                start -= 1
-            if len(tiers) - start < _MERGED:
-                return
-            self._merge(start)
-
-    def _merge(self, start: int) -> None:
-        """Have one segment in place of those from number ``start``, without the deleted rows."""
-        entries, segments = self._manifest["segments"], self.snapshot.segments[start:]
+    def _replace(self, gone: Sequence[Ids], start: int, new: Rows | None = None) -> None:
+        """Delete the rows ``gone`` of each segment; have those from number ``start`` and the ``new`` rows in one."""
+        entries = self._manifest["segments"]
         for entry in entries[start:]:
             verify_segment(self.folder, entry)
-        parts = [(segment, segment.live) for segment in segments]
-        self._publish([*entries[:start], *self._written(parts)], self.added)
+        parts: list[Part] = [
+            (segment, np.setdiff1d(segment.live, here))
+            for segment, here in zip(self.snapshot.segments[start:], gone[start:], strict=True)
+        ]
+        if new is not None:
+            parts.append((new, np.arange(len(new))))
+        kept = zip(entries[:start], self.snapshot.segments, gone, strict=False)
+        marked = [entry for each in kept for entry in self._without(*each)]
+        self._publish([*marked, *self._written(parts)], self.added + len(new or ()))
+
+    def _without(self, entry: Entry, segment: Segment, gone: Ids) -> list[Entry]:
+        """``entry`` with the rows ``gone`` deleted too; none where no other is left."""
+        if not len(gone):
+            return [entry]
+        live = np.setdiff1d(segment.live, gone)
+        if not len(live):
+            return []
+        dead = np.setdiff1d(np.arange(len(segment)), live).astype(np.int32)
+        return [{**entry, "deleted": write_segment(self.folder, {_ROWS: Column.of(dead)})}]
+
+    def _publish(self, entries: Sequence[Entry], added: int) -> None:
+        """Have ``entries`` in the folder and here."""
+        manifest = {**self._manifest, "segments": list(entries), "added": added}
+        snapshot = self._read(manifest)
+        publish(self.folder, self._name, manifest)
+        old, new = _files(self._manifest), _files(manifest)
+        self._manifest, self.snapshot = manifest, snapshot
+        remove_segments(self.folder, [entry for name, entry in old.items() if name not in new])
 
     def _written(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
         """The entry of a new segment with these rows; none where there are none."""
@@ -241,21 +286,46 @@ class VectorIndex:
             key = entry["name"], (entry["deleted"] or {}).get("name")
             opened[key] = self._opened.get(key) or _open(self.folder, layout, entry)
         self._opened = opened
-        return Snapshot(layout, list(opened.values()))
+        return Snapshot(layout, list(opened.values()), manifest["settings"])
 
 
 def _open(folder: Path, layout: Layout, entry: Entry) -> Segment:
-    allowed = None
-    if entry["deleted"]:
-        dead = checked_column(
-            read_segment(folder, entry["deleted"]), _ROWS, np.int32, folder / entry["deleted"]["name"]
-        )
-        allowed = np.ones(entry["rows"], dtype=bool)
-        allowed[dead] = False
+    """The segment of ``entry``; the rows that are deleted are read, and checked, at once."""
+    allowed, deleted = None, entry["deleted"]
     try:
+        if deleted:
+            verify_segment(folder, deleted)
+            allowed = np.ones(entry["rows"], dtype=bool)
+            allowed[checked_column(read_segment(folder, deleted), _ROWS, np.int32, deleted["name"])] = False
         return Segment(layout, read_segment(folder, entry), entry["rows"], allowed)
-    except DamagedFileError as error:
+    except (DamagedFileError, IndexError) as error:
         raise DamagedFileError(f"{folder / entry['name']}: {error}") from error
+
+
+def merged_from(sizes: Sequence[int]) -> int:
+    """Of segments with ``sizes`` rows, the number of the first that is to be one with the last; its own for none.
+
+    Eight of a tier (1, 8, 64 … rows) or smaller become one, which may be the eighth of the next tier.
+    """
+    start = first = len(sizes) - 1
+    while True:
+        tier = _tier(sum(sizes[start:]))
+        while first and _tier(sizes[first - 1]) <= tier:
+            first -= 1
+        if start - first < _MERGED - 1:
+            return start
+        start = first
+
+
+def _tier(rows: int) -> int:
+    return int(math.log(max(rows, 1), _MERGED))
+
+
+def _check_free(folder: Path) -> None:
+    """Raise FolderError where ``folder`` holds an index."""
+    check_alone(folder, MANIFEST)
+    if (folder / MANIFEST).exists():
+        raise FolderError(f"{folder} holds an index already; add to it with Index.open(path, mode='a'), or remove it")
 
 
 def _files(manifest: Mapping[str, Any]) -> dict[str, Entry]:

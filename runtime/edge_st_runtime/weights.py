@@ -18,24 +18,34 @@ DTYPES = {
 }  # fmt: skip
 
 
-def read_safetensors(path: Path, repair: str = "download it again") -> dict[str, NDArray[Any]]:
+def read_safetensors(
+    path: Path, repair: str = "export the model again or download the whole folder"
+) -> dict[str, NDArray[Any]]:
     """Every tensor of the file as a read-only view of the mapped file (bfloat16 is widened to float32).
 
     ``repair`` is what errors advise. Raises MissingFileError, and DamagedFileError where the header or a tensor does
-    not fit the file.
+    not fit the file, or leaves bytes at its end.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path} is missing; export the model again or download the whole folder")
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
         header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
         header = json.loads(_part(content, 8, header_end).tobytes())
         header.pop("__metadata__", None)
-        return {name: _tensor(content[header_end:], entry) for name, entry in header.items()}
+        return _tensors(content[header_end:], header)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise MissingFileError(f"{path} is missing; {repair}") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedFileError(
             f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); {repair}"
         ) from error
+
+
+def _tensors(data: NDArray[np.uint8], header: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    found = {name: _tensor(data, entry) for name, entry in header.items()}
+    described = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if described != data.size:
+        raise ValueError(f"{described} of {data.size} bytes are described")
+    return found
 
 
 def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:

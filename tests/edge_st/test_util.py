@@ -30,7 +30,7 @@ def test_semantic_search_of_one_query_and_of_nothing() -> None:
 
 
 def test_semantic_search_refuses_k_below_one() -> None:
-    with pytest.raises(ValueError, match=r"k is 0; expected at least 1"):
+    with pytest.raises(ValueError, match=r"top_k must be a positive integer, got 0"):
         util.semantic_search(QUERIES, CORPUS, top_k=0)
     with pytest.raises(ValueError, match=r"6 and 5 dimensions"):
         util.semantic_search(QUERIES, CORPUS[:, :5])

@@ -1,5 +1,6 @@
 """BM25 against its formula, and against scores of another implementation."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from edge_st_runtime.bm25 import BM25, words
 from edge_st_runtime.errors import DamagedFileError, FolderError, InputTypeError, OptionError
 from edge_st_runtime.inverted import InvertedIndex
+from tests.damage import replace_columns, rewrite
 
 TEXTS = [
     "The cat sat on the mat",
@@ -132,16 +134,17 @@ def test_folders_of_another_kind(tmp_path: Path) -> None:
 )
 def test_damaged_settings(tmp_path: Path, old: str, new: str, message: str) -> None:
     filled().save(tmp_path)
-    manifest = tmp_path / "postings.json"
-    manifest.write_text(manifest.read_text().replace(old, new))
+    rewrite(
+        tmp_path / "postings.json",
+        lambda found: found.update(settings=json.loads(json.dumps(found["settings"]).replace(old, new))),
+    )
     with pytest.raises(DamagedFileError, match=message):
         BM25.open(tmp_path)
 
 
 def test_segments_of_another_vocabulary(tmp_path: Path) -> None:
     filled().save(tmp_path)
-    path = next(tmp_path.glob("*/words.json"))
-    path.write_text('["cat"]'.ljust(path.stat().st_size))
+    replace_columns(tmp_path / "postings.json", words=np.frombuffer(b'["cat"]', dtype=np.uint8))
     with pytest.raises(DamagedFileError, match="not of one vocabulary"):
         BM25.open(tmp_path)
 

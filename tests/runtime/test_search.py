@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.search import top_k
 from edge_st_runtime.similarity import SimilarityFunction, cos_sim, dot_score
 
@@ -75,8 +75,54 @@ def test_scores_are_computed_a_bounded_number_at_a_time() -> None:
     assert max(sizes) == 60
 
 
-@pytest.mark.parametrize("name", ["k", "query_chunk", "corpus_chunk"])
-@pytest.mark.parametrize("value", [0, -1])
-def test_values_below_one(name: str, value: int) -> None:
-    with pytest.raises(OptionError, match=f"{name} is {value}; expected at least 1"):
-        top_k(QUERIES, CORPUS, **{"k": 3, name: value})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "told"), [("k", "top_k"), ("query_chunk", "query_chunk_size"), ("corpus_chunk", "corpus_chunk_size")]
+)
+@pytest.mark.parametrize("value", [0, -1, 1.5])
+def test_values_below_one(name: str, told: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=f"{told} must be a positive integer, got {value}"):
+        top_k(QUERIES, CORPUS, **{"k": 3, name: value})
+
+
+@pytest.mark.parametrize("chunks", [(100, 500_000), (1, 1), (2, 10), (3, 100)], ids=str)
+@pytest.mark.parametrize("threshold", [None, 0.2, -5.0, 5.0])
+@pytest.mark.parametrize("marked", [0, 1, 5, 60, 101])
+def test_mask_and_threshold(marked: int, threshold: float | None, chunks: tuple[int, int]) -> None:
+    mask = np.isin(np.arange(101), generator.permutation(101)[:marked])
+    scores = np.where(mask, cos_sim(QUERIES, CORPUS), -np.inf)
+    if threshold is not None:
+        scores[scores < np.float32(threshold)] = -np.inf
+    ids = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    expected = np.take_along_axis(scores, ids, axis=1)
+    found = top_k(QUERIES, CORPUS, 10, cos_sim, *chunks, mask, threshold)
+    check(found, (expected, np.where(expected == -np.inf, -1, ids)))
+
+
+@pytest.mark.parametrize("chunks", [(100, 500_000), (1, 1), (2, 10), (3, 7)], ids=str)
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint8, np.float16, np.float64])
+def test_ties_do_not_depend_on_chunks_or_dtype(dtype: Any, chunks: tuple[int, int]) -> None:
+    corpus, queries = generator.integers(0, 3, (500, 4)).astype(dtype), np.array([[1, 0, 2, 1]], dtype=dtype)
+    scores = queries.astype(np.float64) @ corpus.astype(np.float64).T
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :100]
+    found = top_k(queries, corpus, 100, dot_score, *chunks)
+    assert found[1].tolist() == expected.tolist()
+    assert found[0].tolist() == np.take_along_axis(scores, expected, axis=1).tolist()
+
+
+def test_scores_that_are_no_numbers() -> None:
+    corpus = CORPUS.copy()
+    corpus[::2] = np.nan
+    scores, ids = top_k(QUERIES, corpus, 101)
+    assert (np.sort(ids[:, :50], axis=1) == np.arange(1, 101, 2)).all()
+    assert (ids[:, 50:] == -1).all()
+    assert (scores[:, 50:] == -np.inf).all()
+
+
+def test_wrong_masks_and_thresholds() -> None:
+    for mask in (np.ones(100, dtype=bool), np.ones((101, 1), dtype=bool)):
+        with pytest.raises(InputError, match=r"mask has shape \(10.*\); expected \(101,\)"):
+            top_k(QUERIES, CORPUS, 3, mask=mask)
+    wrong: Any
+    for wrong in ("0.5", np.nan, True, [0.5]):
+        with pytest.raises(OptionError, match=r"score_threshold is .*; expected a number"):
+            top_k(QUERIES, CORPUS, 3, threshold=wrong)
