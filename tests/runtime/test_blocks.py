@@ -49,7 +49,6 @@ def resident(path: Path) -> int:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="Linux tells what is in memory")  # noqa: PTH110
 def test_pages_of_a_mapped_file_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "_KEPT_IN_MEMORY", 1000)
     monkeypatch.setattr(blocks, "ROWS", 10_000)
     vectors = np.random.default_rng(3).integers(0, 100, (45_000, 25)).astype(np.float32)
     path = tmp_path / "vectors"
@@ -64,8 +63,7 @@ def test_pages_of_a_mapped_file_are_given_back(tmp_path: Path, monkeypatch: pyte
     np.testing.assert_array_equal(kept.take(np.array([44_999, 0])), vectors[[44_999, 0]])
 
 
-def test_what_is_in_memory_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "_KEPT_IN_MEMORY", 0)
+def test_what_is_in_memory_stays_there() -> None:
     kept = Blocks(np.ones(80, dtype=np.float32), 8, 10)
     kept.release(0)
     assert kept.block(0).sum() == 80
