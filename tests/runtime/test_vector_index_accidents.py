@@ -306,7 +306,7 @@ def test_another_one_than_the_manifest_says(small: Small) -> None:
     rewrite(manifest, lambda found: found["settings"].update(precision="float16"))
     refused(DamagedFileError, "holds int8 for 'vectors'; expected float16")
     rewrite(manifest, lambda found: found["segments"][0].update(rows=3))
-    refused(DamagedFileError, "out of bounds")
+    refused(DamagedFileError, "names rows beyond 3; build the index again")
     rewrite(manifest, lambda found: found.update(format_version=1))
     refused(DamagedFileError, "format version 1, this edge-st reads 2; update with: pip install -U edge-st")
     rewrite(manifest, lambda found: found.update(kind="BM25"))
