@@ -192,8 +192,8 @@ def read(path: str, seed: str, seconds: str) -> None:
                 assert hit["text"].split()[0] == str(hit["corpus_id"]), hit
                 assert abs(hit["score"] - float(query @ vector(hit["text"]))) < 1e-4, hit
             counted.update(hits=len(hits), searches=1)
-        other = index.search(vector(hits[-1]["text"]), top_k=1)[0]
-        assert other["text"] == hits[-1]["text"], other
+            other = index.search(vector(hits[-1]["text"]), top_k=1)[0]
+            assert other["text"] == hits[-1]["text"], other
         if chance.random() < 0.3:
             counted["refreshed"] += index.refresh()
         if chance.random() < 0.05:
