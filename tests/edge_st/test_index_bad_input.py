@@ -103,12 +103,13 @@ def test_wrong_rows(index: Index, given: dict[str, Any], error: type[EdgeSTError
     assert index.info() == before
 
 
-@pytest.mark.parametrize(("given", "error", "message"), ROWS)
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [row for row in ROWS if "which is there" not in row[2] and "keeps texts" not in row[2]],
+)
 def test_wrong_rows_make_no_folder(
     tmp_path: Path, model: SentenceTransformer, given: dict[str, Any], error: type[EdgeSTError], message: str
 ) -> None:
-    if "which is there" in message or "keeps texts" in message:
-        pytest.skip("not wrong for a new index")
     with pytest.raises(error, match=message):
         Index.build(model, path=tmp_path / "new", **arguments(given, texts=["a", "b", "c"]))
     assert list(tmp_path.iterdir()) == []
