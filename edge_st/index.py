@@ -165,7 +165,7 @@ class Index:
 
     def update(
         self,
-        ids: Sequence[Id],
+        ids: Iterable[Id],
         texts: Sequence[str] | None,
         metadata: Sequence[Metadata | None] | None = None,
         *,
@@ -182,7 +182,7 @@ class Index:
             kept = [row["metadata"] for row in found] if metadata is None else metadata
             self._append(check_rows(texts, known, kept, embeddings, 0), show_progress_bar)
 
-    def delete(self, ids: Sequence[Id]) -> None:
+    def delete(self, ids: Iterable[Id]) -> None:
         """Remove the rows ``ids`` from what is found; `compact` removes them from the disk.
 
         Raises InputError, deleting nothing, for an id that is not there; OptionError for an index open to read.
@@ -198,7 +198,7 @@ class Index:
         top_k: int = 10,
         filter: Filter | None = None,  # noqa: A002 - the field's name
         *,
-        ids: Sequence[Id] | None = None,
+        ids: Iterable[Id] | None = None,
         score_threshold: float | None = None,
         rescore_multiplier: int | None = None,
     ) -> list[Any]:
@@ -229,7 +229,7 @@ class Index:
         hits = [as_hits(snapshot, *each) for each in zip(scores, found, strict=True)]
         return hits[0] if single else hits
 
-    def get(self, ids: Sequence[Id]) -> list[Hit]:
+    def get(self, ids: Iterable[Id]) -> list[Hit]:
         """The rows ``ids``, as in `search` but without a score; raises InputError for one that is not there."""
         snapshot = self._store.snapshot
         return [as_row(snapshot, row) for row in self._find(snapshot, ids).tolist()]
@@ -327,7 +327,7 @@ class Index:
         check_width(vectors, dim)
         return as_kept(vectors, snapshot.settings), single
 
-    def _find(self, snapshot: Snapshot, ids: Sequence[Id]) -> Ids:
+    def _find(self, snapshot: Snapshot, ids: Iterable[Id]) -> Ids:
         """The rows of ``ids``; raises InputError for one that is not there."""
         known = check_ids(ids)
         rows = snapshot.find([encoded_id(found) for found in known])

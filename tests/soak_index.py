@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,6 @@ from edge_st import Index, SentenceTransformer
 
 DIM, STABLE, WIDTHS = 48, 200, (256, 64)
 Held = dict[int, str]
-
-
-def start(*arguments: object) -> Any:
-    """This module as another process, whose output is read."""
-    command = [sys.executable, "-m", "tests.soak_index", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-@contextmanager
-def running(*arguments: object) -> Iterator[Any]:
-    """As `start`; it is killed at the end."""
-    process = start(*arguments)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 # a writer that is killed
@@ -73,12 +55,14 @@ def steps(held: Held, chance: random.Random, first: int = 0) -> Iterator[dict[st
         yield step
 
 
-def write(path: str, seed: str) -> None:
+Models = dict[int, SentenceTransformer]
+
+
+def write(path: Path, models: Models, seed: int, told: Any) -> None:
     """Change the index in ``path`` until killed: each step is told before it begins, and when it is complete."""
-    models = {width: SentenceTransformer(truncate_dim=width) for width in WIDTHS}
     with Index.open(path, "a", models[WIDTHS[0]]) as index:
         for step in steps(held_in(index), random.Random(seed)):
-            print(json.dumps(step), flush=True)
+            print(json.dumps(step), file=told, flush=True)
             if step["do"] == "migrate":
                 width = index.info()["dim"]
                 index.migrate(models[WIDTHS[width == WIDTHS[0]]])
@@ -90,7 +74,7 @@ def write(path: str, seed: str) -> None:
                 index.update(step["ids"], step["texts"])
             else:
                 index.add(step["texts"], step["ids"])
-            print("done", flush=True)
+            print("done", file=told, flush=True)
 
 
 def held_in(index: Index) -> Held:
@@ -101,25 +85,40 @@ def held_in(index: Index) -> Held:
 def kills(times: int, seed: int = 0) -> Counter[str]:
     """Kill a writer so many times; raises AssertionError for an index that is not what it told to be complete."""
     chance, counted, held = random.Random(seed), Counter[str](), dict[int, str]()
-    model = SentenceTransformer(truncate_dim=WIDTHS[0])
+    models = {width: SentenceTransformer(truncate_dim=width) for width in WIDTHS}
     with tempfile.TemporaryDirectory() as folder:
-        Index.build(model, [], Path(folder) / "x", precision="int8", rescore="float32").close()
+        path = Path(folder) / "x"
+        Index.build(models[WIDTHS[0]], [], path, precision="int8", rescore="float32").close()
         for number in range(times):
-            with running("write", Path(folder) / "x", seed + number) as process:
-                told = [process.stdout.readline()]
-                time.sleep(chance.random() ** 2)
-                process.send_signal(signal.SIGKILL)
-                told += process.stdout.read().splitlines(keepends=True)
-            lines = [line.strip() for line in told if line.endswith("\n")]
+            lines = killed(path, models, seed + number, chance.random() ** 2 / 2)
             done = lines.count("done")
             told_steps = [json.loads(line) for line in lines if line != "done"]
             for step in told_steps[:done]:
                 held = change(held, step)
             begun = told_steps[done:]
             counted.update(complete=done, **{f"killed in {step['do']}": 1 for step in begun})
-            held = check_killed(Path(folder) / "x", [held, *(change(held, step) for step in begun)], model, chance)
+            allowed = [held, *(change(held, step) for step in begun)]
+            held = check_killed(path, allowed, models[WIDTHS[0]], chance)
             counted.update(kills=1)
     return counted
+
+
+def killed(path: Path, models: Models, seed: int, seconds: float) -> list[str]:
+    """What a forked writer told before it was killed, so long after its first word."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        with suppress(BaseException), os.fdopen(writing, "w") as told:
+            write(path, models, seed, told)
+        os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        first = told.readline()
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGKILL)
+        lines = [first, *told]
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL, "the writer ended by itself"
+    return [line.strip() for line in lines if line.endswith("\n")]
 
 
 def check_killed(path: Path, allowed: list[Held], model: SentenceTransformer, chance: random.Random) -> Held:
@@ -143,6 +142,13 @@ def check_killed(path: Path, allowed: list[Held], model: SentenceTransformer, ch
 # readers beside a writer
 
 
+def start(*arguments: object) -> Any:
+    """This module as another process, whose output is read."""
+    command = [sys.executable, "-m", "tests.soak_index", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
 def vector(text: str) -> Any:
     found = np.random.default_rng(list(text.encode())).standard_normal(DIM)
     return (found / np.linalg.norm(found)).astype(np.float32)
@@ -158,17 +164,16 @@ def share(path: str, seed: str, seconds: str) -> None:
     while time.monotonic() < until:
         with Index.open(path, "a") as index:
             for step in steps(held_in(index), chance, STABLE):
-                if step["do"] == "delete" and step["ids"]:
+                texts = [f"{found} {chance.random()}" for found in step["ids"]]
+                if step["do"] == "delete":
                     index.delete(step["ids"])
                 elif step["do"] == "add":
-                    texts = [f"{found} {chance.random()}" for found in step["ids"]]
                     index.add(texts, step["ids"], embeddings=vectors(texts))
-                elif step["do"] == "update" and step["ids"]:
-                    texts = [f"{found} {chance.random()}" for found in step["ids"]]
+                elif step["do"] == "update" and texts:
                     index.update(step["ids"], texts, embeddings=vectors(texts))
-                else:
+                elif step["do"] == "compact":
                     index.compact()
-                counted[step["do"]] += 1
+                counted[step["do"]] += step["do"] != "migrate"  # which takes a model
                 if chance.random() < 0.02 or time.monotonic() > until:
                     break
     print(json.dumps(counted), flush=True)
@@ -187,8 +192,8 @@ def read(path: str, seed: str, seconds: str) -> None:
                 assert hit["text"].split()[0] == str(hit["corpus_id"]), hit
                 assert abs(hit["score"] - float(query @ vector(hit["text"]))) < 1e-4, hit
             counted.update(hits=len(hits), searches=1)
-        other = index.search(vector(hits[-1]["text"]), top_k=1)[0]
-        assert other["text"] == hits[-1]["text"], other
+            other = index.search(vector(hits[-1]["text"]), top_k=1)[0]
+            assert other["text"] == hits[-1]["text"], other
         if chance.random() < 0.3:
             counted["refreshed"] += index.refresh()
         if chance.random() < 0.05:
@@ -216,8 +221,8 @@ def readers(seconds: float, processes: int = 4) -> Counter[str]:
 if __name__ == "__main__":
     name, *given = sys.argv[1:]
     if name == "kills":
-        print(dict(kills(int(given[0]), int(given[1]) if len(given) > 1 else 0)))
+        print(json.dumps(kills(*map(int, given))))
     elif name == "readers":
-        print(dict(readers(float(given[0]))))
+        print(json.dumps(readers(float(given[0]))))
     else:
-        {"write": write, "share": share, "read": read}[name](*given)
+        {"share": share, "read": read}[name](*given)

@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Ids
 from .checks import check_choice
 from .errors import DamagedFileError, FolderError, OptionError
 from .index_segments import Layout, Part, Rows, Segment, written
-from .segment_files import Column, Entry, checked_column, read_segment, remove_segments, verify_segment, write_segment
+from .segment_files import (
+    REPAIR,
+    Column,
+    Entry,
+    checked_column,
+    read_segment,
+    remove_segments,
+    verify_segment,
+    write_segment,
+)
 from .segment_folder import (
     INDEX,
     check_alone,
@@ -290,16 +300,25 @@ class VectorIndex:
 
 
 def _open(folder: Path, layout: Layout, entry: Entry) -> Segment:
-    """The segment of ``entry``; the rows that are deleted are read, and checked, at once."""
-    allowed, deleted = None, entry["deleted"]
+    columns, allowed = read_segment(folder, entry), _allowed(folder, entry)
     try:
-        if deleted:
-            verify_segment(folder, deleted)
-            allowed = np.ones(entry["rows"], dtype=bool)
-            allowed[checked_column(read_segment(folder, deleted), _ROWS, np.int32, deleted["name"])] = False
-        return Segment(layout, read_segment(folder, entry), entry["rows"], allowed)
-    except (DamagedFileError, IndexError) as error:
+        return Segment(layout, columns, entry["rows"], allowed)
+    except DamagedFileError as error:
         raise DamagedFileError(f"{folder / entry['name']}: {error}") from error
+
+
+def _allowed(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
+    """Which rows of ``entry`` are not deleted, None for all; the file is checked whole, as it is read whole."""
+    deleted, rows = entry["deleted"], entry["rows"]
+    if not deleted:
+        return None
+    verify_segment(folder, deleted)
+    dead = checked_column(read_segment(folder, deleted), _ROWS, np.int32, folder / deleted["name"])
+    if not ((dead >= 0) & (dead < rows)).all():
+        raise DamagedFileError(f"{folder / deleted['name']} names rows beyond {rows}; {REPAIR}")
+    allowed = np.ones(rows, dtype=bool)
+    allowed[dead] = False
+    return allowed
 
 
 def merged_from(sizes: Sequence[int]) -> int:

@@ -91,3 +91,19 @@ def test_older_names() -> None:
     assert util.information_retrieval is util.semantic_search
     assert util.__all__ == sorted(util.__all__)
     assert all(getattr(util, name) is not None for name in util.__all__)
+
+
+def test_semantic_search_of_marked_entries_and_good_ones() -> None:
+    mask = [place % 3 == 0 for place in range(40)]
+    everything = util.semantic_search(QUERIES, CORPUS, top_k=40)
+    marked = [[hit for hit in hits if mask[int(hit["corpus_id"])]] for hits in everything]
+    assert util.semantic_search(QUERIES, CORPUS, top_k=40, mask=mask) == marked
+    assert util.semantic_search(QUERIES, CORPUS, mask=np.array(mask)) == [hits[:10] for hits in marked]
+    good = [[hit for hit in hits if hit["score"] >= np.float32(0.3)] for hits in everything]
+    assert util.semantic_search(QUERIES, CORPUS, top_k=40, score_threshold=0.3) == good
+    assert 0 < len(good[0]) < 40
+    assert util.semantic_search(QUERIES, CORPUS, mask=[False] * 40) == [[], [], []]
+    with pytest.raises(ValueError, match=r"mask has shape \(3,\); expected \(40,\)"):
+        util.semantic_search(QUERIES, CORPUS, mask=[True] * 3)
+    with pytest.raises(ValueError, match="score_threshold is 'high'; expected a number"):
+        util.semantic_search(QUERIES, CORPUS, score_threshold="high")  # type: ignore[arg-type]

@@ -203,7 +203,7 @@ def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.M
         kept = [found for found in sorted(ids, key=lambda found: (-scores[found], found)) if scores[found] >= least]
         return kept[:5]
 
-    def found(wanted: Wanted) -> list[int]:
+    def found(wanted: Wanted) -> list[Any]:
         return [snapshot.id(row) for row in snapshot.search(query, 5, DOT, wanted)[1][0].tolist() if row >= 0]
 
     odd = [seed for seed in wanted if seed % 2]
