@@ -13,13 +13,19 @@ from tokenizers import Tokenizer
 
 from edge_st import SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
-from edge_st_runtime.splitting import Piece
-from tests.tiny_models import LIMIT, TinyModel
+from edge_st_runtime.splitting import Piece, Splitter
+from edge_st_runtime.words import read_word_tokenizer
+from tests.tiny_models import LIMIT, TinyModel, write_json
 from tests.tiny_tokenizers import NASTY, WORDS, byte_bpe, clip_bpe, unigram, wordpiece
 
 Make = Callable[[], Tokenizer]
 FAMILY = "👨‍👩‍👧"
 _random = random.Random(5)
+
+
+def counts_of(model: SentenceTransformer | SparseEncoder, texts: list[str]) -> list[int]:
+    """Tokens of each text, special ones included."""
+    return [int(model.count_tokens(text)) for text in texts]
 
 
 def words(count: int) -> str:
@@ -47,7 +53,7 @@ LONG = {
 
 
 def check(model: SentenceTransformer, text: str, most: int, pieces: list[Piece]) -> None:
-    """Every piece fits, stands where it says, goes beyond the one before, and together they hold all but white space."""
+    """Every piece fits, stands where it says and goes beyond the one before; together they hold all but white space."""
     assert all(piece.text == text[piece.start : piece.end] == piece.text.strip() != "" for piece in pieces)
     assert all(before.end < after.end and before.start < after.start for before, after in pairwise(pieces))
     held = bytearray(len(text))
@@ -56,7 +62,7 @@ def check(model: SentenceTransformer, text: str, most: int, pieces: list[Piece])
     assert not "".join(char for char, is_held in zip(text, held, strict=True) if not is_held).strip()
     if pieces:
         prompts = [model.prompts["document"] + piece.text for piece in pieces]
-        assert max(model.count_tokens(prompts)) <= most
+        assert max(counts_of(model, prompts)) <= most
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +134,8 @@ def test_neighbours_share_the_overlap(bundled: SentenceTransformer) -> None:
     pieces = bundled.split(text, max_tokens=60, overlap=15)
     shared = [text[after.start : before.end] for before, after in pairwise(pieces)]
     assert all(after.text.startswith(both) for both, after in zip(shared, pieces[1:], strict=True))
-    counts = bundled.count_tokens(shared)
-    assert 9 <= counts.min() <= counts.max() <= 15
+    counts = counts_of(bundled, shared)
+    assert 9 <= min(counts) <= max(counts) <= 15
 
 
 def test_an_overlap_that_leaves_no_room_for_the_next_word_is_left_out(limited: SentenceTransformer) -> None:
@@ -165,13 +171,24 @@ def test_sparse_encoders_split_too(sparse_folder: Path) -> None:
     model = SparseEncoder(sparse_folder, backend="onnx")
     pieces = model.split(words(200))
     assert len(pieces) > 2
-    assert max(model.count_tokens([piece.text for piece in pieces])) <= (model.max_seq_length or 0)
+    assert max(counts_of(model, [piece.text for piece in pieces])) <= (model.max_seq_length or 0)
 
 
 def test_a_piece_does_not_change(bundled: SentenceTransformer) -> None:
     (piece,) = bundled.split("a text")
     with pytest.raises(FrozenInstanceError):
         piece.text = "another"
+
+
+def test_word_vectors_count_the_words_of_their_vocabulary(tmp_path: Path) -> None:
+    config = {"vocab": ["PADDING_TOKEN", *WORDS], "stop_words": ["of"], "do_lower_case": False}
+    write_json(tmp_path / "whitespacetokenizer_config.json", config)
+    write_json(tmp_path / "wordembedding_config.json", {"tokenizer_class": "x.WhitespaceTokenizer"})
+    tokenizer = read_word_tokenizer("WordEmbeddings", tmp_path)
+    (pieces,) = Splitter(tokenizer, None, 10, 2).split(["the old unheard library of the fox. " * 30])
+    assert len(pieces) > 10
+    assert all(piece.text.endswith("fox.") for piece in pieces)
+    assert max(len(ids) for ids in tokenizer([piece.text for piece in pieces], None).ids) <= 10
 
 
 @pytest.mark.parametrize(
