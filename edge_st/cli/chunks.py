@@ -31,9 +31,9 @@ def chunk_id(first: str | int, number: int) -> str | int:
     return first if number == 1 else f"{first}#{number}"
 
 
-def is_chunk(metadata: Mapping[str, Any]) -> bool:
-    """Whether a row is one of several of a document."""
-    return "start" in metadata and "end" in metadata
+def is_further(metadata: Mapping[str, Any]) -> bool:
+    """Whether a row is a piece of a document after its first."""
+    return "end" in metadata and metadata.get("start", 0) > 0
 
 
 def as_rows(documents: Iterable[Document], split: Split | None, blank: Callable[[], None]) -> Iterator[Row]:

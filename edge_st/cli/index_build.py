@@ -1,20 +1,19 @@
 """``edge-st index build`` and ``add``: files into an index, in bounded memory, from where the last run stopped."""
 
 import argparse
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_st_runtime.errors import EdgeSTError, InputError, NotAFolderError, OptionError
+from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
 
 from .shared import Subparsers, add_json, positive, print_json
 
 if TYPE_CHECKING:
     from edge_st import Index, SentenceTransformer
+    from edge_st_runtime.splitting import Piece
 
     from .chunks import Row
     from .documents import Form
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 _FORMATS = ("auto", "text", "lines", "jsonl", "csv", "tsv")
 _PRECISIONS = ("float32", "float16", "int8", "binary")
 _DESCRIPTION = """\
-Add texts to the index in folder PATH{made}. What files hold is told by their endings:
+Add texts to the index in folder PATH{made}.
+What files hold is told by their endings:
   .jsonl .ndjson   an object a line: its text is in --field, its id in "id" (or --id-field)
   .csv .tsv        a row a line, with the names of the same fields in the first one
   others           a document; of folders .txt, .md, .markdown and .rst files, hidden ones left out
@@ -38,7 +38,7 @@ Blank texts are left out. All that goes wrong is told with file and line; rows b
 
 def add(actions: Subparsers) -> None:
     """Register the actions."""
-    made = ", which is made,\nor goes on where a run with the same model and settings was interrupted"
+    made = ", which is made, or which a run of the same\nmodel and settings has begun"
     build = _parser(actions, "build", "make an index of texts in files", made)
     build.add_argument(
         "--precision",
@@ -87,7 +87,7 @@ def _parser(actions: Subparsers, name: str, summary: str, made: str) -> argparse
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Make the index with the first texts, or open the one that is there, and fill it."""
+    """Make the index when the first texts are there, or go on with the one that is; fill it."""
     from edge_st import Index
 
     from .documents import find_inputs
@@ -98,14 +98,14 @@ def run_build(args: argparse.Namespace) -> int:
     files = find_inputs(args.files, form)
     model = load_named(args.model)
     settings = {"precision": args.precision, "rescore": args.rescore}
-
-    def opened() -> Index:
-        if not is_there:
-            return Index.build(model, [], path, [], **settings, store_texts=not args.no_texts)
+    counts: Counter[str] = Counter()
+    if is_there:
         _check_settings(path, model, args.model, {**settings, "texts": not args.no_texts})
-        return Index.open(path, "a", model)
-
-    return _fill(args, files, form, model, opened)
+        with Index.open(path, "a", model) as index:
+            return _fill(args, index, _portions(args, files, form, model, counts), counts)
+    portions = _portions(args, files, form, model, counts)
+    with Index.build(model, [], path, [], **settings, store_texts=not args.no_texts) as index:
+        return _fill(args, index, portions, counts)
 
 
 def run_add(args: argparse.Namespace) -> int:
@@ -118,7 +118,9 @@ def run_add(args: argparse.Namespace) -> int:
     form = _form(args)
     files = find_inputs(args.files, form)
     model = model_of(args.path, args.model)
-    return _fill(args, files, form, model, lambda: Index.open(args.path, "a", model))
+    counts: Counter[str] = Counter()
+    with Index.open(args.path, "a", model) as index:
+        return _fill(args, index, _portions(args, files, form, model, counts), counts)
 
 
 def _form(args: argparse.Namespace) -> "Form":
@@ -137,11 +139,8 @@ def _check_target(path: Path) -> bool:
         return True
     if path.exists() and not path.is_dir():
         raise NotAFolderError(f"{path} is a file; expected the folder of the index before the names of the files")
-    other = (
-        next((found.name for found in path.iterdir() if not found.name.startswith(".")), None)
-        if path.exists()
-        else None
-    )
+    inside = path.iterdir() if path.exists() else ()
+    other = next((found.name for found in inside if not found.name.startswith(".")), None)
     if other is not None:
         raise OptionError(f"{path} holds no index but {other}; expected a folder that is new or empty")
     return False
@@ -163,79 +162,45 @@ def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, 
         )
 
 
-def _fill(
-    args: argparse.Namespace,
-    files: list[str],
-    form: "Form",
-    model: "SentenceTransformer",
-    opened: "Callable[[], Index]",
-) -> int:
-    """Read, split and add, and say what became of the rows; the index is opened when the first rows are there."""
-    from .index_filling import Filling, in_portions
-
-    counts: Counter[str] = Counter()
-    portions = in_portions(_rows(args, files, form, model, counts))
-    first = next(portions, None)
-    if first is None:
-        raise InputError(f"no text in {', '.join(args.files)}; expected files with texts, or folders of them")
-    with opened() as index, _saying_how_far(args.path, counts), _progress() as done:
-        filling = Filling(index, counts, update=args.update)
-        for portion in chain([first], portions):
-            filling.take(portion)
-            done(len(portion))
-        rows = len(index)
-    if args.json:
-        print_json({"path": args.path, "rows": rows, **_all(counts)})
-    else:
-        print(f"{args.path}: {_listed(counts)}; {rows} rows now")
-    return 0
-
-
-def _rows(
+def _portions(
     args: argparse.Namespace, files: list[str], form: "Form", model: "SentenceTransformer", counts: "Counter[str]"
-) -> "Iterator[Row]":
+) -> "Iterator[list[Row]]":
+    """The rows that the files hold; the first are read here, so that what is wrong there is told before any work.
+
+    Raises InputError where there are none.
+    """
     from .chunks import as_rows
     from .documents import read_documents
-    from .index_filling import BLANK
+    from .index_filling import BLANK, in_portions
 
-    def split(texts: Any) -> list[Any]:
+    def split(texts: "Sequence[str]") -> "list[list[Piece]]":
         return model.split(texts, args.max_tokens, args.overlap)
 
     if not args.no_chunks:
         split([])  # refuses a size before any file is read
-    return as_rows(read_documents(files, form), None if args.no_chunks else split, lambda: counts.update([BLANK]))
+    documents = read_documents(files, form)
+    portions = in_portions(as_rows(documents, None if args.no_chunks else split, lambda: counts.update([BLANK])))
+    first = next(portions, None)
+    if first is None:
+        raise InputError(f"no text in {', '.join(args.files)}; expected files with texts, or folders of them")
+    return chain([first], portions)
 
 
-@contextmanager
-def _saying_how_far(path: str, counts: "Counter[str]") -> Iterator[None]:
-    """Where the block fails after rows were written, say how many."""
-    try:
-        yield
-    except (EdgeSTError, OSError, KeyboardInterrupt):
-        if any(count for name, count in counts.items() if name != "blank"):
-            print(f"edge-st: note: {path}: {_listed(counts)} before it stopped", file=sys.stderr)
-        raise
+def _fill(args: argparse.Namespace, index: "Index", portions: "Iterable[list[Row]]", counts: "Counter[str]") -> int:
+    """Take the rows into the index, and say what became of them."""
+    from .index_counts import as_json, as_text, progress, saying_how_far
+    from .index_filling import Filling
 
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[int], Any]]":
-    if not sys.stderr.isatty():
-        yield lambda _rows: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit=" rows") as bar:
-        yield bar.update
-
-
-def _all(counts: "Counter[str]") -> dict[str, int]:
-    from .index_filling import ADDED, BLANK, REMOVED, SKIPPED, UPDATED
-
-    return {name: counts[name] for name in (ADDED, UPDATED, REMOVED, SKIPPED, BLANK)}
-
-
-def _listed(counts: "Counter[str]") -> str:
-    return ", ".join(f"{count} {name}" for name, count in _all(counts).items())
+    filling = Filling(index, counts, update=args.update)
+    with saying_how_far(args.path, counts), progress() as done:
+        for portion in portions:
+            filling.take(portion)
+            done(len(portion))
+    if args.json:
+        print_json({"path": args.path, "rows": len(index), **as_json(counts)})
+    else:
+        print(f"{args.path}: {as_text(counts)}; {len(index)} rows now")
+    return 0
 
 
 def _whole(text: str) -> int:

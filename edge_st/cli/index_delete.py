@@ -13,8 +13,6 @@ from .shared import Subparsers, add_json, print_json
 if TYPE_CHECKING:
     from edge_st import Index
 
-    from ..index_hits import Hit
-
 _DESCRIPTION = """\
 Remove rows from the index in folder PATH. The id of a text that was split removes all of its pieces, that of a further
 piece (ID#2) this one alone. An id such as 7 means the string, or the integer where the index has no such string.
@@ -69,19 +67,21 @@ def _read_ids(name: str) -> list[str]:
 
 def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
     """The ids as the index has them, each with those of its further pieces."""
-    from .chunks import chunk_id, is_chunk
+    from .chunks import chunk_id
 
     for name in dict.fromkeys(given):
-        found = _as_kept(index, name)
-        yield found
-        row: Hit | None = index.get([found])[0]
-        number = 1
-        while row is not None and is_chunk(row["metadata"]):
+        piece, number = _as_kept(index, name), 1
+        while number == 1 or _is_further(index, piece):
+            yield piece
             number += 1
-            further = chunk_id(found, number)
-            (row,) = index.find([further])
-            if row is not None:
-                yield further
+            piece = chunk_id(_as_kept(index, name), number)
+
+
+def _is_further(index: "Index", piece: str | int) -> bool:
+    from .chunks import is_further
+
+    (row,) = index.find([piece])
+    return row is not None and is_further(row["metadata"])
 
 
 def _as_kept(index: "Index", name: str) -> str | int:

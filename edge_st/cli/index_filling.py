@@ -12,7 +12,7 @@ import numpy as np
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.snapshot import encoded_id, hashes_of
 
-from .chunks import Row, is_chunk
+from .chunks import Row, is_further
 from .documents import place_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Filling:
         while candidates:
             found = self._index.find(list(candidates))
             left = [(name, old) for name, old in zip(candidates, found, strict=True) if old is not None]
-            beyond = {name: old for name, old in left if is_chunk(old["metadata"])}
+            beyond = {name: old for name, old in left if is_further(old["metadata"])}
             for name, old in beyond.items():
                 if not self._update:
                     raise self._other_text(candidates[name], name, old)
