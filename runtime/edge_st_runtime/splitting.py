@@ -161,8 +161,8 @@ class _Cut:
     def _before(self, window: "_Window", end: int, following: int) -> int:
         """Where a word begins whose distance to ``end`` is the overlap at most; else ``following``."""
         first = window.place(max(1, window.tokens(end) - self._splitter.overlap))
-        for gap, _ in window.gaps(self._room):
-            if gap < end and (start := self._word_from(gap)) >= first:
+        for gap in window.gaps(first - 1, self._room):
+            if gap.start() < end and (start := self._word_from(gap.start())) >= first:
                 return min(start, following)
         within_a_word = following == end and not _GAP.match(self._text, end)
         return self._between_characters(window.start, first) if within_a_word else following
@@ -192,17 +192,16 @@ class _Window:
         if len(self.starts) <= room:
             return self.stop
         late, best = self.place(int(_LAST_PART * room)), (0, 0)
-        for gap, kind in self.gaps(room):
-            if gap > after:
-                best = max(best, (kind if gap >= late else _WORD, gap))
+        first = max(self.start, after)
+        for gap in self.gaps(first, room):
+            if gap.start() > first:
+                best = max(best, (self._kind(gap) if gap.start() >= late else _WORD, gap.start()))
         return best[1] or None
 
-    def gaps(self, room: int) -> Iterator[tuple[int, int]]:
-        """Places where words end, as far as ``room`` tokens go, and what ends there."""
+    def gaps(self, first: int, room: int) -> Iterator["re.Match[str]"]:
+        """Where words end, from character ``first`` as far as ``room`` tokens go."""
         last = self.place(room)
-        for gap in _GAP.finditer(self.text, self.start + 1, last + _TAIL):
-            if gap.start() <= last:
-                yield gap.start(), self._kind(gap)
+        return (gap for gap in _GAP.finditer(self.text, first, last + _TAIL) if gap.start() <= last)
 
     def _kind(self, gap: "re.Match[str]") -> int:
         if gap[0].count("\n") > 1:
