@@ -160,7 +160,8 @@ class _Cut:
 
     def _before(self, window: "_Window", end: int, following: int) -> int:
         """Where a word begins whose distance to ``end`` is the overlap at most; else ``following``."""
-        first = window.place(max(1, window.tokens(end) - self._splitter.overlap))
+        shared = window.place(max(0, window.tokens(end) - self._splitter.overlap))
+        first = max(shared, window.start + 1)
         for gap in window.gaps(first - 1, self._room):
             if gap.start() < end and (start := self._word_from(gap.start())) >= first:
                 return min(start, following)

@@ -84,6 +84,26 @@ def test_every_piece_fits_and_nothing_is_lost(limited: SentenceTransformer, text
     check(limited, text, LIMIT, limited.split(text, overlap=overlap))
 
 
+def test_texts_of_all_that_is_nasty(limited: SentenceTransformer) -> None:
+    source = random.Random(11)
+    atoms = [
+        *WORDS,
+        *NASTY,
+        FAMILY,
+        *"。、「」!\n\t\u3000\x1c\x85\u2028\u200bค",
+        '?" ',
+        "\n\n",
+        " " * 200,
+        "हि",
+        "ﬃ",
+        "…",
+    ]
+    for _ in range(150):
+        text = "".join(source.choice(atoms) + source.choice(["", " ", "  "]) for _ in range(source.randint(1, 80)))
+        most = source.randint(17, LIMIT)
+        check(limited, text, most, limited.split(text, most, source.randint(0, 8)))
+
+
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_a_model_without_a_limit(bundled: SentenceTransformer, text: str) -> None:
     check(bundled, text, 256, bundled.split(text))
@@ -138,10 +158,19 @@ def test_neighbours_share_the_overlap(bundled: SentenceTransformer) -> None:
     assert 9 <= min(counts) <= max(counts) <= 15
 
 
-def test_an_overlap_that_leaves_no_room_for_the_next_word_is_left_out(limited: SentenceTransformer) -> None:
-    text = " ".join(["fox"] * 3 + ["unbelievably-re-read-café-don't"] * 3)
-    pieces = limited.split(text, overlap=9)
-    check(limited, text, LIMIT, pieces)
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(["fox"] * 3 + ["unbelievably-re-read-café-don't"] * 3),
+        "ﬃ  مرحباor\n\nseven " * 9,
+        "日本語 boats\t。naïve" * 9,
+    ],
+)
+def test_an_overlap_never_brings_a_piece_back_to_the_beginning_of_the_one_before(
+    limited: SentenceTransformer, text: str
+) -> None:
+    for overlap in range(1, 12):
+        check(limited, text, LIMIT, limited.split(text, overlap=overlap))
 
 
 def test_what_is_one_character_to_the_eye_is_not_cut(bundled: SentenceTransformer, tmp_path: Path) -> None:
