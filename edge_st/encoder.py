@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.errors import OptionError
 from edge_st_runtime.similarity import SimilarityFunction, SimilarityFunctions, parse_similarity
+from edge_st_runtime.splitting import Splitter
 
 from .base import BaseModel
+from .inputs import check_text, check_texts
 from .old_names import renamed
 from .options import refuse_unknown
-from .prompts import DOCUMENT_NAMES, QUERY_NAMES, task_prompt_name
+from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
+
+_UNLIMITED = 256
 
 
 class Encoder(BaseModel):
@@ -50,6 +56,37 @@ class Encoder(BaseModel):
         """`encode`, with the first prompt called "document", "passage" or "corpus" unless one is given."""
         prompt_name = task_prompt_name(self.prompts, DOCUMENT_NAMES, prompt_name, prompt)
         return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
+
+    def split(self, text: Any, max_tokens: int | None = None, overlap: int = 0) -> list[Any]:
+        """``text`` in pieces that `encode_document` takes whole, in order; of several texts a list for each.
+
+        A piece is frozen, with ``start`` and ``end``, which count characters of ``text``, and its own ``text``. It has
+        ``max_tokens`` tokens at most, the prompt and special tokens included (None: `max_seq_length`, or 256 for
+        models that take any number), and begins about ``overlap`` tokens before the one before it ends. Cuts are
+        between words, in the last third of a piece at the end of a paragraph or a sentence if there is one; only a
+        word that is longer than a piece is cut. The pieces hold all but the white space around them; a blank text has
+        none. A text of any length takes time in proportion to it.
+
+        Raises InputTypeError or InputError for what is no text, OptionError for ``max_tokens`` beyond the model's
+        limit or without room for a text, and for an ``overlap`` that does not leave room for more.
+        """
+        texts = [check_text(text, "text")] if isinstance(text, str) else check_texts(text, "text")
+        splitter = self._splitter(max_tokens, overlap)
+        found = splitter.split(texts)
+        return found[0] if isinstance(text, str) else found
+
+    def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
+        road = self._road("document")
+        limit = self._limits[road]
+        most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit
+        check_count("max_tokens", most)
+        if limit is not None and most > limit:
+            raise OptionError(f"max_tokens is {most}, the model cuts texts to {limit}; expected no more than that")
+        if not isinstance(overlap, int) or isinstance(overlap, bool) or overlap < 0:
+            raise OptionError(f"overlap is {overlap!r}; expected a whole number of tokens, 0 for none")
+        name = task_prompt_name(self.prompts, DOCUMENT_NAMES, None, None)
+        prompt = resolve_prompt(self.prompts, self.default_prompt_name, name, None)
+        return Splitter(self._pipelines[road].tokenizer, prompt, most, overlap)
 
     def _accept_old_names(self, inputs: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
         """The inputs, also as ``sentences``, and the task; raises OptionError for anything else in ``kwargs``."""

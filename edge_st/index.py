@@ -234,6 +234,18 @@ class Index:
         snapshot = self._store.snapshot
         return [as_row(snapshot, row) for row in self._find(snapshot, ids).tolist()]
 
+    def find(self, ids: Sequence[Id]) -> list[Hit | None]:
+        """The rows ``ids`` as `get` gives them, None for one that is not there."""
+        snapshot = self._store.snapshot
+        rows = snapshot.find([encoded_id(found) for found in check_ids(ids)]).tolist()
+        return [None if row == NO_ROW else as_row(snapshot, row) for row in rows]
+
+    def ids(self, filter: Filter | None = None) -> list[Id]:  # noqa: A002 - the field's name
+        """The ids of all rows, or of those that `search` would find with ``filter``, in the order of adding."""
+        snapshot, accepted = self._store.snapshot, accept(filter)
+        rows = snapshot.rows().tolist()
+        return [snapshot.id(row) for row in rows if accepted is None or accepted(snapshot.metadata(row))]
+
     def compact(self) -> None:
         """Remove what is deleted from the disk, and make one segment of all, the fastest to open and search.
 

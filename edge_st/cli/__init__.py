@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import bench, demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, tune, verify
+from . import bench, demo, doctor, embed, evaluate, index, info, models, plugins, pull, rerank, search, tune, verify
 
 COMMANDS = {
     "demo": demo.add,
     "embed": embed.add,
     "search": search.add,
+    "index": index.add,
     "rerank": rerank.add,
     "info": info.add,
     "list": models.add,

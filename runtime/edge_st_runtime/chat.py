@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Ids
 from .errors import DamagedFileError, InputError, MissingFileError, OptionError, PackageMissingError
 from .files import read_optional_json, reading
 from .tokenizer import TextTokenizer
@@ -58,6 +59,10 @@ class ChatTokenizer:
         if limit is not None:
             rows = [self._cut(row, text, prompt, limit) for row, text in zip(rows, texts, strict=True)]
         return Tokens(rows, None, counts, limit)
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each token of ``text`` itself begins, in order."""
+        return self._text.starts(text)
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
         """0: sentence-transformers never leaves a system message out of pooling; raises OptionError without room."""

@@ -22,6 +22,7 @@ from .tokens import TextOrPair, Tokenizer, Tokens
 
 T = TypeVar("T")
 R = TypeVar("R")
+Text = TypeVar("Text", bound=TextOrPair)
 Rows = NDArray[np.int64]
 _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 _AHEAD = 8
@@ -141,12 +142,12 @@ class Pipeline:
         return self.backend.meaning == SENTENCE_EMBEDDING
 
 
-def windows(texts: Iterable[TextOrPair], *, growing: bool = False) -> Iterator[list[TextOrPair]]:
+def windows(texts: Iterable[Text], *, growing: bool = False) -> Iterator[list[Text]]:
     """Consecutive runs of texts, small enough to hold all their tokens at once.
 
     With ``growing`` the first are short, so that the first results come soon.
     """
-    window: list[TextOrPair] = []
+    window: list[Text] = []
     characters, most = 0, _FIRST_WINDOW_TEXTS if growing else _WINDOW_TEXTS
     for text in texts:
         window.append(text)

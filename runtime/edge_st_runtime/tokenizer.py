@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
+from .arrays import Ids
 from .errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from .files import read_json, read_optional_json
 from .pairs import PairTemplate, read_template
@@ -84,6 +85,14 @@ class TextTokenizer:
             np.fromiter((row.tokens for row in rows), dtype=np.int64, count=len(rows)),
             limit,
         )
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each token of ``text`` begins, in order; special tokens around it do not count.
+
+        Raises InputError for a text that is no valid Unicode.
+        """
+        offsets = self._encode([text], special_tokens=False)[0].offsets
+        return np.maximum.accumulate(np.array([start for start, _ in offsets], dtype=np.int64))
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
         """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Ids
+
 TextOrPair: TypeAlias = str | tuple[str, str]
 
 
@@ -58,6 +60,10 @@ class Tokenizer(Protocol):
 
         Raises InputError for what is no text.
         """
+        ...
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each token of ``text`` begins, in order; those around it do not count."""
         ...
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:

@@ -3,15 +3,17 @@
 Source: sentence-transformers' WordEmbeddings, BoW, WhitespaceTokenizer and PhraseTokenizer.
 """
 
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, TokenBatch
+from .arrays import Floats, Ids, TokenBatch
 from .backend import InNumPy
 from .errors import DamagedFileError, EdgeSTError, InputError, OptionError, UnsupportedModelError
 from .files import read_json
@@ -23,6 +25,7 @@ from .weights import read_safetensors
 
 _WHITESPACE, _PHRASE = "WhitespaceTokenizer", "PhraseTokenizer"
 _CONFIGS = {_WHITESPACE: "whitespacetokenizer_config.json", _PHRASE: "phrasetokenizer_config.json"}
+_WRITTEN = re.compile(r"\S+")
 Step = Callable[[str], str]
 
 
@@ -64,6 +67,11 @@ class WordTokenizer:
         found = [self._words(text, place) for place, text in enumerate(with_prompt(texts, prompt))]
         counts = np.array([len(words) for words in found], dtype=np.int64)
         return Tokens([np.array(words, dtype=np.int32) for words in found], None, counts, limit)
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each word of ``text`` that is in the vocabulary begins."""
+        found = [[word.start()] * len(self._words(word[0], 0)) for word in _WRITTEN.finditer(text)]
+        return np.array(list(chain.from_iterable(found)), dtype=np.int64)
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:  # noqa: ARG002
         """0: sentence-transformers never leaves a prompt's words out of pooling."""

@@ -55,6 +55,10 @@ def test_structured_contents_and_arguments(tmp_path: Path) -> None:
     assert found.ids[0].tolist() == ids(tmp_path, "the fox jumps over")
 
 
+def test_where_the_tokens_of_a_text_begin(tmp_path: Path) -> None:
+    assert chat(tmp_path, ROLES).starts("the fox").tolist() == [0, 4]
+
+
 @pytest.mark.parametrize("limit", range(4, 24))
 def test_a_cut_text_keeps_what_the_template_ends_with(limit: int, tmp_path: Path) -> None:
     tokenizer = chat(tmp_path, ROLES)

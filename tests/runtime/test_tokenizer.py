@@ -49,6 +49,19 @@ def test_counts_are_those_before_truncation(tmp_path: Path) -> None:
     assert tokenizer([], None).counts.tolist() == []
 
 
+@kinds
+def test_where_tokens_begin(make: Make, tmp_path: Path) -> None:
+    tokenizer = TextTokenizer(save_tokenizer(tmp_path, make()))
+    for text in TEXTS:
+        starts = tokenizer.starts(text)
+        assert len(starts) == len(make().encode(text, add_special_tokens=False))
+        assert np.all(np.diff(starts) >= 0)
+        assert not len(starts) or 0 <= starts[-1] < len(text)
+    assert TextTokenizer(save_tokenizer(tmp_path, wordpiece())).starts("日本 Zürich fox").tolist()[:2] == [0, 1]
+    with pytest.raises(InputError, match="surrogate"):
+        tokenizer.starts("a\ud800")
+
+
 def test_without_special_tokens(tmp_path: Path) -> None:
     tokenizer = TextTokenizer(save_tokenizer(tmp_path, wordpiece()), special_tokens=False)
     assert tokenizer.own_limit == 3

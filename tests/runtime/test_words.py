@@ -50,6 +50,12 @@ def test_whitespace(text: str, expected: list[str], tmp_path: Path) -> None:
     assert words(read_word_tokenizer("WordEmbeddings", write_words(tmp_path)), text) == expected
 
 
+def test_where_known_words_begin(tmp_path: Path) -> None:
+    tokenizer = read_word_tokenizer("WordEmbeddings", write_words(tmp_path))
+    assert tokenizer.starts(" the cat  unheard\tmat.").tolist() == [5, 18]
+    assert tokenizer.starts("").tolist() == []
+
+
 def test_whitespace_that_lowers_first(tmp_path: Path) -> None:
     tokenizer = read_word_tokenizer("WordEmbeddings", write_words(tmp_path, do_lower_case=True))
     assert words(tokenizer, "CAT Dog") == ["cat"]
