@@ -358,3 +358,14 @@ def test_a_reader_of_files_that_go(small: Small, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(np, "memmap", lambda path, **options: Path(path).unlink() or memmap(path, **options))
     with pytest.raises(MissingFileError, match="safetensors is missing; build the index again"):
         VectorIndex.open(folder)
+
+
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_other_rows_than_those_that_were_deleted(small: Small, mode: Any) -> None:
+    """A row that comes back, or goes, would not be told from right ones."""
+    (deleted,) = [entry["deleted"]["name"] for entry in small.index._manifest["segments"] if entry["deleted"]]
+    path = small.index.folder / deleted
+    small.index.close()
+    flip(path, path.stat().st_size - 4)
+    with pytest.raises(DamagedFileError, match=rf"{deleted} has sha256 .*; build the index again"):
+        VectorIndex.open(small.index.folder, mode)
