@@ -25,7 +25,7 @@ from edge_st.evaluation.datasets import read_beir
 INDEXES = {"float32": None, "float16": None, "int8": None, "binary": "float16"}
 EDGE = ["edge-st semantic_search", *(f"edge-st {precision}" for precision in INDEXES)]
 PEERS = [*EDGE, "faiss flat", "faiss sq8", "faiss binary", "usearch f32", "usearch i8"]
-EXACT, QUERIES, TOGETHER = "faiss flat", 320, 64
+EXACT, QUERIES, TOGETHER, ALONE = "faiss flat", 320, 64, 20
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def _compare(workers: list[Worker], rounds: int) -> None:
         loaded.append(worker.ask("memory")["VmRSS"])
     found = {worker.peer: worker.result("all") for worker in workers}
     peaks = [worker.ask("memory")["VmHWM"] for worker in workers]
-    one = singles_in_turn(workers, "one", rounds, QUERIES // rounds)
+    one = singles_in_turn(workers, "one", rounds, ALONE)
     many = {peer: [1e3 * each for each in times] for peer, times in in_turn(workers, "many", rounds).items()}
     for title, times in (("one query, ms", one), (f"{TOGETHER} queries, ms", many)):
         print("\n" + table(*_table(title, times)))
