@@ -37,9 +37,9 @@ class Index:
     """
 
     def __init__(self, store: VectorIndex, model: SentenceTransformer | None) -> None:
-        """Not for callers: see `build` and `open`."""
+        """Not for callers: see `build` and `open`. ``model`` is that of the store, or None."""
         self._store = store
-        self._models = {} if model is None else {model.fingerprint: model}
+        self._models = {} if model is None else {store.settings["model"]["fingerprint"]: model}
         self._changes = threading.RLock()
 
     @classmethod
@@ -307,8 +307,10 @@ class Index:
         return None if recorded is None else self._models.get(recorded["fingerprint"])
 
     def _check_models(self, snapshot: Snapshot) -> None:
-        for model in self._models.values():
-            check_model(model, snapshot.settings, self._store.folder)
+        """Raise OptionError where the models given did not make the embeddings in ``snapshot``."""
+        if self._model(snapshot) is None:
+            for model in self._models.values():
+                check_model(model, snapshot.settings, self._store.folder)
 
     def _append(self, given: Given, show_progress_bar: bool | None) -> None:
         settings, model = self._store.settings, self._model(self._store.snapshot)

@@ -21,6 +21,8 @@ WITHIN_FUNCTIONS = {
     "words.py": {"nltk"},
     "sparse.py": {"scipy"},
     "chat.py": {"jinja2"},
+    "segment_folder.py": {"filelock"},
+    "integer_product.py": {"onnxruntime"},
     "page.py": {"jinja2"},
     "nano_data.py": {"datasets"},
     "integer_product.py": {"onnxruntime"},
