@@ -76,7 +76,8 @@ class Whole:
 
     def decode(self, columns: Columns, dim: int) -> Floats:  # noqa: ARG002 - as many as there are
         """The same numbers as float32."""
-        return columns["vectors"].astype(np.float32, copy=False)
+        found = columns["vectors"]
+        return found if self.dtype == np.float32 else _widened(found, np.empty(found.shape, dtype=np.float32))
 
     def scorer(self, queries: Floats, kept: Kept, similarity: Similarity) -> Scorer:
         """By ``similarity``; of float16 a thousand rows are widened at once, which stay in the cache."""
@@ -205,7 +206,4 @@ def _codes(vectors: Floats, limit: int) -> tuple[NDArray[np.int8], Floats]:
 
 def _same_bits(block: NDArray[np.uint64], inverted: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """For each column of ``block`` (words, n) how many bits are not those of ``inverted`` (words,)."""
-    counts = np.zeros(block.shape[1], dtype=np.uint16)
-    for row, word in zip(block, inverted, strict=True):
-        counts += np.bitwise_count(row ^ word)
-    return counts
+    return np.add.reduce(np.bitwise_count(block ^ inverted[:, None]), axis=0, dtype=np.uint16)

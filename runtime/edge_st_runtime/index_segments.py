@@ -101,6 +101,11 @@ class Segment:
         return self._rows if self.allowed is None else int(np.count_nonzero(self.allowed))
 
     @property
+    def finest(self) -> Kept:
+        """The vectors as they are put in order: the copy, where there is one."""
+        return self.copy or self.kept
+
+    @property
     def live(self) -> Ids:
         """The rows that are not deleted."""
         return np.arange(self._rows) if self.allowed is None else np.flatnonzero(self.allowed)

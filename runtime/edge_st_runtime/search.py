@@ -150,20 +150,14 @@ def rescored(
     around it, so that equal vectors would not always have equal scores. Candidates and results are filled up with -1,
     scores with minus infinity; equal scores are in order of row.
     """
-    rows, places = np.unique(candidates, return_inverse=True)
-    places = places.reshape(candidates.shape)
-    known = vectors(rows[rows != NO_ROW])
-    places -= len(rows) - len(known)
     scores, ids = np.full((len(queries), k), -np.inf, dtype=np.float32), np.full((len(queries), k), NO_ROW)
     for number, query in enumerate(queries):
-        mine = np.unique(places[number][candidates[number] != NO_ROW])
-        if not len(mine):
-            continue
-        best = Best(1, k, threshold)
-        found = known[mine]
-        best.offer(pairwise(np.broadcast_to(query, found.shape), found)[None].astype(np.float32, copy=False), 0)
-        (scores[number],), (places_found,) = best.ranked()
-        ids[number] = np.where(places_found == NO_ROW, NO_ROW, rows[rows != NO_ROW][mine][places_found])
+        rows = np.sort(candidates[number][candidates[number] != NO_ROW])
+        if len(rows):
+            found, best = vectors(rows), Best(1, k, threshold)
+            best.offer(pairwise(query[None], found)[None].astype(np.float32, copy=False), 0)
+            (scores[number],), (places,) = best.ranked()
+            ids[number] = np.where(places == NO_ROW, NO_ROW, rows[places])
     return scores, ids
 
 

@@ -98,9 +98,11 @@ class Snapshot:
 
     def vectors(self, rows: Ids) -> Floats:
         """What is kept for ``rows`` (n,), in the finest precision there is: (n, dim)."""
+        if len(self.segments) == 1:
+            return self.segments[0].finest.vectors(rows)
         found = np.empty((len(rows), self.layout.dim), dtype=np.float32)
         for segment, here, local in self._by_segment(rows):
-            found[here] = (segment.copy or segment.kept).vectors(local)
+            found[here] = segment.finest.vectors(local)
         return found
 
     def columns(self, rows: Ids) -> dict[str, NDArray[Any]]:

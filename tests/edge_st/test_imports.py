@@ -25,8 +25,6 @@ WITHIN_FUNCTIONS = {
     "integer_product.py": {"onnxruntime"},
     "page.py": {"jinja2"},
     "nano_data.py": {"datasets"},
-    "integer_product.py": {"onnxruntime"},
-    "segment_folder.py": {"filelock"},
     "external_indexes.py": {"faiss", "usearch"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
