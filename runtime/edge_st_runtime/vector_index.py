@@ -1,6 +1,5 @@
 """A vector index in a folder: segments that are appended, merged and replaced, and read by any number of processes."""
 
-import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,22 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import Ids
 from .checks import check_choice
-from .errors import DamagedFileError, FolderError, OptionError
+from .errors import FolderError, OptionError
+from .index_files import DELETED_ROWS, merged_from, names, open_segment
 from .index_segments import Layout, Part, Rows, Segment, written
-from .segment_files import (
-    REPAIR,
-    Column,
-    Entry,
-    checked_column,
-    read_segment,
-    remove_segments,
-    verify_segment,
-    write_segment,
-)
+from .segment_files import Column, Entry, remove_segments, verify_segment, write_segment
 from .segment_folder import (
     INDEX,
     check_alone,
@@ -42,8 +32,6 @@ from .snapshot import Snapshot
 
 Mode: TypeAlias = Literal["r", "a"]
 KIND, MANIFEST, MIGRATION = "Index", INDEX, "migration.json"
-_MERGED = 8
-_ROWS = "rows"
 _LAYOUT = ("dim", "precision", "rescore", "texts")
 
 
@@ -270,14 +258,14 @@ class VectorIndex:
         if not len(live):
             return []
         dead = np.setdiff1d(np.arange(len(segment)), live).astype(np.int32)
-        return [{**entry, "deleted": write_segment(self.folder, {_ROWS: Column.of(dead)})}]
+        return [{**entry, "deleted": write_segment(self.folder, {DELETED_ROWS: Column.of(dead)})}]
 
     def _publish(self, entries: Sequence[Entry], added: int) -> None:
         """Have ``entries`` in the folder and here."""
         manifest = {**self._manifest, "segments": list(entries), "added": added}
         snapshot = self._read(manifest)
         publish(self.folder, self._name, manifest)
-        old, new = _files(self._manifest), _files(manifest)
+        old, new = names(self._manifest), names(manifest)
         self._manifest, self.snapshot = manifest, snapshot
         remove_segments(self.folder, [entry for name, entry in old.items() if name not in new])
 
@@ -294,50 +282,9 @@ class VectorIndex:
         opened = {}
         for entry in manifest["segments"]:
             key = entry["name"], (entry["deleted"] or {}).get("name")
-            opened[key] = self._opened.get(key) or _open(self.folder, layout, entry)
+            opened[key] = self._opened.get(key) or open_segment(self.folder, layout, entry)
         self._opened = opened
         return Snapshot(layout, list(opened.values()), manifest["settings"])
-
-
-def _open(folder: Path, layout: Layout, entry: Entry) -> Segment:
-    columns, allowed = read_segment(folder, entry), _allowed(folder, entry)
-    try:
-        return Segment(layout, columns, entry["rows"], allowed)
-    except DamagedFileError as error:
-        raise DamagedFileError(f"{folder / entry['name']}: {error}") from error
-
-
-def _allowed(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
-    """Which rows of ``entry`` are not deleted, None for all; the file is checked whole, as it is read whole."""
-    deleted, rows = entry["deleted"], entry["rows"]
-    if not deleted:
-        return None
-    verify_segment(folder, deleted)
-    dead = checked_column(read_segment(folder, deleted), _ROWS, np.int32, folder / deleted["name"])
-    if not ((dead >= 0) & (dead < rows)).all():
-        raise DamagedFileError(f"{folder / deleted['name']} names rows beyond {rows}; {REPAIR}")
-    allowed = np.ones(rows, dtype=bool)
-    allowed[dead] = False
-    return allowed
-
-
-def merged_from(sizes: Sequence[int]) -> int:
-    """Of segments with ``sizes`` rows, the number of the first that is to be one with the last; its own for none.
-
-    Eight of a tier (1, 8, 64 … rows) or smaller become one, which may be the eighth of the next tier.
-    """
-    start = first = len(sizes) - 1
-    while True:
-        tier = _tier(sum(sizes[start:]))
-        while first and _tier(sizes[first - 1]) <= tier:
-            first -= 1
-        if start - first < _MERGED - 1:
-            return start
-        start = first
-
-
-def _tier(rows: int) -> int:
-    return int(math.log(max(rows, 1), _MERGED))
 
 
 def _check_free(folder: Path) -> None:
@@ -345,7 +292,3 @@ def _check_free(folder: Path) -> None:
     check_alone(folder, MANIFEST)
     if (folder / MANIFEST).exists():
         raise FolderError(f"{folder} holds an index already; add to it with Index.open(path, mode='a'), or remove it")
-
-
-def _files(manifest: Mapping[str, Any]) -> dict[str, Entry]:
-    return {entry["name"]: entry for entry in listed(manifest)}

@@ -9,8 +9,9 @@ import pytest
 
 from edge_st_runtime import vector_index
 from edge_st_runtime.errors import FolderError, OptionError
+from edge_st_runtime.index_files import merged_from
 from edge_st_runtime.snapshot import Wanted, encoded_id
-from edge_st_runtime.vector_index import MANIFEST, VectorIndex, merged_from
+from edge_st_runtime.vector_index import MANIFEST, VectorIndex
 from tests.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
 KINDS = [("float32", None), ("float16", None), ("int8", "float32"), ("binary", "float32"), ("float16", "float32")]
