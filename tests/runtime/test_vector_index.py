@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime import vector_index
+from edge_st_runtime import index_files, vector_index
 from edge_st_runtime.errors import FolderError, OptionError
 from edge_st_runtime.index_files import merged_from
 from edge_st_runtime.snapshot import Wanted, encoded_id
@@ -146,7 +146,7 @@ def test_readers_find_what_they_found(small: Small) -> None:
 
 def test_a_reader_opens_what_a_writer_replaces(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that the manifest names go before they are opened."""
-    opened, read = [], vector_index.read_segment
+    opened, read = [], index_files.read_segment
 
     def slow(folder: Path, entry: Any) -> Any:
         opened.append(entry["name"])
@@ -157,7 +157,7 @@ def test_a_reader_opens_what_a_writer_replaces(small: Small, monkeypatch: pytest
         return read(folder, entry)
 
     small.append(3)
-    monkeypatch.setattr(vector_index, "read_segment", slow)
+    monkeypatch.setattr(index_files, "read_segment", slow)
     reader = VectorIndex.open(small.index.folder)
     check(reader.snapshot, small.held)
     reader.close()
