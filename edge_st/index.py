@@ -211,7 +211,7 @@ class Index:
         scores are in the order of adding.
 
         float32 and float16 are searched exactly. In int8 and binary ``rescore_multiplier`` times ``top_k`` rows (None:
-        4 times, and 20 times but 2,000 at least) are found by codes, and put in order by what the index keeps finest.
+        4 times, and 20 times but 1,500 at least) are found by codes, and put in order by what the index keeps finest.
 
         Raises OptionError for ``top_k`` below 1 and for a text where the index has no model, InputError for an
         embedding of another width, with NaN or infinity, and for an id that is not there.

@@ -20,7 +20,8 @@ from .integer_product import LIMIT, IntegerProduct
 from .similarity import Similarity
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
-#: scores the block which begins at a row: (queries, rows), comparable within a query
+#: scores the block which begins at a row: (queries, rows), comparable within a query; for one thread, whose memory it
+#: uses again
 Scorer: TypeAlias = Callable[[int], Floats]
 Precision: TypeAlias = "Whole | Int8 | Binary"
 _INT8 = 127
@@ -84,8 +85,10 @@ class Whole:
         if self.dtype == np.float32:
             return lambda start: similarity(queries, kept.blocks.block(start))
 
+        wide = np.empty((_ROWS_AT_ONCE, kept.dim), dtype=np.float32)
+
         def score(start: int) -> Floats:
-            block, wide = kept.blocks.block(start), np.empty((_ROWS_AT_ONCE, kept.dim), dtype=np.float32)
+            block = kept.blocks.block(start)
             parts = [block[at : at + _ROWS_AT_ONCE] for at in range(0, len(block), _ROWS_AT_ONCE)]
             return np.concatenate([similarity(queries, _widened(part, wide)) for part in parts], axis=1)
 
@@ -148,8 +151,8 @@ class Binary:
         return -(-dim // 64)
 
     def candidates(self, top_k: int) -> int:
-        """Twenty times ``top_k``, and 2,000 at least: bits are coarse, and so few are scored again in no time."""
-        return max(20 * top_k, 2000)
+        """Twenty times ``top_k``, and 1,500 at least: bits are coarse, and so few are scored again in no time."""
+        return max(20 * top_k, 1500)
 
     def encode(self, vectors: Floats) -> dict[str, NDArray[Any]]:
         """Bits, filled up with zeros."""
@@ -167,10 +170,18 @@ class Binary:
     def scorer(self, queries: Floats, kept: Kept, similarity: Similarity) -> Scorer:  # noqa: ARG002 - bits
         """How many bits are the same."""
         words = ~self.encode(queries)["vectors"]
+        shape = (words.shape[1], ROWS)
+        same, counts = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint8)
 
         def score(start: int) -> Floats:
             block = kept.blocks.block(start)
-            return np.stack([_same_bits(block, query) for query in words]).astype(np.float32)
+            rows = block.shape[1]
+            scores = np.empty((len(words), rows), dtype=np.float32)
+            for query, out in zip(words, scores, strict=True):
+                np.bitwise_xor(block, query[:, None], out=same[:, :rows])
+                np.bitwise_count(same[:, :rows], out=counts[:, :rows])
+                out[:] = np.add.reduce(counts[:, :rows], axis=0, dtype=np.uint16)
+            return scores
 
         return score
 
@@ -202,8 +213,3 @@ def _codes(vectors: Floats, limit: int) -> tuple[NDArray[np.int8], Floats]:
     scales[scales < np.finfo(np.float32).tiny] = 0  # too few bits are left to divide by
     divisors = np.where(scales == 0, np.float32(1), scales)
     return np.rint(vectors / divisors[:, None]).astype(np.int8), scales
-
-
-def _same_bits(block: NDArray[np.uint64], inverted: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """For each column of ``block`` (words, n) how many bits are not those of ``inverted`` (words,)."""
-    return np.add.reduce(np.bitwise_count(block ^ inverted[:, None]), axis=0, dtype=np.uint16)

@@ -97,17 +97,18 @@ def scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity 
 
 
 def _scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity) -> Best:
-    scorers = [part.kept.precision.scorer(queries, part.kept, similarity) for part in parts]
-    jobs = [(part, scorer, at) for part, scorer in zip(parts, scorers, strict=True) for at in _starts(part)]
-    mapped = np.cumsum([part.kept.blocks.block(at).nbytes for part, _, at in jobs])
+    jobs = [(number, at) for number, part in enumerate(parts) for at in _starts(part)]
+    mapped = np.cumsum([parts[number].kept.blocks.block(at).nbytes for number, at in jobs])
     threaded = len(jobs) >= _FEW_BLOCKS and all(part.kept.precision.threaded for part in parts)
     workers = min(thread_count(), len(jobs)) if threaded else 1
 
-    def work(number: int) -> Best:
+    def work(first: int) -> Best:
         best = Best(len(queries), k)
-        for job in range(number, len(jobs), workers):
-            part, scorer, at = jobs[job]
-            best.offer(_shown(scorer(at), part.allowed, at), part.start + at)
+        scorers = [part.kept.precision.scorer(queries, part.kept, similarity) for part in parts]
+        for job in range(first, len(jobs), workers):
+            number, at = jobs[job]
+            part = parts[number]
+            best.offer(_shown(scorers[number](at), part.allowed, at), part.start + at)
             if mapped[job] > _STAYS:
                 part.kept.blocks.release(at)
         return best
