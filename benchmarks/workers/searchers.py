@@ -60,7 +60,8 @@ def faiss(form: str, folder: Path, threads: int) -> Search:
 def usearch(form: str, folder: Path, threads: int) -> Search:
     """usearch's exact search over an array of float32 or int8 (unit vectors times 127)."""
     import numpy as np
-    from usearch.index import MetricKind, search
+    from usearch.compiled import MetricKind
+    from usearch.index import search
 
     corpus = np.load(folder / "corpus.npy")
     if form == "i8":
