@@ -56,7 +56,7 @@ def test_it_is_what_python_makes_of_the_same_texts(precision: list[str], command
     model = SentenceTransformer()
     expected = Index.build(model, texts, "python", ids, metadata, precision=precision[0], rescore=rescore)
     assert content(Path("index")) == content(Path("python"))
-    found, settings = Index.open("index", model=model), {**expected.info(), "path": "index"}
+    found, settings = Index.open("index", model=model), {**expected.info(), "path": str(tmp_path / "index")}
     assert found.info() == settings
     for query in texts[:5]:
         assert found.search(query) == expected.search(query)
@@ -162,7 +162,7 @@ def test_another_text_by_the_same_id_is_named_or_replaces(command: IndexCommand,
     before = content(tmp_path / "index")
     other = write_jsonl(tmp_path / "other.jsonl", {"id": "new", "text": "new"}, {"id": "orbit", "text": "changed"})
     error = command.fails("add", "index", other)
-    assert f"{other}:2: index holds another text by the id 'orbit', from {rows}:2" in error
+    assert f"{other}:2: {tmp_path / 'index'} holds another text by the id 'orbit', from {rows}:2" in error
     assert "--update" in error
     assert content(tmp_path / "index") == before
     assert command("add", "index", other, "--update")["updated"] == 1
@@ -185,7 +185,8 @@ def test_a_document_that_became_shorter(command: IndexCommand, tmp_path: Path, t
     pieces = command("build", "index", "a.txt", *options)["added"]
     first = texts_of(tmp_path / "index")["a.txt"]
     (tmp_path / "a.txt").write_text(first)
-    assert "a.txt:1: index holds another text by the id 'a.txt#2'" in command.fails("add", "index", "a.txt", *options)
+    error = command.fails("add", "index", "a.txt", *options)
+    assert f"a.txt:1: {tmp_path / 'index'} holds another text by the id 'a.txt#2'" in error
     counts = command("add", "index", "a.txt", *options, "--update")
     assert (counts["removed"], counts["updated"], counts["rows"]) == (pieces - 1, 1, 1)
     (tmp_path / "a.txt").write_text(LONG)
