@@ -60,10 +60,10 @@ class Index:
         """A new index in folder ``path``, open to write, with what `add` takes.
 
         ``precision`` is how vectors are kept and scanned: "float32", "float16", "int8" (one byte a dimension) or
-        "binary" (one bit). ``rescore`` is the precision of a copy ("float32", "float16", "int8") by which the best of
-        the scan are put in order, None to use what there is. Without ``store_texts`` results have no text, and the
-        index cannot `migrate`. With ``model`` None the index takes and is searched by ``embeddings`` alone, compared
-        by their cosine; with one, by its similarity.
+        "binary" (one bit). ``rescore`` is the precision of a finer copy ("float32", "float16", "int8") by which the
+        best of the scan are put in order, None to use what there is. Without ``store_texts`` results have no text, and
+        the index cannot `migrate`. With ``model`` None the index takes and is searched by ``embeddings`` alone,
+        compared by their cosine; with one, by its similarity.
 
         Raises FolderError where ``path`` holds an index or cannot be written, OptionError for arguments outside their
         values, and what `add` raises. Where it fails in the middle, what came before it stays; nothing where it fails
@@ -160,6 +160,10 @@ class Index:
             there = np.flatnonzero(self._store.snapshot.find([encoded_id(found) for found in given.ids]) != NO_ROW)
             if len(there):
                 found = given.ids[there[0]]
+                if ids is None:
+                    raise InputError(
+                        f"ids is None, and the next number {found} is an id already; expected ids of yours"
+                    )
                 raise InputError(f"ids[{there[0]}] is {found!r}, which is there already; change it with update")
             self._append(given, show_progress_bar)
 
@@ -241,7 +245,10 @@ class Index:
         return [None if row == NO_ROW else as_row(snapshot, row) for row in rows]
 
     def ids(self, filter: Filter | None = None) -> list[Id]:  # noqa: A002 - the field's name
-        """The ids of all rows, or of those that `search` would find with ``filter``, in the order of adding."""
+        """The ids of all rows, or of those that `search` would find with ``filter``, in the order of adding.
+
+        A row that was updated counts as added then.
+        """
         snapshot, accepted = self._store.snapshot, accept(filter)
         rows = snapshot.rows().tolist()
         return [snapshot.id(row) for row in rows if accepted is None or accepted(snapshot.metadata(row))]

@@ -12,6 +12,7 @@ from .index_rows import Metadata
 
 Filter: TypeAlias = Mapping[str, Any] | Callable[[Metadata], bool]
 Hit: TypeAlias = dict[str, Any]
+_JSON = (str, int, float, bool, type(None), list, dict)
 
 
 def accept(given: Filter | None) -> Callable[[Metadata], bool] | None:
@@ -26,6 +27,9 @@ def accept(given: Filter | None) -> Callable[[Metadata], bool] | None:
         name: list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
         for name, value in given.items()
     }
+    for name, values in wanted.items():
+        if not isinstance(name, str) or not all(isinstance(value, _JSON) for value in values):
+            raise OptionError(f"filter has {name!r}: {given[name]!r:.40}; expected values as JSON has them, by str")
     return lambda metadata: all(name in metadata and metadata[name] in values for name, values in wanted.items())
 
 

@@ -46,5 +46,8 @@ def no_model(store: VectorIndex, what: str) -> OptionError:
     recorded = store.settings["model"]
     if recorded is None:
         return OptionError(f"the index was built from embeddings alone, without a model; give embeddings, not {what}")
-    opening = f"Index.open({str(store.folder)!r}, model={recorded['name']!r})"
-    return OptionError(f"the index was opened without its model, which {what} needs: {opening}")
+    opening = f"Index.open({str(store.folder)!r}, model=…)"
+    return OptionError(
+        f"the index was opened without its model {recorded['name']} (fingerprint {recorded['fingerprint']}), which "
+        f"{what} needs: {opening} with that model, or its folder or name"
+    )

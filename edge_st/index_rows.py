@@ -114,7 +114,7 @@ def check_vectors(embeddings: ArrayLike, name: str = "embeddings") -> Floats:
     found = as_array(embeddings, name)
     if found.dtype.kind not in "fiu":
         raise InputTypeError(f"{name} has dtype {found.dtype}; expected numbers, such as float32")
-    if found.ndim != 2:
+    if found.ndim != 2 or not found.shape[1]:
         raise InputError(f"{name} has shape {found.shape}; expected (n, dim)")
     with np.errstate(over="ignore"):
         found = found.astype(np.float32, copy=False)

@@ -10,7 +10,8 @@ from edge_st_runtime.codes import PRECISIONS
 from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.similarity import SimilarityFunction
 
-_COPIES = ("float32", "float16", "int8")
+_FINENESS = ("binary", "int8", "float16", "float32")
+_COPIES = _FINENESS[:0:-1]
 _PRODUCTS = (SimilarityFunction.COSINE.value, SimilarityFunction.DOT_PRODUCT.value)
 
 
@@ -25,6 +26,10 @@ def check_precision(precision: str, rescore: str | None, similarity: str) -> Non
     """Raise OptionError for a precision there is not, or not for this similarity."""
     check_choice("precision", precision, PRECISIONS)
     check_choice("rescore", rescore, (None, *_COPIES))
+    if rescore is not None and _FINENESS.index(rescore) <= _FINENESS.index(precision):
+        raise OptionError(
+            f"rescore is {rescore!r}, no finer than precision {precision!r}; expected a finer one, or None"
+        )
     if similarity not in _PRODUCTS and {precision, rescore} & {"int8", "binary"}:
         raise OptionError(
             f"the model compares by {similarity}, int8 and binary by cosine or dot product; expected an index of "

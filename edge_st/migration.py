@@ -16,7 +16,10 @@ from .sentence_transformer import SentenceTransformer
 def migrate(
     store: VectorIndex, model: SentenceTransformer, identity: dict[str, str], show_progress_bar: bool | None
 ) -> None:
-    """Put an index of ``model`` in the place of what ``store`` holds; goes on where it was interrupted."""
+    """Put an index of ``model`` in the place of what ``store`` holds; goes on where it was interrupted.
+
+    Raises DamagedFileError, changing nothing, where a file is not as it was written.
+    """
     similarity, dim, recorded = model.similarity_fn_name, model.get_embedding_dimension(), store.settings["model"]
     known = recorded and recorded["fingerprint"]
     if (known, store.settings["similarity"], store.settings["dim"]) == (identity["fingerprint"], similarity, dim):
@@ -24,6 +27,7 @@ def migrate(
     check_precision(store.settings["precision"], store.settings["rescore"], similarity)
     if not store.settings["texts"]:
         raise OptionError(f"{store.folder} keeps no texts to encode again; build a new index from the texts")
+    store.verify()
     source = store.snapshot
     settings = {
         **store.settings,

@@ -16,13 +16,14 @@ _TEXTS, _CHARACTERS = 1024, 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What an index will hold; ``following`` is the id of the next row of the same document, were there one."""
+    """What an index will hold: piece ``number`` of the document whose first is called ``first``, counted from 1."""
 
     id: str | int
     text: str
     metadata: Mapping[str, Any]
     place: str
-    following: str
+    first: str | int
+    number: int
     is_last: bool
 
 
@@ -31,9 +32,16 @@ def chunk_id(first: str | int, number: int) -> str | int:
     return first if number == 1 else f"{first}#{number}"
 
 
-def is_further(metadata: Mapping[str, Any]) -> bool:
-    """Whether a row is a piece of a document after its first."""
-    return "end" in metadata and metadata.get("start", 0) > 0
+def first_of(metadata: Mapping[str, Any]) -> str | int | None:
+    """What the first piece is called of which a row is a further one; None for a row that is none."""
+    found: str | int | None = metadata.get("of")
+    return found
+
+
+def piece_count(metadata: Mapping[str, Any]) -> int:
+    """How many pieces the text has whose first a row is, or which it is whole."""
+    found: int = metadata.get("pieces", 1)
+    return found
 
 
 def as_rows(documents: Iterable[Document], split: Split | None, blank: Callable[[], None]) -> Iterator[Row]:
@@ -55,7 +63,8 @@ def _chunks(document: Document, pieces: Sequence[Piece]) -> Iterator[Row]:
         return
     lines = _lines(document, pieces)
     for number, (piece, line) in enumerate(zip(pieces, lines, strict=True), 1):
-        metadata = {**document.metadata, "line": line, "start": piece.start, "end": piece.end}
+        belongs = {"pieces": len(pieces)} if number == 1 else {"of": document.id}
+        metadata = {**document.metadata, "line": line, "start": piece.start, "end": piece.end, **belongs}
         yield _row(document, number, piece.text, metadata, is_last=number == len(pieces))
 
 
@@ -70,8 +79,7 @@ def _lines(document: Document, pieces: Sequence[Piece]) -> list[int]:
 
 
 def _row(document: Document, number: int, text: str, metadata: Mapping[str, Any], *, is_last: bool) -> Row:
-    following = str(chunk_id(document.id, number + 1))
-    return Row(chunk_id(document.id, number), text, metadata, document.place, following, is_last)
+    return Row(chunk_id(document.id, number), text, metadata, document.place, document.id, number, is_last)
 
 
 def _batches(documents: Iterable[Document], blank: Callable[[], None]) -> Iterator[list[Document]]:

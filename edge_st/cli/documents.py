@@ -18,7 +18,7 @@ TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
 FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
 STDIN = "-"
 #: metadata that say where a text comes from: its file, its first line, and of a piece its characters in the text
-PLACE = ("path", "line", "start", "end")
+PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"
 _ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in DELIMITERS}}

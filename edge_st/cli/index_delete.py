@@ -67,21 +67,15 @@ def _read_ids(name: str) -> list[str]:
 
 def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
     """The ids as the index has them, each with those of its further pieces."""
-    from .chunks import chunk_id
+    from .chunks import chunk_id, first_of, piece_count
 
     for name in dict.fromkeys(given):
-        piece, number = _as_kept(index, name), 1
-        while number == 1 or _is_further(index, piece):
-            yield piece
-            number += 1
-            piece = chunk_id(_as_kept(index, name), number)
-
-
-def _is_further(index: "Index", piece: str | int) -> bool:
-    from .chunks import is_further
-
-    (row,) = index.find([piece])
-    return row is not None and is_further(row["metadata"])
+        first = _as_kept(index, name)
+        yield first
+        (row,) = index.find([first])
+        names = [chunk_id(first, number) for number in range(2, piece_count(row["metadata"]) + 1)] if row else []
+        found = zip(names, index.find(names), strict=True)
+        yield from (piece for piece, row in found if row is not None and first_of(row["metadata"]) == first)
 
 
 def _as_kept(index: "Index", name: str) -> str | int:

@@ -12,7 +12,7 @@ import numpy as np
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.snapshot import encoded_id, hashes_of
 
-from .chunks import Row, is_further
+from .chunks import Row, chunk_id, first_of, piece_count
 from .documents import place_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Filling:
         self._index, self._update, self.counts = index, update, counts
         self._path, self._keeps_texts = index.info()["path"], index.info()["texts"]
         self._seen = _Seen()
+        #: how many pieces the documents had that do not end yet
+        self._pieces: dict[str | int, int] = {}
 
     def take(self, portion: Sequence[Row]) -> None:
         """Bring ``portion`` into the index; raises InputError, changing nothing, where an id is there already.
@@ -58,7 +60,7 @@ class Filling:
         self._check_seen(rows, there)
         new = [row for row, old in zip(rows, there, strict=True) if old is None]
         changed = [row for row, old in zip(rows, there, strict=True) if old is not None and self._differs(row, old)]
-        stale = self._stale(rows)
+        stale = self._stale(rows, there)
         if new:
             self._index.add(_texts(new), _ids(new), _metadata(new), show_progress_bar=False)
             self.counts[ADDED] += len(new)
@@ -82,26 +84,52 @@ class Filling:
             same = old["text"] == row.text
         else:
             same = old["metadata"].get(TEXT_HASH) == row.metadata[TEXT_HASH]
+        if first_of(old["metadata"]) != first_of(row.metadata):
+            raise self._other_document(row, old)
         if self._update:
             return not same or old["metadata"] != row.metadata
         if not same:
             raise self._other_text(row, row.id, old)
         return False
 
-    def _stale(self, rows: Sequence[Row]) -> list[str]:
+    def _stale(self, rows: Sequence[Row], there: Sequence[dict[str, Any] | None]) -> list[str | int]:
         """Rows in the index of documents that end here, beyond their ends."""
-        stale, here = list[str](), set(_ids(rows))
-        candidates = {row.following: row for row in rows if row.is_last and row.following not in here}
-        while candidates:
-            found = self._index.find(list(candidates))
-            left = [(name, old) for name, old in zip(candidates, found, strict=True) if old is not None]
-            beyond = {name: old for name, old in left if is_further(old["metadata"])}
-            for name, old in beyond.items():
-                if not self._update:
-                    raise self._other_text(candidates[name], name, old)
-            stale += beyond
-            candidates = {_next(name): candidates[name] for name in beyond}
+        self._pieces |= {
+            row.first: piece_count(old["metadata"])
+            for row, old in zip(rows, there, strict=True)
+            if row.number == 1 and old is not None
+        }
+        lasts = [row for row in rows if row.is_last]
+        following = [chunk_id(row.first, row.number + 1) for row in lasts]  # one for 7 and "7"
+        names = list(dict.fromkeys(following))
+        found = dict(zip(names, self._index.find(names), strict=True))
+        stale = list[str | int]()
+        for row, name in zip(lasts, following, strict=True):
+            known = self._pieces.pop(row.first, 1)
+            if found[name] is not None or known > row.number:
+                stale += self._beyond(row, known)
         return stale
+
+    def _beyond(self, last: Row, known: int) -> Iterator[str | int]:
+        """Further pieces than ``last`` of the same document: as many as it had, and what follows without a gap."""
+        number = last.number
+        while True:
+            number += 1
+            name = chunk_id(last.first, number)
+            (old,) = self._index.find([name])
+            if old is not None and first_of(old["metadata"]) == last.first:
+                if not self._update:
+                    raise self._other_text(last, name, old)
+                yield name
+            elif number >= known:
+                return
+
+    def _other_document(self, row: Row, old: dict[str, Any]) -> InputError:
+        return InputError(
+            f"{row.place}: {self._path} holds another document's row by the id {row.id!r}, from "
+            f"{place_of(old['metadata'])}: further pieces of a long text are called ID#2, ID#3 …; give one of them "
+            "another id"
+        )
 
     def _other_text(self, row: Row, name: str | int, old: dict[str, Any]) -> InputError:
         return InputError(
@@ -135,11 +163,6 @@ def _double(row: Row, place: str) -> InputError:
         f"{row.place}: the id {row.id!r} is that of {place}, too; expected one of its own for every row "
         "(choose the field with --id-field)"
     )
-
-
-def _next(name: str) -> str:
-    first, _, number = name.rpartition("#")
-    return f"{first}#{int(number) + 1}"
 
 
 def _with_hash(row: Row) -> Row:

@@ -147,6 +147,8 @@ class VectorIndex:
             entries = self._manifest["segments"]
             if len(entries) > 1 or any(entry["deleted"] for entry in entries):
                 self._replace(self._by_segment(np.empty(0, dtype=np.int64)), 0)
+            else:
+                self.verify()
 
     def statistics(self) -> dict[str, Any]:
         """How many rows, deleted ones, segments and bytes there are."""

@@ -113,9 +113,10 @@ def test_documents_of_folders_are_split(command: IndexCommand, tmp_path: Path, t
     name = "notes/long.rst"
     assert [row["text"] for row in found.values()] == [*(piece.text for piece in pieces), "# a fox"]
     assert list(found) == [name, *(f"{name}#{number}" for number in range(2, len(pieces) + 1)), "notes/deep/short.md"]
-    for piece, row in zip(pieces, found.values(), strict=False):
+    for number, (piece, row) in enumerate(zip(pieces, found.values(), strict=False)):
         line = 1 + text[: piece.start].count("\n")
-        assert row["metadata"] == {"path": name, "line": line, "start": piece.start, "end": piece.end}
+        belongs = {"of": name} if number else {"pieces": 3}
+        assert row["metadata"] == {"path": name, "line": line, "start": piece.start, "end": piece.end, **belongs}
     assert found["notes/deep/short.md"]["metadata"] == {"path": "notes/deep/short.md", "line": 1}
 
 
@@ -129,7 +130,8 @@ def test_long_fields_are_split_unless_they_shall_not(command: IndexCommand, tmp_
     names = [2, *(f"2#{number}" for number in range(2, len(pieces) + 1))]
     found = content(tmp_path / "split")
     assert texts_of(tmp_path / "split") == {1: "a fox", **dict(zip(names, (p.text for p in pieces), strict=True))}
-    last = {"lang": "en", "path": "in.jsonl", "line": 2, "start": pieces[-1].start, "end": pieces[-1].end}
+    place = {"path": "in.jsonl", "line": 2, "start": pieces[-1].start, "end": pieces[-1].end}
+    last = {"lang": "en", **place, "of": 2}
     assert found[names[-1]]["metadata"] == last
 
 
@@ -177,6 +179,33 @@ def test_update_replaces_metadata_that_changed(command: IndexCommand, tmp_path: 
     assert command("add", "index", "in.jsonl")["skipped"] == 1
     assert command("add", "index", "in.jsonl", "--update")["updated"] == 1
     assert content(tmp_path / "index")["a"]["metadata"]["lang"] == "de"
+
+
+@pytest.mark.parametrize(("there", "coming"), [("a#2", "a"), ("1", 1)], ids=["a row", "another type"])
+def test_a_piece_never_takes_the_place_of_another_document(
+    there: str, coming: str | int, command: IndexCommand, tmp_path: Path
+) -> None:
+    long = "Some sentence about cats is here. " * 20
+    write_jsonl(tmp_path / "there.jsonl", {"id": there, "text": "two" if "#" in there else long})
+    command("build", "index", "there.jsonl", "--max-tokens", "60")
+    before = content(tmp_path / "index")
+    write_jsonl(tmp_path / "coming.jsonl", {"id": coming, "text": long.replace("cats", "dogs")})
+    error = command.fails("add", "index", "coming.jsonl", "--update", "--max-tokens", "60")
+    assert "another document's row by the id" in error
+    assert content(tmp_path / "index") == before
+
+
+def test_a_gap_among_the_pieces_leaves_none_behind(command: IndexCommand, tmp_path: Path, tiny_folder: Path) -> None:
+    options = ["--model", str(tiny_folder), "--max-tokens", "8"]
+    (tmp_path / "a.txt").write_text(LONG)
+    assert command("build", "index", "a.txt", *options)["added"] > 4
+    command("delete", "index", "a.txt#3")
+    (tmp_path / "a.txt").write_text("a fox")
+    assert command("add", "index", "a.txt", *options, "--update")["rows"] == 1
+    (tmp_path / "a.txt").write_text(LONG)
+    command("add", "index", "a.txt", *options, "--update")
+    command("delete", "index", "a.txt#3")
+    assert command("delete", "index", "a.txt")["rows"] == 0
 
 
 def test_a_document_that_became_shorter(command: IndexCommand, tmp_path: Path, tiny_folder: Path) -> None:

@@ -13,7 +13,9 @@ from tests.indexed import QUERIES, TEXTS, exact, ids_of
 from tests.tiny_models import TinyModel
 
 PRECISIONS = ["float32", "float16", "int8", "binary"]
-COPIES = [None, "float32", "float16", "int8"]
+#: precisions from the coarsest, and each with every finer copy or none
+FINENESS = ("binary", "int8", "float16", "float32")
+KEPT = [(kept, None) for kept in FINENESS] + list(itertools.combinations(FINENESS, 2))
 METADATA = [{"place": place, "third": place % 3 == 0, "words": text.split()} for place, text in enumerate(TEXTS)]
 #: of the 10 best of an exact search, how many must be found at least
 RECALL = {"float32": 1.0, "float16": 1.0, "int8": 0.97, "binary": 0.9}
@@ -30,7 +32,7 @@ def index(model: SentenceTransformer, tmp_path_factory: pytest.TempPathFactory) 
         return found
 
 
-@pytest.mark.parametrize(("precision", "rescore"), list(itertools.product(PRECISIONS, COPIES)))
+@pytest.mark.parametrize(("precision", "rescore"), KEPT)
 def test_recall(tmp_path: Path, model: SentenceTransformer, precision: str, rescore: str | None) -> None:
     """Rescored by whole vectors, scores and order are those of the exact search."""
     Index.build(model, TEXTS, tmp_path / "x", precision=precision, rescore=rescore).close()
@@ -193,7 +195,8 @@ def test_score_threshold(index: Index) -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_embeddings_in_place_of_texts(tmp_path: Path, precision: str) -> None:
     vectors = np.random.default_rng(1).standard_normal((300, 70))
-    index = Index.build(None, None, tmp_path / "x", embeddings=vectors, precision=precision, rescore="float32")
+    rescore = None if precision == "float32" else "float32"
+    index = Index.build(None, None, tmp_path / "x", embeddings=vectors, precision=precision, rescore=rescore)
     for wanted in (vectors, vectors.astype(np.float32), vectors.astype(np.float64) * 3, vectors.tolist()):
         hits = index.search(wanted, top_k=1)
         assert [hit["corpus_id"] for (hit,) in hits] == list(range(300))

@@ -233,9 +233,7 @@ def test_another_model(tmp_path: Path, index: Index, model: SentenceTransformer,
 def test_without_a_model(tmp_path: Path, index: Index) -> None:
     opened = Index.open(index.info()["path"])
     for query in ("fruit", ["fruit"], ["fruit", 1]):
-        with pytest.raises(
-            OptionError, match=r"opened without its model.*Index\.open\(.*, model='static-all-MiniLM-L6"
-        ):
+        with pytest.raises(OptionError, match=r"without its model static-all-MiniLM-L6.*Index\.open\(.*, model=…"):
             opened.search(query)
     with Index.build(None, None, tmp_path / "x", embeddings=VECTORS) as alone:
         with pytest.raises(OptionError, match="from embeddings alone, without a model; give embeddings, not a query"):
@@ -268,3 +266,24 @@ def test_a_build_that_fails_at_once_leaves_no_index(tmp_path: Path, tiny_folder:
         Index.build(model, ["a"], tmp_path / "x", embeddings=large, precision="float16")
     with Index.build(model, ["a"], tmp_path / "x", embeddings=large) as index:
         assert len(index) == 1
+
+
+def test_what_is_no_finer_copy(tmp_path: Path) -> None:
+    for precision, rescore in (("float32", "int8"), ("int8", "int8"), ("float16", "int8")):
+        with pytest.raises(OptionError, match=f"rescore is '{rescore}', no finer than precision '{precision}'"):
+            Index.build(None, None, tmp_path / "x", embeddings=VECTORS, precision=precision, rescore=rescore)
+    with pytest.raises(InputError, match=r"shape \(3, 0\); expected \(n, dim\)"):
+        Index.build(None, None, tmp_path / "x", embeddings=np.ones((3, 0)))
+
+
+def test_numbers_that_are_ids_already(tmp_path: Path) -> None:
+    index = Index.build(None, None, tmp_path / "x", embeddings=VECTORS[:1], ids=[1])
+    with pytest.raises(InputError, match="ids is None, and the next number 1 is an id already; expected ids"):
+        index.add(None, embeddings=VECTORS[:1])
+    index.close()
+
+
+@pytest.mark.parametrize("wrong", [{"lang": np.array(["en"])}, {1: "en"}, {"lang": len}], ids=str)
+def test_filters_that_json_does_not_know(index: Index, wrong: Any) -> None:
+    with pytest.raises(OptionError, match="expected values as JSON has them, by str"):
+        index.search(VECTORS[0], filter=wrong)

@@ -1,6 +1,5 @@
 """Adding, changing and deleting: what is there afterwards, what is encoded for it, and ids, texts and metadata."""
 
-import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +107,7 @@ def test_one_text_many_times_in_one_call(tmp_path: Path, model: Counted) -> None
 
 def test_copies_of_rows_are_exact(tmp_path: Path, model: Counted) -> None:
     """A text that is known gets the same numbers, in all precisions."""
-    for precision, rescore in itertools.product(("float32", "float16", "int8", "binary"), (None, "int8", "float16")):
+    for precision, rescore in (("float32", None), ("float16", None), ("int8", "float16"), ("binary", "int8")):
         index = Index.build(
             model, TEXTS[:30], tmp_path / f"{precision}-{rescore}", precision=precision, rescore=rescore
         )

@@ -9,7 +9,7 @@ import pytest
 
 from edge_st import Index, SentenceTransformer
 from edge_st_runtime import vector_index
-from edge_st_runtime.errors import FolderError, InputError, OptionError
+from edge_st_runtime.errors import DamagedFileError, FolderError, InputError, OptionError
 from tests.indexed import TEXTS, Counted, check, exact, ids_of, names
 from tests.tiny_models import MEAN, TinyModel
 
@@ -207,3 +207,18 @@ def test_searches_and_additions_of_other_threads(tmp_path: Path, model: Sentence
     assert {tuple(hit["score"] for hit in hits if type(hit["corpus_id"]) is int)[:3] for hits in found} <= {
         scores[:length] for scores in best for length in (0, 1, 2, 3)
     }
+
+
+def test_a_damaged_file_is_not_moved_along(tmp_path: Path, model: SentenceTransformer, other: Counted) -> None:
+    index = Index.build(model, TEXTS[:30], tmp_path / "x")
+    (path,) = (tmp_path / "x").glob("segment-*")
+    content = bytearray(path.read_bytes())
+    place = content.rindex(TEXTS[7].encode())
+    content[place] ^= 1
+    path.write_bytes(content)
+    for change in (lambda: index.migrate(other), index.compact):
+        with pytest.raises(DamagedFileError, match="has sha256"):
+            change()
+    assert other.documents == []
+    assert index.info()["model"]["fingerprint"] == model.fingerprint
+    index.close()
