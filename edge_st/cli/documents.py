@@ -17,7 +17,8 @@ from .tables import DELIMITERS, read_table
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
 FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
 STDIN = "-"
-#: metadata that say where a text comes from: its file, its first line, and of a piece its characters in the text
+#: metadata that say where a text comes from: its file and first line; of a piece its characters in the text, the id of
+#: the first piece, or for that one how many there are
 PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"

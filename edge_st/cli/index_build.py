@@ -29,7 +29,8 @@ What files hold is told by their endings:
 '-' is the standard input, a text a line unless --format says otherwise. A text that is longer than the model reads is
 split between words, at the end of a sentence or paragraph if it can be. An id is the row's own, or FILE:LINE, or FILE
 for a document; further pieces of a text are called ID#2, ID#3 and so on. All other fields are kept as metadata,
-together with "path" and "line", and of a piece "start" and "end", which count characters.
+together with "path" and "line", and of a piece "start" and "end", which count characters, and "of", the id of the first
+one, which has their number as "pieces".
 
 What the index holds already, by id and text, is skipped, so that an interrupted command may simply be given again.
 Blank texts are left out. All that goes wrong is told with file and line; rows before it may be in the index then.
