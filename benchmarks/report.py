@@ -10,7 +10,7 @@ from quality import Quality
 from variants import Variant
 
 from edge_st.comparison.charts import COLORS, plot
-from edge_st_runtime.output_files import replacing
+from edge_st_runtime.files.writing import replacing
 
 _SIZE = (760, 460)
 #: by who runs it; the colours are those of the other charts, and the precision is the fill

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import Setup, Worker, start
 
-from edge_st_runtime.cpu import has_bfloat16, has_int8
+from edge_st_runtime.machine.cpu import has_bfloat16, has_int8
 
 TORCH = "sentence-transformers torch"
 _OPENVINO = "bfloat16" if has_bfloat16() else "float32"

@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_st_runtime.bm25 import BM25
     from edge_st_runtime.errors import EdgeSTError
-    from edge_st_runtime.inverted import InvertedIndex
-    from edge_st_runtime.similarity import SimilarityFunction
-    from edge_st_runtime.sparse import SparseMatrix, SparseVector
+    from edge_st_runtime.store.bm25 import BM25
+    from edge_st_runtime.store.inverted import InvertedIndex
+    from edge_st_runtime.vectors.similarity import SimilarityFunction
+    from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 
     from . import util
-    from .cross_encoder import CrossEncoder
     from .evaluation.input_example import InputExample
-    from .index import Index
-    from .retriever import Retriever
-    from .sentence_transformer import SentenceTransformer
-    from .sparse_encoder import SparseEncoder
+    from .index.index import Index
+    from .models.cross_encoder import CrossEncoder
+    from .models.sentence_transformer import SentenceTransformer
+    from .models.sparse_encoder import SparseEncoder
+    from .retrieval.retriever import Retriever
     from .util import mine_hard_negatives, quantize_embeddings
     from .version import __version__
 
@@ -43,20 +43,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BM25": "edge_st_runtime.bm25",
-    "CrossEncoder": "edge_st.cross_encoder",
+    "BM25": "edge_st_runtime.store.bm25",
+    "CrossEncoder": "edge_st.models.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
-    "Index": "edge_st.index",
+    "Index": "edge_st.index.index",
     "InputExample": "edge_st.evaluation.input_example",
-    "InvertedIndex": "edge_st_runtime.inverted",
-    "Retriever": "edge_st.retriever",
-    "SentenceTransformer": "edge_st.sentence_transformer",
-    "SimilarityFunction": "edge_st_runtime.similarity",
-    "SparseEncoder": "edge_st.sparse_encoder",
-    "SparseMatrix": "edge_st_runtime.sparse",
-    "SparseVector": "edge_st_runtime.sparse",
+    "InvertedIndex": "edge_st_runtime.store.inverted",
+    "Retriever": "edge_st.retrieval.retriever",
+    "SentenceTransformer": "edge_st.models.sentence_transformer",
+    "SimilarityFunction": "edge_st_runtime.vectors.similarity",
+    "SparseEncoder": "edge_st.models.sparse_encoder",
+    "SparseMatrix": "edge_st_runtime.vectors.sparse",
+    "SparseVector": "edge_st_runtime.vectors.sparse",
     "__version__": "edge_st.version",
-    "mine_hard_negatives": "edge_st.hard_negatives",
+    "mine_hard_negatives": "edge_st.mining.hard_negatives.mining",
     "quantize_embeddings": "edge_st.util",
 }
 

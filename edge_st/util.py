@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge_st_runtime.best import NO_ROW
 from edge_st_runtime.checks import check_count
-from edge_st_runtime.fusion import reciprocal_rank_fusion, weighted_fusion
-from edge_st_runtime.search import CORPUS_CHUNK, QUERY_CHUNK
-from edge_st_runtime.search import top_k as _top_k
-from edge_st_runtime.similarity import (
+from edge_st_runtime.search.best import NO_ROW
+from edge_st_runtime.search.exact import CORPUS_CHUNK, QUERY_CHUNK
+from edge_st_runtime.search.exact import top_k as _top_k
+from edge_st_runtime.search.fusion import reciprocal_rank_fusion, weighted_fusion
+from edge_st_runtime.vectors.dense import as_numbers, check_precision, normalize, quantize, quantize_matrices
+from edge_st_runtime.vectors.similarity import (
     Similarity,
     SimilarityFunction,
     cos_sim,
@@ -23,15 +24,14 @@ from edge_st_runtime.similarity import (
     pairwise_euclidean_sim,
     pairwise_manhattan_sim,
 )
-from edge_st_runtime.sparse import SparseMatrix, SparseVector
-from edge_st_runtime.sparse import select_max_active_dims as _select_sparse
-from edge_st_runtime.vectors import as_numbers, check_precision, normalize, quantize, quantize_matrices
+from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
+from edge_st_runtime.vectors.sparse import select_max_active_dims as _select_sparse
 
-from .communities import community_detection
-from .external_search import semantic_search_faiss, semantic_search_usearch
-from .hard_negatives import mine_hard_negatives
-from .outputs import check_truncate_dim
-from .paraphrases import paraphrase_mining, paraphrase_mining_embeddings
+from .mining.communities import community_detection
+from .mining.external_search import semantic_search_faiss, semantic_search_usearch
+from .mining.hard_negatives.mining import mine_hard_negatives
+from .mining.paraphrases import paraphrase_mining, paraphrase_mining_embeddings
+from .models.outputs import check_truncate_dim
 
 __all__ = [
     "SimilarityFunction",
@@ -108,7 +108,7 @@ def quantize_embeddings(
     """Embeddings (n, dim) as "int8", "uint8", "binary" or "ubinary"; "float32" returns them as float32.
 
     A list of several matrices (tokens, dim) becomes a list of them, with the same ranges; an empty list an empty list.
-    See `edge_st_runtime.vectors.quantize` for shapes, dtypes and errors. Source: sentence-transformers' function of
+    See `edge_st_runtime.vectors.dense.quantize` for shapes, dtypes and errors. Source: sentence-transformers' function of
     this name.
     """
     check_precision(precision)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_st import SentenceTransformer
-from tests.tiny_models import TinyModel
+from tests.support.tiny_models import TinyModel
 
 
 @pytest.fixture(scope="session", autouse=True)

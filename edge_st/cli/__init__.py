@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import bench, demo, doctor, embed, evaluate, index, info, models, plugins, pull, rerank, search, tune, verify
+from . import bench, demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, tune, verify
+from .index import command as index
 
 COMMANDS = {
     "demo": demo.add,

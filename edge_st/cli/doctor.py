@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine() -> Report:
     """Look at everything; nothing that is missing or broken raises."""
-    from edge_st_runtime.cpu import cpu_features, has_bfloat16, has_int8
+    from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16, has_int8
 
     from . import probes
 

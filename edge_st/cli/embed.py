@@ -79,7 +79,7 @@ def _remember_keys(records: "Iterable[Record]", keys: "deque[Key]") -> Iterator[
 def _write(
     output: str, rows: "Iterator[Row]", keys: "deque[Key]", model: "SentenceTransformer", options: dict[str, Any]
 ) -> int:
-    from edge_st_runtime.output_files import replacing
+    from edge_st_runtime.files.writing import replacing
 
     from .writers import write_jsonl, write_npy
 

@@ -16,7 +16,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the model and print ``model.info()``."""
-    from ..classes import open_model
+    from ..models.classes import open_model
 
     found = open_model(args.model).info()
     if args.json:

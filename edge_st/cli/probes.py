@@ -105,7 +105,7 @@ def installed_models() -> list[dict[str, str | None]]:
 
 def probe_threads() -> dict[str, object]:
     """Cores and threads as the runtime sees them."""
-    from edge_st_runtime import threads
+    from edge_st_runtime.machine import threads
 
     affinity = len(os.sched_getaffinity(0)) if sys.platform == "linux" else None
     found: dict[str, object] = {

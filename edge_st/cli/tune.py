@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print and keep; or forget."""
     folder = folder_of(args.model)
     if args.forget:
-        from edge_st_runtime.tuning import forget_tuning
+        from edge_st_runtime.model.tuning import forget_tuning
 
         was_there = forget_tuning(folder, args.dtype)
         if args.json:

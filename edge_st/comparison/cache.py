@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.local_cache import cache_folder
-from edge_st_runtime.output_files import replacing
-from edge_st_runtime.sparse import SparseMatrix
+from edge_st_runtime.files.writing import replacing
+from edge_st_runtime.machine.local_cache import cache_folder
+from edge_st_runtime.vectors.sparse import SparseMatrix
 
 from .jobs import Job, Pair
 

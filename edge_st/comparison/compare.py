@@ -13,7 +13,7 @@ from edge_st_runtime.errors import OptionError
 from ..evaluation.datasets import Dataset
 from ..evaluation.significance import bootstrap, interval, p_value
 from ..evaluation.statistics import Values
-from ..processes import in_process
+from ..models.processes import in_process
 from .cache import Cache, Portion, joined
 from .jobs import CANDIDATES, jobs_of
 from .measures import Measured, measured

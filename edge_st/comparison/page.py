@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_st_runtime.errors import OptionError, PackageMissingError
-from edge_st_runtime.output_files import replacing
+from edge_st_runtime.files.writing import replacing
 
 from ..memory import megabytes
 from ..version import __version__

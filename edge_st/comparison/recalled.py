@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime import similarity, sparse_similarity
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.model_types import CROSS_ENCODER, SPARSE_ENCODER
-from edge_st_runtime.similarity import SimilarityFunction, SimilarityFunctions
-from edge_st_runtime.sparse import SparseMatrix
-from edge_st_runtime.vectors import dequantize, normalize, quantize, value_ranges
+from edge_st_runtime.model.model_types import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.vectors import similarity, sparse_similarity
+from edge_st_runtime.vectors.dense import dequantize, normalize, quantize, value_ranges
+from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions
+from edge_st_runtime.vectors.sparse import SparseMatrix
 
-from ..model_card import ModelCardData
-from ..sparse_encoder import SparseEncoder
+from ..models.model_card import ModelCardData
+from ..models.sparse_encoder import SparseEncoder
 from .cache import Outputs
 from .jobs import Job, Pair, Side
 

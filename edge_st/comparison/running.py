@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER
+from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER
 
-from ..classes import Model, open_model
-from ..cross_encoder import CrossEncoder
 from ..evaluation.datasets import Dataset
 from ..memory import peak_memory
+from ..models.classes import Model, open_model
+from ..models.cross_encoder import CrossEncoder
 from ..progress import progress_bar
 from .cache import Cache, Outputs, Portion
 from .jobs import Job, Pair, Side, check_fits, jobs_of

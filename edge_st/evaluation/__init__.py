@@ -3,7 +3,7 @@
 Source: sentence-transformers' ``evaluation`` packages, whose classes of the same names these are in one place.
 """
 
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .binary_classification import BinaryClassificationEvaluator
 from .cross_nano_beir import CrossEncoderNanoBEIREvaluator

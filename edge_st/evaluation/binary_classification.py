@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_names
 from .evaluator import Metrics, best_of, check_same_length

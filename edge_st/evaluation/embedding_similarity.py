@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.nearness import pearson
-from edge_st_runtime.similarity import SimilarityFunction
-from edge_st_runtime.vectors import check_precision
+from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.dense import check_precision
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names
 from .evaluator import Metrics, best_of, check_same_length, given

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.similarity import FUNCTIONS, SimilarityFunction, SimilarityFunctions, parse_similarity
+from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction, SimilarityFunctions, parse_similarity
 
 from .evaluator import BaseEvaluator, given, method_of
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.search import keep_best, top_k
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.search.exact import keep_best, top_k
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from ..progress import progress_bar
 from . import ranking

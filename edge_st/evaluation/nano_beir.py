@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from ..progress import progress_bar
 from .evaluator import BaseEvaluator, Metrics, given

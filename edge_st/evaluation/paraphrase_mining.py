@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edge_st.paraphrases import paraphrase_mining
+from edge_st.mining.paraphrases import paraphrase_mining
 
 from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.fusion import reciprocal_rank_fusion
+from edge_st_runtime.search.fusion import reciprocal_rank_fusion
 
 from .evaluator import BaseEvaluator, Metrics, check_same_length, folder_of
 from .ranking import at_k_metrics, listed_measures, mean_measures

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.similarity import Similarity, cos_sim
+from edge_st_runtime.vectors.similarity import Similarity, cos_sim
 
 from ..progress import progress_bar
 from .embeddings import EmbeddingEvaluator

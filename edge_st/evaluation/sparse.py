@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime import sparse_similarity
-from edge_st_runtime.similarity import SimilarityFunctions
+from edge_st_runtime.vectors import sparse_similarity
+from edge_st_runtime.vectors.similarity import SimilarityFunctions
 
 from .binary_classification import BinaryClassificationEvaluator
 from .embedding_similarity import EmbeddingSimilarityEvaluator

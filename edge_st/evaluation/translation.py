@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics, check_same_length

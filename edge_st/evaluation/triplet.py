@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.similarity import SimilarityFunction
+from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names
 from .evaluator import Metrics, check_same_length, given

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.errors import HubError
-from edge_st_runtime.files import inside, sha256
+from edge_st_runtime.files.reading import inside, sha256
 
 from .errors import endpoint, mapped_errors
 

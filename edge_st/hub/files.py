@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from edge_st_runtime.errors import MissingFileError
-from edge_st_runtime.folder import ModelFolder
-from edge_st_runtime.graphs import Wish, choose_graph
-from edge_st_runtime.road import BAG, SPARSE_STATIC, WORDS, Road, name_prefix
-from edge_st_runtime.router import ROUTER_FILES
-from edge_st_runtime.sparse_modules import sparse_static_file
+from edge_st_runtime.model.folder import ModelFolder
+from edge_st_runtime.model.graphs import Wish, choose_graph
+from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Road, name_prefix
+from edge_st_runtime.modules.router import ROUTER_FILES
+from edge_st_runtime.modules.sparse import sparse_static_file
 
 #: the files that decide about the others
 HEADS = ("modules.json", "edge_st.json", "config.json")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import DamagedFileError, FolderError, MissingFileError
-from edge_st_runtime.files import read_optional_json, reading
-from edge_st_runtime.record import FILE_NAME
+from edge_st_runtime.files.reading import read_optional_json, reading
+from edge_st_runtime.model.record import FILE_NAME
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

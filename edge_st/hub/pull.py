@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from edge_st_runtime.backend import installed_engines
-from edge_st_runtime.cpu import cpu_features, has_bfloat16
+from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.files import inside
-from edge_st_runtime.graphs import ENDINGS, Wish
-from edge_st_runtime.record import read_record
+from edge_st_runtime.files.reading import inside
+from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
+from edge_st_runtime.model.graphs import ENDINGS, Wish
+from edge_st_runtime.model.record import read_record
 
 from .client import Listing, Repository, fetch_to_file, list_files
 from .fetch import check_options, fetch_model

@@ -13,13 +13,13 @@ import numpy as np
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import OptionError, PackageMissingError
-from edge_st_runtime.pipeline import windows
+from edge_st_runtime.model.pipeline import windows
 
-from ..cross_encoder import CrossEncoder
-from ..encoder import Encoder
-from ..outputs import to_tensor
-from ..sentence_transformer import SentenceTransformer
-from ..sparse_encoder import SparseEncoder
+from ..models.cross_encoder import CrossEncoder
+from ..models.encoder import Encoder
+from ..models.outputs import to_tensor
+from ..models.sentence_transformer import SentenceTransformer
+from ..models.sparse_encoder import SparseEncoder
 
 try:
     from mteb.models import ModelMeta

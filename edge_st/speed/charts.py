@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.output_files import replacing
+from edge_st_runtime.files.writing import replacing
 
 from ..comparison.charts import COLORS, plot
 from .variants import Row

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edge_st_runtime.backend import engine_version
-from edge_st_runtime.tokens import TextOrPair
+from edge_st_runtime.engines.backend import engine_version
+from edge_st_runtime.text.tokens import TextOrPair
 
-from ..classes import Model, open_model
-from ..cross_encoder import CrossEncoder
 from ..memory import peak_memory
-from ..processes import in_process
+from ..models.classes import Model, open_model
+from ..models.cross_encoder import CrossEncoder
+from ..models.processes import in_process
 from .samples import samples
 
 #: a round of each kind of text takes about so long, on slow machines by running fewer texts

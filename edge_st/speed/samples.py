@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.tokens import TextOrPair
+from edge_st_runtime.text.tokens import TextOrPair
 
 _SHORT, _MIXED = 192, 96
 #: words of the mixed texts: mostly short, few very long ones, as collections of passages have them

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.folder import read_folder
-from edge_st_runtime.threads import available_cores
-from edge_st_runtime.tuning import Tuning, check_keepable, keep_tuning
+from edge_st_runtime.machine.threads import available_cores
+from edge_st_runtime.model.folder import read_folder
+from edge_st_runtime.model.tuning import Tuning, check_keepable, keep_tuning
 
 from .measure import Setting, Speed
 from .variants import PASSES, Row, candidates, measured

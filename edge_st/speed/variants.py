@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_st_runtime.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.errors import MissingFileError, OptionError
-from edge_st_runtime.folder import ModelFolder, read_folder
-from edge_st_runtime.graphs import Choice, check_dtype
-from edge_st_runtime.road import Road
+from edge_st_runtime.model.choosing import LoadOptions, comparable, variants_for
+from edge_st_runtime.model.folder import ModelFolder, read_folder
+from edge_st_runtime.model.graphs import Choice, check_dtype
+from edge_st_runtime.model.route import Road
 
 from ..verification.variants import recorded_variants, runs_here
 from .measure import Setting, Speed, best, measure

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError
-from edge_st_runtime.record import FLOAT32_COSINE, LOSSLESS_COSINE, Golden, Record, read_record
+from edge_st_runtime.model.record import FLOAT32_COSINE, LOSSLESS_COSINE, Golden, Record, read_record
 
-from ..classes import Model
-from ..cross_encoder import CrossEncoder
-from ..sentence_transformer import SentenceTransformer
+from ..models.classes import Model
+from ..models.cross_encoder import CrossEncoder
+from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
 from .outputs import QUANTIZED, Output, outputs_of, plain_output
 from .variants import Variant, open_variant, recorded_variants, runs_here

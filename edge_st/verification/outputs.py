@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import Model
-from ..cross_encoder import CrossEncoder
-from ..encoder import Encoder
-from ..sentence_transformer import SentenceTransformer
+from ..models.classes import Model
+from ..models.cross_encoder import CrossEncoder
+from ..models.encoder import Encoder
+from ..models.sentence_transformer import SentenceTransformer
 
 #: of a model, for texts or pairs
 Output: TypeAlias = Callable[[Any, list[Any]], Any]

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_st_runtime.backend import installed_engines
-from edge_st_runtime.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.record import GraphRecord, Record
+from edge_st_runtime.engines.backend import installed_engines
+from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
+from edge_st_runtime.model.record import GraphRecord, Record
 
-from ..classes import Model, open_model
+from ..models.classes import Model, open_model
 
 
 @dataclass(frozen=True)

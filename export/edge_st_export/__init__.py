@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from .builder.conversion import Conversion, convert_model
     from .errors import ExportError
     from .export import ExportReport, export_model
+    from .folder.verify import GraphReport
+    from .graph.optimize import export_optimized_onnx_model
+    from .graph.quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
     from .int8.gate import Gate
     from .int8.options import Int8
-    from .optimize import export_optimized_onnx_model
     from .packing.project import pack_project
     from .packing.wheel import pack_wheel
-    from .quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
-    from .verify import GraphReport
 
 __all__ = [
     "Conversion",
@@ -41,13 +41,13 @@ _HOMES = {
     "ExportError": "errors",
     "ExportReport": "export",
     "Gate": "int8.gate",
-    "GraphReport": "verify",
+    "GraphReport": "folder.verify",
     "Int8": "int8.options",
     "convert_model": "builder.conversion",
-    "export_dynamic_quantized_onnx_model": "quantize",
+    "export_dynamic_quantized_onnx_model": "graph.quantize",
     "export_model": "export",
-    "export_optimized_onnx_model": "optimize",
-    "export_static_quantized_openvino_model": "quantize",
+    "export_optimized_onnx_model": "graph.optimize",
+    "export_static_quantized_openvino_model": "graph.quantize",
     "pack_project": "packing.project",
     "pack_wheel": "packing.wheel",
 }

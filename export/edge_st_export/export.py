@@ -6,36 +6,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_st.classes import open_model
+from edge_st.models.classes import open_model
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant
-from edge_st_runtime.cpu import has_bfloat16
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.fingerprint import joined_digest
-from edge_st_runtime.folder import ModelFolder, plain_architecture
-from edge_st_runtime.model_types import SENTENCE_TRANSFORMER
-from edge_st_runtime.record import LOSSLESS_COSINE, read_record
-from edge_st_runtime.tokens import TextOrPair
+from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.model.fingerprint import joined_digest
+from edge_st_runtime.model.folder import ModelFolder, plain_architecture
+from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
+from edge_st_runtime.text.tokens import TextOrPair
 
-from .alone import comparable
-from .convert import to_onnx
 from .errors import ExportError
-from .fused import unfused_notes, with_fused
-from .graph_files import ONNX_FILE
-from .heads import Head, digest_of_road, unused_copies
+from .folder.graph_files import ONNX_FILE
+from .folder.layout import save_layout
+from .folder.new_folder import check_target, new_folder
+from .folder.record import Testimony, write_record
+from .folder.verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
+from .graph.convert import to_onnx
+from .graph.fused import unfused_notes, with_fused
+from .graph.heads import Head, digest_of_road, unused_copies
+from .graph.ir import OPENVINO_FILE, to_openvino
+from .graph.optimize import FLOAT16_LEVEL, optimize, optimized_file
 from .int8.make import Made, make_int8
 from .int8.options import Int8
 from .int8.search import Attempt, table
-from .ir import OPENVINO_FILE, to_openvino
-from .layout import save_layout
-from .new_folder import check_target, new_folder
-from .optimize import FLOAT16_LEVEL, optimize, optimized_file
-from .original import Source, find_source, load_original, torch_roads
+from .original.alone import comparable
+from .original.loading import Source, find_source, load_original, torch_roads
+from .original.texts import is_golden, texts_for
 from .plan import ENGINES, Plan, checked_plan
 from .progress import Progress, silent_libraries
-from .record import Testimony, write_record
-from .texts import is_golden, texts_for
-from .verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from importlib import import_module
 from edge_st_runtime.errors import OptionError
 
 from .errors import converting
+from .graph.optimize import LEVELS
 from .int8.options import Int8
-from .optimize import LEVELS
 
 ENGINES = ("onnx", "openvino")
 _LIBRARIES = {

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
-from edge_st.classes import Model
-from tests.hub_server import HubServer, hub_server, use
-from tests.tiny_pair_models import ONE, SPARSE, THREE
+from edge_st.models.classes import Model
+from tests.support.hub_server import HubServer, hub_server, use
+from tests.support.tiny_pair_models import ONE, SPARSE, THREE
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ class InThisProcess:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons and measurements run models in this process, which is quicker."""
-    monkeypatch.setattr("edge_st.processes.ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr("edge_st.models.processes.ProcessPoolExecutor", InThisProcess)
 
 
 @pytest.fixture

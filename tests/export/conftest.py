@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hub_server import HubServer, hub_server, use
+from tests.support.hub_server import HubServer, hub_server, use
 
 if TYPE_CHECKING:
     from edge_st_export import ExportReport

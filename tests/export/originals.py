@@ -13,8 +13,8 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from tokenizers import Tokenizer
 from transformers import AutoModel, BertConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from edge_st_export.texts import ALL
-from tests.tiny_tokenizers import wordpiece
+from edge_st_export.original.texts import ALL
+from tests.support.tiny_tokenizers import wordpiece
 
 HIDDEN = 32
 SIZES = {

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sentence_transformers.util import quantize_embeddings, select_max_active_dims
 
 import edge_st
-from edge_st_runtime.sparse import select_max_active_dims as our_select_max_active_dims
-from edge_st_runtime.sparse_similarity import FUNCTIONS as SPARSE_FUNCTIONS
+from edge_st_runtime.vectors.sparse import select_max_active_dims as our_select_max_active_dims
+from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS as SPARSE_FUNCTIONS
 
 Rows = NDArray[np.float32]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge_st_export import ExportReport, export_model
-from tests.export.zoo import CASES
-from tests.readme import run_blocks
+from tests.export.zoo.cases import CASES
+from tests.support.readme import run_blocks
 
 SMALL = {"reranker": "classifier-bert", "splade": "splade-bert"}
 

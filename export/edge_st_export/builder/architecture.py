@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.engines.signature import SCORES, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import UnsupportedModelError
-from edge_st_runtime.files import read_json, read_optional_json, reading
-from edge_st_runtime.road import CLIP, TRANSFORMER, Road
-from edge_st_runtime.signature import SCORES, TOKEN_EMBEDDINGS
+from edge_st_runtime.files.reading import read_json, read_optional_json, reading
+from edge_st_runtime.model.route import CLIP, TRANSFORMER, Road
 
 from .activations import ACTIVATIONS
 from .families import FAMILIES, Family

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsupportedModelError
-from edge_st_runtime.files import inside, read_json, reading
-from edge_st_runtime.weights import read_safetensors
+from edge_st_runtime.files.reading import inside, read_json, reading
+from edge_st_runtime.files.weights import read_safetensors
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

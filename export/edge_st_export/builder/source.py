@@ -10,9 +10,9 @@ from edge_st.hub.client import Repository, fetch_to_cache, list_files
 from edge_st.hub.files import config_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
-from edge_st_runtime.folder import ONLY_ROAD, ModelFolder, read_folder, read_steps
-from edge_st_runtime.record import FILE_NAME
-from edge_st_runtime.road import Road
+from edge_st_runtime.model.folder import ONLY_ROAD, ModelFolder, read_folder, read_steps
+from edge_st_runtime.model.record import FILE_NAME
+from edge_st_runtime.model.route import Road
 
 from .architecture import Architecture, read_architecture
 from .checkpoint import INDEX_FILE, SINGLE_FILE, shards

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edge_st_runtime.signature import HIDDEN_STATES, LOGITS
+from edge_st_runtime.engines.signature import HIDDEN_STATES, LOGITS
 
-from ..graph_files import weights_beside
+from ..folder.graph_files import weights_beside
 from .architecture import Architecture
 from .checkpoint import Checkpoint
 

@@ -12,9 +12,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats, TokenBatch
-from edge_st_runtime.signature import FEEDS, MAX_ACTIVE_DIMS
+from edge_st_runtime.engines.signature import FEEDS, MAX_ACTIVE_DIMS
 
-from ..convert import for_a_while
+from ..graph.convert import for_a_while
 
 _ROWS = 2048  # of each input, which are kept to fit the scales to
 _WATCHED = ".watched.onnx"

@@ -10,11 +10,11 @@ from edge_st.comparison.running import measure_model
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant, open_variant
 from edge_st_runtime.errors import DamagedFileError, EngineError
-from edge_st_runtime.folder import read_folder
+from edge_st_runtime.model.folder import read_folder
 
 from ..errors import ExportError
-from ..graph_files import ONNX_FILE
-from ..verify import GraphReport, Part, Reference, graph_files, measure, nearness
+from ..folder.graph_files import ONNX_FILE
+from ..folder.verify import GraphReport, Part, Reference, graph_files, measure, nearness
 from .files import INT8_FILES
 from .options import Int8
 from .search import Attempt, search

@@ -8,12 +8,12 @@ from typing import Any
 import onnx
 
 from edge_st_runtime.arrays import TokenBatch
-from edge_st_runtime.batching import pad_batch
-from edge_st_runtime.choosing import LoadOptions
-from edge_st_runtime.loading import LoadedRoad, load_model
-from edge_st_runtime.tokens import TextOrPair
+from edge_st_runtime.model.batching import pad_batch
+from edge_st_runtime.model.choosing import LoadOptions
+from edge_st_runtime.model.loading import LoadedRoad, load_model
+from edge_st_runtime.text.tokens import TextOrPair
 
-from ..graph_files import ONNX_FILE
+from ..folder.graph_files import ONNX_FILE
 from .calibrate import watch
 from .fit import Fit, fit_group
 from .products import find_groups

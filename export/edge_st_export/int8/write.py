@@ -6,9 +6,9 @@ from typing import Any
 
 import onnx
 
-from ..convert import for_a_while, move_weights_beside, save_with_weights_beside
 from ..errors import ExportError, converting
-from ..fused import write_optimized
+from ..graph.convert import for_a_while, move_weights_beside, save_with_weights_beside
+from ..graph.fused import write_optimized
 from .fit import Fit
 from .rewrite import INTEGER_PRODUCT, rewrite
 from .tables import quantize_tables

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.files import read_optional_json, reading
-from edge_st_runtime.record import FILE_NAME
+from edge_st_runtime.files.reading import read_optional_json, reading
+from edge_st_runtime.model.record import FILE_NAME
 
 _PREFIX = "edge-st-model"
 _PART = r"(?![.-])[A-Za-z0-9_.-]{1,96}"

@@ -10,13 +10,13 @@ from packaging.version import InvalidVersion, Version
 
 from edge_st.hub.installed import FOLDER
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.files import read_optional_json
-from edge_st_runtime.model_types import TASKS
-from edge_st_runtime.record import FILE_NAME, read_record
+from edge_st_runtime.files.reading import read_optional_json
+from edge_st_runtime.model.model_types import TASKS
+from edge_st_runtime.model.record import FILE_NAME, read_record
 
-from ..layout import CARD
-from ..new_folder import new_folder
-from ..record import keep_graphs
+from ..folder.layout import CARD
+from ..folder.new_folder import new_folder
+from ..folder.record import keep_graphs
 from .licence import licence_of
 from .names import PackedName, name_of
 from .selection import Selection, select

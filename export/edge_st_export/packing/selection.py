@@ -6,11 +6,11 @@ from pathlib import Path
 
 from edge_st.hub.fetch import fetch_model
 from edge_st_runtime.errors import MissingFileError, NotAFolderError, OptionError
-from edge_st_runtime.folder import ModelFolder, read_folder
-from edge_st_runtime.graphs import ENDINGS, Wish
-from edge_st_runtime.record import FILE_NAME, Record
+from edge_st_runtime.model.folder import ModelFolder, read_folder
+from edge_st_runtime.model.graphs import ENDINGS, Wish
+from edge_st_runtime.model.record import FILE_NAME, Record
 
-from ..layout import CARD, LEGAL
+from ..folder.layout import CARD, LEGAL
 
 
 @dataclass(frozen=True)

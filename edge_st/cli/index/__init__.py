@@ -1,0 +1,1 @@
+"""The actions of ``edge-st index``."""

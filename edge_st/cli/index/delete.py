@@ -1,0 +1,96 @@
+"""``edge-st index delete``: rows by their ids, or all that come from a file."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_st_runtime.errors import InputError, OptionError
+
+from ..shared import Subparsers, add_json, print_json
+
+if TYPE_CHECKING:
+    from edge_st import Index
+
+_DESCRIPTION = """\
+Remove rows from the index in folder PATH. The id of a text that was split removes all of its pieces, that of a further
+piece (ID#2) this one alone. An id such as 7 means the string, or the integer where the index has no such string.
+Nothing is removed where an id or a file is not there. The disk space comes back with: edge-st index compact.
+"""
+
+
+def add(actions: Subparsers) -> None:
+    """Register the action."""
+    parser = actions.add_parser(
+        "delete",
+        help="remove rows by id or by file",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", metavar="PATH", help="the folder of the index")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids; after '--' also such as begin with '-'")
+    parser.add_argument("--ids-from", metavar="FILE", help="a file with an id a line, '-' for standard input")
+    parser.add_argument(
+        "--path", dest="files", action="append", default=[], metavar="FILE", help="all rows of FILE; may be repeated"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find all that is meant, then remove it at once."""
+    from edge_st import Index
+
+    given = [*args.ids, *(_read_ids(args.ids_from) if args.ids_from else ())]
+    if not given and not args.files:
+        raise OptionError("nothing to delete; expected an ID, --ids-from FILE or --path FILE")
+    with Index.open(args.path, "a") as index:
+        rows = dict.fromkeys([*_with_pieces(index, given), *_of_files(index, args.files)])
+        index.delete(list(rows))
+        left = len(index)
+    if args.json:
+        print_json({"path": args.path, "rows": left, "deleted": len(rows)})
+    else:
+        print(f"{args.path}: {len(rows)} deleted; {left} rows now")
+    return 0
+
+
+def _read_ids(name: str) -> list[str]:
+    from ...input_files import decoded, existing
+
+    if name == "-":
+        return [line for _, line in decoded(sys.stdin.buffer, "<stdin>") if line]
+    with existing(name).open("rb") as file:
+        return [line for _, line in decoded(file, name) if line]
+
+
+def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
+    """The ids as the index has them, each with those of its further pieces."""
+    from .chunks import chunk_id, first_of, piece_count
+
+    for name in dict.fromkeys(given):
+        first = _as_kept(index, name)
+        yield first
+        (row,) = index.find([first])
+        names = [chunk_id(first, number) for number in range(2, piece_count(row["metadata"]) + 1)] if row else []
+        found = zip(names, index.find(names), strict=True)
+        yield from (piece for piece, row in found if row is not None and first_of(row["metadata"]) == first)
+
+
+def _as_kept(index: "Index", name: str) -> str | int:
+    """The id that ``name`` means: the string, or the integer that it is written as."""
+    if name not in index and name.lstrip("-").isdecimal() and int(name) in index:
+        return int(name)
+    return name
+
+
+def _of_files(index: "Index", files: Sequence[str]) -> "Iterator[str | int]":
+    for name in files:
+        found = index.ids({"path": name if name == "<stdin>" else str(Path(name))})
+        if not found:
+            raise InputError(
+                f"no row of {index.info()['path']} comes from {name}; expected the name as it was when the file was "
+                "added, which metadata have as 'path': edge-st index search shows ids, --json the metadata"
+            )
+        yield from found

@@ -1,0 +1,74 @@
+"""The model of an index: the one it was built with, opened again by the name it was built by."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_st_runtime.errors import EdgeSTError, OptionError
+
+from ..shared import load
+
+if TYPE_CHECKING:
+    from edge_st import SentenceTransformer
+
+
+def load_named(name: str | None) -> "SentenceTransformer":
+    """The model ``name``, which an index keeps so that it can be opened from anywhere: a folder by its whole path."""
+    from ...hub.names import existing_folder
+
+    model = load(name)
+    if name is not None:
+        folder = existing_folder(name)
+        model.model_card_data.model_name = name if folder is None else str(folder.resolve())
+    return model
+
+
+def model_of(path: str, name: str | None) -> "SentenceTransformer":
+    """The model that the index in ``path`` was built with: ``name``, or what the index has recorded.
+
+    Raises OptionError where that is another one, or cannot be loaded.
+    """
+    from edge_st import Index
+
+    recorded = Index.open(path).info()["model"]
+    if recorded is None:
+        raise OptionError(
+            f"{path} was built from embeddings without a model, so the command line can neither add texts nor search "
+            "by them; open it from Python: edge_st.Index.open"
+        )
+    if name is not None:
+        return _checked(load_named(name), name, recorded, path)
+    bundled = load(None)
+    if bundled.fingerprint == recorded["fingerprint"]:
+        return bundled
+    try:
+        model = load_named(recorded["name"])
+    except EdgeSTError as error:
+        raise OptionError(
+            f"{path} was built with {_described(recorded)}, which cannot be opened by that name ({error}); say where "
+            "it is with --model"
+        ) from error
+    return _checked(model, recorded["name"], recorded, path)
+
+
+def check_same(path: Path, model: "SentenceTransformer", name: str | None, recorded: dict[str, Any] | None) -> None:
+    """Raise OptionError unless ``model``, opened by ``name``, is the one ``recorded`` for the index in ``path``."""
+    if recorded is None:
+        raise OptionError(f"{path} was built from embeddings without a model; build another index in another folder")
+    _checked(model, name, recorded, str(path))
+
+
+def _checked(
+    model: "SentenceTransformer", name: str | None, recorded: dict[str, Any], path: str
+) -> "SentenceTransformer":
+    if model.fingerprint != recorded["fingerprint"]:
+        given = {"name": model.model_card_data.model_name, "fingerprint": model.fingerprint}
+        raise OptionError(
+            f"{path} was built with {_described(recorded)}, not with {_described(given)}: their embeddings do not "
+            f"compare. Name the first with --model, or move the index to the other with: edge-st index migrate {path} "
+            f"--model {name or model.info()['path']}"
+        )
+    return model
+
+
+def _described(model: dict[str, Any]) -> str:
+    return f"{model['name']} (fingerprint {model['fingerprint']})"

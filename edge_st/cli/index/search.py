@@ -1,0 +1,103 @@
+"""``edge-st index search``: the rows of an index that answer a query."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from edge_st_runtime.errors import OptionError
+
+from ..shared import Subparsers, add_json, not_blank, positive, print_json, snippet
+
+_DESCRIPTION = """\
+Rank the rows of the index in folder PATH by meaning. With --filter only rows are found whose metadata have the value:
+a text as it is, a number, true, false or null as in JSON. The same key again allows another value; of different keys
+all must be as asked for.
+"""
+
+
+def add(actions: Subparsers) -> None:
+    """Register the action."""
+    parser = actions.add_parser(
+        "search",
+        help="find the rows that answer a query",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", metavar="PATH", help="the folder of the index")
+    parser.add_argument(
+        "-q", "--query", action="append", required=True, type=not_blank, metavar="QUERY", help="may be repeated"
+    )
+    parser.add_argument("-k", type=positive, default=5, metavar="K", help="rows a query (default: 5)")
+    parser.add_argument(
+        "--filter", action="append", default=[], type=_pair, metavar="KEY=VALUE", help="may be repeated"
+    )
+    parser.add_argument("--min-score", type=float, metavar="S", help="leave out rows with a score below S")
+    parser.add_argument(
+        "--model", metavar="M", help="where the index' model is (default: the name that it was built by)"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open, search and print."""
+    from edge_st import Index
+
+    from .models import model_of
+
+    index = Index.open(args.path, model=model_of(args.path, args.model))
+    found = index.search(args.query, args.k, _filter(args.filter), score_threshold=args.min_score)
+    if args.json:
+        listed = [
+            {"query": query, "hits": [_as_json(hit) for hit in hits]}
+            for query, hits in zip(args.query, found, strict=True)
+        ]
+        print_json({"rows": len(index), "queries": listed})
+    else:
+        print("\n".join(_as_text(query, hits) for query, hits in zip(args.query, found, strict=True)))
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not (key and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE, such as lang=en")
+    return key, value
+
+
+def _filter(pairs: Sequence[tuple[str, str]]) -> dict[str, list[Any]] | None:
+    """The values that each key may have: the text, and what it is in JSON."""
+    wanted: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        wanted.setdefault(key, []).extend([value, *_from_json(value)])
+    return wanted or None
+
+
+def _from_json(value: str) -> list[Any]:
+    try:
+        return [json.loads(value)]
+    except ValueError:
+        return []
+    except RecursionError as error:
+        raise OptionError(f"--filter: {value[:40]!r} is nested too deep; expected a text or a number") from error
+
+
+def _as_json(hit: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "score": hit["score"],
+        "id": hit["corpus_id"],
+        **{key: hit[key] for key in ("text", "metadata") if key in hit},
+    }
+
+
+def _as_text(query: str, hits: Sequence[dict[str, Any]]) -> str:
+    return "\n".join([query, *map(_as_lines, hits), ""])
+
+
+def _as_lines(hit: dict[str, Any]) -> str:
+    """Score, id, place where the id does not tell it, and the beginning of the text."""
+    metadata, name = hit["metadata"], str(hit["corpus_id"])
+    place = f"{metadata['path']}:{metadata['line']}" if {"path", "line"} <= metadata.keys() else name
+    first = f"{hit['score']:7.3f}  {name}" + ("" if place == name else f"  {place}")
+    return f"{first}\n{snippet(hit['text'])}" if "text" in hit else first

@@ -1,0 +1,1 @@
+"""A corpus that lasts on disk."""

@@ -1,0 +1,1 @@
+"""Mining of pairs, communities and hard negatives."""

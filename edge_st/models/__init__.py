@@ -1,0 +1,1 @@
+"""The model classes and what they are made of."""

@@ -1,0 +1,29 @@
+"""Open a model without knowing its class."""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from edge_st_runtime.errors import WrongClassError
+from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+
+from .cross_encoder import CrossEncoder
+from .sentence_transformer import SentenceTransformer
+from .sparse_encoder import SparseEncoder
+
+Model: TypeAlias = SentenceTransformer | CrossEncoder | SparseEncoder
+_CLASSES: dict[str, type[Model]] = {
+    SENTENCE_TRANSFORMER: SentenceTransformer,
+    CROSS_ENCODER: CrossEncoder,
+    SPARSE_ENCODER: SparseEncoder,
+}
+
+
+def open_model(model_name_or_path: str | Path | None = None, **options: Any) -> Model:
+    """The model, of the class that it belongs to; a plain transformer as a SentenceTransformer.
+
+    Raises what the classes raise.
+    """
+    try:
+        return SentenceTransformer(model_name_or_path, **options)
+    except WrongClassError as error:
+        return _CLASSES[error.model_type](model_name_or_path, **options)

@@ -1,0 +1,130 @@
+"""What the models that turn texts into vectors share: prompts of queries and documents, and similarity."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.splitting import Splitter
+from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions, parse_similarity
+
+from .base import BaseModel
+from .inputs import check_text, check_texts
+from .old_names import renamed
+from .options import refuse_unknown
+from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
+
+_UNLIMITED = 256
+
+
+class Encoder(BaseModel):
+    """A model with ``encode``. Source: what sentence-transformers' SentenceTransformer and SparseEncoder share."""
+
+    _default_prompts: ClassVar[Mapping[str, None]] = {"query": None, "document": None}
+    _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "similarity_fn_name")
+    _default_similarity: ClassVar[SimilarityFunction]
+    _similarity_functions: ClassVar[SimilarityFunctions]
+
+    def __init__(
+        self,
+        model_name_or_path: str | Path | None = None,
+        *,
+        similarity_fn_name: str | SimilarityFunction | None = None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(model_name_or_path, **shared)
+        saved = self._settings_of(self._model.folder.settings)
+        self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
+
+    def encode(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Embeddings of a text, a pair of texts, or a list of them."""
+        raise NotImplementedError
+
+    def encode_query(
+        self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """`encode`, with the prompt called "query" unless ``prompt_name`` or ``prompt`` is given."""
+        prompt_name = task_prompt_name(self.prompts, QUERY_NAMES, prompt_name, prompt)
+        return self.encode(inputs, prompt_name, prompt, *args, task="query", **kwargs)
+
+    def encode_document(
+        self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """`encode`, with the first prompt called "document", "passage" or "corpus" unless one is given."""
+        prompt_name = task_prompt_name(self.prompts, DOCUMENT_NAMES, prompt_name, prompt)
+        return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
+
+    def split(self, text: Any, max_tokens: int | None = None, overlap: int = 0) -> list[Any]:
+        """``text`` in pieces that `encode_document` takes whole, in order; of several texts a list for each.
+
+        A piece is frozen, with ``start`` and ``end``, which count characters of ``text``, and its own ``text``. It has
+        ``max_tokens`` tokens at most, the prompt and special tokens included (None: `max_seq_length`, or 256 for
+        models that take any number), and begins about ``overlap`` tokens before the one before it ends. Cuts are
+        between words, in the last third of a piece at the end of a paragraph or a sentence if there is one; only a
+        word that is longer than a piece is cut. The pieces hold all but the white space around them; a blank text has
+        none. A text of any length takes time in proportion to it.
+
+        Raises InputTypeError or InputError for what is no text, OptionError for ``max_tokens`` beyond the model's
+        limit or without room for a text, and for an ``overlap`` that does not leave room for more.
+        """
+        texts = [check_text(text, "text")] if isinstance(text, str) else check_texts(text, "text")
+        splitter = self._splitter(max_tokens, overlap)
+        found = splitter.split(texts)
+        return found[0] if isinstance(text, str) else found
+
+    def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
+        road = self._road("document")
+        limit = self._limits[road]
+        most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit
+        check_count("max_tokens", most)
+        if limit is not None and most > limit:
+            raise OptionError(f"max_tokens is {most}, the model cuts texts to {limit}; expected no more than that")
+        if not isinstance(overlap, int) or isinstance(overlap, bool) or overlap < 0:
+            raise OptionError(f"overlap is {overlap!r}; expected a whole number of tokens, 0 for none")
+        name = task_prompt_name(self.prompts, DOCUMENT_NAMES, None, None)
+        prompt = resolve_prompt(self.prompts, self.default_prompt_name, name, None)
+        return Splitter(self._pipelines[road].tokenizer, prompt, most, overlap)
+
+    def _accept_old_names(self, inputs: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """The inputs, also as ``sentences``, and the task; raises OptionError for anything else in ``kwargs``."""
+        given = {} if inputs is None else {"inputs": inputs}
+        found = renamed("encode", {**kwargs, **given}, {"sentences": "inputs"})
+        inputs, task = found.pop("inputs", None), found.pop("task", None)
+        refuse_unknown("encode", found)
+        return inputs, task
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
+        """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
+        return self._similarity_functions[self._similarity_function][0](embeddings1, embeddings2)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
+        """Scores (n,) of ``embeddings1[i]`` with ``embeddings2[i]``, by `similarity_fn_name`."""
+        return self._similarity_functions[self._similarity_function][1](embeddings1, embeddings2)
+
+    @property
+    def similarity_fn_name(self) -> str:
+        """ "cosine", "dot", "euclidean" or "manhattan"; settable; raises OptionError for others."""
+        return self._similarity_function.value
+
+    @similarity_fn_name.setter
+    def similarity_fn_name(self, value: str | SimilarityFunction) -> None:
+        self._similarity_function = parse_similarity(value)
+
+    def get_embedding_dimension(self) -> int:
+        """Width of the embeddings."""
+        raise NotImplementedError
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """`get_embedding_dimension` by its older name."""
+        return self.get_embedding_dimension()
+
+    def info(self) -> dict[str, Any]:
+        """What was loaded and how it runs, as values that JSON can hold."""
+        return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
+
+    def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        name = saved.get("similarity_fn_name") or self._default_similarity.value
+        return {**super()._settings_of(saved), "similarity_fn_name": name}

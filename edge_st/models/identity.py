@@ -1,0 +1,46 @@
+"""The identity of a loaded model. Imported when it is asked for: without a record all weights are read for it."""
+
+from collections.abc import Callable, Mapping
+
+from edge_st_runtime.files.weights import read_safetensors
+from edge_st_runtime.model.fingerprint import RoadIdentity, fingerprint, graph_digest, joined_digest, weights_digest
+from edge_st_runtime.model.loading import LoadedModel
+from edge_st_runtime.modules.specs import Module
+
+Modules = tuple[Module, ...]
+
+
+def fingerprint_of(
+    model: LoadedModel,
+    weights: str,
+    limits: Mapping[str, int | None],
+    prompts: Mapping[str, str],
+    default_prompt_name: str | None,
+    as_set: Callable[[Modules], Modules],
+) -> str:
+    """The fingerprint of ``model`` with these limits and prompts, and its modules as ``as_set`` leaves them."""
+    roads = {
+        name: RoadIdentity(model.roads[name].pipeline.tokenizer.identity(), as_set(road.modules), limits[name])
+        for name, road in model.folder.roads.items()
+    }
+    dtypes = {road.choice.dtype for road in model.roads.values()}
+    dtype = "int8" if "int8" in dtypes else "float32"
+    return fingerprint(
+        weights=weights,
+        roads=roads,
+        router=model.folder.router,
+        prompts=prompts,
+        dtype=dtype,
+        default_prompt_name=default_prompt_name,
+    )
+
+
+def digest_of(model: LoadedModel) -> str:
+    """A digest of the weights of all first modules: that of the record, else over the files."""
+    if model.folder.record is not None:
+        return model.folder.record.weights_sha256
+    digests = {}
+    for name, road in model.folder.roads.items():
+        path = road.path / model.roads[name].choice.file
+        digests[path] = weights_digest(read_safetensors(path)) if path.suffix == ".safetensors" else graph_digest(path)
+    return joined_digest(digests.values())

@@ -1,0 +1,131 @@
+"""What ``encode`` accepts, checked whole before any work. Source: sentence-transformers' is_singular_input."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_st_runtime.errors import InputError, InputTypeError
+from edge_st_runtime.text.tokens import TextOrPair
+
+_EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
+
+
+def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
+    """The texts or pairs in ``inputs``, and whether it was a single one.
+
+    A str (or {"text": str}) is one input; lists, tuples, arrays of str and other sequences are batches; each item is
+    a str or a pair of str. Raises InputTypeError with the position and type of the first item that is neither,
+    InputError for a pair that is not two texts, or a text that is no valid Unicode.
+    """
+    if isinstance(inputs, str | dict):
+        return [_item(inputs, None)], True
+    if isinstance(inputs, np.ndarray):
+        if inputs.ndim == 0 or inputs.dtype.kind not in "UO":
+            raise InputTypeError(f"inputs is an array of shape {inputs.shape} and dtype {inputs.dtype}; {_EXPECTED}")
+        inputs = inputs.tolist()
+    if not _is_sequence(inputs):
+        raise InputTypeError(f"inputs is {_type(inputs)}; expected a str or a list of str. Make generators a list()")
+    if all(type(item) is str and item.isascii() for item in inputs):
+        return list(inputs), False
+    return [_item(item, index) for index, item in enumerate(inputs)], False
+
+
+def split_task(inputs: Any) -> tuple[Any, str | None]:
+    """The texts and the task of inputs written as {"query": "a text"}, or a list of such; others as they are.
+
+    Raises InputError for a list with several tasks. Source: sentence-transformers' Router.preprocess.
+    """
+    singular = isinstance(inputs, dict)
+    items = [inputs] if singular else inputs
+    if not _is_sequence(items) or not len(items):
+        return inputs, None
+    first = next(iter(items))
+    if not isinstance(first, dict) or set(first) == {"text"}:
+        return inputs, None
+    tasks = {key for item in items if isinstance(item, dict) for key in item}
+    if len(tasks) != 1 or not all(isinstance(item, dict) and item for item in items):
+        raise InputError(f"inputs name the tasks {sorted(map(str, tasks))}; expected one for all, or task=… and texts")
+    (task,) = tasks
+    texts = [item[task] for item in items]
+    return (texts[0] if singular else texts), task
+
+
+def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
+    """The texts or pairs of any iterable, one by one; raises as `as_batch` does, when it comes to the item."""
+    if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):
+        raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts, such as [text]")
+    return (_item(item, index) for index, item in enumerate(inputs))
+
+
+def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
+    """The pairs (or single texts) in ``inputs``, and whether it was a single one: what CrossEncoder takes.
+
+    ("a", "b"), ["a", "b"] and an array of two texts are one pair; a list, tuple or array of such is a batch. Raises
+    what `as_batch` raises. Source: sentence-transformers' CrossEncoder.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray) and inputs.ndim:
+        inputs = inputs.tolist()
+    if not isinstance(inputs, str | dict) and not _is_sequence(inputs):
+        raise InputTypeError(
+            f"inputs is {_type(inputs)}; expected a pair of str such as ('query', 'document'), or a list of pairs: "
+            "list(pairs) of a generator, frame.values.tolist() of a DataFrame"
+        )
+    if _is_sequence(inputs) and not isinstance(inputs, str) and len(inputs):
+        if not isinstance(next(iter(inputs)), list | tuple | dict | np.ndarray):
+            return [_item(inputs if isinstance(inputs, tuple) else list(inputs), None)], True
+        inputs = [item.tolist() if isinstance(item, np.ndarray) else item for item in inputs]
+    return as_batch(inputs)
+
+
+def check_texts(texts: Any, name: str) -> list[str]:
+    """``texts`` as a list; raises InputTypeError unless all are str, InputError for one that is no valid Unicode."""
+    if isinstance(texts, str | dict) or not (_is_sequence(texts) or isinstance(texts, np.ndarray)):
+        raise InputTypeError(f"{name} is {_type(texts)}; expected a list of str")
+    return [check_text(text, f"{name}[{index}]") for index, text in enumerate(texts)]
+
+
+def check_text(text: Any, name: str) -> str:
+    """``text`` as a plain str; raises InputTypeError for what is none, InputError for what is no valid Unicode."""
+    if not isinstance(text, str):
+        raise InputTypeError(f"{name} is {_type(text)}; expected a str")
+    return _text(text, name)
+
+
+def _item(item: Any, index: int | None) -> TextOrPair:
+    where = "inputs" if index is None else f"inputs[{index}]"
+    if isinstance(item, dict) and set(item) == {"text"}:
+        item = item["text"]
+    if isinstance(item, str):
+        return _text(item, where)
+    if not isinstance(item, list | tuple):
+        raise InputTypeError(f"{where} is {_type(item)}; {_EXPECTED}")
+    if not all(isinstance(text, str) for text in item):
+        found = next(text for text in item if not isinstance(text, str))
+        raise InputTypeError(f"{where} holds {_type(found)}; {_EXPECTED}")
+    if len(item) != 2:
+        raise InputError(f"{where} is a {type(item).__name__} of {len(item)} texts; {_EXPECTED}")
+    return _text(item[0], where), _text(item[1], where)
+
+
+def _text(text: str, where: str) -> str:
+    """``text`` as a plain str; raises InputError for one that has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{where} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+        ) from None
+    return str(text)
+
+
+def _is_sequence(inputs: Any) -> bool:
+    """Lists, tuples and what behaves like them, such as a pandas Series; no bytes, sets, generators or tables."""
+    if isinstance(inputs, bytes | bytearray | memoryview):
+        return False
+    column = hasattr(inputs, "__len__") and hasattr(inputs, "iloc") and getattr(inputs, "ndim", 1) == 1
+    return isinstance(inputs, Sequence) or column
+
+
+def _type(value: Any) -> str:
+    return "None" if value is None else f"{type(value).__name__} ({value!r:.40})"

@@ -1,0 +1,123 @@
+"""sentence-transformers' constructor arguments → the runtime's options."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.engines.backend import installed_engines
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.choosing import LoadOptions
+
+_ENGINE_KEYS = {
+    "provider",
+    "provider_options",
+    "session_options",
+    "file_name",
+    "subfolder",
+    "ov_config",
+    "device",
+    "token_budget",
+}
+_TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}
+_LOW_MEMORY_TOKENS = 128
+
+
+def load_options(
+    *,
+    backend: str,
+    dtype: str,
+    device: str | None,
+    provider: str | None,
+    num_threads: int | None,
+    model_kwargs: Mapping[str, Any] | None,
+    low_memory: bool = False,
+) -> LoadOptions:
+    """The options that the arguments and sentence-transformers' ``model_kwargs`` ask for together.
+
+    ``backend="torch"``, sentence-transformers' default, means the runtime's own choice. ``low_memory`` fills in what
+    was left open with what takes least memory. Raises OptionError for keys
+    that are unknown, need torch or contradict an argument.
+    """
+    kwargs = dict(model_kwargs or {})
+    if kwargs.pop("export", False):
+        raise OptionError("model_kwargs export=True needs torch; on a build machine: edge-st export MODEL FOLDER")
+    dtypes = [str(kwargs.pop(key)).removeprefix("torch.") for key in ("dtype", "torch_dtype") if key in kwargs]
+    unknown = set(kwargs) - _ENGINE_KEYS
+    if unknown:
+        why = "only mean something to torch" if unknown <= _TORCH_ONLY else "are not known"
+        raise OptionError(f"model_kwargs {sorted(unknown)} {why}; expected {', '.join(sorted(_ENGINE_KEYS))}, dtype")
+    device = _one("device", device, kwargs.get("device"))
+    provider = _one("provider", provider, kwargs.get("provider"))
+    options = LoadOptions(
+        backend=_engine(backend, device, provider),
+        dtype=_one("dtype", dtype if dtype != "auto" else None, *dtypes) or "auto",
+        device=device,
+        provider=provider,
+        provider_options={**_settings("provider_options", kwargs), **_settings("ov_config", kwargs)},
+        session_options=kwargs.get("session_options"),
+        file_name=_file_name(kwargs),
+        num_threads=num_threads,
+        token_budget=_token_budget(kwargs.get("token_budget")),
+    )
+    return _frugal(options) if low_memory else options
+
+
+def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = kwargs.get(name) or {}
+    if not isinstance(settings, Mapping):
+        raise OptionError(f"model_kwargs {name} is {settings!r}; expected a dictionary of the engine's settings")
+    return settings
+
+
+def _frugal(options: LoadOptions) -> LoadOptions:
+    """ONNX Runtime, which maps the weights and keeps no kernel for each shape; one thread; small batches."""
+    return replace(
+        options,
+        backend="onnx" if options.backend == "auto" and "onnx" in installed_engines() else options.backend,
+        num_threads=1 if options.num_threads is None else options.num_threads,
+        token_budget=_LOW_MEMORY_TOKENS if options.token_budget is None else options.token_budget,
+    )
+
+
+def refuse_unknown(caller: str, kwargs: Mapping[str, Any]) -> None:
+    """Raise OptionError where there are any."""
+    if kwargs:
+        raise OptionError(f"{caller}() got {sorted(kwargs)}, which this model does not use; see its help()")
+
+
+def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
+    """``model_max_length`` of sentence-transformers' ``processor_kwargs``; raises OptionError for other keys."""
+    kwargs = dict(processor_kwargs or {})
+    limit = kwargs.pop("model_max_length", None)
+    if kwargs:
+        raise OptionError(f"processor_kwargs {sorted(kwargs)} are not known; expected model_max_length")
+    return limit
+
+
+def _engine(backend: str, device: str | None, provider: str | None) -> str:
+    """``backend``; where it is left open, ONNX Runtime for a provider and for the devices that only it has."""
+    if backend not in ("auto", "torch"):
+        return backend
+    return "onnx" if provider is not None or str(device).partition(":")[0] in ("cuda", "mps") else "auto"
+
+
+def _one(name: str, *values: Any) -> Any:
+    given = {value for value in values if value is not None}
+    if len(given) > 1:
+        raise OptionError(f"{name} is given twice: {sorted(map(str, given))}; give it once")
+    return next(iter(given), None)
+
+
+def _token_budget(value: Any) -> int | None:
+    if value is not None:
+        check_count("token_budget", value)
+    return value
+
+
+def _file_name(kwargs: Mapping[str, Any]) -> str | None:
+    name, subfolder = kwargs.get("file_name"), kwargs.get("subfolder")
+    if subfolder and not name:
+        raise OptionError(f"model_kwargs subfolder={subfolder!r} without file_name; give both")
+    return str(PurePosixPath(subfolder, name)) if subfolder and name else name

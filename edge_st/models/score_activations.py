@@ -1,0 +1,90 @@
+"""What turns a cross-encoder's logits into scores: by name, as a module of torch.nn, or as a function of arrays.
+
+Source: sentence-transformers' CrossEncoder.get_default_activation_fn.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import OptionError, UnsupportedModelError
+from edge_st_runtime.files.reading import reading
+from edge_st_runtime.model.folder import ModelFolder
+from edge_st_runtime.modules.activations import ACTIVATIONS, find_activation, identity, sigmoid
+
+ScoreActivation: TypeAlias = Callable[[Any], Any]
+logger = logging.getLogger(__name__)
+_BY_NAME = {name.lower(): function for name, function in ACTIVATIONS.items()}
+
+
+def as_activation(value: ScoreActivation | str) -> ScoreActivation:
+    """The function of an array (n, labels) that ``value`` names, is, or is in torch.nn; raises OptionError."""
+    if isinstance(value, str):
+        return _named(value)
+    if type(value).__module__.startswith("torch.nn.") and _without_settings(value):
+        return _BY_NAME.get(type(value).__name__.lower(), value)
+    if not callable(value):
+        raise OptionError(f"activation_fn is {value!r}; expected a function of an array, or a name such as 'sigmoid'")
+    return value
+
+
+def _without_settings(module: Any) -> bool:
+    """Whether a module of torch.nn is what its class gives without arguments, which is the function known here."""
+    try:
+        return repr(module) == repr(type(module)())
+    except TypeError:
+        return False
+
+
+def _named(name: str) -> ScoreActivation:
+    try:
+        return _BY_NAME.get(name.lower()) or find_activation(name)
+    except UnsupportedModelError:
+        known = ", ".join(sorted(ACTIVATIONS))
+        raise OptionError(f"activation_fn is {name!r}; expected a function of an array, or one of {known}") from None
+
+
+def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
+    """What ``activation`` gives for ``logits`` (n, labels), as float32: of an array or, where it takes none, a tensor.
+
+    Raises OptionError where it takes neither, or changes their shape.
+    """
+    try:
+        found = np.asarray(activation(logits), dtype=np.float32)
+    except (TypeError, AttributeError) as error:
+        torch = sys.modules.get("torch")
+        if torch is None:
+            raise OptionError(
+                f"activation_fn takes no array ({error}); expected a function of a NumPy array (n, labels), or a name "
+                "such as 'sigmoid'"
+            ) from error
+        found = activation(torch.from_numpy(logits)).detach().numpy()
+    if found.shape[:1] != logits.shape[:1] or (found.ndim > 1 and found.shape != logits.shape):
+        raise OptionError(f"activation_fn made {found.shape} of logits {logits.shape}; expected a score for every pair")
+    return found
+
+
+def activation_name(activation: ScoreActivation) -> str | None:
+    """The dotted name by which a folder keeps ``activation``; None for a function of the caller's own."""
+    return next((f"torch.nn.{name}" for name, function in ACTIVATIONS.items() if function is activation), None)
+
+
+def saved_activation(folder: ModelFolder, config: Mapping[str, Any], labels: int) -> ScoreActivation:
+    """The activation that ``folder`` or the transformer's ``config`` names, where any version of the original keeps it.
+
+    Else, and with a warning for code of the model's own, the sigmoid for one label and nothing for several. Raises
+    DamagedFileError, and UnsupportedModelError for a function of torch that is not known here.
+    """
+    with reading(folder.path / "config.json"):
+        in_config = (config.get("sentence_transformers") or {}).get("activation_fn")
+    names = (folder.settings.get("activation_fn"), in_config, config.get("sbert_ce_default_activation_function"))
+    name = next(filter(None, names), None)
+    if str(name).startswith("torch."):
+        return find_activation(str(name))
+    if name is not None:
+        logger.warning("activation_fn %r of %s is code of its own: the default is taken instead", name, folder.path)
+    return sigmoid if labels == 1 else identity

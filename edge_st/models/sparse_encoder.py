@@ -1,0 +1,210 @@
+"""SparseEncoder: the inference side of sentence-transformers' class of this name."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
+from edge_st_runtime.errors import InputError, InputTypeError
+from edge_st_runtime.model.model_types import SPARSE_ENCODER
+from edge_st_runtime.modules.sparse import SparseAutoEncoder
+from edge_st_runtime.modules.specs import Features
+from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.vectors.similarity import SimilarityFunction
+from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector, select_max_active_dims
+from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
+
+from .encoder import Encoder
+from .outputs import gather_lists
+from .prompts import resolve_prompt
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
+Embeddings: TypeAlias = SparseVector | SparseMatrix | NDArray[np.float32]
+Decoded: TypeAlias = list[tuple[str, float]]
+
+
+class SparseEncoder(Encoder):
+    """A model that gives every text a few weighted dimensions, most often words of its vocabulary.
+
+    Its arguments beside `BaseModel`'s: ``similarity_fn_name`` (default: the folder's, else "dot"), and
+    ``max_active_dims``, the most dimensions that `encode` keeps (default: the model's own number, or all).
+
+    Raises FolderError for a folder that cannot be used, such as one of another class, EngineError, HubError, and
+    OptionError for arguments outside their values.
+    """
+
+    _model_type = SPARSE_ENCODER
+    _organization = "sparse-encoder"
+    _default_similarity = SimilarityFunction.DOT_PRODUCT
+    _similarity_functions = FUNCTIONS
+
+    def __init__(
+        self,
+        model_name_or_path: str | Path | None = None,
+        *,
+        similarity_fn_name: str | SimilarityFunction | None = None,
+        max_active_dims: int | None = None,
+        **shared: Any,
+    ) -> None:
+        """``shared`` are `BaseModel`'s arguments."""
+        super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
+        if max_active_dims is not None:
+            check_count(MAX_ACTIVE_DIMS, max_active_dims)
+        self.max_active_dims = self._own_max_active_dims() if max_active_dims is None else max_active_dims
+
+    def encode(
+        self,
+        inputs: Any = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        convert_to_tensor: bool = True,
+        convert_to_sparse_tensor: bool = True,
+        save_to_cpu: bool = False,  # noqa: ARG002 - that is where they are
+        device: str | Sequence[str] | None = None,
+        max_active_dims: int | None = None,
+        pool: "Pool | None" = None,
+        chunk_size: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Sparse embeddings of a text, a pair of texts, or a list of them.
+
+        Returns a SparseMatrix (n, dim), for a single input a SparseVector (dim,): ``indices`` int32 and ``values``
+        float32, see `edge_st_runtime.vectors.sparse`. With ``convert_to_sparse_tensor=False`` a float32 array of this shape,
+        with ``convert_to_tensor=False`` a list with one of either for each text. ``max_active_dims`` keeps the largest
+        values. ``batch_size`` is an upper bound: batches are cut by tokens. ``task`` chooses the road of a model with a
+        Router; see `tasks`.
+
+        Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
+        outside their values, TextTooLongError with ``truncation="error"``.
+        Source: sentence-transformers' SparseEncoder.encode.
+        """
+        inputs, task = self._accept_old_names(inputs, kwargs)
+        texts, singular, road = self._texts(inputs, task)
+        check_count("batch_size", batch_size)
+        most = self.max_active_dims if max_active_dims is None else max_active_dims
+        if most is not None:
+            check_count(MAX_ACTIVE_DIMS, most)
+        options = {
+            "road": road,
+            "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
+            "batch_size": batch_size,
+            "max_active_dims": most,
+        }
+        found = self._run_here_or_in_processes(texts, options, device, pool, chunk_size, show_progress_bar)
+        if not convert_to_sparse_tensor:
+            found = found.to_dense()
+        if singular:
+            return found[0]
+        return found if convert_to_tensor else list(found)
+
+    def _run_all(
+        self,
+        texts: list[TextOrPair],
+        *,
+        show_progress_bar: bool | None,
+        max_active_dims: int | None = None,
+        **options: Any,
+    ) -> SparseMatrix:
+        extra = {} if max_active_dims is None else {MAX_ACTIVE_DIMS: max_active_dims}
+        select = _sparse_rows(max_active_dims)
+        rows = self._gathered(texts, select, gather_lists, show_progress_bar=show_progress_bar, extra=extra, **options)
+        return SparseMatrix.from_rows(rows, rows[0].dim if rows else self.get_embedding_dimension())
+
+    def get_embedding_dimension(self) -> int:
+        """Width of the embeddings: mostly the size of the vocabulary."""
+        return self._width
+
+    def decode(self, embeddings: Embeddings, top_k: int | None = None) -> Decoded | list[Decoded]:
+        """The tokens of an embedding (dim,) with their weights, heaviest first; of several (n, dim) a list of those.
+
+        ``top_k`` keeps the first ones. Raises InputTypeError for what is no embedding, OptionError for ``top_k`` below
+        1. Source: sentence-transformers' SparseEncoder.decode.
+        """
+        if top_k is not None:
+            check_count("top_k", top_k)
+        found = [self._decode(row, top_k) for row in _matrix(embeddings)]
+        return found[0] if embeddings.ndim == 1 else found
+
+    def _decode(self, row: SparseVector, top_k: int | None) -> Decoded:
+        order = np.argsort(-row.values, kind="stable")[:top_k]
+        name = self._pipelines[self._main_road].tokenizer.tokenizer.id_to_token
+        return [(name(row.indices[place].item()), row.values[place].item()) for place in order]
+
+    @staticmethod
+    def sparsity(embeddings: Embeddings) -> dict[str, float]:
+        """The mean number of dimensions that are not zero, and the share of those that are.
+
+        Raises InputTypeError for what is no embedding. Source: sentence-transformers' SparseEncoder.sparsity.
+        """
+        matrix = _matrix(embeddings)
+        if not len(matrix) or not matrix.dim:
+            return {"active_dims": 0.0, "sparsity_ratio": 1.0}
+        active = matrix.nnz / len(matrix)
+        return {"active_dims": active, "sparsity_ratio": 1 - active / matrix.dim}
+
+    @staticmethod
+    def intersection(embeddings_1: Embeddings, embeddings_2: Embeddings) -> SparseVector | SparseMatrix:
+        """The products of ``embeddings_1`` (dim,) with ``embeddings_2``, (dim,) or (n, dim), where they are positive.
+
+        Raises InputTypeError for what is no embedding, InputError for other shapes. Source: sentence-transformers'
+        SparseEncoder.intersection.
+        """
+        one, others = _matrix(embeddings_1), _matrix(embeddings_2)
+        if embeddings_1.ndim != 1 or one.dim != others.dim:
+            raise InputError(
+                f"embeddings of shapes {embeddings_1.shape} and {embeddings_2.shape}; expected (dim,), and (dim,) or "
+                "(n, dim)"
+            )
+        products = others.values * one.to_dense()[0][others.indices]
+        kept = products > 0
+        counts = np.bincount(others.rows[kept], minlength=len(others))
+        ends = np.concatenate(([0], np.cumsum(counts)))
+        found = SparseMatrix(ends, others.indices[kept], products[kept], others.dim)
+        return found[0] if embeddings_2.ndim == 1 else found
+
+    def _own_max_active_dims(self) -> int | None:
+        modules = (module for road in self._pipelines.values() for module in road.modules)
+        return next((module.k for module in modules if isinstance(module, SparseAutoEncoder)), None)
+
+    def info(self) -> dict[str, Any]:
+        """What was loaded and how it runs, as values that JSON can hold."""
+        return {**super().info(), "max_active_dims": self.max_active_dims}
+
+
+def _sparse_rows(max_active_dims: int | None) -> Callable[[Features], list[SparseVector]]:
+    """A function from features to one vector a text, with at most so many dimensions."""
+
+    def select(features: Features) -> list[SparseVector]:
+        if ACTIVE_VALUES in features:
+            rows = zip(features[ACTIVE_INDICES], features[ACTIVE_VALUES], strict=True)
+            return [_vector(indices, values, features["width"]) for indices, values in rows]
+        return list(select_max_active_dims(SparseMatrix.from_dense(features[SENTENCE_EMBEDDING]), max_active_dims))
+
+    return select
+
+
+def _vector(indices: NDArray[np.int64], values: NDArray[np.float32], dim: int) -> SparseVector:
+    kept = np.flatnonzero(values)
+    kept = kept[np.argsort(indices[kept])]
+    return SparseVector(indices[kept].astype(np.int32), values[kept], dim)
+
+
+def _matrix(embeddings: Any) -> SparseMatrix:
+    if isinstance(embeddings, SparseMatrix):
+        return embeddings
+    if isinstance(embeddings, SparseVector):
+        return SparseMatrix.from_rows([embeddings], embeddings.dim)
+    if isinstance(embeddings, np.ndarray) and embeddings.ndim in (1, 2):
+        return SparseMatrix.from_dense(np.atleast_2d(embeddings))
+    raise InputTypeError(
+        f"embeddings are a {type(embeddings).__name__}; expected what encode gives: a SparseMatrix, a SparseVector or "
+        "an array (dim,) or (n, dim)"
+    )

@@ -1,0 +1,1 @@
+"""Hybrid retrieval: dense vectors, sparse vectors and words, fused and reranked."""

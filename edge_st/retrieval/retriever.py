@@ -1,0 +1,198 @@
+"""Retrieve wide and cheap, rerank narrow, hand over the best: the passages that answer a query."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from edge_st_runtime.checks import check_count
+from edge_st_runtime.errors import InputError, InputTypeError, OptionError
+from edge_st_runtime.search.fusion import reciprocal_rank_fusion
+from edge_st_runtime.store.bm25 import BM25
+
+from ..models.base import BaseModel
+from ..models.cross_encoder import CrossEncoder
+from ..models.inputs import check_text, check_texts
+from ..models.sentence_transformer import SentenceTransformer
+from ..models.sparse_encoder import SparseEncoder
+from .methods import ByMeaning, BySparse, ByWords, Way
+
+Name: TypeAlias = str | Path
+Id: TypeAlias = str | int
+M = TypeVar("M", bound=BaseModel)
+_FUSED, _CANDIDATES = 100, 50
+
+
+class Retriever:
+    """Passages in memory, found by meaning (``dense``), by words (``sparse``) or by both, then reranked.
+
+    Each part is a model, or the folder or name of one; ``sparse`` may also be "bm25" or an empty BM25. Dense vectors
+    are compared by the model's own similarity, sparse ones by dot product. Searches may run in several threads, but
+    not while passages are added.
+
+    Raises OptionError with neither dense nor sparse, for a reranker with several labels, a sparse model that compares
+    by something else and a BM25 that holds texts; and what the models' classes raise.
+    Source: Nogueira and Cho, Passage Re-ranking with BERT (2019); sentence-transformers' Retrieve & Re-Rank.
+    """
+
+    def __init__(
+        self,
+        dense: SentenceTransformer | Name | None = None,
+        sparse: SparseEncoder | BM25 | Name | None = None,
+        reranker: CrossEncoder | Name | None = None,
+    ) -> None:
+        if dense is None and sparse is None:
+            raise OptionError(
+                "dense and sparse are both None; expected one at least: Retriever(SentenceTransformer(), 'bm25')"
+            )
+        self.dense = _opened("dense", dense, SentenceTransformer)
+        if isinstance(sparse, BM25):
+            self.sparse: SparseEncoder | BM25 | None = sparse
+        else:
+            self.sparse = BM25() if sparse == "bm25" else _opened("sparse", sparse, SparseEncoder)
+        self.reranker = _opened("reranker", reranker, CrossEncoder)
+        if self.reranker is not None and self.reranker.num_labels != 1:
+            raise OptionError(f"reranker gives {self.reranker.num_labels} scores a pair; expected a model that gives 1")
+        self._ways = list(_ways(self.dense, self.sparse))
+        self._texts: list[str] = []
+        self._ids: list[Id] = []
+        self._known: set[Id] = set()
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def add(
+        self, passages: Sequence[str], ids: Iterable[Id] | None = None, show_progress_bar: bool | None = None
+    ) -> None:
+        """Append passages: all of them or, where anything fails, none.
+
+        ``ids`` are what results call them by, a str or int for each; None stands for their positions. Raises, before
+        any work, InputTypeError for what is no text or id, InputError for a blank passage and for ids that are there
+        already, too many or too few; and what ``encode_document`` of the models raises.
+        """
+        texts = check_texts(passages, "passages")
+        blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
+        if blank is not None:
+            raise InputError(f"passages[{blank}] is empty; leave it out: no query finds it")
+        new = self._new_ids(ids, len(texts))
+        if not texts:
+            return
+        encoded = [way.encode(texts, show_progress_bar) for way in self._ways]
+        for way, each in zip(reversed(self._ways), reversed(encoded), strict=True):  # the last one alone may refuse
+            way.add(each)
+        self._texts += texts
+        self._ids += new
+        self._known.update(new)
+
+    def candidates(self, query: str, top_k: int = 100) -> list[dict[str, Any]]:
+        """The ``top_k`` passages that dense and sparse find: ``{"corpus_id": id, "score": float}``, best first.
+
+        Scores are the model's own; with both they are those of reciprocal rank fusion, over the first 100 of each or
+        ``top_k`` where that is more. Words and sparse vectors find no passage that shares nothing with the query.
+        Raises InputTypeError for a query that is no text, InputError for a blank one, and OptionError for ``top_k``
+        below 1.
+        """
+        return [{"corpus_id": self._ids[place], "score": score} for place, score in self._find(query, top_k)]
+
+    def search(self, query: str, top_k: int = 10, candidates: int | None = None) -> list[dict[str, Any]]:
+        """The ``top_k`` best passages: ``{"corpus_id": id, "score": float, "text": str}``, best first.
+
+        With a reranker so many ``candidates`` (None: 50, or ``top_k`` where that is more) are read by it, and the
+        scores are its own; without one they are those of `candidates`. A passage beyond the reranker's limit is cut,
+        as in CrossEncoder. Raises OptionError for fewer candidates than ``top_k``, and what `candidates` and
+        CrossEncoder.rank raise.
+        """
+        check_count("top_k", top_k)
+        candidates = max(_CANDIDATES, top_k) if candidates is None else candidates
+        check_count("candidates", candidates)
+        if candidates < top_k:
+            raise OptionError(f"candidates is {candidates}, fewer than top_k; expected at least {top_k}")
+        found = self._find(query, top_k if self.reranker is None else candidates)
+        if self.reranker is not None and found:
+            ranked = self.reranker.rank(query, [self._texts[place] for place, _ in found], top_k)
+            found = [(found[hit["corpus_id"]][0], hit["score"]) for hit in ranked]
+        return [{"corpus_id": self._ids[place], "score": score, "text": self._texts[place]} for place, score in found]
+
+    def context(
+        self,
+        query: str,
+        top_k: int = 5,
+        candidates: int | None = None,
+        max_length: int = 4000,
+        length: Callable[[str], int] = len,
+        separator: str = "\n\n",
+    ) -> str:
+        """The best passages joined for a language model to read: whole ones, best first, at most ``top_k``.
+
+        ``length`` counts ``max_length``: characters, or with ``length=lambda text: len(tokenizer.encode(text))`` the
+        tokens of whoever reads it. The first passage that does not fit ends the context, so that no worse one takes
+        its place; where nothing is found it is "". Raises InputError where not even the best passage fits, OptionError
+        for ``max_length`` below 1, and what `search` raises.
+        """
+        check_count("max_length", max_length)
+        texts = [hit["text"] for hit in self.search(query, top_k, candidates)]
+        context = ""
+        for count in range(1, len(texts) + 1):
+            longer = separator.join(texts[:count])
+            size = length(longer)
+            if size > max_length:
+                if count > 1:
+                    break
+                raise InputError(
+                    f"the best passage has length {size}, the context may have {max_length}; expected room for one "
+                    f"passage at least: allow {size}, or add shorter ones"
+                )
+            context = longer
+        return context
+
+    def _find(self, query: str, top_k: int) -> list[tuple[int, float]]:
+        """Positions and scores of the best candidates, best first."""
+        check_count("top_k", top_k)
+        query = check_text(query, "query")
+        if not query.strip():
+            raise InputError("query is empty; expected a text, such as 'how do I renew the certificate?'")
+        if not self._texts:
+            return []
+        fuses = len(self._ways) > 1
+        rankings = [way.search(query, max(top_k, _FUSED) if fuses else top_k) for way in self._ways]
+        best = reciprocal_rank_fusion(rankings, top_k=top_k) if fuses else rankings[0]
+        return [(hit["corpus_id"], hit["score"]) for hit in best]
+
+    def _new_ids(self, ids: Iterable[Id] | None, count: int) -> list[Id]:
+        """The ids of ``count`` new passages; raises as `add` does."""
+        if isinstance(ids, str):
+            raise InputTypeError(f"ids is a str ({ids!r:.40}); expected a list with one for each passage")
+        start = len(self)
+        new = [_plain(found) for found in (range(start, start + count) if ids is None else ids)]
+        if len(new) != count:
+            raise InputError(f"ids has {len(new)} items for {count} passages; expected one for each")
+        met = set[Id]()
+        for found in new:
+            if found in self._known or found in met:
+                raise InputError(f"the id {found!r} occurs twice; expected one of its own for every passage")
+            met.add(found)
+        return new
+
+
+def _ways(dense: SentenceTransformer | None, sparse: SparseEncoder | BM25 | None) -> Iterable[Way]:
+    if dense is not None:
+        yield ByMeaning(dense)
+    if sparse is not None:
+        yield ByWords(sparse) if isinstance(sparse, BM25) else BySparse(sparse)
+
+
+def _opened(part: str, given: Any, kind: type[M]) -> M | None:
+    """``given``, opened where it is a name; raises OptionError for what is neither a name nor of this ``kind``."""
+    if given is None or isinstance(given, kind):
+        return given
+    if not isinstance(given, str | Path):
+        raise OptionError(f"{part} is a {type(given).__name__}; expected a {kind.__name__}, or a folder or name of one")
+    return kind(given)
+
+
+def _plain(found: Any) -> Id:
+    """An id as JSON takes it; raises InputTypeError for what is none."""
+    if isinstance(found, bool) or not isinstance(found, str | int | np.integer):
+        raise InputTypeError(f"ids holds {found!r:.40} of type {type(found).__name__}; expected str or int")
+    return int(found) if isinstance(found, np.integer) else found

@@ -1,0 +1,1 @@
+"""The model folder that an export writes, and its proof."""

@@ -1,0 +1,42 @@
+"""The small files of the model folder: everything that sentence-transformers saves, less the transformer's weights."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.model.folder import ModelFolder, read_folder
+from edge_st_runtime.model.route import CLIP, TRANSFORMER
+
+from ..errors import converting
+from ..original.loading import Source, torch_roads
+
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
+#: the model card, and what a licence asks to be passed on
+CARD, LEGAL = "README.md", ("LICENSE*", "NOTICE*")
+
+
+def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
+    """Save ``original`` into ``folder``, with the model card and licence of its ``source``; what it is now.
+
+    Modules stored as a pickle become safetensors on the way. The weights that go into graphs are left out.
+    Raises ExportError where there is no way to a tokenizer.json.
+    """
+    original.save_pretrained(str(folder), create_model_card=False)
+    for path in [found for pattern in (CARD, *LEGAL) for found in source.folder.glob(pattern) if found.is_file()]:
+        shutil.copyfile(path, folder / path.name)
+    described = read_folder(folder, source.model_type)
+    modules = torch_roads(original)
+    for name, road in described.roads.items():
+        if road.needs_graph:
+            for path in [found for pattern in _WEIGHTS for found in road.path.glob(pattern)]:
+                path.unlink()
+        if road.kind in (TRANSFORMER, CLIP) and not (road.path / "tokenizer.json").is_file():
+            _save_fast_tokenizer(modules[name][0].tokenizer, road.path)
+    return described
+
+
+def _save_fast_tokenizer(tokenizer: Any, folder: Path) -> None:
+    from transformers.convert_slow_tokenizer import convert_slow_tokenizer
+
+    with converting(f"the conversion of {type(tokenizer).__name__} to tokenizer.json", "report the tokenizer's class"):
+        convert_slow_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))

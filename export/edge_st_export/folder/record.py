@@ -1,0 +1,161 @@
+"""Write ``edge_st.json``, the exporter's testimony about a model folder; `edge_st_runtime.record` reads it."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.files.reading import read_json, sha256
+from edge_st_runtime.model.fingerprint import RoadIdentity, fingerprint
+from edge_st_runtime.model.folder import read_folder
+from edge_st_runtime.model.loading import open_tokenizer
+from edge_st_runtime.model.model_types import SPARSE_ENCODER, TASKS
+from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
+from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
+
+from ..int8.files import INT8_FILES
+from .verify import GraphReport
+
+#: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
+_DTYPES = ("float16", "bfloat16", "float32", "int8")
+#: values of a sparse golden vector
+_KEPT = 32
+#: of several the first that the CPU can run is taken
+_INT8 = (
+    *INT8_FILES,
+    "openvino/openvino_model_qint8_quantized.xml",
+    "onnx/model_qint8_avx512_vnni.onnx",
+    "onnx/model_qint8_avx512.onnx",
+    "onnx/model_quint8_avx2.onnx",
+    "onnx/model_qint8_arm64.onnx",
+)
+_TOOLS = (
+    "edge-st", "edge-st-export", "sentence-transformers", "transformers", "tokenizers", "torch", "optimum",
+    "optimum-onnx", "optimum-intel", "onnx", "onnxruntime", "openvino", "nncf",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Testimony:
+    """What only the exporter knows: the model's origin, a digest of its weights, golden texts and what they gave."""
+
+    name: str
+    revision: str | None
+    model_type: str
+    weights_sha256: str
+    texts: Sequence[TextOrPair]
+    golden: Sequence[Golden]
+
+
+def write_record(
+    folder: Path, testimony: Testimony, graphs: Iterable[GraphReport], int8: Mapping[str, Any] | None = None
+) -> None:
+    """Describe the finished ``folder``: every file with its checksum, the ``graphs`` best first within a dtype.
+
+    ``int8`` are further entries, which say how graphs in int8 were made.
+    """
+    limit, identity = _identity(folder, testimony.weights_sha256)
+    _write(
+        folder,
+        {
+            "format_version": FORMAT_VERSION,
+            "task": TASKS[testimony.model_type],
+            "source": {"name": testimony.name, "revision": testimony.revision},
+            "made_with": _versions(),
+            "dimension": int(testimony.golden[0].embeddings.shape[1]),
+            "max_seq_length": limit,
+            "fingerprint": identity,
+            "weights_sha256": testimony.weights_sha256,
+            **(int8 or {}),
+            "files": _files(folder),
+            "graphs": sorted((report.entry() for report in graphs), key=_rank),
+            "golden": {
+                "texts": list(testimony.texts),
+                "vectors": [_vectors(golden, testimony.model_type) for golden in testimony.golden],
+            },
+        },
+    )
+
+
+def add_graph(folder: Path, report: GraphReport) -> None:
+    """Enter a graph that is not in the record of ``folder`` yet, behind those of its dtype."""
+    content = read_json(folder / FILE_NAME)
+    graphs = sorted([*content["graphs"], report.entry()], key=_rank)
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
+
+
+def forget_graph(folder: Path, file: str) -> None:
+    """Take a graph file that was written anew out of the record of ``folder``; its new checksum goes in."""
+    content = read_json(folder / FILE_NAME)
+    graphs = [entry for entry in content["graphs"] if entry["file"] != file]
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
+
+
+def keep_graphs(folder: Path, files: Collection[str]) -> None:
+    """Take all graphs but ``files`` out of the record of ``folder``, and the files that are not there."""
+    content = read_json(folder / FILE_NAME)
+    graphs = [entry for entry in content["graphs"] if entry["file"] in files]
+    _write(folder, content | {"graphs": graphs, "files": _files(folder)})
+
+
+def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
+    """The limit in tokens, and the fingerprint of the lossless variants."""
+    model = read_folder(folder)
+    roads = {}
+    for name, road in model.roads.items():
+        tokenizer, limit = open_tokenizer(road)
+        roads[name] = RoadIdentity(tokenizer.identity(), road.modules, limit)
+    limits = [road.max_seq_length for road in roads.values() if road.max_seq_length is not None]
+    identity = fingerprint(
+        weights=weights,
+        roads=roads,
+        router=model.router,
+        prompts=model.settings.get("prompts") or {},
+        dtype="float32",
+        default_prompt_name=model.settings.get("default_prompt_name"),
+    )
+    return max(limits, default=None), identity
+
+
+def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Graphs of equal rank stay in their order."""
+    file = entry["file"]
+    return _DTYPES.index(entry["dtype"]), _INT8.index(file) if file in _INT8 else len(_INT8)
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE_NAME)
+    return {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a checkout
+            continue
+    return found
+
+
+def _vectors(golden: Golden, model_type: str) -> dict[str, Any]:
+    """Of sparse vectors the largest values by dimension, of others all."""
+    rounded: list[Any] = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
+    if model_type == SPARSE_ENCODER:
+        sparse = select_max_active_dims(SparseMatrix.from_dense(golden.embeddings), _KEPT)
+        rounded = [{index: round(value, 7) for index, value in row.items()} for row in sparse.to_dicts()]
+    return {"prompt_name": golden.prompt_name, "task": golden.task, "embeddings": rounded}
+
+
+def _write(folder: Path, content: Mapping[str, Any]) -> None:
+    """Beside, then renamed: a reader never sees half a record. The vectors, at the end, share a line."""
+    golden = json.dumps({"golden": content["golden"]}, ensure_ascii=False)
+    others = json.dumps({key: value for key, value in content.items() if key != "golden"}, indent=1, ensure_ascii=False)
+    beside = folder / f".{FILE_NAME}.partial"
+    beside.write_text(f"{others.removesuffix('}').rstrip()},\n {golden.removeprefix('{')}\n", encoding="utf-8")
+    beside.replace(folder / FILE_NAME)

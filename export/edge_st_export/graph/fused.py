@@ -1,0 +1,68 @@
+"""What ONNX Runtime's optimizer makes of a graph: the operators that it fuses decide how fast the graph runs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from ..errors import converting
+from ..folder.graph_files import weights_beside
+from ..folder.verify import GraphReport, graph_files
+
+_CONTRIB = "com.microsoft"
+_NORMALIZATIONS = ("LayerNormalization", "SimplifiedLayerNormalization")
+_UNFUSED = "Erf"  # the part of GELU that takes most of its time
+
+
+def write_optimized(graph: Path, target: Path, level: str) -> None:
+    """Write ``graph`` as ONNX Runtime's optimizer leaves it at ``level``, such as "ORT_ENABLE_EXTENDED", for CPUs.
+
+    The weights go into the file beside ``target``.
+    """
+    import onnxruntime as ort
+
+    from edge_st_runtime.engines.ort import SLOW_ON_CPU
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    options.optimized_model_filepath = str(target)
+    options.add_session_config_entry(
+        "session.optimized_model_external_initializers_file_name", weights_beside(target).name
+    )
+    ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_ON_CPU)
+
+
+def fused_operators(graph: Path) -> dict[str, int]:
+    """How many of each fused operator ``graph`` has when ONNX Runtime runs it, and of "Erf", which it did not fuse.
+
+    Fused are the operators of its own domain, such as BiasGelu or MatMulIntegerToFloat, and the normalizations of
+    layers. Raises ExportError where ONNX Runtime cannot load the graph.
+    """
+    import onnx
+
+    with TemporaryDirectory() as scratch, converting(f"ONNX Runtime's optimization of {graph.name}", "report this bug"):
+        optimized = Path(scratch) / "model.onnx"
+        write_optimized(graph, optimized, "ORT_ENABLE_ALL")
+        nodes = onnx.load(optimized, load_external_data=False).graph.node
+    wanted = (_UNFUSED, *_NORMALIZATIONS)
+    found = Counter(node.op_type for node in nodes if node.domain == _CONTRIB or node.op_type in wanted)
+    return dict(sorted(found.items()))
+
+
+def with_fused(folder: Path, report: GraphReport) -> GraphReport:
+    """The report of an ONNX graph for CPUs with what is fused in it, over all roads of ``folder``; another as it is."""
+    if report.engine != "onnx" or report.dtype == "float16":
+        return report
+    graphs = [path for path in graph_files(folder, report.file) if path.name == PurePosixPath(report.file).name]
+    return replace(report, fused=dict(sum((Counter(fused_operators(graph)) for graph in graphs), Counter[str]())))
+
+
+def unfused_notes(reports: Iterable[GraphReport]) -> list[str]:
+    """What there is to say about graphs that keep "Erf"."""
+    return [
+        f"{report.file} keeps GELU in parts that ONNX Runtime does not fuse, and runs slower than it could"
+        for report in reports
+        if _UNFUSED in report.fused
+    ]

@@ -1,0 +1,45 @@
+"""Let a sparse graph give only each text's largest weights, so that the vocabulary's size is never copied out of it."""
+
+from pathlib import Path
+
+from edge_st_runtime.engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
+
+
+def prune_onnx(path: Path) -> None:
+    """Give the graph at ``path`` the input max_active_dims, and the outputs active_values and active_indices."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load(path, load_external_data=False)
+    outputs = [ACTIVE_VALUES, ACTIVE_INDICES]
+    inputs = [SENTENCE_EMBEDDING, MAX_ACTIVE_DIMS]
+    model.graph.node.append(helper.make_node("TopK", inputs, outputs, axis=-1, largest=1, sorted=0))
+    model.graph.input.append(helper.make_tensor_value_info(MAX_ACTIVE_DIMS, TensorProto.INT64, [1]))
+    for name, kind in zip(outputs, (TensorProto.FLOAT, TensorProto.INT64), strict=True):
+        model.graph.output.append(helper.make_tensor_value_info(name, kind, ["batch_size", MAX_ACTIVE_DIMS]))
+    onnx.save_model(model, path)
+
+
+def prune_openvino(path: Path) -> None:
+    """The same for the IR at ``path``."""
+    import numpy as np
+    import openvino
+    from openvino import opset13 as ops
+
+    core = openvino.Core()
+    model = core.read_model(path)
+    most = ops.parameter([1], np.int64, name=MAX_ACTIVE_DIMS)
+    most.output(0).set_names({MAX_ACTIVE_DIMS})
+    weights = model.output(SENTENCE_EMBEDDING).get_node().input_value(0)
+    count = ops.squeeze(most, ops.constant(np.array([0])))
+    found = ops.topk(weights, count, -1, "max", "none", index_element_type="i64")
+    for place, name in enumerate((ACTIVE_VALUES, ACTIVE_INDICES)):
+        found.output(place).set_names({name})
+    model.add_parameters([most])
+    model.add_results([ops.result(found.output(place)) for place in (0, 1)])
+    model.validate_nodes_and_infer_types()
+    beside = path.with_name(f"pruning_{path.name}")
+    openvino.save_model(model, beside, compress_to_fp16=False)
+    del model, weights, found  # the old weights are mapped
+    for ending in (".bin", ".xml"):
+        beside.with_suffix(ending).replace(path.with_suffix(ending))

@@ -1,0 +1,1 @@
+"""The original model in PyTorch: found, loaded and asked."""

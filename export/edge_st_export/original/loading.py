@@ -1,0 +1,173 @@
+"""The model to export: found, checked by its description alone, then loaded by sentence-transformers."""
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edge_st.hub.client import Repository, fetch_to_cache, list_files
+from edge_st.hub.files import router_files
+from edge_st.hub.names import existing_folder, hub_name
+from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
+from edge_st_runtime.files.reading import read_optional_json
+from edge_st_runtime.model.folder import (
+    ONLY_ROAD,
+    SETTINGS_FILE,
+    module_kinds,
+    plain_architecture,
+    read_routers,
+    read_steps,
+)
+from edge_st_runtime.model.model_types import (
+    CROSS_ENCODER,
+    SENTENCE_TRANSFORMER,
+    SPARSE_ENCODER,
+    TASKS,
+    find_model_type,
+)
+from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longest_input
+from edge_st_runtime.modules.loaders import LOADERS
+
+from ..errors import converting
+
+_DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE)
+_NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
+_TYPES = {task: model_type for model_type, task in TASKS.items()}
+_ORGANIZATIONS = {
+    CROSS_ENCODER: "cross-encoder",
+    SENTENCE_TRANSFORMER: "sentence-transformers",
+    SPARSE_ENCODER: "sparse-encoder",
+}
+_OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
+_OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model's files are and what it is called.
+
+    ``revision`` is the commit on the Hub, None for a folder; ``model_type`` the class of sentence-transformers that it
+    belongs to; ``needs_graph`` whether an engine is to run part of it.
+    """
+
+    folder: Path
+    name: str
+    revision: str | None
+    model_type: str
+    needs_graph: bool
+
+
+def find_source(
+    model: str | os.PathLike[str], revision: str | None, token: str | bool | None, task: str | None = None
+) -> Source:
+    """``model`` as a folder if there is one, else its files from the Hub, checked by `check_supported` on the way.
+
+    ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; None takes the model as it says. Weights of
+    other frameworks are not downloaded. Raises FolderError, HubError, and OptionError for an unknown task.
+    """
+    if task not in (None, *_TYPES):
+        raise OptionError(
+            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as it says"
+        )
+    wanted = _TYPES[task] if task else None
+    folder = existing_folder(model)
+    if folder is not None:
+        return Source(folder, folder.resolve().name, None, *check_supported(folder, wanted))
+    organization = _ORGANIZATIONS[wanted or SENTENCE_TRANSFORMER]
+    listing = list_files(Repository(hub_name(model, organization), revision or "main", token))
+    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
+    paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
+    if not paths:
+        raise FolderNotFoundError(
+            f"{listing.repository.name} has neither modules.json nor config.json; give the name of an embedding model"
+        )
+    folder = paths[0].parent
+    for name in router_files(listing.files, read_routers(folder)):
+        fetch_to_cache(listing, name, cache)
+    model_type, needs_graph = check_supported(folder, wanted)
+    for name in needed_files(listing.files):
+        fetch_to_cache(listing, name, cache)
+    return Source(folder, listing.repository.name, listing.commit, model_type, needs_graph)
+
+
+def needed_files(names: Collection[str]) -> list[str]:
+    """The files that PyTorch needs: of weights in two formats, the safetensors."""
+    with_safetensors = {str(PurePosixPath(name).parent) for name in names if name.endswith(".safetensors")}
+    return sorted(
+        name
+        for name in names
+        if PurePosixPath(name).suffix not in _OTHER_FRAMEWORKS
+        and not name.startswith(_OTHER_FOLDERS)
+        and not (name.endswith(".bin") and str(PurePosixPath(name).parent) in with_safetensors)
+    )
+
+
+def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]:
+    """The class that the model is of, and whether an engine is to run part of it; nothing but JSON is read.
+
+    Raises UnsupportedModelError where it is not the ``wanted`` one or has what cannot be exported, FolderNotFoundError
+    where there is no model.
+    """
+    settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
+    _, roads = read_steps(folder)
+    model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, roads))
+    for (first, _), *others in roads.values():
+        unknown = [kind for kind, _ in others if kind not in LOADERS]
+        if first not in FIRST or unknown:
+            raise UnsupportedModelError(
+                f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
+                f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
+            )
+    return model_type, any(kind in _NEED_A_GRAPH for steps in roads.values() for kind, _ in steps)
+
+
+def load_original(source: Source, *, trust_remote_code: bool) -> Any:
+    """The model on the CPU in float32, whatever precision it is stored in, with no limit beyond its positions.
+
+    Raises ExportError, with sentence-transformers' own reason, where it does not load.
+    """
+    import sentence_transformers
+
+    hint = "if it runs code of its own that you trust: trust_remote_code=True (--trust-remote-code)"
+    with converting(f"sentence-transformers {sentence_transformers.__version__} loading {source.name}", hint):
+        model = getattr(sentence_transformers, source.model_type)(
+            str(source.folder),
+            device="cpu",
+            trust_remote_code=trust_remote_code,
+            local_files_only=not trust_remote_code,
+        )
+    for modules in torch_roads(model).values():
+        _cap_limit(modules[0])
+    return model.float().eval()
+
+
+def _cap_limit(first: Any) -> None:
+    """Some folders say 514 for RoBERTa, which fails on texts beyond 512."""
+    config = getattr(first, "config", None)
+    positions = None if config is None else longest_input(config.to_dict())
+    if positions is not None and first.max_seq_length > positions:
+        first.max_seq_length = positions
+
+
+def torch_roads(original: Any) -> dict[str, list[Any]]:
+    """The modules of every road by its name, as `edge_st_runtime.model.folder` names them."""
+    from sentence_transformers.base.modules import Router
+
+    modules = list(original)
+    place = next((place for place, module in enumerate(modules) if isinstance(module, Router)), None)
+    if place is None:
+        return {ONLY_ROAD: modules}
+    before, after = modules[:place], modules[place + 1 :]
+    return {name: [*before, *branch, *after] for name, branch in modules[place].sub_modules.items()}
+
+
+def parameters(modules: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    """The parameters and buffers of ``modules`` by name."""
+    return {
+        f"{place}.{name}": tensor.detach().cpu().numpy()
+        for place, module in enumerate(modules)
+        for name, tensor in module.state_dict().items()
+    }

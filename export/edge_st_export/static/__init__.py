@@ -1,0 +1,1 @@
+"""Static models: distilled from a teacher's token embeddings."""

@@ -1,0 +1,1 @@
+"""The contract with an inference engine, and the engines."""

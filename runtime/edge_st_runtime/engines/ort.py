@@ -1,0 +1,182 @@
+"""ONNX Runtime as a backend."""
+
+import queue
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Floats, Ids, TokenBatch
+from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..machine.process import PerProcess, default_environment
+from .backend import EngineOptions
+from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
+
+# From 1.29 on, onnxruntime sends usage data to its makers, from a thread that also keeps a forked child from ending.
+with default_environment("ORT_DISABLE_TELEMETRY", "1"):
+    import onnxruntime as ort
+
+_CPU = "CPUExecutionProvider"
+_DEVICES = {"cpu": _CPU, "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
+_DTYPES = {
+    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}  # fmt: skip
+#: fusions that make a graph slower: the fused operator takes eight times as long as an addition and a normalization
+SLOW_ON_CPU = ("SkipLayerNormFusion",)
+_CALLER = 0
+_SPIN_MICROSECONDS = 1000
+_TOKEN_BUDGET = 256
+
+
+@dataclass(frozen=True)
+class _Session:
+    """A session, and the threads that may run a batch now: the caller's own first, then those of the session's pool.
+
+    A run on the caller's thread is helped by the pool's idle threads. With a run on each of them, none helps another,
+    and every core computes a batch of its own over one copy of the weights.
+    """
+
+    session: ort.InferenceSession
+    idle: "queue.PriorityQueue[int]"
+
+    def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
+        thread = self.idle.get()
+        try:
+            return list((self.session.run if thread == _CALLER else self._run_in_pool)(outputs, feeds))
+        finally:
+            self.idle.put(thread)
+
+    def _run_in_pool(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
+        found: Future[list[Any]] = Future()
+
+        def finish(values: list[Any], _feeds: dict[str, Any], error: str) -> None:
+            if error:
+                found.set_exception(RuntimeError(error))
+            else:
+                found.set_result(values)
+
+        self.session.run_async(outputs, feeds, finish, feeds)  # the last argument keeps them alive until the end
+        return found.result()
+
+
+class OrtBackend:
+    """A graph in ONNX Runtime: one session, one copy of the weights.
+
+    A batch that runs alone computes with all threads, which wait for the next one awake for a millisecond and then
+    sleep; batches at the same time are fastest one thread each.
+    """
+
+    padding_step = 1
+    least_tokens = 128  # a smaller batch alone is computed by all threads together
+
+    def __init__(self, graph: Path, options: EngineOptions) -> None:
+        self._options = options
+        self.token_budget = options.token_budget or _TOKEN_BUDGET
+        self._session = PerProcess(partial(_open, graph, options))
+        self.concurrency = options.num_threads
+        self._signature = _signature(graph, self._session.get().session, scores=options.scores)
+        self.meaning, self.output = self._signature.meaning, self._signature.output
+        self.width, self.prunes = self._signature.width, self._signature.prunes
+
+    def run(self, batch: TokenBatch) -> Floats:
+        """Run the graph; raises EngineError."""
+        (output,) = self._run([self._signature.output], batch)
+        return np.asarray(output, dtype=np.float32)
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Run a graph that prunes; raises EngineError."""
+        indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
+        return indices, np.asarray(values, dtype=np.float32)
+
+    def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[Any]:
+        try:
+            return self._session.get().run(outputs, self._signature.feeds(batch, max_active_dims))
+        except Exception as error:  # onnxruntime's errors share no base
+            raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
+
+    def info(self) -> dict[str, Any]:
+        """Engine, version, the providers that the session really has, threads."""
+        return {
+            "engine": "onnx",
+            "engine_version": VERSION,
+            "providers": self._session.get().session.get_providers(),
+            "threads": self._options.num_threads,
+        }
+
+
+open_graph = OrtBackend
+VERSION = str(ort.__version__)
+
+
+def _open(graph: Path, options: EngineOptions) -> _Session:
+    provider, provider_options = _provider(options)
+    session_options = options.session_options or _session_options(options.num_threads)
+    try:
+        session = ort.InferenceSession(
+            str(graph),
+            session_options,
+            providers=[(provider, provider_options)] if provider == _CPU else [(provider, provider_options), _CPU],
+            disabled_optimizers=SLOW_ON_CPU if provider == _CPU else (),
+        )
+    except Exception as error:  # onnxruntime's errors share no base
+        if not graph.is_file():
+            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+        raise DamagedFileError(
+            f"ONNX Runtime cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
+            "Download it again, or export it again with: edge-st export"
+        ) from error
+    if session.get_providers()[0] != provider:
+        raise ProviderError(
+            f"{provider} was requested and the session got {', '.join(session.get_providers())}; "
+            "see what is missing with: edge-st doctor"
+        )
+    session.disable_fallback()
+    idle: queue.PriorityQueue[int] = queue.PriorityQueue()
+    for thread in range(max(1, session_options.intra_op_num_threads) if provider == _CPU else 1):
+        idle.put(thread)
+    return _Session(session, idle)
+
+
+def _session_options(num_threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # a block for every shape it met would be kept
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.dynamic_block_base", "4")  # threads that help end together
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
+    return options
+
+
+def _provider(options: EngineOptions) -> tuple[str, dict[str, Any]]:
+    name, _, index = (options.device or "cpu").partition(":")
+    if options.provider is None and name not in _DEVICES:
+        raise OptionError(f"device is {options.device!r}; ONNX Runtime takes {', '.join(_DEVICES)} or provider=…")
+    provider = options.provider or _DEVICES[name]
+    if provider not in ort.get_available_providers():
+        hint = "pip install 'edge-st[onnx-gpu]' in place of onnxruntime" if "CUDA" in provider else "edge-st doctor"
+        raise ProviderError(
+            f"execution provider {provider} is not in this onnxruntime, which has "
+            f"{', '.join(ort.get_available_providers())}; try: {hint}"
+        )
+    return provider, {**({"device_id": index} if index else {}), **options.provider_options}
+
+
+def _signature(graph: Path, session: ort.InferenceSession, *, scores: bool) -> Signature:
+    return resolve_signature(graph.name, _ports(session.get_inputs()), _ports(session.get_outputs()), scores=scores)
+
+
+def _ports(nodes: Iterable[Any]) -> list[Port]:
+    return [
+        Port(node.name, np.dtype(_DTYPES.get(node.type, np.float32)), len(node.shape), _last(node.shape))
+        for node in nodes
+    ]
+
+
+def _last(shape: Sequence[int | str | None]) -> int | None:
+    return shape[-1] if shape and isinstance(shape[-1], int) else None

@@ -1,0 +1,196 @@
+"""OpenVINO as a backend."""
+
+import queue
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from ..arrays import Floats, Ids, TokenBatch
+from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..machine.process import PerProcess
+from .backend import EngineOptions
+from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
+
+_TOKEN_BUDGET = 768
+_LARGE = 128 * 2**20  # bytes of weights; a second copy of more is worth less than its memory
+_PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A compiled model and its idle infer requests; one request is used by one thread at a time."""
+
+    model: Any
+    idle: "queue.SimpleQueue[Any]"
+
+
+class OpenVinoBackend:
+    """A graph in two forms: for a batch alone, which all threads share, and for many batches, each on its own thread.
+
+    The second is compiled when it is first needed, and has its own copy of the weights of products. A large graph has
+    one form instead, between the two: streams of two threads. So has one whose caller names streams or a hint: theirs.
+    """
+
+    padding_step = 8  # OpenVINO prepares kernels for every shape it meets
+    least_tokens = 64  # two batches of fewer take longer than all threads for both together
+
+    def __init__(self, graph: Path, options: EngineOptions) -> None:
+        self._options = options
+        self.token_budget = options.token_budget or _TOKEN_BUDGET
+        model, streams = _read(graph, options), _forms(graph, options)
+        self.concurrency = streams[-1]
+        forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
+        self._for_one, self._for_many = forms[0], forms[-1]
+        self._for_one.get()
+        self._signature = _signature(graph, model, scores=options.scores)  # compiled, it has further names
+        self.meaning, self.output = self._signature.meaning, self._signature.output
+        self.width, self.prunes = self._signature.width, self._signature.prunes
+
+    def run(self, batch: TokenBatch) -> Floats:
+        """Run the graph; raises EngineError."""
+        (output,) = self._run([self._signature.output], batch)
+        return output.astype(np.float32, copy=False)
+
+    def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
+        """Run a graph that prunes; raises EngineError."""
+        indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
+        return indices, values.astype(np.float32, copy=False)
+
+    def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
+        compiled = self._for_one if batch.alone else self._for_many
+        idle, feeds = compiled.get().idle, self._signature.feeds(batch, max_active_dims)
+        request = idle.get()
+        try:
+            found = request.infer(feeds, share_inputs=True)
+            return [np.array(found[output]) for output in outputs]
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
+        finally:
+            idle.put(request)
+
+    def info(self) -> dict[str, Any]:
+        """Engine, version, the devices that really execute the graph, threads."""
+        return {
+            "engine": "openvino",
+            "engine_version": VERSION,
+            "providers": list(self._for_one.get().model.get_property("EXECUTION_DEVICES")),
+            "threads": self._options.num_threads,
+        }
+
+
+open_graph = OpenVinoBackend
+VERSION = str(openvino.__version__)
+
+
+def _forms(graph: Path, options: EngineOptions) -> list[int]:
+    """How many streams each form has."""
+    threads = options.num_threads
+    if {"NUM_STREAMS", "PERFORMANCE_HINT"} & options.provider_options.keys() or _device(options) != "CPU":
+        return [threads]
+    weights = graph.with_suffix(".bin")
+    if weights.is_file() and weights.stat().st_size > _LARGE:
+        return [max(1, threads // 2)]
+    return sorted({1, threads})
+
+
+def _device(options: EngineOptions) -> str:
+    return (options.device or "cpu").upper()
+
+
+def _read(graph: Path, options: EngineOptions) -> Any:
+    """The graph before it is compiled, over its mapped weights: whatever happens to the files, it stays what it is."""
+    device, core = _device(options), openvino.Core()
+    if options.provider is not None:
+        raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
+    if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
+        raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
+    _check_cache(options.provider_options.get("CACHE_DIR"))
+    try:
+        core.set_property(device, dict(options.provider_options))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise OptionError(
+            f"ov_config is {options.provider_options!r}, which OpenVINO does not take: {_reason(error)}"
+        ) from error
+    try:
+        return core.read_model(graph)
+    except RuntimeError as error:
+        if not graph.is_file():
+            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+        raise _damaged(graph, error) from error
+
+
+def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
+    device = _device(options)
+    try:
+        compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
+    except RuntimeError as error:
+        raise _damaged(graph, error) from error
+    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for _ in range(streams):
+        idle.put(compiled.create_infer_request())
+    return _Compiled(compiled, idle)
+
+
+def _reason(error: Exception) -> str:
+    """What OpenVINO says, without the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
+
+
+def _damaged(graph: Path, error: RuntimeError) -> DamagedFileError:
+    size = graph.stat().st_size if graph.is_file() else 0
+    return DamagedFileError(
+        f"OpenVINO cannot load {graph} ({size} bytes): {_reason(error)}. "
+        "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
+    )
+
+
+def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, Any]:
+    chosen = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": _PRECISIONS[options.dtype]}
+    if device == "CPU":
+        chosen |= {
+            "NUM_STREAMS": str(streams),
+            "INFERENCE_NUM_THREADS": str(options.num_threads),
+            "CPU_RUNTIME_CACHE_CAPACITY": "256",  # compiled kernels, which are kept for every shape it met
+        }
+    return {**chosen, **options.provider_options}
+
+
+def _check_cache(folder: Any) -> None:
+    """Make the folder that compiled graphs are to be kept in; raises OptionError where nothing can be written there."""
+    if not folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except (OSError, TypeError) as error:
+        raise OptionError(
+            f"CACHE_DIR is {folder!r}, where OpenVINO cannot keep compiled graphs ({error}); expected a folder that "
+            "this process may write to, or leave it out"
+        ) from error
+
+
+def _signature(graph: Path, model: Any, *, scores: bool) -> Signature:
+    return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs), scores=scores)
+
+
+def _ports(nodes: Any) -> list[Port]:
+    return [_port(node) for node in nodes]
+
+
+def _port(node: Any) -> Port:
+    shape = node.partial_shape
+    known = shape.rank.is_static
+    return Port(
+        node.any_name,
+        np.dtype(node.element_type.to_dtype()),
+        shape.rank.get_length() if known else None,
+        shape[-1].get_length() if known and len(shape) and shape[-1].is_static else None,
+    )

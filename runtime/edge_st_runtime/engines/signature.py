@@ -1,0 +1,104 @@
+"""What a graph's inputs and outputs mean, decided by its signature and not by one hard-wired name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import TokenBatch
+from ..errors import UnsupportedModelError
+
+TOKEN_EMBEDDINGS = "token_embeddings"  # noqa: S105
+SENTENCE_EMBEDDING = "sentence_embedding"
+SCORES = "scores"
+#: the input and outputs of a sparse graph of edge-st's exporter that keeps each text's largest weights
+MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES = "max_active_dims", "active_indices", "active_values"
+_TOKEN_NAMES = ("last_hidden_state", "token_embeddings", "text_embeds", "hidden_states")
+#: outputs of three axes: without a language model's head one of the first, with it the last
+HIDDEN_STATES, LOGITS = ("last_hidden_state", "hidden_states"), "logits"
+_NOT_A_SENTENCE = ("pooler_output", LOGITS, ACTIVE_INDICES, ACTIVE_VALUES)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a graph: name, NumPy dtype, number of axes and size of the last one.
+
+    None where the graph does not say.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    rank: int | None
+    width: int | None = None
+
+
+def _token_type_ids(batch: TokenBatch) -> NDArray[np.int64]:
+    return np.zeros_like(batch.input_ids) if batch.token_type_ids is None else batch.token_type_ids
+
+
+def _position_ids(batch: TokenBatch) -> NDArray[np.int64]:
+    return np.maximum(np.cumsum(batch.attention_mask, axis=1) - 1, 0)
+
+
+FEEDS: dict[str, Callable[[TokenBatch], NDArray[np.int64]]] = {
+    "input_ids": lambda batch: batch.input_ids,
+    "attention_mask": lambda batch: batch.attention_mask,
+    "token_type_ids": _token_type_ids,
+    "position_ids": _position_ids,
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How to feed a graph, and which of its outputs is wanted.
+
+    ``meaning`` is "token_embeddings" (batch, tokens, hidden), for a graph that pools by itself "sentence_embedding"
+    (batch, dim), for one that compares two texts "scores" (batch, labels). ``width`` is its last axis, None where the
+    graph does not say. ``prunes`` says whether it also gives the largest weights alone.
+    """
+
+    inputs: tuple[Port, ...]
+    output: str
+    meaning: str
+    width: int | None = None
+    prunes: bool = False
+
+    def feeds(self, batch: TokenBatch, max_active_dims: int = 1) -> dict[str, NDArray[Any]]:
+        """The batch as the graph's inputs, each of the dtype that the graph asks for."""
+        feeds = {port.name: FEEDS[port.name](batch).astype(port.dtype, copy=False) for port in self.inputs}
+        return {**feeds, MAX_ACTIVE_DIMS: np.array([max_active_dims], dtype=np.int64)} if self.prunes else feeds
+
+
+def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port], *, scores: bool = False) -> Signature:
+    """Decide the meaning of a graph's inputs and outputs.
+
+    With ``scores`` an output with two axes called "scores" or "logits" is wanted. Else one with three axes is the token
+    embeddings; among several, one of the usual names, else the first. Without one, an output with two axes is the
+    pooled embedding. Raises UnsupportedModelError for inputs that cannot be fed and for graphs without such an output.
+    """
+    prunes = {MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES} <= {port.name for port in (*inputs, *outputs)}
+    inputs = [port for port in inputs if not (prunes and port.name == MAX_ACTIVE_DIMS)]
+    unknown = [port.name for port in inputs if port.name not in FEEDS]
+    if unknown or not inputs:
+        raise UnsupportedModelError(
+            f"{file} asks for the inputs {unknown or 'none'}; expected {', '.join(FEEDS)}. "
+            "Export the model again with: edge-st export"
+        )
+    rated = [port for port in outputs if port.rank == 2 and port.name in (SCORES, LOGITS)]
+    if scores and rated:
+        return Signature(tuple(inputs), rated[0].name, SCORES, rated[0].width)
+    tokens = {port.name: port for port in outputs if port.rank == 3}
+    if tokens:
+        name = next((name for name in _TOKEN_NAMES if name in tokens), next(iter(tokens)))
+        return Signature(tuple(inputs), name, TOKEN_EMBEDDINGS, tokens[name].width)
+    pooled = {port.name: port for port in outputs if port.rank == 2 and port.name not in _NOT_A_SENTENCE}
+    if pooled:
+        name = SENTENCE_EMBEDDING if SENTENCE_EMBEDDING in pooled else next(iter(pooled))
+        return Signature(tuple(inputs), name, SENTENCE_EMBEDDING, pooled[name].width, prunes)
+    found = ", ".join(f"{port.name} with {port.rank} axes" for port in outputs) or "none"
+    raise UnsupportedModelError(
+        f"{file} has the outputs {found}; expected token embeddings (batch, tokens, hidden), an embedding "
+        "(batch, dim) or, for a CrossEncoder, scores (batch, labels). Export the model again with: edge-st export"
+    )

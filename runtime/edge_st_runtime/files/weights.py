@@ -1,0 +1,62 @@
+"""Read ``.safetensors`` files: memory-mapped, without copies, without a dependency.
+
+Source: the safetensors format (8-byte header length, JSON header, raw little-endian tensors).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedFileError, MissingFileError
+
+DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
+}  # fmt: skip
+
+
+def read_safetensors(
+    path: Path, repair: str = "export the model again or download the whole folder"
+) -> dict[str, NDArray[Any]]:
+    """Every tensor of the file as a read-only view of the mapped file (bfloat16 is widened to float32).
+
+    ``repair`` is what errors advise. Raises MissingFileError, and DamagedFileError where the header or a tensor does
+    not fit the file, or leaves bytes at its end.
+    """
+    try:
+        content = np.memmap(path, dtype=np.uint8, mode="r")
+        header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
+        header = json.loads(_part(content, 8, header_end).tobytes())
+        header.pop("__metadata__", None)
+        return _tensors(content[header_end:], header)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise MissingFileError(f"{path} is missing; {repair}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise DamagedFileError(
+            f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); {repair}"
+        ) from error
+
+
+def _tensors(data: NDArray[np.uint8], header: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    found = {name: _tensor(data, entry) for name, entry in header.items()}
+    described = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if described != data.size:
+        raise ValueError(f"{described} of {data.size} bytes are described")
+    return found
+
+
+def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
+    start, end = entry["data_offsets"]
+    tensor = _part(data, start, end).view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":
+        return (tensor.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(tensor)
+
+
+def _part(content: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
+    if not 0 <= start <= end <= content.size:
+        raise ValueError(f"bytes {start}-{end} of {content.size}")
+    return content[start:end]

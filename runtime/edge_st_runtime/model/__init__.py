@@ -1,0 +1,1 @@
+"""A model folder: read, a graph chosen for this machine, tested and run."""

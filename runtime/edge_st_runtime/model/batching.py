@@ -1,0 +1,69 @@
+"""Cut texts into batches by a token budget, so that a batch stays in cache and memory does not grow with the input."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import TokenBatch
+
+_SHORT = 32
+
+
+def plan_batches(
+    lengths: NDArray[np.int64], budget: int, batch_size: int, workers: int = 1, least: int = 1
+) -> Iterator[NDArray[np.int64]]:
+    """Positions of the texts of each batch, longest texts first.
+
+    ``lengths`` (texts,) are token counts. A batch holds at most ``batch_size`` texts and at most ``budget`` tokens with
+    its padding, or one text alone. ``workers`` batches make a round; what is too little for a whole one is shared out
+    evenly, so that all workers end together, unless a batch would have fewer than ``least`` tokens.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    ordered = np.maximum(lengths[order], 1)
+    ends = np.cumsum(ordered)
+    start = number = share = 0
+    while start < len(order):
+        longest = int(ordered[start])
+        if number % workers == 0:
+            even = -(-int(ends[-1] - ends[start] + longest) // workers)
+            share = even if least <= even < budget else budget
+        rows = min(batch_size, max(1, budget // longest), -(-share // longest))
+        yield order[start : start + rows]
+        start, number = start + rows, number + 1
+
+
+def padded_length(longest: int, step: int, limit: int | None) -> int:
+    """``longest`` rounded up to a multiple of ``step`` unless it is short; never beyond ``limit`` if it is not.
+
+    At least 1: engines do not take a batch without columns.
+    """
+    if longest <= _SHORT:
+        return max(1, longest)
+    rounded = -(-longest // step) * step
+    return rounded if limit is None else max(longest, min(rounded, limit))
+
+
+def pad_batch(
+    ids: Sequence[NDArray[np.int32]],
+    type_ids: Sequence[NDArray[np.int32]] | None,
+    pad_id: int,
+    pad_left: bool,
+    step: int = 1,
+    limit: int | None = None,
+) -> TokenBatch:
+    """The token lists of a batch as rectangles (texts, `padded_length`), padded with ``pad_id`` and type 0."""
+    lengths = np.array([len(row) for row in ids])
+    columns = np.arange(padded_length(lengths.max(initial=0), step, limit))
+    attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
+    return TokenBatch(
+        _fill(ids, attended, pad_id),
+        attended.astype(np.int64),
+        None if type_ids is None else _fill(type_ids, attended, 0),
+    )
+
+
+def _fill(rows: Sequence[NDArray[np.int32]], attended: NDArray[np.bool_], padding: int) -> NDArray[np.int64]:
+    rectangle = np.full(attended.shape, padding, dtype=np.int64)
+    rectangle[attended] = np.concatenate(rows)
+    return rectangle

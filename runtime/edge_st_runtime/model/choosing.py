@@ -1,0 +1,118 @@
+"""From what the caller asked for and what this machine has to the variants to try, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from ..engines.backend import installed_engines
+from ..errors import EdgeSTError, EngineError
+from ..machine.cpu import cpu_features, has_bfloat16
+from ..modules.sparse import sparse_static_file
+from .graphs import Choice, Wish, check_dtype, choose_graphs
+from .record import Record
+from .route import BAG, SPARSE_STATIC, Road
+from .tuning import Tuning, read_tuning
+
+#: for each road, the best first
+Tiers: TypeAlias = Mapping[str, tuple[Choice, ...]]
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to open a model; the defaults choose for this machine.
+
+    ``token_budget`` is the tokens of a batch, padding included; None takes the engine's own, or what was tuned.
+    """
+
+    backend: str = "auto"
+    dtype: str = "auto"
+    device: str | None = None
+    provider: str | None = None
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
+    session_options: Any = None
+    file_name: str | None = None
+    num_threads: int | None = None
+    token_budget: int | None = None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model is to run on the CPU."""
+        return (self.device or "cpu").lower() == "cpu" and self.provider in (None, "CPUExecutionProvider")
+
+    @property
+    def takes_tuning(self) -> bool:
+        """Whether engine, graph and how they run are left to this machine."""
+        asked = (self.file_name, self.provider, self.session_options, self.token_budget)
+        return self.backend == "auto" and self.on_cpu and asked == (None,) * 4 and not self.provider_options
+
+
+class UnfitError(EngineError):
+    """``choice`` does not run on this machine as it should, because of ``cause``."""
+
+    def __init__(self, choice: Choice, cause: EdgeSTError) -> None:
+        super().__init__(str(cause))
+        self.choice, self.cause = choice, cause
+
+
+def choices_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
+    """What a road may run, in the order to try: first what this machine was tuned to, if nothing else was asked for.
+
+    A single one unless the variant was left to be chosen. Raises what `choose_graphs` raises.
+    """
+    if not road.needs_graph:
+        check_dtype(options.dtype)
+        files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
+        return (Choice("numpy", files.get(road.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
+    choices, wish = variants_for(road, record, options)
+    if options.takes_tuning:
+        choices = _tuned(choices, read_tuning(record, options.dtype))
+    return choices if wish.may_fall_back else choices[:1]
+
+
+def variants_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
+    """What `choose_graphs` has for a road on this machine, and what it was asked."""
+    wish = Wish(
+        backend=options.backend,
+        dtype=options.dtype,
+        file_name=options.file_name,
+        on_cpu=options.on_cpu,
+        engines=installed_engines(),
+        features=cpu_features(),
+        bfloat16=has_bfloat16(),
+    )
+    return choose_graphs(road.graph_names(), record, wish), wish
+
+
+def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:
+    """``choices`` with the tuned one in front, if it is among those that may be taken without asking."""
+    found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
+    if tuning is None or found is None:
+        return choices
+    day = f"tuned on this machine on {tuning.date}"
+    reason = f"{found.reason}; {day}" if found.warns else day
+    first = replace(found, reason=reason, num_threads=tuning.num_threads, token_budget=tuning.token_budget)
+    return (first, *(each for each in choices if each != found))
+
+
+def comparable(choices: tuple[Choice, ...]) -> list[Choice]:
+    """Those whose vectors can take the place of the first one's: int8 that of int8, others that of others."""
+    return [each for each in choices if (each.dtype == "int8") == (choices[0].dtype == "int8")]
+
+
+def _is(choice: Choice, tuning: Tuning) -> bool:
+    return (choice.engine, choice.file, choice.dtype) == (tuning.engine, tuning.file, tuning.dtype)
+
+
+def fallen_back(tiers: Tiers, error: UnfitError) -> Tiers:
+    """``tiers`` without the choice that failed; where a road has no other, its cause is raised."""
+    return {name: _without(choices, error) for name, choices in tiers.items()}
+
+
+def _without(choices: tuple[Choice, ...], error: UnfitError) -> tuple[Choice, ...]:
+    if choices[0] != error.choice:
+        return choices
+    if len(choices) == 1:
+        raise error.cause
+    instead = choices[1]
+    reason = f"fell back to {instead}: {error}"
+    return (replace(instead, reason=reason, warns=True), *choices[2:])

@@ -1,0 +1,101 @@
+"""The fingerprint: a hash over what decides a vector, and over nothing else.
+
+Two folders with equal vectors by construction (renamed, downloaded again, another graph of the same precision class)
+have the same one; other weights, tokenizer, modules, roads, prompts, limit or precision class give another.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files.reading import sha256
+from ..modules.router import Router
+from ..modules.specs import Module
+
+
+@dataclass(frozen=True, eq=False)
+class RoadIdentity:
+    """What decides the vectors of one road beside its weights: ``tokenizer`` is what `Tokenizer.identity` gives."""
+
+    tokenizer: Mapping[str, Any]
+    modules: Iterable[Module]
+    max_seq_length: int | None
+
+
+def fingerprint(
+    *,
+    weights: str,
+    roads: Mapping[str, RoadIdentity],
+    router: Router | None,
+    prompts: Mapping[str, str],
+    dtype: str,
+    default_prompt_name: str | None = None,
+) -> str:
+    """32 hexadecimal digits over the parts; ``weights`` is a digest of those of all first modules.
+
+    The default prompt counts as one without a name. What each call may choose (``truncate_dim``, normalizing,
+    ``precision``) is no part of it.
+
+    The precision class is "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
+    """
+    default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
+    parts = {
+        "weights": weights,
+        "roads": {name: _describe_road(road) for name, road in roads.items()},
+        "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
+        "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
+        "precision": "int8" if dtype == "int8" else "lossless",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def weights_digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """A digest of tensors (name, dtype, shape, bytes) in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()
+
+
+def joined_digest(digests: Iterable[str]) -> str:
+    """The digest itself of a single one, else one over all."""
+    digests = list(digests)
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def graph_digest(graph: Path) -> str:
+    """A digest of a graph file and the weights beside it, for folders without a record."""
+    names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
+    files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+
+
+def _describe_road(road: RoadIdentity) -> dict[str, Any]:
+    return {
+        "tokenizer": road.tokenizer,
+        "modules": [_describe(module) for module in road.modules],
+        "max_seq_length": road.max_seq_length,
+    }
+
+
+def _describe(spec: Any) -> list[Any]:
+    """The class and fields of a module or activation, arrays by their shape and digest."""
+    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    return [type(spec).__name__, {name: _value(value) for name, value in values.items()}]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
+    if is_dataclass(value):
+        return _describe(value)
+    if isinstance(value, tuple):
+        return list(map(_value, value))
+    return value.__name__ if callable(value) else value

@@ -1,0 +1,171 @@
+"""Read a model folder, as sentence-transformers writes it, into a frozen description. Nothing is executed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
+from ..files.reading import inside, read_json_list, read_optional_json, reading
+from ..modules.loaders import LOADERS, load_module
+from ..modules.router import Router, read_router
+from .model_types import find_model_type, plain_model
+from .record import Record, read_record
+from .route import FIRST, TRANSFORMER, Road, read_road, transformer_config
+
+SETTINGS_FILE = "config_sentence_transformers.json"
+ONLY_ROAD = ""
+Step = tuple[str, Path]
+ROUTERS = ("Router", "Asym")
+_PACKAGE = "sentence_transformers."
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFolder:
+    """Everything a folder says about its model, apart from the weights of its first modules.
+
+    ``model_type`` is the class it belongs to, ``roads`` are the ways through it by name, one called "" where there is
+    no ``router``. ``settings`` is config_sentence_transformers.json; ``pooling_files`` are the configurations of its
+    Poolings, relative to the folder.
+    """
+
+    path: Path
+    model_type: str
+    roads: Mapping[str, Road]
+    router: Router | None
+    settings: Mapping[str, Any]
+    pooling_files: tuple[str, ...]
+    record: Record | None
+
+    def road(self, task: str | None) -> str:
+        """The name of the road that ``task`` takes; raises OptionError for a task that has none."""
+        return ONLY_ROAD if self.router is None else self.router.road(task)
+
+    @property
+    def tasks(self) -> list[str | None]:
+        """What `road` takes: None where texts need no task, and the name of every task."""
+        return [None] if self.router is None else self.router.tasks
+
+
+def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
+    """Read the folder at ``path``, of a model of the class ``model_type``; None takes it as the folder says.
+
+    Without modules.json the modules are those that sentence-transformers would choose. Raises FolderNotFoundError,
+    UnsupportedModelError for another class and for modules it cannot run (before anything is loaded),
+    MissingFileError and DamagedFileError.
+    """
+    if not path.is_dir():
+        raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
+    record = read_record(path)
+    settings, architecture = read_optional_json(path / SETTINGS_FILE), plain_architecture(path)
+    router, steps = read_steps(path)
+    kinds = () if settings.get("model_type") else module_kinds(path, steps)
+    with reading(path / SETTINGS_FILE):
+        model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
+    load = cache(load_module)  # roads share what lies before and after their router
+    roads = {}
+    for name, (first, *others) in steps.items():
+        modules = tuple(load(kind, folder) for kind, folder in others)
+        defaults: Mapping[str, Any] = {}
+        if architecture is not None:
+            defaults, modules = plain_model(model_type, architecture, read_optional_json(path / "config.json"))
+        roads[name] = read_road(path, *first, modules, defaults)
+    _check_graphs_are_shared(path, steps, roads)
+    return ModelFolder(
+        path=path,
+        model_type=model_type,
+        roads=roads,
+        router=router,
+        settings=settings,
+        pooling_files=tuple(
+            (folder / "config.json").relative_to(path).as_posix()
+            for kind, folder in dict.fromkeys(step for modules in steps.values() for step in modules)
+            if kind == "Pooling"
+        ),
+        record=record,
+    )
+
+
+def module_kinds(path: Path, steps: Mapping[str, list[Step]]) -> set[str]:
+    """The classes of all modules, and the task of a transformer in the folder itself."""
+    task = str(transformer_config(path)[1].get("transformer_task"))
+    return {task, *(kind for modules in steps.values() for kind, _ in modules)}
+
+
+def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], roads: Mapping[str, Road]) -> None:
+    """Raise UnsupportedModelError where roads with the same first module need different graphs of it."""
+    graphs: dict[Path, list[Step]] = {}
+    for name, road in roads.items():
+        inside = steps[name][: 1 + road.modules_in_graph]
+        if graphs.setdefault(road.path, inside) != inside:
+            raise UnsupportedModelError(
+                f"{path}: the Router's roads begin with the same {road.kind} and go on with different modules for a "
+                "graph (LSTM, WeightedLayerPooling); expected the same ones on every road"
+            )
+
+
+def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
+    """The router, and for every road the classes and folders of its modules, the first one first.
+
+    Nothing but JSON is read. Raises FolderNotFoundError, UnsupportedModelError, UnsafePathError, MissingFileError and
+    DamagedFileError.
+    """
+    steps = [
+        (_kind(str(entry.get("type", "")), path), inside(path, str(entry.get("path", "")))) for entry in _entries(path)
+    ]
+    places = [place for place, (kind, _) in enumerate(steps) if kind in ROUTERS]
+    if not places:
+        return None, {ONLY_ROAD: steps}
+    place = places[0]
+    router, branches = read_router(steps[place][1])
+    roads = {
+        name: [*steps[:place], *((_kind(dotted, path), folder) for dotted, folder in branch), *steps[place + 1 :]]
+        for name, branch in branches.items()
+    }
+    if any(kind in ROUTERS for road in roads.values() for kind, _ in road):
+        raise UnsupportedModelError(f"{path} has more than one Router; expected one at most")
+    empty = [name for name, road in roads.items() if not road]
+    if empty:
+        raise UnsupportedModelError(f"{path}: the Router's road {empty[0]!r} has no modules; expected at least one")
+    return router, roads
+
+
+def read_routers(path: Path) -> list[str]:
+    """The folders of the routers that modules.json names; raises what `read_steps` raises."""
+    return [
+        str(entry.get("path", "")) for entry in _entries(path) if _kind(str(entry.get("type", "")), path) in ROUTERS
+    ]
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    if not (path / "modules.json").is_file():
+        return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
+    entries = read_json_list(path / "modules.json")
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise DamagedFileError(f"{path / 'modules.json'} names no modules; download or export the model again")
+    return entries
+
+
+def _kind(dotted: str, path: Path) -> str:
+    if not dotted.startswith(_PACKAGE):
+        raise UnsupportedModelError(
+            f"{path / 'modules.json'} names the module {dotted!r}, which is code of its own; it is not run here. "
+            f"Expected modules of sentence-transformers: {', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a "
+            "Router"
+        )
+    return dotted.rpartition(".")[2]
+
+
+def plain_architecture(path: Path) -> str | None:
+    """The class of the transformer in a folder without modules.json; "" where it is not told, None with modules.json.
+
+    Raises FolderNotFoundError where there is no config.json either, DamagedFileError.
+    """
+    if (path / "modules.json").is_file():
+        return None
+    if not (path / "config.json").is_file():
+        raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
+    with reading(path / "config.json"):
+        names = read_optional_json(path / "config.json").get("architectures") or [""]
+        return str(names[0])

@@ -1,0 +1,188 @@
+"""``edge_st.json``: what the exporter wrote down about a model folder."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Floats
+from ..errors import DamagedFileError, MissingFileError
+from ..files.reading import inside, read_json, sha256
+from ..text.tokens import TextOrPair
+
+FILE_NAME = "edge_st.json"
+FORMAT_VERSION = 2
+LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
+#: what rounding may cost more on another CPU than the exporter's, or for other texts
+_LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
+#: what "auto" may be told to be
+_DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
+
+
+@dataclass(frozen=True)
+class GraphRecord:
+    """One way to run the model: a graph file, an engine and a precision, and how near it came to the original."""
+
+    file: str
+    engine: str
+    dtype: str
+    cpu_features: frozenset[str] = frozenset()
+    cosine_min: float | None = None
+    golden_min: float | None = None
+
+    @property
+    def lossless(self) -> bool:
+        """Whether its worst measured cosine to the original is at least 0.9999."""
+        return self.cosine_min is not None and self.cosine_min >= LOSSLESS_COSINE
+
+    @property
+    def least(self) -> float:
+        """The least cosine to the original that it may have at worst, on any machine.
+
+        In float32 0.99999, or less where it had less when it was exported. Below float32 the measured one, less 0.0005
+        where that was lossless and 0.005 where it was not.
+        """
+        return self._below(self.cosine_min)
+
+    @property
+    def least_golden(self) -> float:
+        """The same over the golden texts, of which correlations may be lower than over all."""
+        return self._below(self.cosine_min if self.golden_min is None else self.golden_min)
+
+    def _below(self, measured: float | None) -> float:
+        if self.dtype == "float32":
+            return min(FLOAT32_COSINE, measured or FLOAT32_COSINE)
+        return (measured or 0.0) - (_LOSSLESS_TOLERANCE if self.lossless else _LOSSY_TOLERANCE)
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """What the original gave for the golden texts, with this prompt and task: vectors (texts, dim), or logits of pairs.
+
+    Of sparse vectors the largest values alone are kept, at ``dimensions`` (dim,) of those; the others are 0.
+    """
+
+    prompt_name: str | None
+    task: str | None
+    embeddings: Floats
+    dimensions: NDArray[np.int64] | None = None
+
+    @property
+    def name(self) -> str:
+        """The prompt and the task, in words."""
+        given = {"prompt_name": self.prompt_name, "task": self.task}
+        return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None) or "embeddings"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes).
+
+    ``default_dtype`` is what ``dtype="auto"`` means where it is not the fastest lossless variant.
+    """
+
+    path: Path
+    task: str
+    weights_sha256: str
+    fingerprint: str
+    files: dict[str, tuple[str, int]]
+    graphs: tuple[GraphRecord, ...]
+    golden_texts: tuple[TextOrPair, ...]
+    golden: tuple[Golden, ...]
+    default_dtype: str | None = None
+
+    def graph_files(self, graph: str) -> list[str]:
+        """The recorded files of ``graph``, its path below the model folder: itself and the weights beside it."""
+        start = f"{PurePosixPath(graph).with_suffix('').as_posix()}."
+        return [name for name in self.files if name.startswith(start)]
+
+    def check_file(self, name: str) -> None:
+        """Raise MissingFileError or DamagedFileError unless ``name`` has its recorded size and checksum."""
+        path, (expected, size) = inside(self.path.parent, name), self.files[name]
+        if not path.is_file():
+            raise MissingFileError(f"{path} is missing; {_REPAIR}")
+        if path.stat().st_size != size:
+            raise DamagedFileError(f"{path} has {path.stat().st_size} bytes, expected {size}; {_REPAIR}")
+        found = sha256(path)
+        if found != expected:
+            raise DamagedFileError(f"{path} has sha256 {found}, expected {expected}; {_REPAIR}")
+
+    def check_files(self, names: Iterable[str]) -> None:
+        """`check_file` for every name."""
+        for name in names:
+            self.check_file(name)
+
+
+_REPAIR = "export the model again, or fetch the file again with: edge-st pull"
+
+
+def read_record(folder: Path) -> Record | None:
+    """The folder's record, or None where it has none.
+
+    Raises DamagedFileError where the file is not what this version can read.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
+        raise DamagedFileError(
+            f"{path} has format version {version!r}, this edge-st reads {FORMAT_VERSION}; "
+            "update with: pip install -U edge-st, or export the model again"
+        )
+    try:
+        return _parse(path, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
+
+
+def _parse(path: Path, content: dict[str, Any]) -> Record:
+    return Record(
+        path=path,
+        task=content["task"],
+        weights_sha256=content["weights_sha256"],
+        fingerprint=content["fingerprint"],
+        files={name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()},
+        graphs=tuple(_graph(entry) for entry in content["graphs"]),
+        golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in content["golden"]["texts"]),
+        golden=tuple(map(_golden, content["golden"]["vectors"])),
+        default_dtype=_default_dtype(content.get("default_dtype")),
+    )
+
+
+def _default_dtype(value: Any) -> str | None:
+    if value not in (None, *_DEFAULT_DTYPES):
+        raise ValueError(f"default_dtype {value!r}; expected one of {', '.join(_DEFAULT_DTYPES)}")
+    return value
+
+
+def _golden(entry: dict[str, Any]) -> Golden:
+    rows, dimensions = entry["embeddings"], None
+    if rows and isinstance(rows[0], dict):
+        dimensions = np.array(sorted({int(dimension) for row in rows for dimension in row}), dtype=np.int64)
+        rows = [[row.get(str(dimension), 0) for dimension in dimensions.tolist()] for row in rows]
+    embeddings = np.asarray(rows, dtype=np.float32)
+    if embeddings.ndim != 2:
+        raise ValueError(f"golden vectors of shape {embeddings.shape}")
+    return Golden(_typed(entry["prompt_name"], str, None), _typed(entry["task"], str, None), embeddings, dimensions)
+
+
+def _typed(value: Any, *kinds: type | None) -> Any:
+    if not isinstance(value, tuple(type(None) if kind is None else kind for kind in kinds)):
+        raise TypeError(repr(value))
+    return value
+
+
+def _graph(entry: dict[str, Any]) -> GraphRecord:
+    return GraphRecord(
+        file=_typed(entry["file"], str),
+        engine=_typed(entry["engine"], str),
+        dtype=_typed(entry["dtype"], str),
+        cpu_features=frozenset(_typed(entry.get("cpu_features", []), list)),
+        cosine_min=_typed(entry.get("cosine_min"), float, int, None),
+        golden_min=_typed(entry.get("golden_min"), float, int, None),
+    )

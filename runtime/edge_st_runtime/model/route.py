@@ -1,0 +1,197 @@
+"""One way through a model: the module that takes texts in, its settings and limits, and the modules after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
+from ..errors import UnsupportedModelError
+from ..files.reading import read_optional_json, reading
+from ..modules.sparse import SpladePooling
+from ..modules.specs import InGraph, Module
+
+TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
+CLIP, SPARSE_STATIC = "CLIPModel", "SparseStaticEmbedding"
+MASKED = "MLMTransformer"
+#: those that take texts of any length
+TABLES = (STATIC, WORDS, BAG)
+FIRST = (TRANSFORMER, CLIP, *TABLES, SPARSE_STATIC, MASKED)
+_TRANSFORMER_CONFIGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "longformer", "data2vec-text"}
+
+
+@dataclass(frozen=True, eq=False)
+class Road:
+    """A first module of class ``kind``, stored in the folder ``path``, and the ``modules`` after it.
+
+    ``prefix`` is what the names of the first module's files start with, relative to the model folder.
+    ``transformer`` is what its ``transformer_file`` says, ``config`` its config.json.
+    """
+
+    kind: str
+    path: Path
+    prefix: str
+    modules: tuple[Module, ...]
+    transformer: Mapping[str, Any]
+    transformer_file: str
+    config: Mapping[str, Any]
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether an engine computes its beginning; NumPy does the rest."""
+        return self.kind in (TRANSFORMER, CLIP) or self.modules_in_graph > 0
+
+    @property
+    def modules_in_graph(self) -> int:
+        """How many of ``modules`` only a graph of edge-st's exporter computes: up to the last LSTM and the like."""
+        return self._up_to(InGraph)
+
+    @property
+    def modules_exported(self) -> int:
+        """How many of ``modules`` edge-st's exporter puts into the graph: SpladePooling too, which NumPy computes."""
+        return self._up_to((InGraph, SpladePooling))
+
+    def _up_to(self, kinds: type | tuple[type, ...]) -> int:
+        return max((place for place, module in enumerate(self.modules, 1) if isinstance(module, kinds)), default=0)
+
+    @property
+    def graph_output(self) -> str:
+        """What a graph of ``modules_in_graph`` gives."""
+        inside = self.modules[: self.modules_in_graph]
+        return next((module.output for module in reversed(inside) if isinstance(module, InGraph)), self.output)
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether the graph is to give scores of pairs."""
+        return self.graph_output == SCORES
+
+    @property
+    def output(self) -> str:
+        """What the first module gives: "token_embeddings", or "sentence_embedding" where it pools by itself."""
+        if self.kind in (STATIC, BAG, SPARSE_STATIC):
+            return SENTENCE_EMBEDDING
+        usual = SENTENCE_EMBEDDING if self.kind == CLIP else TOKEN_EMBEDDINGS
+        return str(self.transformer.get("module_output_name") or usual)
+
+    @property
+    def messages(self) -> Mapping[str, Any] | None:
+        """How texts become the messages of a chat; None where they do not."""
+        found: Mapping[str, Any] | None = (self.transformer.get("modality_config") or {}).get("message")
+        return found
+
+    @property
+    def template_arguments(self) -> Mapping[str, Any]:
+        """What the chat template is given beside the messages."""
+        return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
+
+    @property
+    def lower_case(self) -> bool:
+        """Whether texts are lowered before the tokenizer sees them."""
+        return bool(self.transformer.get("do_lower_case"))
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Tokens that the transformer has embeddings for; None if it does not say."""
+        size = _text_config(self.config).get("vocab_size")
+        return size if isinstance(size, int) else None
+
+    def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
+        """The limit in tokens, in sentence-transformers' order: its own configuration, then the tokenizer's.
+
+        Never more than the positions: older folders say 514 for RoBERTa, which has 512. ``tokenizer_limit`` is the
+        tokenizer's model_max_length. Source: sentence-transformers' Transformer.
+        """
+        own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
+        limits = [tokenizer_limit if own is None else int(own), self.positions]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
+        """What makes ``limit`` the model's own: the file that says it → keys with their values."""
+        if self.kind == STATIC:
+            cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
+            return {f"{self.prefix}tokenizer.json": {"truncation": None if limit is None else cut}}
+        key, arguments = self._tokenizer_arguments
+        if "model_max_length" in arguments:
+            return {self.transformer_file: {key: {**arguments, "model_max_length": limit}}}
+        return {self.transformer_file: {"max_seq_length": limit}}
+
+    @property
+    def _tokenizer_arguments(self) -> tuple[str, Mapping[str, Any]]:
+        found = ((key, self.transformer.get(key)) for key in ("tokenizer_args", "processor_kwargs"))
+        return next(((key, value) for key, value in found if value), ("", {}))
+
+    @property
+    def positions(self) -> int | None:
+        """The longest input, special tokens included, that the transformer has positions for; None if it tells none."""
+        return longest_input(self.config)
+
+    def graph_names(self) -> list[str]:
+        """Names, relative to ``path``, of every graph file in it."""
+        found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in self.path.glob(pattern)]
+        return [path.relative_to(self.path).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
+
+
+def longest_input(config: Mapping[str, Any]) -> int | None:
+    """The tokens, special ones included, that a transformer with this config.json has positions for, if it tells."""
+    text = _text_config(config)
+    positions = text.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        return None
+    offset = text.get("model_type") in _OFFSET_POSITIONS
+    return positions - int(text.get("pad_token_id", 1)) - 1 if offset else positions
+
+
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a model of several modalities the part that tells about text; raises TypeError where it is no object."""
+    text = config.get("text_config") or config
+    if not isinstance(text, Mapping):
+        raise TypeError(f"text_config is {text!r}")
+    return text
+
+
+def read_road(
+    root: Path, kind: str, path: Path, modules: tuple[Module, ...], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> Road:
+    """The road that begins with the module ``kind`` in ``path``, below the model folder ``root``.
+
+    Raises UnsupportedModelError for a first module that is not known.
+    """
+    if kind not in FIRST:
+        raise UnsupportedModelError(f"{root}: the first module is {kind}; expected one of {', '.join(FIRST)}")
+    file, own = transformer_config(path)
+    transformer = {**defaults, **own}
+    if kind == MASKED:
+        kind, transformer = TRANSFORMER, {"transformer_task": "fill-mask", **transformer}
+    config = read_optional_json(path / "config.json")
+    with reading(path / file):
+        if not _gives_all_layers(config, transformer):
+            modules = tuple(each for each in modules if not (isinstance(each, InGraph) and each.needs_all_layers))
+    prefix = name_prefix(path.relative_to(root).as_posix())
+    road = Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
+    with reading(path / "config.json"):
+        longest_input(config)
+    with reading(path / file):
+        road.max_seq_length(None)
+    return road
+
+
+def name_prefix(folder: str) -> str:
+    """What the names of the files in ``folder`` start with; "" and "." are the model folder itself."""
+    return "" if folder in ("", ".") else f"{folder}/"
+
+
+def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any]) -> bool:
+    """Whether the transformer gives its hidden states; without them sentence-transformers skips what weighs them."""
+    own = transformer.get("config_args") or transformer.get("config_kwargs") or {}
+    return bool(own.get("output_hidden_states", config.get("output_hidden_states")))
+
+
+def transformer_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The first file that says something, and what it says; else the one to write."""
+    found = ((name, read_optional_json(folder / name)) for name in _TRANSFORMER_CONFIGS)
+    return next(((name, config) for name, config in found if config), (_TRANSFORMER_CONFIGS[0], {}))

@@ -1,0 +1,131 @@
+"""Whether a variant gives on this machine what it gave on the exporter's: the folder's golden texts, run once.
+
+Below float32 an engine may compute something else on another CPU: int8 products saturate on those without dot product
+instructions, for one. What was found is kept, so that only the first load of a variant pays.
+"""
+
+import hashlib
+import logging
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Floats
+from ..engines.backend import engine_version
+from ..engines.signature import SCORES, SENTENCE_EMBEDDING
+from ..errors import EdgeSTError, EngineError
+from ..files.reading import reading
+from ..machine.cpu import cpu_features, cpu_name
+from ..machine.local_cache import digest, keep, recall
+from .folder import SETTINGS_FILE, ModelFolder
+from .graphs import Choice
+from .model_types import CROSS_ENCODER
+from .parity import correlations, cosines
+from .pipeline import Pipeline
+from .record import Golden, GraphRecord, Record
+
+VARIABLE = "EDGE_ST_SELF_TEST"
+_KIND = "self-test"
+_BATCH = 4
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class RoadUnderTest:
+    """What a self-test runs: a road's pipeline, its limit in tokens, and the place of its graph in the folder."""
+
+    pipeline: Pipeline
+    limit: int | None
+    graph: str
+
+
+def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[str, RoadUnderTest]) -> None:
+    """Raise EngineError where ``choice`` is not as near to the original as its entry in the record says.
+
+    ``roads`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
+    their worst cosine must reach `GraphRecord.least_golden`; logits of pairs are compared by their correlation. The
+    outcome is kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing
+    is tested in float32, without a record or its entry for the choice, and where the environment has
+    EDGE_ST_SELF_TEST=0.
+    """
+    entry = _entry(folder.record, choice)
+    if entry is None or folder.record is None or os.environ.get(VARIABLE, "").strip() == "0":
+        return
+    key = _key(folder.record, choice, device, [road.graph for road in roads.values()])
+    found = _cosine(recall(_KIND, key))
+    if found is None:
+        start = time.perf_counter()
+        found = _measured(folder, folder.record, roads)
+        milliseconds = round((time.perf_counter() - start) * 1000, 1)
+        _logger.info("self-test of %s: cosine %.5f, in %.0f ms", choice, found, milliseconds)
+        kept = {"folder": str(folder.path), "variant": str(choice), "cpu": cpu_name(), "milliseconds": milliseconds}
+        keep(_KIND, key, {**kept, "cosine": found})
+    if not found >= entry.least_golden:
+        raise EngineError(
+            f"{choice} reaches a cosine of {found:.5f} to the original on this machine, expected at least "
+            f"{entry.least_golden:.5f}: this CPU or engine computes it differently. Use another variant, such as "
+            "dtype='float32', or export the model again on this machine with: edge-st export"
+        )
+
+
+def _entry(record: Record | None, choice: Choice) -> GraphRecord | None:
+    """What the record says of a choice below float32."""
+    if record is None or choice.dtype == "float32":
+        return None
+    wanted = (choice.engine, choice.file, choice.dtype)
+    return next((entry for entry in record.graphs if (entry.engine, entry.file, entry.dtype) == wanted), None)
+
+
+def _key(record: Record, choice: Choice, device: str, graphs: list[str]) -> str:
+    files = sorted({name for graph in graphs for name in record.graph_files(graph)})
+    checksums = [record.files[name][0] for name in files]
+    engine = (choice.engine, engine_version(choice.engine), device)
+    golden = [[part.task, hashlib.sha256(part.embeddings.tobytes()).hexdigest()] for part in record.golden]
+    return digest(checksums, choice.dtype, engine, cpu_name(), sorted(cpu_features()), golden)
+
+
+def _cosine(kept: Mapping[str, object] | None) -> float | None:
+    value = (kept or {}).get("cosine")
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _measured(folder: ModelFolder, record: Record, roads: Mapping[str, RoadUnderTest]) -> float:
+    """The worst of all; -1 where an output is no number or of another shape, 1 where there is nothing to compare."""
+    parts = [part for part in record.golden if part.prompt_name is None and folder.road(part.task) in roads]
+    near = [1.0]
+    for part in parts:
+        found = _outputs(folder, record, part, roads[folder.road(part.task)])
+        if found.shape != part.embeddings.shape:
+            return -1.0
+        compare = correlations if folder.model_type == CROSS_ENCODER else cosines
+        near += np.nan_to_num(compare(found, part.embeddings), nan=-1).tolist()
+    return min(near)
+
+
+def _outputs(folder: ModelFolder, record: Record, golden: Golden, road: RoadUnderTest) -> Floats:
+    """What the road gives where the original gave ``golden.embeddings``."""
+    with reading(folder.path / SETTINGS_FILE):
+        prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
+        length = road.pipeline.prompt_length(prompt, road.limit)
+    gives = SCORES if folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
+    texts = record.golden_texts
+    batches = road.pipeline.run(
+        texts,
+        lambda features: np.asarray(features[gives]),
+        limit=road.limit,
+        batch_size=_BATCH,
+        prompt=prompt,
+        extra={} if length is None else {"prompt_length": length},
+    )
+    try:
+        rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
+    except EdgeSTError as error:
+        raise EngineError(f"the self-test could not run {road.graph}: {error}") from error
+    found = np.stack([rows[place] for place in range(len(texts))])
+    if golden.dimensions is not None:
+        return found[:, golden.dimensions] * (golden.embeddings != 0)
+    return found[:, : golden.embeddings.shape[1]]

@@ -1,0 +1,92 @@
+"""What ``edge-st tune`` found to be the fastest way to run a model folder on this machine."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engines.backend import engine_version, installed_engines
+from ..errors import OptionError
+from ..machine.cpu import cpu_features, cpu_name
+from ..machine.local_cache import cache_folder, digest, forget, keep, recall
+from ..machine.threads import available_cores
+from .record import Record
+
+_KIND = "tuning"
+_NOT_KEPT = "the tuning cannot be kept ({}); set XDG_CACHE_HOME to a folder that can be written to"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The variant, how it runs fastest, and the day it was measured (YYYY-MM-DD)."""
+
+    engine: str
+    file: str
+    dtype: str
+    num_threads: int
+    token_budget: int
+    date: str
+
+
+def read_tuning(record: Record | None, dtype: str) -> Tuning | None:
+    """The tuning of this machine for the record's folder and ``dtype``, as it was asked for.
+
+    None where there is none, or where it is stale: another CPU or number of cores, another version of the engine, other
+    files of the graph.
+    """
+    kept = None if record is None else recall(_KIND, _key(record.path.parent, dtype))
+    if record is None or kept is None:
+        return None
+    tuning = _parse(kept.get("tuning"))
+    if tuning is None or tuning.engine not in installed_engines():
+        return None
+    return tuning if kept.get("measured_on") == _identity(record, tuning) else None
+
+
+def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:
+    """Keep ``tuning`` for this machine; return the file. Raises OptionError where it cannot be written."""
+    content = {"folder": str(record.path.parent), "asked": dtype, "tuning": asdict(tuning)}
+    kept = keep(_KIND, _key(record.path.parent, dtype), {**content, "measured_on": _identity(record, tuning)})
+    if kept is None:
+        raise OptionError(_NOT_KEPT.format(f"nothing could be written to {cache_folder(_KIND)}"))
+    return kept
+
+
+def check_keepable() -> None:
+    """Raise OptionError where this user's tunings cannot be kept."""
+    try:
+        folder = cache_folder(_KIND)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise OptionError(_NOT_KEPT.format(error)) from error
+    if not os.access(folder, os.W_OK):
+        raise OptionError(_NOT_KEPT.format(f"{folder} cannot be written to"))
+
+
+def forget_tuning(folder: Path, dtype: str) -> bool:
+    """Remove what was kept for ``folder``; whether there was something."""
+    return forget(_KIND, _key(folder, dtype))
+
+
+def _key(folder: Path, dtype: str) -> str:
+    return digest(str(folder.resolve()), dtype)
+
+
+def _identity(record: Record, tuning: Tuning) -> dict[str, Any]:
+    """What must be the same for the tuning to hold."""
+    graphs = [name for name in record.files if f"/{name}".endswith(f"/{tuning.file}")]
+    files = sorted({name for graph in graphs for name in record.graph_files(graph)})
+    return {
+        "cpu": cpu_name(),
+        "cpu_features": sorted(cpu_features()),
+        "cores": available_cores(),
+        "engine_version": engine_version(tuning.engine),
+        "graph": digest([record.files[name] for name in files]),
+    }
+
+
+def _parse(found: Any) -> Tuning | None:
+    kinds = {"engine": str, "file": str, "dtype": str, "num_threads": int, "token_budget": int, "date": str}
+    if not isinstance(found, dict) or found.keys() != kinds.keys():
+        return None
+    return Tuning(**found) if all(isinstance(found[name], kind) for name, kind in kinds.items()) else None

@@ -1,0 +1,1 @@
+"""What comes after the graph: modules as frozen specifications and pure functions."""

@@ -1,0 +1,189 @@
+"""Read the modules of a model folder into frozen specs, by the class names that ``modules.json`` carries."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Floats
+from ..engines.signature import SCORES
+from ..errors import DamagedFileError, MissingFileError, UnsupportedModelError
+from ..files.reading import read_json, read_optional_json, reading
+from ..files.weights import read_safetensors
+from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
+from .pooling import POOLING
+from .sparse import LOGARITHMS, STRATEGIES, SparseAutoEncoder, SpladePooling
+from .specs import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, Pooling, WordWeights
+
+_LEGACY_MODES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+def load_module(name: str, folder: Path) -> Module:
+    """The module of class ``name`` (such as "Pooling") stored in ``folder``.
+
+    Raises UnsupportedModelError for a class, mode or activation that is not known, MissingFileError and
+    DamagedFileError for its files.
+    """
+    if name not in LOADERS:
+        raise UnsupportedModelError(f"module {name!r} ({folder}); this version runs {', '.join(sorted(LOADERS))}")
+    with reading(folder):
+        return LOADERS[name](folder)
+
+
+def pooling_from_config(config: dict[str, Any]) -> Pooling:
+    """A Pooling from its configuration, in the spelling of any version; no mode set means mean."""
+    modes = config.get("pooling_mode")
+    if modes is None:
+        modes = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    unknown = [mode for mode in modes if mode not in POOLING]
+    if unknown or not modes:
+        raise UnsupportedModelError(
+            f"pooling mode {unknown[0] if unknown else modes!r}; expected one of {', '.join(POOLING)}"
+        )
+    return Pooling(modes, bool(config.get("include_prompt", True)))
+
+
+def _pooling(folder: Path) -> Pooling:
+    return pooling_from_config(read_json(folder / "config.json"))
+
+
+def _dense(folder: Path) -> Dense:
+    config, weights = read_json(folder / "config.json"), _weights(folder)
+    weight = _tensor(weights, "linear.weight", folder)
+    expected = (config.get("out_features", len(weight)), config.get("in_features", weight.shape[-1]))
+    if weight.shape != expected:
+        raise DamagedFileError(f"{folder}: linear.weight has shape {weight.shape}, config.json says {expected}")
+    input_name = config.get("module_input_name") or "sentence_embedding"
+    if not isinstance(input_name, str):
+        raise TypeError(f"module_input_name is {input_name!r}")
+    activation = _activation(config, weights, folder)
+    if activation in SOFTMAX_FAMILY and input_name == "token_embeddings":
+        raise UnsupportedModelError(
+            f"{folder}: Dense with {config['activation_function']} over tokens, where PyTorch mixes the texts of a "
+            "batch; expected another activation"
+        )
+    return Dense(
+        weight=weight,
+        bias=_tensor(weights, "linear.bias", folder, expected[:1]) if config.get("bias", True) else None,
+        activation=activation,
+        residual=_tensor(weights, "residual.weight", folder, expected) if config.get("use_residual") else None,
+        input_name=input_name,
+        output_name=config.get("module_output_name") or input_name,
+    )
+
+
+def _activation(config: dict[str, Any], weights: dict[str, NDArray[Any]], folder: Path) -> Activation:
+    name = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    if name == "torch.nn.modules.activation.PReLU":
+        return PReLU(_tensor(weights, "activation_function.weight", folder))
+    return find_activation(name)
+
+
+def _layer_norm(folder: Path) -> LayerNorm:
+    weights = _weights(folder)
+    weight = _tensor(weights, "norm.weight", folder)
+    return LayerNorm(weight, _tensor(weights, "norm.bias", folder, weight.shape))
+
+
+def _normalize(folder: Path) -> Normalize:
+    config = read_optional_json(folder / "config.json")
+    for key in ("module_input_name", "module_output_name"):
+        if config.get(key) not in (None, "sentence_embedding"):
+            raise UnsupportedModelError(f"{folder}: Normalize with {key} {config[key]!r}; expected sentence_embedding")
+    return Normalize()
+
+
+def _cnn(folder: Path) -> CNN:
+    config, weights = read_json(folder / "cnn_config.json"), _weights(folder)
+    sizes = config.get("kernel_sizes", [1, 3, 5])
+    even = [size for size in sizes if size % 2 == 0]
+    if even:
+        raise UnsupportedModelError(f"{folder}: CNN with a kernel of {even[0]} tokens; expected odd sizes")
+    stored = sum(name.endswith(".weight") for name in weights)
+    if stored != len(sizes):
+        raise DamagedFileError(
+            f"{folder}: cnn_config.json names {len(sizes)} kernels, model.safetensors holds {stored}"
+        )
+    kernels = [_tensor(weights, f"convs.{place}.weight", folder) for place in range(len(sizes))]
+    biases = [_tensor(weights, f"convs.{place}.bias", folder) for place in range(len(sizes))]
+    return CNN(tuple(np.ascontiguousarray(kernel.transpose(2, 1, 0)) for kernel in kernels), tuple(biases))
+
+
+def _splade_pooling(folder: Path) -> SpladePooling:
+    config = read_optional_json(folder / "config.json")
+    strategy, activation = config.get("pooling_strategy", "max"), config.get("activation_function", "relu")
+    if strategy not in STRATEGIES or activation not in LOGARITHMS:
+        raise UnsupportedModelError(
+            f"{folder}: SpladePooling with {strategy!r} and {activation!r}; expected {' or '.join(STRATEGIES)}, and "
+            f"{' or '.join(LOGARITHMS)}"
+        )
+    return SpladePooling(strategy, LOGARITHMS[activation])
+
+
+def _sparse_auto_encoder(folder: Path) -> SparseAutoEncoder:
+    config, weights = read_json(folder / "config.json"), _weights(folder)
+    name = "encoder.weight" if "encoder.weight" in weights else "decoder.linear.weight"  # safetensors keeps one of both
+    weight = _tensor(weights, name, folder, (config["hidden_dim"], config["input_dim"]))
+    if int(config["k"]) < 1:
+        raise DamagedFileError(f"{folder / 'config.json'}: k is {config['k']}; expected at least 1")
+    return SparseAutoEncoder(
+        weight=weight,
+        pre_bias=_tensor(weights, "pre_bias", folder, weight.shape[1:]),
+        latent_bias=_tensor(weights, "latent_bias", folder, weight.shape[:1]),
+        k=int(config["k"]),
+        standardize=bool(config.get("normalize")),
+    )
+
+
+def _word_weights(folder: Path) -> WordWeights:
+    return WordWeights(word_weights(read_json(folder / "config.json")))
+
+
+def word_weights(config: Mapping[str, Any]) -> Floats:
+    """The weight (words,) of every word in ``config["vocab"]``: its own, else that of its lower-case form."""
+    known, other = config.get("word_weights") or {}, config.get("unknown_word_weight", 1)
+    weights = [known[word] if word in known else known.get(word.lower(), other) for word in config["vocab"]]
+    return np.array(weights, dtype=np.float32)
+
+
+LOADERS: dict[str, Callable[[Path], Module]] = {
+    "Pooling": _pooling,
+    "Dense": _dense,
+    "LayerNorm": _layer_norm,
+    "Normalize": _normalize,
+    "Dropout": lambda _folder: Dropout(),
+    "CNN": _cnn,
+    "LSTM": lambda _folder: InGraph("LSTM"),
+    "WeightedLayerPooling": lambda _folder: InGraph("WeightedLayerPooling", needs_all_layers=True),
+    "WordWeights": _word_weights,
+    "SpladePooling": _splade_pooling,
+    "SparseAutoEncoder": _sparse_auto_encoder,
+    "LogitScore": lambda _folder: InGraph("LogitScore", SCORES),
+}
+
+
+def _weights(folder: Path) -> dict[str, NDArray[Any]]:
+    if not (folder / "model.safetensors").is_file() and (folder / "pytorch_model.bin").is_file():
+        raise MissingFileError(
+            f"{folder} keeps its weights in pytorch_model.bin, a pickle, which is never opened here; "
+            "convert it on a build machine: edge-st export MODEL FOLDER"
+        )
+    return read_safetensors(folder / "model.safetensors")
+
+
+def _tensor(weights: dict[str, NDArray[Any]], name: str, folder: Path, shape: tuple[Any, ...] | None = None) -> Floats:
+    if name not in weights:
+        raise DamagedFileError(f"{folder / 'model.safetensors'} has no tensor {name!r}; it has {', '.join(weights)}")
+    if shape is not None and weights[name].shape != shape:
+        raise DamagedFileError(f"{folder}: {name} has shape {weights[name].shape}; expected {shape}")
+    return np.ascontiguousarray(weights[name], dtype=np.float32)

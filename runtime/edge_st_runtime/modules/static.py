@@ -1,0 +1,62 @@
+"""Static embeddings: a table of token vectors and their mean. NumPy is the engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Floats, TokenBatch
+from ..engines.backend import InNumPy
+from ..engines.signature import SENTENCE_EMBEDDING
+from ..errors import DamagedFileError
+from ..files.weights import read_safetensors
+
+_NAMES = ("embedding.weight", "embeddings")
+
+
+@dataclass(frozen=True, eq=False)
+class StaticBackend(InNumPy):
+    """Rows (vocabulary, dim) in float or int8; an int8 row stands for its values times its scale (vocabulary,).
+
+    Source: sentence-transformers' StaticEmbedding, Model2Vec.
+    """
+
+    rows: NDArray[Any]
+    scales: Floats
+    meaning = output = SENTENCE_EMBEDDING
+
+    @property
+    def width(self) -> int:
+        """Dimensions of the embeddings."""
+        return self.rows.shape[1]
+
+    def run(self, batch: TokenBatch) -> Floats:
+        """The mean (batch, dim) of each text's rows; zeros for a text without tokens.
+
+        Raises DamagedFileError for a token that has no row.
+        """
+        if batch.input_ids.max(initial=0) >= len(self.rows):
+            raise DamagedFileError(
+                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors; it is not "
+                "of the same model as tokenizer.json: download or export the model again"
+            )
+        weights = self.scales[batch.input_ids] * batch.attention_mask
+        weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
+        return np.einsum("bl,bld->bd", weights.astype(np.float32), self.rows[batch.input_ids])
+
+
+def open_static(folder: Path) -> StaticBackend:
+    """The table in ``folder``'s model.safetensors; raises MissingFileError or DamagedFileError."""
+    path = folder / "model.safetensors"
+    tensors = read_safetensors(path)
+    rows = next((tensors[name] for name in _NAMES if name in tensors), None)
+    if rows is None or rows.ndim != 2:
+        raise DamagedFileError(f"{path} holds {', '.join(tensors)}; expected a matrix {' or '.join(_NAMES)}")
+    scales = tensors.get("embedding.scale", np.ones(len(rows), dtype=np.float32))
+    if scales.shape != (len(rows),):
+        raise DamagedFileError(f"{path}: {len(rows)} rows and scales of shape {scales.shape}; export it again")
+    if rows.dtype == np.int8 and "embedding.scale" not in tensors:
+        raise DamagedFileError(f"{path}: int8 rows without embedding.scale; export it again")
+    return StaticBackend(rows, np.asarray(scales, dtype=np.float32))

@@ -1,0 +1,1 @@
+"""What lasts on disk: segments, postings and the vector index."""

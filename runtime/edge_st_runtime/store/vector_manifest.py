@@ -1,0 +1,64 @@
+"""The entries that a vector index' manifest has for its segments: opened, and chosen to be merged."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedFileError
+from .segment_files import REPAIR, Entry, checked_column, read_segment, verify_segment
+from .segment_folder import listed
+from .vector_segments import Layout, Segment
+
+DELETED_ROWS = "rows"
+_MERGED = 8
+
+
+def open_segment(folder: Path, layout: Layout, entry: Entry) -> Segment:
+    """The segment of ``entry``, memory-mapped; raises DamagedFileError or MissingFileError."""
+    columns, allowed = read_segment(folder, entry), _allowed(folder, entry)
+    try:
+        return Segment(layout, columns, entry["rows"], allowed)
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{folder / entry['name']}: {error}") from error
+
+
+def _allowed(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
+    """Which rows of ``entry`` are not deleted, None for all; the file is checked whole, as it is read whole."""
+    deleted, rows = entry["deleted"], entry["rows"]
+    if not deleted:
+        return None
+    verify_segment(folder, deleted)
+    dead = checked_column(read_segment(folder, deleted), DELETED_ROWS, np.int32, folder / deleted["name"])
+    if not ((dead >= 0) & (dead < rows)).all():
+        raise DamagedFileError(f"{folder / deleted['name']} names rows beyond {rows}; {REPAIR}")
+    allowed = np.ones(rows, dtype=bool)
+    allowed[dead] = False
+    return allowed
+
+
+def merged_from(sizes: Sequence[int]) -> int:
+    """Of segments with ``sizes`` rows, the number of the first that is to be one with the last; its own for none.
+
+    Eight of a tier (1, 8, 64 … rows) or smaller become one, which may be the eighth of the next tier.
+    """
+    start = first = len(sizes) - 1
+    while True:
+        tier = _tier(sum(sizes[start:]))
+        while first and _tier(sizes[first - 1]) <= tier:
+            first -= 1
+        if start - first < _MERGED - 1:
+            return start
+        start = first
+
+
+def _tier(rows: int) -> int:
+    return int(math.log(max(rows, 1), _MERGED))
+
+
+def names(manifest: Mapping[str, Any]) -> dict[str, Entry]:
+    """The entry of every file that ``manifest`` lists, by name."""
+    return {entry["name"]: entry for entry in listed(manifest)}

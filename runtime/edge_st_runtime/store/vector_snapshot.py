@@ -1,0 +1,201 @@
+"""What a vector index holds at one moment: searched and read by any number of threads, never changed."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Floats, Ids
+from ..errors import DamagedFileError
+from ..search.best import NO_ROW
+from ..search.codes import PRECISIONS
+from ..search.exact import Part, rescored, scan
+from ..vectors.similarity import FUNCTIONS, Similarity, SimilarityFunction
+from .segment_files import REPAIR
+from .strings import Strings, content_hash
+from .vector_segments import Layout, Segment
+
+Id: TypeAlias = str | int
+Metadata: TypeAlias = Mapping[str, Any]
+Accept: TypeAlias = Callable[[Metadata], bool]
+_FEW_ROWS = 10_000
+_SPARE = 16  # candidates: by their exact scores, rows that are as good as the last may come before it
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows a search may find: those whose metadata ``accept`` takes, and of ``rows`` (n,) where these are given.
+
+    ``threshold`` is the least score; ``multiplier`` says how many times ``top_k`` rows are scored again, None as many
+    as the precision needs.
+    """
+
+    accept: Accept | None = None
+    rows: Ids | None = None
+    threshold: float | None = None
+    multiplier: int | None = None
+
+
+class Snapshot:
+    """Segments of a ``layout`` in an index made with ``settings``.
+
+    A row's number counts through all segments, deleted rows included. What is found damaged raises DamagedFileError.
+    """
+
+    def __init__(self, layout: Layout, segments: Sequence[Segment], settings: Mapping[str, Any]) -> None:
+        self.layout, self.segments, self.settings = layout, tuple(segments), settings
+        self.starts = np.cumsum([0, *map(len, segments)])
+        self._count = sum(segment.count for segment in segments)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def numbered(self) -> list[tuple[Segment, int]]:
+        """The segments, each with the number of its first row."""
+        return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
+
+    def search(
+        self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: Wanted = Wanted()
+    ) -> tuple[Floats, Ids]:
+        """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
+
+        k is ``top_k``, or the number of rows where that is less.
+        """
+        top_k = min(top_k, len(self))
+        every_pair, pairwise = FUNCTIONS[similarity]
+        candidates = self._candidates(queries, top_k, every_pair, wanted)
+        return rescored(queries, candidates, self.vectors, top_k, pairwise, wanted.threshold)
+
+    def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted) -> Ids:
+        rows = wanted.rows
+        if rows is not None and len(rows) <= _FEW_ROWS:
+            if wanted.accept is not None:
+                rows = np.array([row for row in rows.tolist() if wanted.accept(self.metadata(row))], dtype=np.int64)
+            return np.broadcast_to(rows, (len(queries), len(rows)))
+        parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
+        precision = PRECISIONS[self.layout.precision]
+        count = top_k * wanted.multiplier if wanted.multiplier else precision.candidates(top_k)
+        return scan(parts, queries, min(count + _SPARE, len(self)), similarity)
+
+    def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
+        """The rows of ``segment`` that may be found, None for all."""
+        masks = [] if segment.allowed is None else [segment.allowed]
+        if wanted.accept is not None:
+            numbers = range(len(segment.metadata))
+            accepted = np.array([bool(wanted.accept(_json(segment.metadata, row))) for row in numbers], dtype=bool)
+            with _damage():
+                masks.append(accepted[segment.metadata_rows])
+        if wanted.rows is not None:
+            mine = np.zeros(len(segment), dtype=bool)
+            mine[wanted.rows[(wanted.rows >= start) & (wanted.rows < start + len(segment))] - start] = True
+            masks.append(mine)
+        return np.logical_and.reduce(masks) if masks else None
+
+    def vectors(self, rows: Ids) -> Floats:
+        """What is kept for ``rows`` (n,), in the finest precision there is: (n, dim)."""
+        if len(self.segments) == 1:
+            return self.segments[0].finest.vectors(rows)
+        found = np.empty((len(rows), self.layout.dim), dtype=np.float32)
+        for segment, here, local in self._by_segment(rows):
+            found[here] = segment.finest.vectors(local)
+        return found
+
+    def columns(self, rows: Ids) -> dict[str, NDArray[Any]]:
+        """The columns of the vectors of ``rows`` (n,), as they are kept."""
+        found = self.layout.encode(np.zeros((len(rows), self.layout.dim), dtype=np.float32))
+        for segment, here, local in self._by_segment(rows):
+            for name, column in found.items():
+                column[here] = segment.column(name, local)
+        return found
+
+    def _by_segment(self, rows: Ids) -> Iterator[tuple[Segment, NDArray[np.bool_], Ids]]:
+        places = np.searchsorted(self.starts, rows, side="right") - 1
+        for place in np.unique(places).tolist():
+            here = places == place
+            yield self.segments[place], here, rows[here] - self.starts[place]
+
+    def find(self, ids: Sequence[bytes]) -> Ids:
+        """The row (n,) of each of ``ids``, as `encoded_id` gives them; -1 where it is not there."""
+        hashes = hashes_of(ids)
+        rows = np.full(len(ids), NO_ROW)
+        for segment, start in self.numbered:
+            for place, row in segment.id_keys.find(hashes):
+                if (segment.allowed is None or segment.allowed[row]) and segment.ids[row] == ids[place]:
+                    rows[place] = start + row
+        return rows
+
+    def encoded(self, texts: Sequence[bytes]) -> Ids:
+        """A row (n,), also a deleted one, that has the same text; -1 where there is none."""
+        rows = np.full(len(texts), NO_ROW)
+        if self.layout.texts:
+            hashes = hashes_of(texts)
+            for segment, start in self.numbered:
+                assert segment.text_keys is not None
+                assert segment.texts is not None
+                for place, row in segment.text_keys.find(hashes):
+                    if rows[place] == NO_ROW and segment.texts[row] == texts[place]:
+                        rows[place] = start + row
+        return rows
+
+    def rows(self) -> Ids:
+        """All rows that are not deleted (n,)."""
+        return np.concatenate(
+            [np.empty(0, dtype=np.int64), *(segment.live + start for segment, start in self.numbered)]
+        )
+
+    def ids(self, rows: Ids) -> list[bytes]:
+        """The ids of ``rows`` (n,), as `find` takes them."""
+        return [segment.ids[local] for segment, local in map(self._at, rows.tolist())]
+
+    def id(self, row: int) -> Id:
+        """The id of ``row``."""
+        segment, local = self._at(row)
+        found: Id = _json(segment.ids, local)
+        return found
+
+    def metadata(self, row: int) -> Metadata:
+        """The metadata of ``row``, empty where it has none."""
+        segment, local = self._at(row)
+        found: Metadata = _json(segment.metadata, int(segment.metadata_rows[local]))
+        return found
+
+    def text(self, row: int) -> str | None:
+        """The text of ``row``, None where texts are not kept."""
+        segment, local = self._at(row)
+        with _damage():
+            return None if segment.texts is None else segment.texts[local].decode()
+
+    def _at(self, row: int) -> tuple[Segment, int]:
+        place = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return self.segments[place], row - int(self.starts[place])
+
+
+def _json(strings: Strings, row: int) -> Any:
+    with _damage():
+        return json.loads(strings[row])
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Turn what damaged files lead to into a DamagedFileError."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise DamagedFileError(
+            f"a segment was changed since it was written ({error}); see verify(), {REPAIR}"
+        ) from error
+
+
+def encoded_id(found: Id) -> bytes:
+    """An id as it is kept: 1 and "1" differ."""
+    return json.dumps(found).encode()
+
+
+def hashes_of(contents: Iterable[bytes]) -> NDArray[np.uint64]:
+    """The hash of each (n,)."""
+    return np.fromiter(map(content_hash, contents), dtype=np.uint64)

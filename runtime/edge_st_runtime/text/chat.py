@@ -1,0 +1,147 @@
+"""Texts through a model's chat template: what causal language models of messages see. Rendered by Jinja2.
+
+Source: sentence-transformers' Transformer with the modality "message", and transformers' apply_chat_template.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Ids
+from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, PackageMissingError
+from ..files.reading import read_optional_json, reading
+from .tokenizer import TextTokenizer
+from .tokens import TextOrPair, Tokens
+
+_FILE = "chat_template.jinja"
+#: of different tokens, so that what both renderings end with belongs to the template
+_FILLERS = ("0", "1 2 3 4")
+_PROBES = (("query", "document"), ("question", "document"), ("query", "passage"))
+
+
+class ChatTokenizer:
+    """A tokenizer of messages: a text is a user's, a pair is a query and a document, a prompt is the system's.
+
+    Where a text is cut, the tokens that the template ends with take the place of the last ones.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+        """Read ``folder``'s tokenizer and template.
+
+        ``settings`` are those of the modality, ``arguments`` go to the template. Raises MissingFileError,
+        DamagedFileError, and PackageMissingError without Jinja2.
+        """
+        self._text = TextTokenizer(folder, special_tokens=False)
+        self._structured = settings.get("format", "structured") == "structured"
+        self._source = _read_template(folder)
+        self._arguments = {name: value for name, value in arguments.items() if name != "restore_suffix"}
+        self._restores = bool(arguments.get("restore_suffix", True))
+        self._tokens = self._text.special_tokens
+        self._template = _compile(self._source, folder)
+        self._ending = cache(self._find_ending)
+        self.tokenizer, self.size, self.added = self._text.tokenizer, self._text.size, self._text.added
+        self.pad_id, self.pad_left = self._text.pad_id, self._text.pad_left
+        self.model_max_length = self._text.model_max_length
+
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
+        """The tokens of each text in its messages, cut to ``limit`` (None: no limit).
+
+        Raises InputError for pairs that the template does not show, and for a text that is no valid Unicode.
+        """
+        if not all(isinstance(text, str) for text in texts):
+            self._check_pairs()
+        rows = self._text([self._render(text, prompt) for text in texts], None).ids
+        counts = np.array([len(row) for row in rows], dtype=np.int64)
+        if limit is not None:
+            rows = [self._cut(row, text, prompt, limit) for row, text in zip(rows, texts, strict=True)]
+        return Tokens(rows, None, counts, limit)
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each token of ``text`` itself begins, in order."""
+        return self._text.starts(text)
+
+    def prompt_length(self, prompt: str, limit: int | None) -> int:
+        """0: sentence-transformers never leaves a system message out of pooling; raises OptionError without room."""
+        if limit is not None and len(self._text([self._render("", prompt)], None).ids[0]) >= limit:
+            raise OptionError(
+                f"the prompt {prompt[:40]!r} fills max_seq_length, {limit}: no text would be left; give a shorter "
+                "prompt or set a higher max_seq_length"
+            )
+        return 0
+
+    def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
+        """Raise OptionError where ``limit`` leaves no room beside what the template ends with."""
+        if limit is not None and limit <= len(self._ending(pairs, None)):
+            raise OptionError(f"max_seq_length is {limit}; expected more than the tokens that the chat template adds")
+
+    def identity(self) -> Mapping[str, Any]:
+        """The tokenizer's, the template and what it is given."""
+        own = {"template": self._source, "arguments": self._arguments, "structured": self._structured}
+        return {**self._text.identity(), **own, "restores": self._restores}
+
+    def _render(self, text: TextOrPair, prompt: str | None) -> str:
+        roles = [("user", text)] if isinstance(text, str) else [("query", text[0]), ("document", text[1])]
+        if prompt:
+            roles.insert(0, ("system", prompt))
+        messages = [{"role": role, "content": self._as_content(content)} for role, content in roles]
+        given = {"tools": None, "documents": None, "add_generation_prompt": False, **self._tokens, **self._arguments}
+        try:
+            return str(self._template.render(messages=messages, **given))
+        except Exception as error:  # a template may raise anything
+            raise InputError(f"the model's chat template does not take the text: {error}") from error
+
+    def _as_content(self, text: str) -> Any:
+        return [{"type": "text", "text": text}] if self._structured else text
+
+    def _cut(self, row: NDArray[np.int32], text: TextOrPair, prompt: str | None, limit: int) -> NDArray[np.int32]:
+        if len(row) < limit:
+            return row
+        row = row[len(row) - limit :] if self._text.truncate_left else row[:limit]
+        ending = self._ending(not isinstance(text, str), prompt)[-limit:] if self._restores else ()
+        return np.concatenate((row[: limit - len(ending)], np.array(ending, dtype=np.int32)))
+
+    def _find_ending(self, pair: bool, prompt: str | None) -> tuple[int, ...]:
+        """The tokens that messages of this form end with, whatever the texts."""
+        texts = [(filler, filler) if pair else filler for filler in _FILLERS]
+        first, second = (ids.tolist() for ids in self._text([self._render(text, prompt) for text in texts], None).ids)
+        shorter = min(len(first), len(second))
+        count = next((n for n in range(shorter) if first[-1 - n] != second[-1 - n]), shorter)
+        return tuple(first[len(first) - count :]) if 0 < count < shorter else ()
+
+    def _check_pairs(self) -> None:
+        """Raise InputError where the template shows only one text of a pair."""
+        base, other_query, other_document = (self._render(pair, None) for pair in _PROBES)
+        if base in (other_query, other_document):
+            raise InputError(
+                "the model's chat template does not show both texts of a pair; expected one with the roles query and "
+                "document: check the original's chat_template"
+            )
+
+
+def _read_template(folder: Path) -> str:
+    if (folder / _FILE).is_file():
+        with reading(folder / _FILE):
+            return (folder / _FILE).read_text(encoding="utf-8")
+    found = read_optional_json(folder / "tokenizer_config.json").get("chat_template")
+    if isinstance(found, list):
+        found = next((entry["template"] for entry in found if entry["name"] == "default"), None)
+    if not isinstance(found, str):
+        raise MissingFileError(f"{folder / _FILE} is missing; export the model again")
+    return found
+
+
+def _compile(source: str, folder: Path) -> Any:
+    try:
+        from jinja2 import TemplateError
+
+        from .templates import compile_template
+    except ImportError as error:
+        raise PackageMissingError("this model's chat template needs Jinja2; pip install 'edge-st[chat]'") from error
+    try:
+        return compile_template(source)
+    except TemplateError as error:
+        raise DamagedFileError(f"the chat template of {folder} cannot be read: {error}; export it again") from error

@@ -1,0 +1,237 @@
+"""Texts or pairs of texts → token ids. The only file that imports ``tokenizers``.
+
+The truncation and padding that a ``tokenizer.json`` carries are switched off once, and nothing is set on the tokenizer
+afterwards: the limit is an argument of the call. So one tokenizer serves many threads, and counting never truncates.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
+
+from ..arrays import Ids
+from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
+from ..files.reading import read_json, read_optional_json
+from .pairs import PairTemplate, read_template
+from .tokens import TextOrPair, Tokens, with_prompt
+
+_UNSET = 10**18  # transformers writes 1e30 for "no limit"
+_BERT_SETTINGS = {
+    "lowercase": "do_lower_case",
+    "strip_accents": "strip_accents",
+    "handle_chinese_chars": "tokenize_chinese_chars",
+}
+_KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
+_SWITCHED_OFF = ("truncation", "padding")
+_SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+class TextTokenizer:
+    """A ``tokenizer.json`` with the settings that decide ids: special tokens, sides of padding and truncation."""
+
+    def __init__(self, folder: Path, *, lower_case: bool = False, special_tokens: bool = True) -> None:
+        """Read ``folder``'s tokenizer files; raises MissingFileError or DamagedFileError.
+
+        ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
+        """
+        self._path = folder / "tokenizer.json"
+        self._adds_special_tokens = special_tokens
+        self.tokenizer = _read_tokenizer(self._path)
+        config = read_optional_json(folder / "tokenizer_config.json")
+        #: by what they are: "pad_token", "cls_token" and so on
+        self.special_tokens = _named_tokens(config)
+        self.added = _add_missing(self.tokenizer, self.special_tokens.values())
+        #: truncation that tokenizer.json carries; only static models obey it
+        self.own_limit: int | None = (self.tokenizer.truncation or {}).get("max_length")
+        self.pad_id = _pad_id(self.tokenizer, self.special_tokens.get("pad_token"))
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self._normalizer = _set_normalizer(self.tokenizer, config, lower_case)
+        self.model_max_length = _limit(config.get("model_max_length"))
+        self.pad_left = config.get("padding_side") == "left"
+        self.truncate_left = config.get("truncation_side") == "left"
+        probe = self._encode(["a"], special_tokens)[0]
+        content = [i for i, special in enumerate(probe.special_tokens_mask) if not special]
+        self._prefix = content[0] if content else len(probe)
+        self._suffix = len(probe) - 1 - content[-1] if content else 0
+        self._single_has_types = any(probe.type_ids)
+
+    @property
+    def size(self) -> int:
+        """Number of tokens that it knows, added ones included."""
+        return self.tokenizer.get_vocab_size()
+
+    def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
+        """Tokenize ``texts`` and cut each to ``limit`` tokens, special tokens included (None: no limit).
+
+        A pair loses tokens from its longer text first; a text that several pairs share is tokenized once. Raises
+        InputError for a text that is no valid Unicode.
+        """
+        texts = with_prompt(texts, prompt)
+        single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
+        parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
+        own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
+        rows = [
+            self._cut(next(single), limit) if isinstance(text, str) else self._join(own[text[0]], own[text[1]], limit)
+            for text in texts
+        ]
+        return Tokens(
+            [row.ids for row in rows],
+            [row.type_ids for row in rows] if parts or self._single_has_types else None,
+            np.fromiter((row.tokens for row in rows), dtype=np.int64, count=len(rows)),
+            limit,
+        )
+
+    def starts(self, text: str) -> Ids:
+        """The character (n,) at which each token of ``text`` begins, in order; special tokens around it do not count.
+
+        Raises InputError for a text that is no valid Unicode.
+        """
+        offsets = self._encode([text], special_tokens=False)[0].offsets
+        return np.maximum.accumulate(np.array([start for start, _ in offsets], dtype=np.int64))
+
+    def prompt_length(self, prompt: str, limit: int | None) -> int:
+        """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.
+
+        Raises OptionError where ``limit`` leaves no room after it. Source: sentence-transformers'
+        Transformer._get_prompt_length.
+        """
+        ids = self([prompt], None).ids[0]
+        length = len(ids) - (1 if len(ids) and self._is_special(int(ids[-1])) else 0)
+        if limit is not None and length >= limit - self._suffix:
+            raise OptionError(
+                f"the prompt {prompt[:40]!r} has {length} tokens, max_seq_length is {limit}: no text would be left; "
+                "give a shorter prompt or set a higher max_seq_length"
+            )
+        return length
+
+    def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
+        """Raise OptionError where ``limit`` leaves no room beside the special tokens."""
+        special = self._template.size + 1 if pairs else self._prefix + self._suffix
+        if limit is not None and limit <= special:
+            beside = "a token of each text beside" if pairs else "more than"
+            count = special - 1 if pairs else special
+            raise OptionError(
+                f"max_seq_length is {limit}; expected {beside} the {count} special tokens that this tokenizer adds"
+            )
+
+    def identity(self) -> Mapping[str, Any]:
+        """tokenizer.json without the padding and truncation that are not obeyed, and what overrules it."""
+        description = {key: value for key, value in read_json(self._path).items() if key not in _SWITCHED_OFF}
+        return {
+            "tokenizer": description,
+            "added": self.added,
+            "normalizer": self._normalizer,
+            "truncate_left": self.truncate_left,
+        }
+
+    def _encode(self, texts: Sequence[str], special_tokens: bool) -> list[Encoding]:
+        try:
+            if len(texts) == 1:
+                return [self.tokenizer.encode(texts[0], add_special_tokens=special_tokens)]
+            return self.tokenizer.encode_batch_fast(texts, add_special_tokens=special_tokens)
+        except Exception as error:  # tokenizers raises plain Exception
+            if all(map(_is_unicode, texts)):
+                raise DamagedFileError(
+                    f"{self._path} cannot tokenize ({error}); download or export it again"
+                ) from error
+            raise InputError(
+                "a text holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+            ) from error
+
+    def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
+        """A text's special tokens, and of its own as many as there is room for."""
+        ids, types, count = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32), len(encoding)
+        if limit is None or count <= limit:
+            return _Row(ids, types, count)
+        start = self._prefix if self.truncate_left else limit - self._suffix
+        dropped = slice(start, start + count - limit)
+        return _Row(np.delete(ids, dropped), np.delete(types, dropped), count)
+
+    def _join(self, first: Encoding, second: Encoding, limit: int | None) -> "_Row":
+        template = self._template
+        texts = np.array(first.ids, np.int32), np.array(second.ids, np.int32)
+        return _Row(*template.join(*texts, limit, self.truncate_left), len(first) + len(second) + template.size)
+
+    @cached_property
+    def _template(self) -> PairTemplate:
+        return read_template(
+            lambda first, second: self.tokenizer.encode(first, second, add_special_tokens=self._adds_special_tokens)
+        )
+
+    def _is_special(self, token_id: int) -> bool:
+        added = self.tokenizer.get_added_tokens_decoder().get(token_id)
+        return added is not None and added.special
+
+
+class _Row(NamedTuple):
+    ids: NDArray[np.int32]
+    type_ids: NDArray[np.int32]
+    tokens: int
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise MissingFileError(
+            f"{path} is missing; edge-st export writes it, also for models that only have vocab.txt or a "
+            "SentencePiece file"
+        )
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        model = read_json(path).get("model")
+        kind = model.get("type") if isinstance(model, dict) else None
+        if kind is not None and kind not in _KINDS:
+            raise UnsupportedModelError(
+                f"{path}: tokenizer type {kind!r}; expected one of {', '.join(_KINDS)}"
+            ) from error
+        raise DamagedFileError(f"{path} is no tokenizer ({error}); download or export it again") from error
+
+
+def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    named = {name: config[name] for name in _SPECIAL_TOKENS if config.get(name)}
+    return {name: token["content"] if isinstance(token, dict) else token for name, token in named.items()}
+
+
+def _pad_id(tokenizer: Tokenizer, pad_token: str | None) -> int:
+    found = tokenizer.token_to_id(pad_token) if pad_token else None
+    return found if found is not None else int((tokenizer.padding or {}).get("pad_id", 0))
+
+
+def _add_missing(tokenizer: Tokenizer, tokens: Iterable[str]) -> list[str]:
+    """Add the special tokens that only tokenizer_config.json knows, as transformers does; those added."""
+    missing = [content for content in dict.fromkeys(tokens) if tokenizer.token_to_id(content) is None]
+    tokenizer.add_special_tokens([AddedToken(content, special=True) for content in missing])
+    return missing
+
+
+def _set_normalizer(tokenizer: Tokenizer, config: Mapping[str, Any], lower_case: bool) -> dict[str, Any]:
+    """Change what transformers' BertTokenizerFast and sentence-transformers' Transformer change; return it."""
+    normalizer = tokenizer.normalizer
+    found: dict[str, Any] = {"lower_case": lower_case}
+    if isinstance(normalizer, normalizers.BertNormalizer) and "Bert" in str(config.get("tokenizer_class")):
+        for name, key in _BERT_SETTINGS.items():
+            found[name] = config.get(key, getattr(normalizer, name))
+            setattr(normalizer, name, found[name])
+        tokenizer.normalizer = normalizer
+    if lower_case:
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Lowercase(), *([normalizer] if normalizer is not None else [])]
+        )
+    return found
+
+
+def _limit(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and value < _UNSET else None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Finished embeddings: normalized, quantized, compared."""

@@ -1,0 +1,204 @@
+"""Operations on finished embeddings: read as arrays, normalize, quantize.
+
+Source: sentence-transformers' ``util.quantization`` and torch.nn.functional.normalize.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import Floats
+from ..errors import InputError, InputTypeError, OptionError
+
+PRECISIONS = ("float32", "int8", "uint8", "binary", "ubinary")
+_FEW_ROWS = 100
+logger = logging.getLogger(__name__)
+
+
+def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
+    """Arrays, lists of them, or what has ``__array__`` as an array of numbers, of which float16 become float32.
+
+    Raises InputError for rows of different lengths, InputTypeError for what are no numbers.
+    """
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; torch: bfloat16, gradients, other devices
+        raise InputError(f"{name} cannot be read as an array ({error}); expected numbers of shape (n, dim)") from error
+    if array.dtype.kind not in "fiub":
+        raise InputTypeError(f"{name} holds {array.dtype}; expected numbers of shape (n, dim)")
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
+    """Embeddings (n, dim), or (dim,) for a single one, as float32 (n, dim); arrays of float64 stay float64.
+
+    Raises what `as_numbers` raises, InputError for other shapes.
+    """
+    array = as_numbers(values, name)
+    if array.dtype != np.float64 or _is_of_python(values):
+        array = array.astype(np.float32, copy=False)
+    if array.ndim == 1:
+        return array[None]
+    if array.ndim != 2:
+        raise InputError(f"{name} of shape {array.shape}; expected (n, dim) or (dim,)")
+    return array
+
+
+def _is_of_python(values: Any) -> bool:
+    """Whether these are lists of Python's own numbers, which have no precision of their own."""
+    while isinstance(values, list | tuple) and values:
+        values = values[0]
+    return type(values) in (int, float, bool)
+
+
+def check_finite(vectors: NDArray[Any], name: str = "embeddings") -> None:
+    """Raise InputError that names the first of (n, dim) ``vectors`` that holds NaN or an infinity."""
+    fine = np.isfinite(vectors)
+    if not fine.all():
+        raise InputError(
+            f"{name}[{int(np.argmin(fine.all(axis=1)))}] holds NaN or an infinity; expected finite numbers"
+        )
+
+
+def normalize(vectors: Floats) -> Floats:
+    """Each vector of (…, dim) divided by its Euclidean length, which counts as at least 1e-12."""
+    lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
+    return vectors / np.maximum(lengths, np.float32(1e-12))
+
+
+def check_precision(precision: str | None) -> None:
+    """Raise OptionError unless ``precision`` is None or one of `PRECISIONS`."""
+    if precision is not None and precision not in PRECISIONS:
+        raise OptionError(f"Precision {precision!r} is not supported, must be one of {list(PRECISIONS)}")
+
+
+def quantize(
+    vectors: NDArray[Any],
+    precision: str,
+    ranges: NDArray[Any] | None = None,
+    calibration: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Quantize float vectors (n, dim), or (dim,) where ``precision`` is not a binary one.
+
+    ``int8``/``uint8``: 256 steps between each dimension's minimum and maximum, taken from ``ranges`` (2, dim), else
+    from ``calibration`` (m, dim), else from the vectors themselves. ``ubinary``: one bit a dimension, set where
+    the value is positive, eight to a byte (n, ceil(dim / 8)) uint8; ``binary`` the same minus 128 as int8.
+
+    Raises OptionError for an unknown precision, InputError for vectors that are quantized already or, with a binary
+    precision, not two-dimensional; with int8 and uint8 for NaN, and for ranges that are not finite, of another width
+    or the wrong way round.
+    """
+    check_precision(precision)
+    vectors = as_numbers(vectors)
+    if vectors.dtype in (np.uint8, np.int8):
+        raise InputError(f"the embeddings are {vectors.dtype} already; pass the float embeddings to quantize them")
+    if precision == "float32":
+        return vectors.astype(np.float32)
+    if precision in ("binary", "ubinary"):
+        return _to_bits(vectors, precision)
+    if vectors.ndim not in (1, 2):
+        raise InputError(f"embeddings of shape {vectors.shape}; {precision} takes (n, dim) or (dim,)")
+    if np.isnan(vectors).any():
+        raise InputError(f"the embeddings hold NaN, for which {precision} has no code; expected numbers")
+    if len(vectors) == 0:
+        return vectors.astype(precision)
+    ranges = quantization_ranges(vectors, precision, ranges, calibration)
+    scaled = np.clip(np.floor((vectors - ranges[0]) / _steps(ranges)), 0, 255)
+    return scaled.astype(np.uint8) if precision == "uint8" else (scaled - 128).astype(np.int8)
+
+
+def quantize_matrices(
+    matrices: Sequence[ArrayLike],
+    precision: str,
+    ranges: NDArray[Any] | None = None,
+    calibration: NDArray[Any] | None = None,
+) -> list[NDArray[Any]]:
+    """Each of several (tokens, dim) as `quantize` gives it, all with the same ranges.
+
+    Raises what `quantize` raises, InputError for matrices of different widths.
+    """
+    arrays = [as_numbers(matrix, f"embeddings[{index}]") for index, matrix in enumerate(matrices)]
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1 or any(array.ndim != 2 for array in arrays):
+        found = sorted({array.shape for array in arrays})
+        raise InputError(f"embeddings of shapes {', '.join(map(str, found))}; expected (tokens, dim) of one width")
+    rows = sum(map(len, arrays))
+    if precision in ("int8", "uint8") and ranges is None and calibration is None and rows:
+        ranges = quantization_ranges(np.concatenate(arrays), precision)
+    return [quantize(array, precision, ranges, calibration) for array in arrays]
+
+
+def quantization_ranges(
+    vectors: NDArray[Any],
+    precision: str,
+    ranges: ArrayLike | None = None,
+    calibration: ArrayLike | None = None,
+) -> NDArray[Any]:
+    """The ranges (2, dim) that `quantize` takes: ``ranges``, else those of ``calibration``, else of the vectors.
+
+    Fewer than a hundred vectors are warned of. Raises InputError as `quantize` does.
+    """
+    width = vectors.shape[-1]
+    if ranges is not None:
+        return _checked_ranges(as_numbers(ranges, "ranges"), width)
+    if calibration is not None:
+        rows = as_numbers(calibration, "calibration_embeddings")
+        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+            raise InputError(f"calibration_embeddings of shape {rows.shape}; expected (n, {width}), n at least 1")
+        return _checked_ranges(value_ranges(rows), width)
+    if len(vectors) < _FEW_ROWS:
+        logger.warning(
+            "%s ranges from %d embeddings alone; pass ranges or calibration_embeddings of at least %d for codes "
+            "that other calls share",
+            precision,
+            len(vectors),
+            _FEW_ROWS,
+        )
+    return _checked_ranges(value_ranges(vectors), width if vectors.ndim == 2 else 1)
+
+
+def value_ranges(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Each dimension's minimum and maximum over vectors (n, dim): (2, dim), as `quantize` takes them."""
+    return np.vstack((np.min(vectors, axis=0), np.max(vectors, axis=0)))
+
+
+def dequantize(codes: NDArray[Any], precision: str, ranges: NDArray[Any], place: float = 0.5) -> Floats:
+    """What quantized vectors (…, dim), or (…, ceil(dim / 8)) of a binary precision, stand for: (…, dim) float32.
+
+    A code stands for the ``place`` within its step (0 the lower end, 0.5 the middle) between the ``ranges`` (2, dim)
+    it was made with, a bit for -1 or 1.
+    """
+    if precision in ("binary", "ubinary"):
+        bits = codes if precision == "ubinary" else (codes.astype(np.int16) + 128).astype(np.uint8)
+        return np.unpackbits(bits, axis=-1, count=ranges.shape[1]).astype(np.float32) * 2 - 1
+    places = codes.astype(np.float32) + ((128 if precision == "int8" else 0) + place)
+    return (ranges[0] + places * _steps(ranges)).astype(np.float32)
+
+
+def _steps(ranges: NDArray[Any]) -> NDArray[Any]:
+    """The width of each dimension's 256 steps (dim,); 1 where there is no range."""
+    steps = (ranges[1] - ranges[0]) / 255
+    return np.where(steps == 0, steps.dtype.type(1), steps)
+
+
+def _to_bits(vectors: NDArray[Any], precision: str) -> NDArray[Any]:
+    if vectors.ndim != 2:
+        raise InputError(f"embeddings of shape {vectors.shape}; {precision} takes (n, dim): use embeddings[None]")
+    packed = np.packbits(vectors > 0, axis=-1)
+    return packed if precision == "ubinary" else (packed.astype(np.int16) - 128).astype(np.int8)
+
+
+def _checked_ranges(ranges: NDArray[Any], width: int) -> NDArray[Any]:
+    if ranges.shape != (2, width):
+        raise InputError(
+            f"ranges of shape {ranges.shape} for embeddings of {width} dimensions; expected (2, {width}): the least "
+            "and the greatest value of each"
+        )
+    check_finite(ranges, "ranges")
+    if (ranges[0] > ranges[1]).any():
+        place = int(np.argmax(ranges[0] > ranges[1]))
+        raise InputError(f"ranges[0] is above ranges[1] in dimension {place}; expected the least values first")
+    return ranges

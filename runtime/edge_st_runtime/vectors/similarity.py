@@ -1,0 +1,151 @@
+"""Similarity of embeddings: every pair, or row by row. Source: sentence-transformers' ``util.similarity``.
+
+All functions take (n, dim) or (dim,) arrays, lists of vectors, or anything with ``__array__`` such as torch tensors.
+Integers are computed as float32; float64 stays float64. Distances are negated, so that larger is nearer. Row by row, a
+single row meets each of the others. All raise InputError for different widths, and row by row for different numbers of
+rows.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError, OptionError
+from .dense import as_matrix, normalize
+
+Similarity: TypeAlias = Callable[[Any, Any], NDArray[Any]]
+
+
+def cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Cosine of every row of ``a`` (n, dim) with every row of ``b`` (m, dim): (n, m); 0 for a zero vector."""
+    first, second = _matrices(a, b)
+    return normalize(first) @ normalize(second).T
+
+
+def dot_score(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Dot product of every row of ``a`` (n, dim) with every row of ``b`` (m, dim): (n, m)."""
+    first, second = _matrices(a, b)
+    return first @ second.T
+
+
+def euclidean_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Minus the Euclidean distance of every row of ``a`` (n, dim) to every row of ``b`` (m, dim): (n, m)."""
+    return _row_by_row(a, b, lambda row, other: -np.sqrt(((other - row) ** 2).sum(axis=1)))
+
+
+def manhattan_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Minus the Manhattan distance of every row of ``a`` (n, dim) to every row of ``b`` (m, dim): (n, m)."""
+    return _row_by_row(a, b, lambda row, other: -np.abs(other - row).sum(axis=1))
+
+
+def pairwise_cos_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Cosine of ``a[i]`` with ``b[i]``: (n,)."""
+    return _pairwise(a, b, lambda first, second: np.einsum("nd,nd->n", normalize(first), normalize(second)))
+
+
+def pairwise_dot_score(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Dot product of ``a[i]`` with ``b[i]``: (n,)."""
+    return _pairwise(a, b, lambda first, second: np.einsum("nd,nd->n", first, second))
+
+
+def pairwise_euclidean_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Minus the Euclidean distance of ``a[i]`` to ``b[i]``: (n,)."""
+    return _pairwise(a, b, lambda first, second: -np.sqrt(((first - second) ** 2).sum(axis=1)))
+
+
+def pairwise_manhattan_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    """Minus the Manhattan distance of ``a[i]`` to ``b[i]``: (n,)."""
+    return _pairwise(a, b, lambda first, second: -np.abs(first - second).sum(axis=1))
+
+
+def pairwise_angle_sim(x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
+    """How alike the angles of ``x[i]`` and ``y[i]`` are as complex numbers: (n,), from 0 to about 1.41.
+
+    The first half of a vector holds the real parts, the second the imaginary ones; an odd width is padded with a zero.
+    Zero for a zero vector. Source: Li and Li, AnglE-optimized Text Embeddings (2023).
+    """
+    return _pairwise(x, y, _angles)
+
+
+class SimilarityFunction(Enum):
+    """The similarity functions by name."""
+
+    COSINE = "cosine"
+    DOT_PRODUCT = "dot"
+    DOT = "dot"  # noqa: PIE796 - an alias, as in sentence-transformers
+    EUCLIDEAN = "euclidean"
+    MANHATTAN = "manhattan"
+
+    @staticmethod
+    def to_similarity_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
+        """The function over every pair; raises OptionError for an unknown name."""
+        return FUNCTIONS[parse_similarity(similarity_function)][0]
+
+    @staticmethod
+    def to_similarity_pairwise_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
+        """The function row by row; raises OptionError for an unknown name."""
+        return FUNCTIONS[parse_similarity(similarity_function)][1]
+
+    @staticmethod
+    def possible_values() -> list[str]:
+        """The names."""
+        return [function.value for function in SimilarityFunction]
+
+
+#: over every pair, and row by row
+SimilarityFunctions: TypeAlias = Mapping[SimilarityFunction, tuple[Similarity, Similarity]]
+FUNCTIONS: SimilarityFunctions = {
+    SimilarityFunction.COSINE: (cos_sim, pairwise_cos_sim),
+    SimilarityFunction.DOT_PRODUCT: (dot_score, pairwise_dot_score),
+    SimilarityFunction.EUCLIDEAN: (euclidean_sim, pairwise_euclidean_sim),
+    SimilarityFunction.MANHATTAN: (manhattan_sim, pairwise_manhattan_sim),
+}
+
+
+def parse_similarity(name: str | SimilarityFunction) -> SimilarityFunction:
+    """The SimilarityFunction called ``name``; raises OptionError."""
+    try:
+        return SimilarityFunction(name)
+    except ValueError:
+        known = ", ".join(map(repr, SimilarityFunction.possible_values()))
+        raise OptionError(f"similarity function {name!r} is not known; expected one of {known}") from None
+
+
+def _matrices(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    first, second = as_matrix(a), as_matrix(b)
+    if first.shape[1] != second.shape[1]:
+        raise InputError(f"embeddings of {first.shape[1]} and {second.shape[1]} dimensions; expected the same width")
+    return first, second
+
+
+def _rows(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    first, second = _matrices(a, b)
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
+        raise InputError(f"{len(first)} and {len(second)} embeddings; a pairwise score takes as many on both sides")
+    return first, second
+
+
+def _pairwise(a: ArrayLike, b: ArrayLike, score: Similarity) -> NDArray[Any]:
+    """The scores (n,) of rows; of two single vectors (dim,) a number, as a scalar of NumPy."""
+    scores = score(*_rows(a, b))
+    return scores[0] if np.ndim(a) == np.ndim(b) == 1 else scores
+
+
+def _angles(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    odd = ((0, 0), (0, x.shape[1] % 2))
+    first, second = normalize(np.pad(x, odd)), normalize(np.pad(y, odd))
+    (a, b), (c, d) = np.split(first, 2, axis=1), np.split(second, 2, axis=1)
+    return np.abs((a * c + b * d + b * c - a * d).sum(axis=1))
+
+
+def _row_by_row(
+    a: ArrayLike, b: ArrayLike, score: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    first, second = _matrices(a, b)
+    scores = np.empty((len(first), len(second)), dtype=np.result_type(first, second))
+    for index, row in enumerate(first):
+        scores[index] = score(row, second)
+    return scores

@@ -1,0 +1,192 @@
+"""``edge-st tune`` keeps what is fastest here; models are loaded so from then on."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_st import SentenceTransformer
+from edge_st.cli import main
+from edge_st.speed import measure
+from edge_st_runtime.model import choosing, tuning
+from edge_st_runtime.model.record import read_record
+from tests.support.tiny_models import graph_entry
+from tests.support.variants import FLOAT32, INT8, changed, save_variants, write_variants
+
+GRAPHS = [
+    graph_entry(FLOAT32, "onnx"),
+    graph_entry(FLOAT32, "openvino"),
+    graph_entry(INT8, "onnx", "int8", 0.97),
+    graph_entry(INT8, "openvino", "int8", 0.97),
+]
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, a CPU that gains from int8, measurements that take no time; returns the folder of tunings."""
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx_vnni"}))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("EDGE_ST_NUM_THREADS", raising=False)
+    monkeypatch.setattr(measure, "_SECONDS", 0.001)
+    return tmp_path / "cache" / "edge-st" / "tuning"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model with two engines in float32 and in int8."""
+    return save_variants(tmp_path / "model", graphs=GRAPHS)
+
+
+def tune(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert main(["tune", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def keep(folder: Path, engine: str, dtype: str = "float32", asked: str = "auto", file: str = FLOAT32) -> None:
+    """As if that had been the fastest, on one thread."""
+    record = read_record(folder)
+    assert record is not None
+    tuning.keep_tuning(record, asked, tuning.Tuning(engine, file, dtype, 1, 384, "2026-01-31"))
+
+
+def chosen(folder: Path, *keys: str, **options: Any) -> Sequence[Any]:
+    info = SentenceTransformer(folder, **options).info()
+    return [info[key] for key in keys]
+
+
+def test_what_is_found_is_used(folder: Path, quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = tune(capsys, str(folder))
+    assert {(row["engine"], row["dtype"]) for row in found["rows"]} == {("onnx", "float32"), ("openvino", "float32")}
+    assert all(row["short_per_second"] > 0 and row["single_ms"] > 0 and row["cosine_min"] == 1 for row in found["rows"])
+    assert {row["token_budget"] for row in found["rows"]} >= {128, 256, 512, 768, 1024}
+    best = found["tuning"]
+    assert [best[key] for key in ("engine", "file", "dtype", "num_threads", "token_budget")] in [
+        [row[key] for key in ("engine", "graph", "dtype", "threads", "token_budget")] for row in found["rows"]
+    ]
+    assert Path(found["kept"]).parent == quick
+    model = SentenceTransformer(folder)
+    info = model.info()
+    assert (info["engine"], info["graph"], info["threads"]) == (best["engine"], best["file"], best["num_threads"])
+    assert info["reason"] == f"tuned on this machine on {best['date']}"
+    assert model._pipelines[""].backend.token_budget == best["token_budget"]
+
+
+def test_the_table(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "texts.txt").write_text("a lake\n\nseven small boats\nthe quick brown fox\n")
+    assert main(["tune", str(folder), str(tmp_path / "texts.txt"), "--dtype", "int8"]) == 0
+    out, err = capsys.readouterr()
+    head, *rows = out.partition("\n\n")[0].splitlines()
+    assert head.split()[:6] == ["variant", "graph", "threads", "batch", "short/s", "mixed/s"]
+    assert {tuple(row.split()[:3]) for row in rows} == {("onnx", "int8", INT8), ("openvino", "int8", INT8)}
+    assert f"chosen: {INT8} (" in out
+    assert f"edge-st tune {folder} --dtype int8 --forget" in out
+    assert len(err.splitlines()) >= len(rows)
+    assert chosen(folder, "dtype", dtype="int8") == ["int8"]
+    assert "tuned on this machine" in chosen(folder, "reason", dtype="int8")[0]
+    assert chosen(folder, "reason") == ["fastest lossless variant for this CPU"]  # what was tuned is int8
+
+
+def test_what_is_asked_for_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(folder, "openvino")
+    keys = ("engine", "threads", "reason")
+    assert chosen(folder, *keys) == ["openvino", 1, "tuned on this machine on 2026-01-31"]
+    assert chosen(folder, *keys, num_threads=2) == ["openvino", 2, "tuned on this machine on 2026-01-31"]
+    assert chosen(folder, "engine", backend="onnx") == ["onnx"]
+    assert chosen(folder, "engine", dtype="float32") == ["onnx"]
+    assert chosen(folder, "engine", model_kwargs={"file_name": FLOAT32}) == ["onnx"]
+    model = SentenceTransformer(folder, model_kwargs={"token_budget": 64})
+    assert model._pipelines[""].backend.token_budget == 64
+    assert model.info()["engine"] == "onnx"
+    monkeypatch.setenv("EDGE_ST_NUM_THREADS", "3")
+    assert chosen(folder, *keys[:2]) == ["openvino", 3]
+
+
+@pytest.mark.parametrize("change", ["graph", "cpu", "cores", "engine", "damaged", "not installed"])
+def test_a_stale_tuning_is_ignored(change: str, folder: Path, quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(folder, "openvino")
+    (path,) = quick.iterdir()
+    if change == "graph":
+        golden = json.loads((folder / "edge_st.json").read_text())["golden"]
+        changed(folder / FLOAT32, 1e-6)
+        write_variants(folder, golden, graphs=GRAPHS)
+    elif change == "cpu":
+        monkeypatch.setattr(tuning, "cpu_name", lambda: "another CPU")
+    elif change == "cores":
+        monkeypatch.setattr(tuning, "available_cores", lambda: 99)
+    elif change == "engine":
+        monkeypatch.setattr(tuning, "engine_version", lambda _: "another version")
+    elif change == "damaged":
+        path.write_text('{"tuning": {"engine": 3}}')
+    else:
+        monkeypatch.setattr(tuning, "installed_engines", lambda: ["onnx"])
+    assert chosen(folder, "engine", "reason") == ["onnx", "fastest lossless variant for this CPU"]
+
+
+def test_another_folder_is_not_tuned(folder: Path, tmp_path: Path) -> None:
+    keep(folder, "openvino")
+    other = save_variants(tmp_path / "other", graphs=GRAPHS)
+    assert chosen(other, "engine") == ["onnx"]
+
+
+def test_auto_never_becomes_int8_by_tuning(folder: Path) -> None:
+    keep(folder, "onnx", "int8", file=INT8)
+    assert chosen(folder, "dtype") == ["float32"]
+
+
+def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx2"}))
+    keep(folder, "openvino", asked="int8")
+    engine, reason = chosen(folder, "engine", "reason", dtype="int8")
+    assert engine == "openvino"
+    assert reason.startswith("dtype='int8' asked, but this CPU has none of")
+    assert reason.endswith("; tuned on this machine on 2026-01-31")
+    assert reason in caplog.records[0].getMessage()
+
+
+def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(folder, "openvino")
+    assert main(["tune", str(folder), "--forget"]) == 0
+    assert capsys.readouterr().out == f"forgot tuning of {folder} for dtype auto\n"
+    assert chosen(folder, "engine") == ["onnx"]
+    assert main(["tune", str(folder), "--forget"]) == 0
+    assert capsys.readouterr().out == f"there was no tuning of {folder} for dtype auto\n"
+    assert main(["tune", str(folder), "--forget", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(folder), "dtype": "auto", "forgot": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "message"),
+    [
+        ("no record", (), "has no edge_st.json, which tells what its graphs are worth"),
+        ("static", (), "a table that NumPy looks up: there is nothing to tune"),
+        ("", ("--dtype", "int4"), "dtype is 'int4'; expected one of"),
+        ("no cache", (), "the tuning cannot be kept"),
+        ("", ("empty.txt",), "empty.txt has no texts; expected one a line"),
+        ("", ("one.txt",), "1 text(s) to measure with; expected at least 2"),
+    ],
+)
+def test_refusals(
+    change: str,
+    words: Sequence[str],
+    message: str,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "one.txt").write_text("one")
+    model = folder
+    if change == "no record":
+        (folder / "edge_st.json").unlink()
+    elif change == "static":
+        model = Path(SentenceTransformer().info()["path"])
+    elif change == "no cache":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "one.txt"))
+    assert main(["tune", str(model), *words]) == 1
+    assert message in capsys.readouterr().err

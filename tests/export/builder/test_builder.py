@@ -1,0 +1,138 @@
+"""Graphs written straight from safetensors: the hidden states and logits of the model in PyTorch."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
+from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
+
+from edge_st.models.classes import open_model
+from edge_st.verification.checks import compare
+from edge_st_export.builder.conversion import convert_model
+from edge_st_export.builder.relative import bucket
+from edge_st_export.original.alone import comparable
+from edge_st_export.original.loading import find_source, load_original
+from edge_st_export.original.texts import ALL, PAIRS
+from edge_st_runtime.arrays import TokenBatch
+from edge_st_runtime.engines.backend import EngineOptions, open_backend
+from edge_st_runtime.model.model_types import CROSS_ENCODER
+from tests.export.zoo.cases import CASES
+
+ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra")
+CLASSIFIERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "plain", "plain-half")
+#: of values around 1
+NEAR = 1e-5
+LENGTHS = (48, 1, 2, 17)
+
+
+def batch_of(folder: Path) -> TokenBatch:
+    """Texts of several lengths, one with holes in its mask."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    random = np.random.default_rng(3)
+    mask = np.array([[int(place < length) for place in range(LENGTHS[0])] for length in LENGTHS], dtype=np.int64)
+    padding = config["pad_token_id"]
+    ids = np.where(mask == 1, random.integers(5, config["vocab_size"], mask.shape), padding)
+    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra"))
+    mask[0, 3:40:3] = 0
+    return TokenBatch(ids, mask, types)
+
+
+def in_torch(folder: Path, batch: TokenBatch, *, scores: bool) -> NDArray[np.float64]:
+    """In float64: in float32 PyTorch's own rounding is 1e-5 here."""
+    kind = AutoModelForSequenceClassification if scores else AutoModel
+    model = kind.from_pretrained(folder, local_files_only=True).double().eval()
+    inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    if batch.token_type_ids is not None and batch.token_type_ids.any():
+        inputs["token_type_ids"] = batch.token_type_ids
+    with torch.no_grad():
+        found: Any = model(**{name: torch.from_numpy(ids) for name, ids in inputs.items()})
+    values: NDArray[np.float64] = (found.logits if scores else found.last_hidden_state).numpy()
+    return values
+
+
+def difference(original: Path, out: Path, engine: str, *, scores: bool) -> float:
+    """The largest difference from PyTorch; of hidden states those of tokens that the mask shows."""
+    batch = batch_of(original)
+    backend = open_backend(engine, out / "onnx/model.onnx", EngineOptions(num_threads=2, scores=scores))
+    found, wanted = backend.run(batch), in_torch(original, batch, scores=scores)
+    assert found.shape == wanted.shape
+    shown = np.ones(len(found), bool) if scores else batch.attention_mask.astype(bool)
+    return float(np.abs(found - wanted)[shown].max())
+
+
+@pytest.mark.parametrize("name", [*ENCODERS, *(f"classifier-{name}" for name in CLASSIFIERS)])
+def test_every_architecture(name: str, engine: str, tmp_path: Path) -> None:
+    original, out = CASES[name].build(tmp_path), tmp_path / "out"
+    made = convert_model(original, out)
+    assert not (out / "edge_st.json").exists()
+    assert difference(original, out, engine, scores=made.model_type == CROSS_ENCODER) <= NEAR
+
+
+@pytest.mark.parametrize("name", ["mpnet", "classifier-short-roberta", "many-modules", "old-layout", "half"])
+def test_the_folder_gives_the_originals_outputs(name: str, tmp_path: Path) -> None:
+    original, out = CASES[name].build(tmp_path), tmp_path / "out"
+    made = convert_model(original, out)
+    model, peer = open_model(out), load_original(find_source(original, None, None), trust_remote_code=False)
+    texts = PAIRS if made.model_type == CROSS_ENCODER else ALL
+    rows = compare(model, *comparable(peer, texts, model.tasks))
+    assert rows
+    assert [row for row in rows if not row.equal] == []
+
+
+def test_the_real_model(real_folder: Path, engine: str, tmp_path: Path) -> None:
+    convert_model(real_folder, tmp_path / "out")
+    assert difference(real_folder, tmp_path / "out", engine, scores=False) <= NEAR
+
+
+def test_buckets_of_distances() -> None:
+    distances = np.arange(-600, 601)
+    wanted = MPNetEncoder.relative_position_bucket(torch.from_numpy(distances), num_buckets=32).numpy()
+    assert np.array_equal(bucket(distances, 32), wanted)
+
+
+def same_graph(original: Path, changed: Path, tmp_path: Path) -> bool:
+    """Whether two folders become the same graph with the same weights."""
+    files = []
+    for name, folder in (("one", original), ("other", changed)):
+        convert_model(folder, tmp_path / name)
+        files.append([(tmp_path / name / f"onnx/model.onnx{end}").read_bytes() for end in ("", "_data")])
+    return files[0] == files[1]
+
+
+def test_prefix_old_names_and_other_tensors(small_folder: Path, small_copy: Path, tmp_path: Path) -> None:
+    tensors = load_file(small_copy / "model.safetensors")
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for ending, before in old.items():
+        tensors = {name.replace(ending, before): tensor for name, tensor in tensors.items()}
+    renamed = {f"bert.{name}": tensor for name, tensor in tensors.items()}
+    save_file({**renamed, "cls.predictions.bias": np.zeros(3, np.float32)}, small_copy / "model.safetensors")
+    assert same_graph(small_folder, small_copy, tmp_path)
+
+
+def test_sharded_weights(small_folder: Path, small_copy: Path, tmp_path: Path) -> None:
+    tensors = load_file(small_copy / "model.safetensors")
+    (small_copy / "model.safetensors").unlink()
+    places = {name: f"model-0000{1 + place % 2}-of-00002.safetensors" for place, name in enumerate(tensors)}
+    for file in set(places.values()):
+        save_file({name: tensors[name] for name in tensors if places[name] == file}, small_copy / file)
+    (small_copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}), encoding="utf-8")
+    assert same_graph(small_folder, small_copy, tmp_path)
+
+
+def test_bfloat16(small_folder: Path, small_copy: Path, tmp_path: Path) -> None:
+    rounded = {
+        name: torch.from_numpy(tensor).bfloat16()
+        for name, tensor in load_file(small_folder / "model.safetensors").items()
+    }
+    save_torch(rounded, small_copy / "model.safetensors")
+    widened = Path(shutil.copytree(small_copy, tmp_path / "widened"))
+    save_torch({name: tensor.float() for name, tensor in rounded.items()}, widened / "model.safetensors")
+    assert same_graph(widened, small_copy, tmp_path)

@@ -1,0 +1,188 @@
+"""Int8 from end to end: small random models of every class, exported, loaded, checked, damaged, and handed on."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from edge_st.hub.pull import pull
+from edge_st.models.classes import open_model
+from edge_st.verification.checks import verify_folder
+from edge_st.verification.outputs import plain_output
+from edge_st_export import ExportReport, export_model, pack_project
+from edge_st_export.int8.gate import Gate
+from edge_st_export.int8.options import Int8
+from edge_st_export.int8.rewrite import INTEGER_PRODUCT
+from edge_st_export.original.texts import ORDINARY
+from edge_st_runtime.errors import DamagedFileError
+from edge_st_runtime.machine.cpu import has_int8
+from edge_st_runtime.model.parity import correlations, cosines
+from edge_st_runtime.model.record import read_record
+from tests.export.folder.test_export import files_of
+from tests.export.int8.int8_models import LAYERS, MODELS
+from tests.support.hub_server import HubServer
+
+GATE = Gate(0.99, 0.9)
+FILES = {"onnx": "onnx/model_int8.onnx", "openvino": "openvino/openvino_model_int8.xml"}
+TEXTS = [*ORDINARY[:10], "", "x" * 300, "the quick brown fox " * 40]
+#: an attention's three are one in what the builder writes, and in ModernBERT; in the last layer of a cross-encoder the
+#: first token alone asks, and the pooler is one more; DeBERTa's shared ones of positions depend on no text
+INTEGER_PRODUCTS = {
+    **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert"), 4 * LAYERS),
+    **dict.fromkeys(("t5", "deberta"), 6 * LAYERS),
+    "albert": 6 * LAYERS + 1,
+    "splade": 6 * LAYERS + 2,
+    "cross-encoder": 4 * LAYERS + 2,
+}
+#: OpenVINO sums in another order for another shape, and then a code may be rounded the other way
+SAME_ALONE = {"onnx": 1e-5, "openvino": 1e-2}
+#: OpenVINO cannot compile what it makes of the graph for ONNX Runtime
+ONNX_ALONE = ("deberta",)
+
+pytestmark = pytest.mark.skipif(not has_int8(), reason="this CPU does not compute in int8")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, ExportReport]]:
+    folder = tmp_path_factory.mktemp(request.param)
+    yield request.param, export_model(MODELS[request.param](folder), folder / "out", int8=Int8(GATE), quiet=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dense model that opens in int8."""
+    folder = tmp_path_factory.mktemp("default")
+    int8 = Int8(GATE, default=True)
+    return export_model(MODELS["bert"](folder), folder / "out", int8=int8, quiet=True).path
+
+
+def inputs(name: str) -> list[Any]:
+    return list(pairwise(TEXTS)) if name == "cross-encoder" else TEXTS
+
+
+def outputs(name: str, folder: Path, engine: str, dtype: str, texts: list[Any]) -> Any:
+    model = open_model(folder, backend=engine, dtype=dtype)
+    assert (model.info()["engine"], model.info()["dtype"]) == (engine, dtype)
+    task = "document" if name == "router" else None
+    return plain_output(model, texts, None, task)
+
+
+def test_every_class(exported: tuple[str, ExportReport]) -> None:
+    name, report = exported
+    engines = ["onnx"] if name in ONNX_ALONE else list(FILES)
+    graphs = {graph.engine: graph for graph in report.graphs if graph.dtype == "int8"}
+    assert sorted(graphs) == engines
+    assert [note for note in report.notes if "int8" in note and name not in ONNX_ALONE] == []
+    for engine in engines:
+        assert graphs[engine].file == FILES[engine]
+        assert graphs[engine].cosine_mean >= GATE.cosine
+        assert graphs[engine].cosine_min >= GATE.worst
+        together = outputs(name, report.path, engine, "int8", inputs(name))
+        alone = np.concatenate([outputs(name, report.path, engine, "int8", [text]) for text in inputs(name)[::4]])
+        assert np.abs(together[::4] - alone).max() <= SAME_ALONE[engine] * max(1.0, np.abs(together).max())
+        plain = outputs(name, report.path, engine, "float32", inputs(name))
+        near = (correlations if name == "cross-encoder" else cosines)(together, plain)
+        assert 0.9 <= near.min() <= near.mean() < 1
+    if name not in ONNX_ALONE:
+        assert set(FILES.values()) <= {variant.file for variant in verify_folder(report.path)}
+    assert all(row.equal for rows in verify_folder(report.path).values() for row in rows)
+    _check_graphs(name, report)
+
+
+def _check_graphs(name: str, report: ExportReport) -> None:
+    """Every product is one of integers, and its weight is stored once, in a file of its own."""
+    left = next(each.left for each in report.tried if each.passes(GATE))
+    paths = sorted(report.path.rglob("model_int8.onnx"))
+    assert len(paths) == (2 if name == "router" else 1)
+    for path in paths:
+        graph = onnx.load(path, load_external_data=False).graph
+        products = [node for node in graph.node if node.op_type == INTEGER_PRODUCT]
+        weights = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT8]
+        assert len(weights) == len({node.input[1] for node in products})
+        if name == "albert":
+            assert len(weights) == 7
+        if name not in ONNX_ALONE and not left:
+            assert len(products) == INTEGER_PRODUCTS[name]
+        large = [tensor for tensor in weights if len(tensor.raw_data) >= 1024]
+        assert large == []
+    assert not list(report.path.rglob(".*"))
+
+
+def test_each_engine_is_searched_for(tmp_path: Path) -> None:
+    gate = Gate(0.9, 0.9995)
+    report = export_model(MODELS["bert"](tmp_path), tmp_path / "out", int8=Int8(gate), quiet=True)
+    for engine in FILES:
+        first, *_, last = [each for each in report.tried if each.report.engine == engine]
+        assert not first.passes(gate)
+        assert last.passes(gate)
+        (graph,) = [each for each in report.graphs if (each.engine, each.dtype) == (engine, "int8")]
+        assert graph.cosine_min == last.report.cosine_min
+
+
+def test_the_record(bert: Path) -> None:
+    record = read_record(bert)
+    assert record is not None
+    assert record.default_dtype == "int8"
+    assert open_model(bert).info()["dtype"] == "int8"
+    assert open_model(bert, dtype="float32").info()["dtype"] == "float32"
+    assert set(record.graph_files(FILES["onnx"])) == {FILES["onnx"], f"{FILES['onnx']}_data"}
+    assert {entry.file for entry in record.graphs if entry.dtype == "int8"} == set(FILES.values())
+
+
+@pytest.mark.parametrize(
+    ("engine", "file"), [("onnx", f"{FILES['onnx']}_data"), ("openvino", "openvino/openvino_model_int8.bin")]
+)
+def test_a_damaged_file_is_found(engine: str, file: str, bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert, tmp_path / "copy")
+    with (folder / file).open("r+b") as opened:
+        opened.seek(-50, os.SEEK_END)
+        opened.write(b"\1\2\3")
+    with pytest.raises(DamagedFileError, match=f"{Path(file).name} has sha256 .* expected"):
+        verify_folder(folder)
+
+
+def test_pulling_takes_the_weights_along(bert: Path, hub: HubServer, tmp_path: Path) -> None:
+    hub.add("me/int8", files_of(bert))
+    for engine in FILES:
+        folder = pull("me/int8", tmp_path / engine, backend=engine, dtype="int8")
+        assert open_model(folder, backend=engine).info()["dtype"] == "int8"
+    names = set(files_of(tmp_path / "onnx"))
+    assert {FILES["onnx"], f"{FILES['onnx']}_data"} <= names
+    assert not {"onnx/model.onnx", FILES["openvino"]} & names
+
+
+def test_without_a_record_the_names_tell(bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert, tmp_path / "copy", ignore=shutil.ignore_patterns("edge_st.json"))
+    for engine, file in FILES.items():
+        info = open_model(folder, backend=engine, dtype="int8").info()
+        assert (info["graph"], info["dtype"]) == (file, "int8")
+        assert open_model(folder, backend=engine).info()["dtype"] == "float32"
+
+
+def test_packing_takes_the_weights_along(bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert, tmp_path / "bert")
+    (folder / "LICENSE").write_text("do")
+    project = pack_project(folder, tmp_path / "project", graphs=[FILES["onnx"]])
+    names = {path.name for path in Path(project).rglob("*")}
+    assert {"model_int8.onnx", "model_int8.onnx_data"} <= names
+    assert "model.onnx" not in names
+
+
+@pytest.mark.slow
+def test_a_real_reranker(tmp_path: Path) -> None:
+    original = Path(os.environ.get("EDGE_ST_RERANKER", "missing"))
+    if not original.is_dir():
+        pytest.skip("no reranker here; name its folder: EDGE_ST_RERANKER=FOLDER")
+    report = export_model(original, tmp_path / "out", int8=Int8(Gate(0.99, 0.9)), quiet=True)
+    assert {graph.engine for graph in report.graphs if graph.dtype == "int8"} == set(FILES)
+    assert all(row.equal for rows in verify_folder(report.path).values() for row in rows)

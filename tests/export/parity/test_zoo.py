@@ -1,0 +1,27 @@
+"""Every case of the parity zoo, and the README's tables of what is supported."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.export.zoo.cases import CASES, examine, tables
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+
+#: Of a batch's largest value, what float32's rounding may make of a text alone: each processor's kernels round in an
+#: order of their own (up to 1.2e-6 seen), and a neighbour that leaks in is beyond 1e-4.
+ROUNDING = 4e-6
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
+    found = examine(name, tmp_path)
+    assert set(found) == set(CASES[name].engines)
+    for engine, comparisons in found.items():
+        assert [row for row in comparisons if not row.equal] == [], engine
+        assert comparisons[-1].output == "one by one"
+        assert comparisons[-1].relative_difference <= ROUNDING, engine
+
+
+def test_the_readme_has_the_tables() -> None:
+    assert [table for table in tables(dict.fromkeys(CASES, "equal")) if table not in README] == []

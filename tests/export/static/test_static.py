@@ -1,0 +1,166 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sentence_transformers")
+
+import torch
+from safetensors.numpy import load_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding, Transformer
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import WordPieceTrainer
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from edge_st_export.static import folder as static_folder
+from edge_st_export.static.export import distill
+from edge_st_runtime.errors import InputError, MissingFileError, OptionError, UnsupportedModelError
+
+SENTENCE = "the river runs past an old mill while two grey herons wait for fish under a wooden bridge at dawn"
+WORDS = SENTENCE.split()
+SPECIAL = ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[str]:
+    random = np.random.default_rng(0)
+    return [" ".join(random.choice(WORDS, size=random.integers(2, 9))) for _ in range(300)]
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Path:
+    folder = tmp_path_factory.mktemp("teacher")
+    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    tokenizer.train_from_iterator(corpus, WordPieceTrainer(vocab_size=120, special_tokens=SPECIAL))
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 3), ("[SEP]", 4)])
+    tokenizer.enable_truncation(5)
+    tokenizer.enable_padding(length=5)
+    names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+    named = {f"{name}_token": token for name, token in names.items()}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named).save_pretrained(folder / "bert")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    transformer = Transformer(str(folder / "bert"), max_seq_length=32)
+    SentenceTransformer(modules=[transformer, Pooling(32)], device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "texts.txt"
+    path.write_text("\n".join(corpus) + "\n\n", encoding="utf-8")
+    return path
+
+
+def encode(folder: Path, texts: list[str]) -> np.ndarray:
+    tensors = load_file(folder / "model.safetensors")
+    scale = tensors.get("embedding.scale", np.ones(1, dtype=np.float32))
+    rows = tensors["embedding.weight"] * scale[:, None]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    sums = np.stack([rows[i].sum(axis=0) for i in ids])
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_float_copy_loads_in_sentence_transformers_and_int8_gives_the_same_vectors(
+    teacher: Path, texts: Path, corpus: list[str], tmp_path: Path
+) -> None:
+    distill(teacher, tmp_path / "float", dim=16, texts=texts, storage="float32")
+    distill(teacher, tmp_path / "int8", dim=16, texts=texts, storage="int8")
+    sample = ["", "A RIVER, an old mill!", *corpus[:20], " ".join(WORDS * 20)]
+    original = SentenceTransformer(str(tmp_path / "float"), device="cpu")
+    expected = original.encode(sample)
+    assert [type(module).__name__ for module in original] == ["StaticEmbedding", "Normalize"]
+    np.testing.assert_allclose(encode(tmp_path / "float", sample), expected, atol=1e-6)
+    assert not expected[0].any()
+    assert (encode(tmp_path / "int8", sample)[1:] * expected[1:]).sum(axis=1).min() > 0.999
+
+
+def test_int8_folder_holds_rows_scales_and_a_bare_tokenizer(teacher: Path, tmp_path: Path) -> None:
+    result = distill(teacher, tmp_path / "out", dim=8)
+    tensors = load_file(tmp_path / "out" / "model.safetensors")
+    assert tensors["embedding.weight"].dtype == np.int8
+    assert tensors["embedding.weight"].shape == (result.vocabulary, 8)
+    assert tensors["embedding.scale"].shape == (result.vocabulary,)
+    tokenizer = json.loads((tmp_path / "out" / "tokenizer.json").read_text(encoding="utf-8"))
+    assert (tokenizer["truncation"], tokenizer["padding"], tokenizer["post_processor"]) == (None, None, None)
+    assert not tensors["embedding.weight"][: len(SPECIAL)].any()
+
+
+def test_fitting_brings_held_out_texts_nearer_to_the_teacher(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    result = distill(teacher, tmp_path / "out", dim=16, texts=texts)
+    assert result.texts == 300
+    assert result.cosine_before is not None
+    assert result.cosine_after is not None
+    assert result.cosine_after > result.cosine_before
+
+
+def test_same_arguments_give_the_same_bytes(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        distill(teacher, tmp_path / name, dim=16, texts=texts)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_interrupted_write_leaves_nothing(teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(static_folder, "_card", stop)
+    with pytest.raises(KeyboardInterrupt):
+        distill(teacher, tmp_path / "out", dim=8)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"dim": 0}, "dim=0"), ({"dim": 33}, "at most 32"), ({"storage": "int4"}, "'int8' or 'float32'")],
+)
+def test_options_out_of_range_are_refused(
+    teacher: Path, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        distill(teacher, tmp_path / "out", **options)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_refused(teacher: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OptionError, match="is there already"):
+        distill(teacher, tmp_path)
+
+
+def test_text_files_that_cannot_serve_are_refused(teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="one text a line"):
+        distill(teacher, tmp_path / "out", texts=tmp_path / "absent.txt")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(InputError, match="not UTF-8"):
+        distill(teacher, tmp_path / "out", texts=tmp_path / "latin.txt")
+    (tmp_path / "blank.txt").write_text("\n \n", encoding="utf-8")
+    with pytest.raises(InputError, match="holds 0 texts"):
+        distill(teacher, tmp_path / "out", texts=tmp_path / "blank.txt")
+
+
+def test_a_teacher_without_a_fast_tokenizer_is_refused(tmp_path: Path) -> None:
+    words = Tokenizer(WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    module = StaticEmbedding(words, embedding_weights=np.eye(2, dtype=np.float32))
+    SentenceTransformer(modules=[module], device="cpu").save(str(tmp_path / "static"))
+    with pytest.raises(UnsupportedModelError, match="no fast tokenizer"):
+        distill(tmp_path / "static", tmp_path / "out")

@@ -1,0 +1,62 @@
+"""Names that lead outside a folder, and JSON that is not what it should be."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsafePathError
+from edge_st_runtime.files.reading import inside, read_json, read_json_list, read_optional_json, sha256
+
+OUTSIDE = [
+    "..",
+    "../x",
+    "a/../../x",
+    "/etc/passwd",
+    "\\x",
+    "..\\x",
+    "a\\..\\..\\x",
+    "C:x",
+    "C:\\x",
+    "c:/x",
+    "//host/x",
+    "a\0b",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_names_that_lead_outside(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsafePathError) as refused:
+        inside(tmp_path, name)
+    assert repr(name) in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", "1_Pooling", "a/b.json", "..x", "a b", "模型"])
+def test_names_inside(name: str, tmp_path: Path) -> None:
+    assert inside(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize("content", [b'{"a": ', b"\xff\xfe\x00", b"", b"[1]", b"3", b"null"])
+def test_json_that_is_no_object(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    for read in (read_json, read_optional_json):
+        with pytest.raises(DamagedFileError, match=r"x.json"):
+            read(path)
+
+
+def test_json_that_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(DamagedFileError, match=r"dict; expected a JSON list"):
+        read_json_list(tmp_path / "x.json")
+
+
+def test_missing_json(tmp_path: Path) -> None:
+    assert read_optional_json(tmp_path / "x.json") == {}
+    for path in (tmp_path / "x.json", tmp_path / "no" / "x.json"):
+        with pytest.raises(MissingFileError, match=r"x.json is missing"):
+            read_json(path)
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

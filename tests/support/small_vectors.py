@@ -1,0 +1,86 @@
+"""Vector indexes in miniature: what they should hold is kept beside them, and compared by brute force."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_st_runtime.store.strings import Strings
+from edge_st_runtime.store.vector_index import VectorIndex
+from edge_st_runtime.store.vector_segments import Layout, Rows
+from edge_st_runtime.store.vector_snapshot import Snapshot, Wanted, encoded_id, hashes_of
+from edge_st_runtime.vectors.similarity import SimilarityFunction
+
+DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
+Known = tuple[Any, str, dict[str, Any]]
+
+
+def settings(precision: str = "float32", rescore: str | None = None, texts: bool = True) -> dict[str, Any]:
+    return {"dim": DIM, "precision": precision, "rescore": rescore, "texts": texts, "similarity": "dot", "model": None}
+
+
+def vector(seed: int) -> Any:
+    """The vector of a text that is a number: whole numbers, whose products are exact."""
+    return np.random.default_rng(seed).integers(-9, 10, DIM).astype(np.float32)
+
+
+def rows_of(known: Sequence[Known], layout: Layout) -> Rows:
+    vectors = np.array([vector(int(text)) for _, text, _ in known], dtype=np.float32).reshape(-1, DIM)
+    ids, texts = [encoded_id(found) for found, _, _ in known], [text.encode() for _, text, _ in known]
+    metadata = [json.dumps(found).encode() for _, _, found in known]
+    kept = (Strings.of(texts), hashes_of(texts)) if layout.texts else (None, None)
+    return Rows(layout.encode(vectors), Strings.of(ids), hashes_of(ids), Strings.of(metadata), *kept)
+
+
+@dataclass
+class Small:
+    """An index open to write, and what it should hold: id → vector's seed, in order of adding."""
+
+    index: VectorIndex
+    held: dict[Any, int] = field(default_factory=dict)
+    added: int = 0
+
+    @classmethod
+    def create(cls, folder: Path, *kind: Any) -> "Small":
+        return cls(VectorIndex.create(folder, settings(*kind)))
+
+    def append(self, count: int, ids: Sequence[Any] | None = None) -> None:
+        """So many rows, new or in place of those with ``ids``."""
+        known = [
+            (found, str(seed), {"odd": seed % 2})
+            for seed, found in enumerate(ids if ids is not None else range(self.added, self.added + count), self.added)
+        ]
+        self.index.append(rows_of(known, self.index.snapshot.layout))
+        for found, text, _ in known:
+            self.held.pop(found, None)
+            self.held[found] = int(text)
+        self.added += count
+
+    def delete(self, *ids: Any) -> None:
+        self.index.delete([encoded_id(found) for found in ids])
+        for found in ids:
+            del self.held[found]
+
+
+def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
+    """Compare all that ``snapshot`` holds, and what it finds, with brute force over exact products."""
+    rows = snapshot.rows().tolist()
+    assert len(snapshot) == len(rows)
+    assert [(snapshot.id(row), snapshot.text(row)) for row in rows] == [
+        (found, str(seed) if snapshot.layout.texts else None) for found, seed in held.items()
+    ]
+    assert [snapshot.metadata(row) for row in rows] == [{"odd": seed % 2} for seed in held.values()]
+    assert snapshot.find([encoded_id(found) for found in held]).tolist() == rows
+    assert snapshot.find([encoded_id("not there")]).tolist() == [-1]
+    queries, vectors = np.stack([vector(-seed) for seed in (-1, -2, -3)]), np.array([vector(s) for s in held.values()])
+    expected = queries @ vectors.reshape(-1, DIM).T
+    order = np.argsort(-expected, axis=1, kind="stable")[:, :10]
+    scores, found = snapshot.search(queries, 10, DOT)
+    assert found.tolist() == np.array(rows, dtype=int)[order].tolist()
+    assert scores.tolist() == np.take_along_axis(expected, order, axis=1).tolist()
+    odd = np.array([seed % 2 for seed in held.values()], dtype=bool)
+    _, found = snapshot.search(queries[:1], len(held), DOT, Wanted(lambda metadata: metadata["odd"]))
+    assert set(found[0].tolist()) - {-1} == set(np.array(rows, dtype=int)[odd].tolist())
