@@ -108,7 +108,7 @@ def quantize_embeddings(
     """Embeddings (n, dim) as "int8", "uint8", "binary" or "ubinary"; "float32" returns them as float32.
 
     A list of several matrices (tokens, dim) becomes a list of them, with the same ranges; an empty list an empty list.
-    See `edge_st_runtime.vectors.dense.quantize` for shapes, dtypes and errors. Source: sentence-transformers' function of
+    `edge_st_runtime.vectors.dense.quantize` has shapes, dtypes and errors. Source: sentence-transformers' function of
     this name.
     """
     check_precision(precision)

@@ -42,9 +42,9 @@ def fetch_model(
         routers = router_files(names, read_routers(folder))
         for name in routers:
             fetch(name)
-        _, roads = read_steps(folder)
+        _, routes = read_steps(folder)
         configs = config_files(
-            names, [[(kind, _relative(path, folder)) for kind, path in road] for road in roads.values()]
+            names, [[(kind, _relative(path, folder)) for kind, path in route] for route in routes.values()]
         )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))

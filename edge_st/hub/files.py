@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.graphs import Wish, choose_graph
-from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Road, name_prefix
+from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
 from edge_st_runtime.modules.router import ROUTER_FILES
 from edge_st_runtime.modules.sparse import sparse_static_file
 
@@ -24,20 +24,20 @@ Step = tuple[str, str]
 
 
 def router_files(names: Collection[str], folders: Iterable[str]) -> list[str]:
-    """The configurations of the routers in ``folders``: what names the roads and their modules."""
+    """The configurations of the routers in ``folders``: what names the routes and their modules."""
     wanted = ([f"{name_prefix(folder)}{file}" for file in ROUTER_FILES] for folder in folders)
     return [next((name for name in candidates if name in names), candidates[0]) for candidates in wanted]
 
 
-def config_files(names: Collection[str], roads: Iterable[list[Step]]) -> list[str]:
-    """Configuration and tokenizers, and all of the modules after the first of each of the ``roads``.
+def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[str]:
+    """Configuration and tokenizers, and all of the modules after the first of each of the ``routes``.
 
     A module is its class and its folder. Raises MissingFileError where a first module has no tokenizer.json, or
     another only weights that are a pickle.
     """
     firsts: set[str] = set()
     others: set[str] = set()
-    for (kind, folder), *rest in roads:
+    for (kind, folder), *rest in routes:
         firsts.add(name_prefix(folder))
         others.update(name_prefix(folder) for _, folder in rest)
         if kind not in (WORDS, BAG) and f"{name_prefix(folder)}tokenizer.json" not in names:
@@ -56,24 +56,24 @@ def config_files(names: Collection[str], roads: Iterable[list[Step]]) -> list[st
 
 
 def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
-    """For each road the graph that `choose_graph` takes, after the weights it keeps in other files, or its table.
+    """For each route the graph that `choose_graph` takes, after the weights it keeps in other files, or its table.
 
     Raises what `choose_graph` raises, and MissingFileError where a file that must be there is not.
     """
-    found = [name for road in folder.roads.values() for name in _weights_of(road, names, folder, wish)]
+    found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, wish)]
     return list(dict.fromkeys(found))
 
 
-def _weights_of(road: Road, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
-    if not road.needs_graph:
-        file = sparse_static_file(road.config) if road.kind == SPARSE_STATIC else _WEIGHTS
-        return [] if road.kind == BAG else [_required(road.prefix + file, names)]
-    own = [name.removeprefix(road.prefix) for name in names if name.startswith(road.prefix)]
+def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+    if not route.needs_graph:
+        file = sparse_static_file(route.config) if route.kind == SPARSE_STATIC else _WEIGHTS
+        return [] if route.kind == BAG else [_required(route.prefix + file, names)]
+    own = [name.removeprefix(route.prefix) for name in names if name.startswith(route.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
     choice = choose_graph(graphs, folder.record, wish)
     if choice.warns:
         _logger.warning("taking %s: %s", choice, choice.reason)
-    graph = road.prefix + choice.file
+    graph = route.prefix + choice.file
     if graph.endswith(".xml"):
         return [_required(graph.removesuffix(".xml") + ".bin", names), graph]
     return [*sorted(name for name in names if name.startswith((f"{graph}_data", f"{graph}.data"))), graph]

@@ -1,1 +1,5 @@
 """A corpus that lasts on disk."""
+
+from .index import Index
+
+__all__ = ["Index"]

@@ -83,7 +83,7 @@ class BaseModel(Evaluated, Running):
             self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
             self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
             check_prompts(self.prompts, self.default_prompt_name)
-        self._limits = {name: road.limit for name, road in self._model.roads.items()}
+        self._limits = {name: route.limit for name, route in self._model.routes.items()}
         if limit is not None:
             self.max_seq_length = limit
 
@@ -93,27 +93,27 @@ class BaseModel(Evaluated, Running):
         self._set_pipelines()
 
     def _set_pipelines(self) -> None:
-        """The roads' pipelines, with the pooling as `set_pooling_include_prompt` left it."""
+        """The routes' pipelines, with the pooling as `set_pooling_include_prompt` left it."""
         self._pipelines = {
-            name: replace(road.pipeline, modules=self._with_prompt_setting(road.pipeline.modules))
-            for name, road in self._model.roads.items()
+            name: replace(route.pipeline, modules=self._with_prompt_setting(route.pipeline.modules))
+            for name, route in self._model.routes.items()
         }
 
-    def _road(self, task: str | None) -> str:
-        """The name of the road that ``task`` takes; raises OptionError for one that this model does not have."""
+    def _route(self, task: str | None) -> str:
+        """The name of the route that ``task`` takes; raises OptionError for one that this model does not have."""
         if not isinstance(task, str | None):
             raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
-        return self._model.folder.road(task)
+        return self._model.folder.route(task)
 
     @property
     def tasks(self) -> list[str | None]:
-        """What ``task`` may be: None where texts need none, and every task that a Router has a road for."""
+        """What ``task`` may be: None where texts need none, and every task that a Router has a route for."""
         return self._model.folder.tasks
 
     @property
-    def _main_road(self) -> str:
-        """The road of texts without a task; where they need one, that of the first."""
-        return self._road(self.tasks[0])
+    def _main_route(self) -> str:
+        """The route of texts without a task; where they need one, that of the first."""
+        return self._route(self.tasks[0])
 
     def _locate(
         self,
@@ -148,24 +148,24 @@ class BaseModel(Evaluated, Running):
         )
 
     def _texts(self, inputs: Any, task: str | None) -> tuple[list[TextOrPair], bool, str]:
-        """The texts or pairs in ``inputs``, whether it was a single one, and the road they take."""
+        """The texts or pairs in ``inputs``, whether it was a single one, and the route they take."""
         if task is None and self.tasks != [None]:
             inputs, task = split_task(inputs)
-        return *self._as_batch(inputs), self._road(task)
+        return *self._as_batch(inputs), self._route(task)
 
     def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
         """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
-        texts, singular, road = self._texts(inputs, task)
-        tokenizer = self._pipelines[road].tokenizer
+        texts, singular, route = self._texts(inputs, task)
+        tokenizer = self._pipelines[route].tokenizer
         counts = [tokenizer(window, None).counts for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
     def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
         """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
-        texts, _, road = self._texts(inputs, task)
+        texts, _, route = self._texts(inputs, task)
         check_prompt(prompt)
-        features = self._pipelines[road].tokenize(texts, self._limits[road], prompt) if texts else {}
-        length = self._prompt_length(prompt, road)
+        features = self._pipelines[route].tokenize(texts, self._limits[route], prompt) if texts else {}
+        length = self._prompt_length(prompt, route)
         return features if length is None else {**features, "prompt_length": length}
 
     tokenize = preprocess
@@ -174,26 +174,26 @@ class BaseModel(Evaluated, Running):
     def max_seq_length(self) -> int | float | None:
         """Tokens a text is cut to, special tokens included; infinite for models that take any; settable.
 
-        Of several roads the greatest; set, it is that of all but those of word vectors. None is as many as the model
+        Of several routes the greatest; set, it is that of all but those of word vectors. None is as many as the model
         has positions. Raises OptionError for a limit beyond them or without room for a token.
         """
-        roads = self._model.folder.roads
-        unlimited = {name: math.inf if roads[name].kind in TABLES else None for name in roads}
+        routes = self._model.folder.routes
+        unlimited = {name: math.inf if routes[name].kind in TABLES else None for name in routes}
         limits = [unlimited[name] if limit is None else limit for name, limit in self._limits.items()]
         return max((limit for limit in limits if limit is not None), default=None)
 
     @max_seq_length.setter
     def max_seq_length(self, value: float | None) -> None:
         limit = None if value is None or value == math.inf else as_limit(value)
-        roads = self._model.folder.roads
-        cut = {name: road for name, road in roads.items() if road.kind not in (WORDS, BAG)} or roads
-        for name, road in cut.items():
-            if limit is not None and road.positions is not None and limit > road.positions:
-                raise OptionError(f"max_seq_length is {limit}; this model has {road.positions} positions")
+        routes = self._model.folder.routes
+        cut = {name: route for name, route in routes.items() if route.kind not in (WORDS, BAG)} or routes
+        for name, route in cut.items():
+            if limit is not None and route.positions is not None and limit > route.positions:
+                raise OptionError(f"max_seq_length is {limit}; this model has {route.positions} positions")
             self._pipelines[name].tokenizer.check_limit(limit, pairs=self._model_type == CROSS_ENCODER)
         self._limits = {
             **self._limits,
-            **{name: road.positions if limit is None else limit for name, road in cut.items()},
+            **{name: route.positions if limit is None else limit for name, route in cut.items()},
         }
 
     def get_max_seq_length(self) -> int | float | None:
@@ -207,7 +207,7 @@ class BaseModel(Evaluated, Running):
 
     @property
     def tokenizer(self) -> Any:
-        """The ``tokenizers.Tokenizer``, with truncation and padding switched off; of several roads the first one's."""
+        """The ``tokenizers.Tokenizer``, with truncation and padding switched off; of several routes the first one's."""
         return next(iter(self._pipelines.values())).tokenizer.tokenizer
 
     @property
@@ -236,14 +236,14 @@ class BaseModel(Evaluated, Running):
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
-        road = self._model.roads[self._main_road]
+        route = self._model.routes[self._main_route]
         return {
             "path": str(self._model.folder.path),
-            **road.pipeline.backend.info(),
-            "graph": road.choice.file,
-            "dtype": road.choice.dtype,
-            "reason": road.choice.reason,
-            "max_seq_length": self._limits[self._main_road],
+            **route.pipeline.backend.info(),
+            "graph": route.choice.file,
+            "dtype": route.choice.dtype,
+            "reason": route.choice.reason,
+            "max_seq_length": self._limits[self._main_route],
             "prompts": self.prompts,
             "fingerprint": self.fingerprint,
             **({"tasks": self.tasks} if len(self.tasks) > 1 else {}),
@@ -276,9 +276,9 @@ class BaseModel(Evaluated, Running):
         now = self._settings_now()
         settings = {name: value for name, value in now.items() if value != saved[name]}
         limits: dict[str, dict[str, Any]] = {}
-        for name, road in folder.roads.items():
-            if self._limits[name] != self._model.roads[name].limit:
-                limits |= road.with_limit(self._limits[name])
+        for name, route in folder.routes.items():
+            if self._limits[name] != self._model.routes[name].limit:
+                limits |= route.with_limit(self._limits[name])
         pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
         found = {SETTINGS_FILE: settings, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
         return {name: values for name, values in found.items() if values}
@@ -287,7 +287,7 @@ class BaseModel(Evaluated, Running):
         return {name: getattr(self, name) for name in self._saved_settings}
 
     def _identity(self) -> dict[str, Any]:
-        return {"fingerprint": self.fingerprint, "max_seq_length": self._limits[self._main_road]}
+        return {"fingerprint": self.fingerprint, "max_seq_length": self._limits[self._main_route]}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""
@@ -299,5 +299,5 @@ class BaseModel(Evaluated, Running):
         return self
 
     def __repr__(self) -> str:
-        choice = self._model.roads[self._main_road].choice
+        choice = self._model.routes[self._main_route].choice
         return f"{type(self).__name__}({str(self._model.folder.path)!r}, {choice.engine}, {choice.dtype})"

@@ -116,7 +116,7 @@ class CrossEncoder(BaseModel):
         check_count("batch_size", batch_size)
         activation = self.activation_fn if activation_fn is None else as_activation(activation_fn)
         options = {
-            "road": self._main_road,
+            "route": self._main_route,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
             "batch_size": batch_size,
         }
@@ -190,8 +190,8 @@ class CrossEncoder(BaseModel):
 
     def _check_query(self, query: Any, prompt: str | None) -> None:
         """Raise InputTypeError or InputError for a query that is no text, or leaves no room for a document."""
-        limit = self._limits[self._main_road]
-        tokenizer = self._pipelines[self._main_road].tokenizer
+        limit = self._limits[self._main_route]
+        tokenizer = self._pipelines[self._main_route].tokenizer
         count = int(tokenizer([(check_text(query, "query"), "")], None, prompt).counts[0])
         if limit is not None and count >= limit:
             raise InputError(
@@ -236,7 +236,7 @@ class CrossEncoder(BaseModel):
     @property
     def _saved_activation(self) -> ScoreActivation:
         folder = self._model.folder
-        return saved_activation(folder, folder.roads[self._main_road].config, self.num_labels)
+        return saved_activation(folder, folder.routes[self._main_route].config, self.num_labels)
 
     def state_for(self, **options: Any) -> dict[str, Any]:
         """`BaseModel.state_for` without `activation_fn`, which is applied here and may be a function without a name."""

@@ -76,8 +76,8 @@ class Encoder(BaseModel):
         return found[0] if isinstance(text, str) else found
 
     def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
-        road = self._road("document")
-        limit = self._limits[road]
+        route = self._route("document")
+        limit = self._limits[route]
         most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit
         check_count("max_tokens", most)
         if limit is not None and most > limit:
@@ -86,7 +86,7 @@ class Encoder(BaseModel):
             raise OptionError(f"overlap is {overlap!r}; expected a whole number of tokens, 0 for none")
         name = task_prompt_name(self.prompts, DOCUMENT_NAMES, None, None)
         prompt = resolve_prompt(self.prompts, self.default_prompt_name, name, None)
-        return Splitter(self._pipelines[road].tokenizer, prompt, most, overlap)
+        return Splitter(self._pipelines[route].tokenizer, prompt, most, overlap)
 
     def _accept_old_names(self, inputs: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
         """The inputs, also as ``sentences``, and the task; raises OptionError for anything else in ``kwargs``."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from edge_st_runtime.files.weights import read_safetensors
-from edge_st_runtime.model.fingerprint import RoadIdentity, fingerprint, graph_digest, joined_digest, weights_digest
+from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint, graph_digest, joined_digest, weights_digest
 from edge_st_runtime.model.loading import LoadedModel
 from edge_st_runtime.modules.specs import Module
 
@@ -19,15 +19,15 @@ def fingerprint_of(
     as_set: Callable[[Modules], Modules],
 ) -> str:
     """The fingerprint of ``model`` with these limits and prompts, and its modules as ``as_set`` leaves them."""
-    roads = {
-        name: RoadIdentity(model.roads[name].pipeline.tokenizer.identity(), as_set(road.modules), limits[name])
-        for name, road in model.folder.roads.items()
+    routes = {
+        name: RouteIdentity(model.routes[name].pipeline.tokenizer.identity(), as_set(route.modules), limits[name])
+        for name, route in model.folder.routes.items()
     }
-    dtypes = {road.choice.dtype for road in model.roads.values()}
+    dtypes = {route.choice.dtype for route in model.routes.values()}
     dtype = "int8" if "int8" in dtypes else "float32"
     return fingerprint(
         weights=weights,
-        roads=roads,
+        routes=routes,
         router=model.folder.router,
         prompts=prompts,
         dtype=dtype,
@@ -40,7 +40,7 @@ def digest_of(model: LoadedModel) -> str:
     if model.folder.record is not None:
         return model.folder.record.weights_sha256
     digests = {}
-    for name, road in model.folder.roads.items():
-        path = road.path / model.roads[name].choice.file
+    for name, route in model.folder.routes.items():
+        path = route.path / model.routes[name].choice.file
         digests[path] = weights_digest(read_safetensors(path)) if path.suffix == ".safetensors" else graph_digest(path)
     return joined_digest(digests.values())

@@ -38,7 +38,7 @@ class Running:
     _gives: ClassVar[str] = SENTENCE_EMBEDDING
 
     @property
-    def _main_road(self) -> str:
+    def _main_route(self) -> str:
         raise NotImplementedError
 
     def _load(self, path: Path, options: LoadOptions) -> None:
@@ -54,7 +54,7 @@ class Running:
         gather: Callable[[Iterator[tuple[Rows, R]], Distinct, Callable[[int], Any]], G],
         *,
         show_progress_bar: bool | None,
-        road: str,
+        route: str,
         prompt: str | None,
         batch_size: int,
         extra: Mapping[str, Any] | None = None,
@@ -63,7 +63,7 @@ class Running:
 
         Of texts that are the same only the first runs.
         """
-        pipeline, limit, length = self._pipelines[road], self._limits[road], self._prompt_length(prompt, road)
+        pipeline, limit, length = self._pipelines[route], self._limits[route], self._prompt_length(prompt, route)
         distinct = find_distinct(texts)
         batches = pipeline.run(
             distinct.texts,
@@ -100,8 +100,8 @@ class Running:
         distinct = find_distinct(texts)
         settings = self.call_settings()
         if self.truncation == "error":  # counted here, where a text's place among all is known, and not there again
-            road, prompt = options["road"], options["prompt"]
-            truncation_guard("error", self._limits[road], distinct, prompt, self._pipelines[road].tokenizer)
+            route, prompt = options["route"], options["prompt"]
+            truncation_guard("error", self._limits[route], distinct, prompt, self._pipelines[route].tokenizer)
             settings["truncation"] = "silent"
         with borrowed_pool(self, pool, devices) as workers:
             found = run_chunks(workers, settings, list(distinct.texts), options, chunk_size, show_progress_bar)
@@ -120,14 +120,14 @@ class Running:
 
         stop_pool(pool)
 
-    def _prompt_length(self, prompt: str | None, road: str) -> int | None:
+    def _prompt_length(self, prompt: str | None, route: str) -> int | None:
         """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
-        return self._pipelines[road].prompt_length(prompt, self._limits[road])
+        return self._pipelines[route].prompt_length(prompt, self._limits[route])
 
     @cached_property
     def _width(self) -> int:
-        """The last axis of what `_run_all` gives on the main road; a text is run where its graph does not tell."""
-        pipeline, limit = self._pipelines[self._main_road], self._limits[self._main_road]
+        """The last axis of what `_run_all` gives on the main route; a text is run where its graph does not tell."""
+        pipeline, limit = self._pipelines[self._main_route], self._limits[self._main_route]
         if pipeline.width is not None:
             return pipeline.width
         ((_, rows),) = pipeline.run(["a"], lambda features: features[self._gives], limit=limit, batch_size=1)

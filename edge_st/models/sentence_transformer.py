@@ -98,17 +98,17 @@ class SentenceTransformer(Encoder):
         ``convert_to_numpy=False`` a list of vectors, with ``convert_to_tensor=True`` a torch tensor.
 
         ``batch_size`` is an upper bound: batches are cut by tokens. ``truncate_dim`` cuts before normalizing. ``task``
-        chooses the road of a model with a Router; see `tasks`.
+        chooses the route of a model with a Router; see `tasks`.
 
         Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs, task = self._accept_old_names(inputs, kwargs)
-        texts, singular, road = self._texts(inputs, task)
-        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[road].pools)
+        texts, singular, route = self._texts(inputs, task)
+        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[route].pools)
         options: dict[str, Any] = {
-            "road": road,
+            "route": route,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
             "batch_size": batch_size,
             "output_value": output_value,
@@ -165,7 +165,7 @@ class SentenceTransformer(Encoder):
     @property
     def has_token_embeddings(self) -> bool:
         """Whether ``output_value="token_embeddings"`` is to be had."""
-        return not self._pipelines[self._main_road].pools
+        return not self._pipelines[self._main_route].pools
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings, after ``truncate_dim``."""

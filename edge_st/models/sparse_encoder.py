@@ -77,23 +77,23 @@ class SparseEncoder(Encoder):
         """Sparse embeddings of a text, a pair of texts, or a list of them.
 
         Returns a SparseMatrix (n, dim), for a single input a SparseVector (dim,): ``indices`` int32 and ``values``
-        float32, see `edge_st_runtime.vectors.sparse`. With ``convert_to_sparse_tensor=False`` a float32 array of this shape,
-        with ``convert_to_tensor=False`` a list with one of either for each text. ``max_active_dims`` keeps the largest
-        values. ``batch_size`` is an upper bound: batches are cut by tokens. ``task`` chooses the road of a model with a
-        Router; see `tasks`.
+        float32. With ``convert_to_sparse_tensor=False`` it is a float32 array of this shape, with
+        ``convert_to_tensor=False`` a list with one of either for each text. ``max_active_dims`` keeps the largest
+        values. ``batch_size`` is an upper bound: batches are cut by tokens. ``task`` chooses the route of a model with
+        a Router; see `tasks`.
 
         Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SparseEncoder.encode.
         """
         inputs, task = self._accept_old_names(inputs, kwargs)
-        texts, singular, road = self._texts(inputs, task)
+        texts, singular, route = self._texts(inputs, task)
         check_count("batch_size", batch_size)
         most = self.max_active_dims if max_active_dims is None else max_active_dims
         if most is not None:
             check_count(MAX_ACTIVE_DIMS, most)
         options = {
-            "road": road,
+            "route": route,
             "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
             "batch_size": batch_size,
             "max_active_dims": most,
@@ -135,7 +135,7 @@ class SparseEncoder(Encoder):
 
     def _decode(self, row: SparseVector, top_k: int | None) -> Decoded:
         order = np.argsort(-row.values, kind="stable")[:top_k]
-        name = self._pipelines[self._main_road].tokenizer.tokenizer.id_to_token
+        name = self._pipelines[self._main_route].tokenizer.tokenizer.id_to_token
         return [(name(row.indices[place].item()), row.values[place].item()) for place in order]
 
     @staticmethod
@@ -171,7 +171,7 @@ class SparseEncoder(Encoder):
         return found[0] if embeddings_2.ndim == 1 else found
 
     def _own_max_active_dims(self) -> int | None:
-        modules = (module for road in self._pipelines.values() for module in road.modules)
+        modules = (module for route in self._pipelines.values() for module in route.modules)
         return next((module.k for module in modules if isinstance(module, SparseAutoEncoder)), None)
 
     def info(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.model.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.model.folder import ModelFolder, read_folder
 from edge_st_runtime.model.graphs import Choice, check_dtype
-from edge_st_runtime.model.route import Road
+from edge_st_runtime.model.route import Route
 
 from ..verification.variants import recorded_variants, runs_here
 from .measure import Setting, Speed, best, measure
@@ -51,10 +51,10 @@ def settings_here(path: Path, dtype: str) -> dict[Setting, float | None]:
     """
     check_dtype(dtype)
     folder = read_folder(path)
-    road = graph_road(folder)
-    if road is None:
+    route = graph_route(folder)
+    if route is None:
         return {Setting("numpy", "", "float32"): None}
-    found = dict(_recorded(folder, road) if folder.record is not None else _by_name(road))
+    found = dict(_recorded(folder, route) if folder.record is not None else _by_name(route))
     wanted = {setting: cosine for setting, cosine in found.items() if dtype in ("auto", setting.dtype)}
     if not wanted:
         has = ", ".join(sorted({setting.dtype for setting in found})) or "none that runs here"
@@ -68,15 +68,15 @@ def candidates(path: Path, dtype: str) -> dict[Setting, float | None]:
     Raises MissingFileError where there is no record to tell, OptionError for a model without a graph.
     """
     folder = read_folder(path)
-    road, record = graph_road(folder), folder.record
-    if road is None:
+    route, record = graph_route(folder), folder.record
+    if route is None:
         raise OptionError(f"{path} is a table that NumPy looks up: there is nothing to tune")
     if record is None:
         raise MissingFileError(
             f"{path} has no edge_st.json, which tells what its graphs are worth; export it: edge-st export MODEL FOLDER"
         )
-    choices, _ = variants_for(road, record, LoadOptions(dtype=dtype))
-    cosines = dict(_recorded(folder, road))
+    choices, _ = variants_for(route, record, LoadOptions(dtype=dtype))
+    cosines = dict(_recorded(folder, route))
     return {setting: cosines[setting] for setting in map(setting_of, comparable(choices)) if setting in cosines}
 
 
@@ -91,9 +91,9 @@ def measured(
             yield setting, best(found[setting])
 
 
-def graph_road(folder: ModelFolder) -> Road | None:
-    """The first road that an engine runs."""
-    return next((road for road in folder.roads.values() if road.needs_graph), None)
+def graph_route(folder: ModelFolder) -> Route | None:
+    """The first route that an engine runs."""
+    return next((route for route in folder.routes.values() if route.needs_graph), None)
 
 
 def setting_of(choice: Choice) -> Setting:
@@ -101,19 +101,19 @@ def setting_of(choice: Choice) -> Setting:
     return Setting(choice.engine, choice.file, choice.dtype)
 
 
-def _recorded(folder: ModelFolder, road: Road) -> Iterator[tuple[Setting, float | None]]:
+def _recorded(folder: ModelFolder, route: Route) -> Iterator[tuple[Setting, float | None]]:
     """Without float16, which is for GPUs."""
     assert folder.record is not None
-    graphs = road.graph_names()
+    graphs = route.graph_names()
     for entry, variant in recorded_variants(folder.record):
         if runs_here(variant) and entry.file in graphs and entry.dtype != "float16":
             yield Setting(entry.engine, entry.file, entry.dtype), entry.cosine_min
 
 
-def _by_name(road: Road) -> Iterator[tuple[Setting, None]]:
+def _by_name(route: Route) -> Iterator[tuple[Setting, None]]:
     for dtype in ("auto", "int8"):
         try:
-            choices, _ = variants_for(road, None, LoadOptions(dtype=dtype))
+            choices, _ = variants_for(route, None, LoadOptions(dtype=dtype))
         except MissingFileError:
             continue
         yield from ((setting_of(choice), None) for choice in choices)

@@ -99,7 +99,7 @@ def _named(model: Encoder | CrossEncoder, prompts: Mapping[str, str | None]) -> 
 
 
 def _takes(model: Encoder, method: str) -> bool:
-    """Whether the model has a road for the method's task; without a router it needs none."""
+    """Whether the model has a route for the method's task; without a router it needs none."""
     return model.tasks == [None] or method.removeprefix("encode_") in model.tasks
 
 

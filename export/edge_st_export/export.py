@@ -25,14 +25,14 @@ from .folder.record import Testimony, write_record
 from .folder.verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
 from .graph.convert import to_onnx
 from .graph.fused import unfused_notes, with_fused
-from .graph.heads import Head, digest_of_road, unused_copies
+from .graph.heads import Head, digest_of_route, unused_copies
 from .graph.ir import OPENVINO_FILE, to_openvino
 from .graph.optimize import FLOAT16_LEVEL, optimize, optimized_file
 from .int8.make import Made, make_int8
 from .int8.options import Int8
 from .int8.search import Attempt, table
 from .original.alone import comparable
-from .original.loading import Source, find_source, load_original, torch_roads
+from .original.loading import Source, find_source, load_original, torch_routes
 from .original.texts import is_golden, texts_for
 from .plan import ENGINES, Plan, checked_plan
 from .progress import Progress, silent_libraries
@@ -160,13 +160,13 @@ def _tables(folder: Path) -> Variant:
 
 def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:
     """A digest of the weights that are not part of a module after the first, and what becomes a graph."""
-    modules = torch_roads(original)
+    modules = torch_routes(original)
     digests, heads = {}, {}
-    for name, road in described.roads.items():
-        leading = modules[name][: 1 + road.modules_exported]
-        digests[road.path] = digest_of_road(road, leading)
-        if road.needs_graph:
-            heads[road.path] = Head(road.path, unused_copies(leading), road)
+    for name, route in described.routes.items():
+        leading = modules[name][: 1 + route.modules_exported]
+        digests[route.path] = digest_of_route(route, leading)
+        if route.needs_graph:
+            heads[route.path] = Head(route.path, unused_copies(leading), route)
     return joined_digest(digests.values()), list(heads.values())
 
 

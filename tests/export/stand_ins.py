@@ -26,7 +26,7 @@ class StandIn:
     told.
     """
 
-    #: (sentences, road, **options), with the options that evaluators give the library's models
+    #: (sentences, route, **options), with the options that evaluators give the library's models
     _encode: Callable[..., Any]
 
     def __init__(
@@ -72,10 +72,10 @@ class StandIn:
     def encode_document(self, sentences: Any, **options: Any) -> Any:
         return self._encode(sentences, "document", **options)
 
-    def _rows(self, sentences: Sequence[str], road: str, prompt: Any, prompt_name: Any, batch_size: int) -> Rows:
+    def _rows(self, sentences: Sequence[str], route: str, prompt: Any, prompt_name: Any, batch_size: int) -> Rows:
         assert not isinstance(sentences, str)
-        self.asked.add((road, prompt, prompt_name, batch_size))
-        return np.stack([self.numbers((road, prompt, prompt_name, text), self.dim) for text in sentences])
+        self.asked.add((route, prompt, prompt_name, batch_size))
+        return np.stack([self.numbers((route, prompt, prompt_name, text), self.dim) for text in sentences])
 
 
 class Card:
@@ -101,7 +101,7 @@ class TheirDense(StandIn):
     def _encode(
         self,
         sentences: Any,
-        road: str,
+        route: str,
         *,
         batch_size: int = 32,
         prompt: str | None = None,
@@ -113,7 +113,7 @@ class TheirDense(StandIn):
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
     ) -> Any:
-        rows = self._rows(sentences, road, prompt, prompt_name, batch_size)[:, :truncate_dim]
+        rows = self._rows(sentences, route, prompt, prompt_name, batch_size)[:, :truncate_dim]
         if normalize_embeddings or self.quantized:
             rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         if self.quantized:
@@ -137,9 +137,9 @@ class OurDense(TheirDense):
     def _tensor(self, rows: Rows) -> Any:
         return rows
 
-    def _encode(self, sentences: Any, road: str, **options: Any) -> Any:
+    def _encode(self, sentences: Any, route: str, **options: Any) -> Any:
         assert not options.get("convert_to_tensor"), "a tensor needs PyTorch"
-        return super()._encode(sentences, road, **options)
+        return super()._encode(sentences, route, **options)
 
 
 class TheirSparse(StandIn):
@@ -158,7 +158,7 @@ class TheirSparse(StandIn):
     def _encode(
         self,
         sentences: Any,
-        road: str,
+        route: str,
         *,
         batch_size: int = 32,
         prompt: str | None = None,
@@ -169,7 +169,7 @@ class TheirSparse(StandIn):
         save_to_cpu: bool = False,  # noqa: ARG002 - there it is
         max_active_dims: int | None = None,
     ) -> Any:
-        rows = self._rows(sentences, road, prompt, prompt_name, batch_size)
+        rows = self._rows(sentences, route, prompt, prompt_name, batch_size)
         found = self._selected(np.maximum(rows - np.float32(0.4), 0), max_active_dims)
         if not convert_to_sparse_tensor:
             found = found.to_dense()

@@ -115,11 +115,11 @@ class TinySparseEncoder:
 
 def write_inference_free(folder: Path, weights: NDArray[np.float32]) -> Path:
     """A Router: a weight for every token of a query, SPLADE for documents."""
-    roads = {"query": ["SparseStaticEmbedding"], "document": ["Transformer", "SpladePooling"]}
-    names = {f"{road}_{place}_{kind}": kind for road, kinds in roads.items() for place, kind in enumerate(kinds)}
+    routes = {"query": ["SparseStaticEmbedding"], "document": ["Transformer", "SpladePooling"]}
+    names = {f"{route}_{place}_{kind}": kind for route, kinds in routes.items() for place, kind in enumerate(kinds)}
     router = {
         "types": {name: f"sentence_transformers.models.{kind}" for name, kind in names.items()},
-        "structure": {road: [name for name in names if name.startswith(f"{road}_")] for road in roads},
+        "structure": {route: [name for name in names if name.startswith(f"{route}_")] for route in routes},
         "parameters": {"default_route": "document"},
     }
     write_json(folder / "router_config.json", router)

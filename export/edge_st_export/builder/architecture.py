@@ -8,7 +8,7 @@ from typing import Any
 from edge_st_runtime.engines.signature import SCORES, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import UnsupportedModelError
 from edge_st_runtime.files.reading import read_json, read_optional_json, reading
-from edge_st_runtime.model.route import CLIP, TRANSFORMER, Road
+from edge_st_runtime.model.route import CLIP, TRANSFORMER, Route
 
 from .activations import ACTIVATIONS
 from .families import FAMILIES, Family
@@ -45,14 +45,14 @@ class Architecture:
     classifies: bool
 
 
-def read_architecture(road: Road) -> Architecture:
-    """The encoder of ``road``; no weights are read.
+def read_architecture(route: Route) -> Architecture:
+    """The encoder of ``route``; no weights are read.
 
     Raises UnsupportedModelError for a module, an architecture or a setting that is not written here, DamagedFileError
     for a config.json without the number of layers or heads.
     """
-    _check_module(road)
-    path = road.path / "config.json"
+    _check_module(route)
+    path = route.path / "config.json"
     config = read_json(path)
     kind = str(config.get("model_type"))
     if kind not in FAMILIES:
@@ -62,7 +62,7 @@ def read_architecture(road: Road) -> Architecture:
             raise _refusal(path, f"{key} is {config[key]!r}", f"none or {allowed[-1]!r}")
     family = FAMILIES[kind]
     with reading(path):
-        return _read(path, config, family, classifies=road.gives_scores or road.output == SCORES)
+        return _read(path, config, family, classifies=route.gives_scores or route.output == SCORES)
 
 
 def _read(path: Path, config: Mapping[str, Any], family: Family, *, classifies: bool) -> Architecture:
@@ -88,15 +88,15 @@ def _read(path: Path, config: Mapping[str, Any], family: Family, *, classifies: 
     )
 
 
-def _check_module(road: Road) -> None:
+def _check_module(route: Route) -> None:
     """Raise UnsupportedModelError where more than a transformer's usual output is to be in the graph."""
-    path, said = road.path / road.transformer_file, road.transformer
-    if road.kind != TRANSFORMER:
-        what = "CLIP" if road.kind == CLIP else road.kind
-        raise _refusal(road.path, f"the first module is {what}", TRANSFORMER)
-    if road.modules_exported:
-        inside = type(road.modules[road.modules_exported - 1]).__name__
-        raise _refusal(road.path, f"the graph is to hold the module {inside}", "a transformer alone")
+    path, said = route.path / route.transformer_file, route.transformer
+    if route.kind != TRANSFORMER:
+        what = "CLIP" if route.kind == CLIP else route.kind
+        raise _refusal(route.path, f"the first module is {what}", TRANSFORMER)
+    if route.modules_exported:
+        inside = type(route.modules[route.modules_exported - 1]).__name__
+        raise _refusal(route.path, f"the graph is to hold the module {inside}", "a transformer alone")
     task = said.get("transformer_task")
     if task not in _OUTPUTS:
         raise _refusal(path, f"transformer_task is {task!r}", "feature-extraction, sequence-classification")

@@ -49,8 +49,8 @@ def convert_model(
         for name in source.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.described.path / name, folder / name)
-        graph = folder / source.road.prefix / ONNX_FILE
+        graph = folder / source.route.prefix / ONNX_FILE
         graph.parent.mkdir(parents=True)
-        write_graph(source.architecture, source.road.path, graph)
+        write_graph(source.architecture, source.route.path, graph)
         size = graph.stat().st_size + weights_beside(graph).stat().st_size
     return Conversion(target, source.described.model_type, size)

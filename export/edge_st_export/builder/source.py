@@ -12,7 +12,7 @@ from edge_st.hub.names import existing_folder, hub_name
 from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
 from edge_st_runtime.model.folder import ONLY_ROAD, ModelFolder, read_folder, read_steps
 from edge_st_runtime.model.record import FILE_NAME
-from edge_st_runtime.model.route import Road
+from edge_st_runtime.model.route import Route
 
 from .architecture import Architecture, read_architecture
 from .checkpoint import INDEX_FILE, SINGLE_FILE, shards
@@ -24,10 +24,10 @@ _ORGANIZATION = "sentence-transformers"
 
 @dataclass(frozen=True)
 class Source:
-    """A model whose graph can be written: its folder as described, the encoder's road, the files to copy."""
+    """A model whose graph can be written: its folder as described, the encoder's route, the files to copy."""
 
     described: ModelFolder
-    road: Road
+    route: Route
     architecture: Architecture
     files: tuple[str, ...]
 
@@ -52,28 +52,28 @@ def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) ->
     if not heads:
         raise MissingFileError(f"{model} has neither {' nor '.join(_HEADS)}; expected an embedding model")
     folder = heads[0].parent
-    _, roads = read_steps(folder)
-    if list(roads) != [ONLY_ROAD]:
+    _, routes = read_steps(folder)
+    if list(routes) != [ONLY_ROAD]:
         raise UnsupportedModelError(
-            f"{model} has a Router over {', '.join(roads)}; edge-st convert knows one way through a model. "
+            f"{model} has a Router over {', '.join(routes)}; edge-st convert knows one way through a model. "
             "For this model type: edge-st export MODEL OUT"
         )
-    steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in roads[ONLY_ROAD]]
+    steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in routes[ONLY_ROAD]]
     files = [name for name in config_files(names, [steps]) if name != FILE_NAME]
     files += [name for name in names if name.startswith(_PAPERS) and "/" not in name]
     for name in files:
         fetch(name)
     described = read_folder(folder)
-    road = described.roads[ONLY_ROAD]
-    architecture = read_architecture(road)
-    _fetch_weights(road, names, fetch)
-    return Source(described, road, architecture, tuple(sorted(files)))
+    route = described.routes[ONLY_ROAD]
+    architecture = read_architecture(route)
+    _fetch_weights(route, names, fetch)
+    return Source(described, route, architecture, tuple(sorted(files)))
 
 
-def _fetch_weights(road: Road, names: Collection[str], fetch: Callable[[str], Path]) -> None:
-    single, index = road.prefix + SINGLE_FILE, road.prefix + INDEX_FILE
+def _fetch_weights(route: Route, names: Collection[str], fetch: Callable[[str], Path]) -> None:
+    single, index = route.prefix + SINGLE_FILE, route.prefix + INDEX_FILE
     if single in names:
         fetch(single)
     elif index in names:
         for name in shards(fetch(index)):
-            fetch(road.prefix + name)
+            fetch(route.prefix + name)

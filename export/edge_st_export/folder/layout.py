@@ -8,7 +8,7 @@ from edge_st_runtime.model.folder import ModelFolder, read_folder
 from edge_st_runtime.model.route import CLIP, TRANSFORMER
 
 from ..errors import converting
-from ..original.loading import Source, torch_roads
+from ..original.loading import Source, torch_routes
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
 #: the model card, and what a licence asks to be passed on
@@ -25,13 +25,13 @@ def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
     for path in [found for pattern in (CARD, *LEGAL) for found in source.folder.glob(pattern) if found.is_file()]:
         shutil.copyfile(path, folder / path.name)
     described = read_folder(folder, source.model_type)
-    modules = torch_roads(original)
-    for name, road in described.roads.items():
-        if road.needs_graph:
-            for path in [found for pattern in _WEIGHTS for found in road.path.glob(pattern)]:
+    modules = torch_routes(original)
+    for name, route in described.routes.items():
+        if route.needs_graph:
+            for path in [found for pattern in _WEIGHTS for found in route.path.glob(pattern)]:
                 path.unlink()
-        if road.kind in (TRANSFORMER, CLIP) and not (road.path / "tokenizer.json").is_file():
-            _save_fast_tokenizer(modules[name][0].tokenizer, road.path)
+        if route.kind in (TRANSFORMER, CLIP) and not (route.path / "tokenizer.json").is_file():
+            _save_fast_tokenizer(modules[name][0].tokenizer, route.path)
     return described
 
 

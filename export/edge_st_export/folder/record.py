@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.files.reading import read_json, sha256
-from edge_st_runtime.model.fingerprint import RoadIdentity, fingerprint
+from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.loading import open_tokenizer
 from edge_st_runtime.model.model_types import SPARSE_ENCODER, TASKS
@@ -104,14 +104,14 @@ def keep_graphs(folder: Path, files: Collection[str]) -> None:
 def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
     """The limit in tokens, and the fingerprint of the lossless variants."""
     model = read_folder(folder)
-    roads = {}
-    for name, road in model.roads.items():
-        tokenizer, limit = open_tokenizer(road)
-        roads[name] = RoadIdentity(tokenizer.identity(), road.modules, limit)
-    limits = [road.max_seq_length for road in roads.values() if road.max_seq_length is not None]
+    routes = {}
+    for name, route in model.routes.items():
+        tokenizer, limit = open_tokenizer(route)
+        routes[name] = RouteIdentity(tokenizer.identity(), route.modules, limit)
+    limits = [route.max_seq_length for route in routes.values() if route.max_seq_length is not None]
     identity = fingerprint(
         weights=weights,
-        roads=roads,
+        routes=routes,
         router=model.router,
         prompts=model.settings.get("prompts") or {},
         dtype="float32",

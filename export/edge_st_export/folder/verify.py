@@ -34,7 +34,7 @@ class GraphReport:
     ``in_order`` of ``queries`` rank their documents as the original does. ``golden_min`` is the least over the golden
     ones alone. ``scale`` is the original's largest value.
     ``milliseconds`` is the median for one short text on the machine of the export; ``megabytes`` (10⁶ bytes) is the
-    graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all roads.
+    graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all routes.
     """
 
     file: str
@@ -107,7 +107,7 @@ def measure(folder: Path, variant: Variant, reference: Reference) -> GraphReport
     model = open_variant(folder, variant)
     names = [text for part in reference for text in part.texts]
     found = [plain_output(model, list(part.texts), part.prompt_name, part.task) for part in reference]
-    both = list(zip(found, reference, strict=True))  # roads may differ in width
+    both = list(zip(found, reference, strict=True))  # routes may differ in width
     differences = np.concatenate([np.abs(own - part.embeddings).max(axis=1) for own, part in both])
     scores = not isinstance(names[0], str)
     similar = np.concatenate([nearness(own, part) for own, part in both])
@@ -178,9 +178,9 @@ def check_gate(reports: Iterable[GraphReport], gate: float, *, dense: bool) -> N
 
 
 def graph_files(folder: Path, file: str) -> list[Path]:
-    """The graph ``file`` of every road that has it, and the weights that it keeps beside it."""
+    """The graph ``file`` of every route that has it, and the weights that it keeps beside it."""
     found = []
-    for path in {road.path for road in read_folder(folder).roads.values()}:
+    for path in {route.path for route in read_folder(folder).routes.values()}:
         graph = path / file
         beside = (f"{graph.stem}.bin", f"{graph.name}_data", f"{graph.name}.data")
         found += [graph, *(graph.with_name(name) for name in beside)]

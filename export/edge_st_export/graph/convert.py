@@ -40,7 +40,7 @@ def _written(head: Head, path: Path) -> bool:
     if not head.alone:
         return False
     try:
-        architecture = read_architecture(head.road)
+        architecture = read_architecture(head.route)
     except UnsupportedModelError:
         return False
     with tempfile.TemporaryDirectory() as scratch:

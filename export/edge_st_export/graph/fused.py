@@ -52,7 +52,7 @@ def fused_operators(graph: Path) -> dict[str, int]:
 
 
 def with_fused(folder: Path, report: GraphReport) -> GraphReport:
-    """The report of an ONNX graph for CPUs with what is fused in it, over all roads of ``folder``; another as it is."""
+    """The report of an ONNX graph for CPUs with what is fused in it, over all routes of ``folder``; others as is."""
     if report.engine != "onnx" or report.dtype == "float16":
         return report
     graphs = [path for path in graph_files(folder, report.file) if path.name == PurePosixPath(report.file).name]

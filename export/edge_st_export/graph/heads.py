@@ -1,4 +1,4 @@
-"""What becomes a graph: a transformer alone, or the first modules of a road together."""
+"""What becomes a graph: a transformer alone, or the first modules of a route together."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 
 from edge_st_runtime.files.weights import read_safetensors
 from edge_st_runtime.model.fingerprint import graph_digest, weights_digest
-from edge_st_runtime.model.route import BAG, Road
+from edge_st_runtime.model.route import BAG, Route
 
 from ..original.loading import parameters
 from .vocabulary_heads import LastLogits, Splade, without_projection
@@ -26,11 +26,11 @@ _ALONE = ("last_hidden_state", "logits")
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The first ``modules`` of ``road``, before they ran; the graph goes into the folder ``path``."""
+    """The first ``modules`` of ``route``, before they ran; the graph goes into the folder ``path``."""
 
     path: Path
     modules: Sequence[Any]
-    road: Road
+    route: Route
 
     @property
     def alone(self) -> bool:
@@ -172,10 +172,10 @@ def _at(tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return tokens.gather(1, places.expand(-1, -1, tokens.shape[-1]))
 
 
-def digest_of_road(road: Road, modules: Sequence[Any]) -> str:
+def digest_of_route(route: Route, modules: Sequence[Any]) -> str:
     """A digest of the weights that the first module, and those in its graph, have."""
-    if road.needs_graph:
+    if route.needs_graph:
         transformer = modules[0].auto_model if isinstance(modules[0], Transformer) else modules[0]
         return weights_digest(parameters([transformer, *modules[1:]]))
-    file = road.path / ("config.json" if road.kind == BAG else "model.safetensors")
-    return graph_digest(file) if road.kind == BAG else weights_digest(read_safetensors(file))
+    file = route.path / ("config.json" if route.kind == BAG else "model.safetensors")
+    return graph_digest(file) if route.kind == BAG else weights_digest(read_safetensors(file))

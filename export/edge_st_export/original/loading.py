@@ -112,16 +112,16 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
     where there is no model.
     """
     settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
-    _, roads = read_steps(folder)
-    model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, roads))
-    for (first, _), *others in roads.values():
+    _, routes = read_steps(folder)
+    model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, routes))
+    for (first, _), *others in routes.values():
         unknown = [kind for kind, _ in others if kind not in LOADERS]
         if first not in FIRST or unknown:
             raise UnsupportedModelError(
                 f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
                 f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
             )
-    return model_type, any(kind in _NEED_A_GRAPH for steps in roads.values() for kind, _ in steps)
+    return model_type, any(kind in _NEED_A_GRAPH for steps in routes.values() for kind, _ in steps)
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
@@ -139,7 +139,7 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
             trust_remote_code=trust_remote_code,
             local_files_only=not trust_remote_code,
         )
-    for modules in torch_roads(model).values():
+    for modules in torch_routes(model).values():
         _cap_limit(modules[0])
     return model.float().eval()
 
@@ -152,8 +152,8 @@ def _cap_limit(first: Any) -> None:
         first.max_seq_length = positions
 
 
-def torch_roads(original: Any) -> dict[str, list[Any]]:
-    """The modules of every road by its name, as `edge_st_runtime.model.folder` names them."""
+def torch_routes(original: Any) -> dict[str, list[Any]]:
+    """The modules of every route by its name, as `edge_st_runtime.model.folder` names them."""
     from sentence_transformers.base.modules import Router
 
     modules = list(original)

@@ -2,7 +2,8 @@
 
 WordNet's licence allows use, copying and modification for any purpose. Its files (``data.noun`` ...) come with Debian's
 package wordnet-base: ``apt-get download wordnet-base && dpkg -x wordnet-base_*.deb wordnet``, then
-``python -m edge_st_export.original.wordnet_texts wordnet/usr/share/wordnet texts.txt``. The format is documented in wndb(5WN).
+``python -m edge_st_export.original.wordnet_texts wordnet/usr/share/wordnet texts.txt``.
+The format is documented in wndb(5WN).
 """
 
 import random

@@ -45,7 +45,7 @@ def select(folder: Path, graphs: Sequence[str] | None) -> Selection:
 
 
 def _graphs(model: ModelFolder, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    needed = any(road.needs_graph for road in model.roads.values())
+    needed = any(route.needs_graph for route in model.routes.values())
     if needed and model.record is None:
         raise MissingFileError(
             f"{model.path} has no {FILE_NAME}, so its graphs were never compared with the original; make a folder that "

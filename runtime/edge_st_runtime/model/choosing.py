@@ -10,10 +10,10 @@ from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
 from .graphs import Choice, Wish, check_dtype, choose_graphs
 from .record import Record
-from .route import BAG, SPARSE_STATIC, Road
+from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
 
-#: for each road, the best first
+#: for each route, the best first
 Tiers: TypeAlias = Mapping[str, tuple[Choice, ...]]
 
 
@@ -54,23 +54,23 @@ class UnfitError(EngineError):
         self.choice, self.cause = choice, cause
 
 
-def choices_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
-    """What a road may run, in the order to try: first what this machine was tuned to, if nothing else was asked for.
+def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
+    """What a route may run, in the order to try: first what this machine was tuned to, if nothing else was asked for.
 
     A single one unless the variant was left to be chosen. Raises what `choose_graphs` raises.
     """
-    if not road.needs_graph:
+    if not route.needs_graph:
         check_dtype(options.dtype)
-        files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(road.config)}
-        return (Choice("numpy", files.get(road.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
-    choices, wish = variants_for(road, record, options)
+        files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(route.config)}
+        return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
+    choices, wish = variants_for(route, record, options)
     if options.takes_tuning:
         choices = _tuned(choices, read_tuning(record, options.dtype))
     return choices if wish.may_fall_back else choices[:1]
 
 
-def variants_for(road: Road, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
-    """What `choose_graphs` has for a road on this machine, and what it was asked."""
+def variants_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
+    """What `choose_graphs` has for a route on this machine, and what it was asked."""
     wish = Wish(
         backend=options.backend,
         dtype=options.dtype,
@@ -80,7 +80,7 @@ def variants_for(road: Road, record: Record | None, options: LoadOptions) -> tup
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graphs(road.graph_names(), record, wish), wish
+    return choose_graphs(route.graph_names(), record, wish), wish
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:
@@ -104,7 +104,7 @@ def _is(choice: Choice, tuning: Tuning) -> bool:
 
 
 def fallen_back(tiers: Tiers, error: UnfitError) -> Tiers:
-    """``tiers`` without the choice that failed; where a road has no other, its cause is raised."""
+    """``tiers`` without the choice that failed; where a route has no other, its cause is raised."""
     return {name: _without(choices, error) for name, choices in tiers.items()}
 
 

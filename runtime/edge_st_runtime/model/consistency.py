@@ -10,33 +10,33 @@ from ..errors import DamagedFileError, UnsupportedModelError
 from ..modules.sparse import SpladePooling
 from ..modules.specs import CNN, Dense, Dropout, Module, Normalize, Pooling, Widths, WordWeights
 from .graphs import Choice
-from .route import Road
+from .route import Route
 
 
-def remaining_modules(road: Road, backend: Backend, choice: Choice) -> tuple[Module, ...]:
+def remaining_modules(route: Route, backend: Backend, choice: Choice) -> tuple[Module, ...]:
     """The modules still to apply: all, less those in the graph."""
-    graph = road.path / choice.file
-    inside = road.modules_in_graph
-    if inside and backend.output != road.graph_output:
+    graph = route.path / choice.file
+    inside = route.modules_in_graph
+    if inside and backend.output != route.graph_output:
         raise UnsupportedModelError(
             f"{graph} gives {backend.output!r}, what the first module gives alone; more of this model is computed by a "
             "graph: export it again with: edge-st export"
         )
-    summed = [replace(module, in_graph=True) for module in road.modules[:inside] if isinstance(module, WordWeights)]
-    modules = (*summed, *road.modules[inside:])
-    if backend.meaning == road.graph_output:
-        if road.needs_graph and not inside and backend.meaning == TOKEN_EMBEDDINGS:
+    summed = [replace(module, in_graph=True) for module in route.modules[:inside] if isinstance(module, WordWeights)]
+    modules = (*summed, *route.modules[inside:])
+    if backend.meaning == route.graph_output:
+        if route.needs_graph and not inside and backend.meaning == TOKEN_EMBEDDINGS:
             _check_head(graph, backend.output, modules)
-        if road.needs_graph and not inside and backend.output == TOKEN_EMBEDDINGS:
+        if route.needs_graph and not inside and backend.output == TOKEN_EMBEDDINGS:
             _refuse_doubt(graph, [module for module in modules if _changes_tokens(module)])
         return modules
     if backend.meaning != SENTENCE_EMBEDDING:
         raise UnsupportedModelError(
-            f"{graph} gives {backend.output!r}, but this model's {road.kind} gives {road.graph_output!r}; export it "
+            f"{graph} gives {backend.output!r}, but this model's {route.kind} gives {route.graph_output!r}; export it "
             "again with: edge-st export"
         )
-    if road.modules_exported:
-        return road.modules[road.modules_exported :]
+    if route.modules_exported:
+        return route.modules[route.modules_exported :]
     if backend.output != SENTENCE_EMBEDDING:
         _refuse_doubt(graph, [module for module in modules if not isinstance(module, Pooling | Normalize | Dropout)])
     return tuple(module for module in modules if isinstance(module, Normalize))
@@ -81,12 +81,12 @@ def check_widths(modules: tuple[Module, ...], widths: Widths, wanted: str = SENT
     return widths[wanted]
 
 
-def check_word_weights(road: Road, tokens: int) -> None:
+def check_word_weights(route: Route, tokens: int) -> None:
     """Raise DamagedFileError where a WordWeights has no weight for some of the tokenizer's ``tokens``."""
-    for module in road.modules:
+    for module in route.modules:
         if isinstance(module, WordWeights) and len(module.weights) < tokens:
             raise DamagedFileError(
-                f"WordWeights has {len(module.weights)} weights, the tokenizer in {road.path} knows {tokens} words; "
+                f"WordWeights has {len(module.weights)} weights, the tokenizer in {route.path} knows {tokens} words; "
                 "they are not of the same model: download or export it again"
             )
 

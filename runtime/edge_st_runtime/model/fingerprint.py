@@ -1,7 +1,7 @@
 """The fingerprint: a hash over what decides a vector, and over nothing else.
 
 Two folders with equal vectors by construction (renamed, downloaded again, another graph of the same precision class)
-have the same one; other weights, tokenizer, modules, roads, prompts, limit or precision class give another.
+have the same one; other weights, tokenizer, modules, routes, prompts, limit or precision class give another.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from ..modules.specs import Module
 
 
 @dataclass(frozen=True, eq=False)
-class RoadIdentity:
-    """What decides the vectors of one road beside its weights: ``tokenizer`` is what `Tokenizer.identity` gives."""
+class RouteIdentity:
+    """What decides the vectors of one route beside its weights: ``tokenizer`` is what `Tokenizer.identity` gives."""
 
     tokenizer: Mapping[str, Any]
     modules: Iterable[Module]
@@ -31,7 +31,7 @@ class RoadIdentity:
 def fingerprint(
     *,
     weights: str,
-    roads: Mapping[str, RoadIdentity],
+    routes: Mapping[str, RouteIdentity],
     router: Router | None,
     prompts: Mapping[str, str],
     dtype: str,
@@ -47,7 +47,7 @@ def fingerprint(
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     parts = {
         "weights": weights,
-        "roads": {name: _describe_road(road) for name, road in roads.items()},
+        "roads": {name: _describe_route(route) for name, route in routes.items()},
         "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
         "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
         "precision": "int8" if dtype == "int8" else "lossless",
@@ -77,11 +77,11 @@ def graph_digest(graph: Path) -> str:
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 
-def _describe_road(road: RoadIdentity) -> dict[str, Any]:
+def _describe_route(route: RouteIdentity) -> dict[str, Any]:
     return {
-        "tokenizer": road.tokenizer,
-        "modules": [_describe(module) for module in road.modules],
-        "max_seq_length": road.max_seq_length,
+        "tokenizer": route.tokenizer,
+        "modules": [_describe(module) for module in route.modules],
+        "max_seq_length": route.max_seq_length,
     }
 
 

@@ -12,7 +12,7 @@ from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
 from .model_types import find_model_type, plain_model
 from .record import Record, read_record
-from .route import FIRST, TRANSFORMER, Road, read_road, transformer_config
+from .route import FIRST, TRANSFORMER, Route, read_route, transformer_config
 
 SETTINGS_FILE = "config_sentence_transformers.json"
 ONLY_ROAD = ""
@@ -25,26 +25,26 @@ _PACKAGE = "sentence_transformers."
 class ModelFolder:
     """Everything a folder says about its model, apart from the weights of its first modules.
 
-    ``model_type`` is the class it belongs to, ``roads`` are the ways through it by name, one called "" where there is
+    ``model_type`` is the class it belongs to, ``routes`` are the ways through it by name, one called "" where there is
     no ``router``. ``settings`` is config_sentence_transformers.json; ``pooling_files`` are the configurations of its
     Poolings, relative to the folder.
     """
 
     path: Path
     model_type: str
-    roads: Mapping[str, Road]
+    routes: Mapping[str, Route]
     router: Router | None
     settings: Mapping[str, Any]
     pooling_files: tuple[str, ...]
     record: Record | None
 
-    def road(self, task: str | None) -> str:
-        """The name of the road that ``task`` takes; raises OptionError for a task that has none."""
-        return ONLY_ROAD if self.router is None else self.router.road(task)
+    def route(self, task: str | None) -> str:
+        """The name of the route that ``task`` takes; raises OptionError for a task that has none."""
+        return ONLY_ROAD if self.router is None else self.router.route(task)
 
     @property
     def tasks(self) -> list[str | None]:
-        """What `road` takes: None where texts need no task, and the name of every task."""
+        """What `route` takes: None where texts need no task, and the name of every task."""
         return [None] if self.router is None else self.router.tasks
 
 
@@ -63,19 +63,19 @@ def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
-    load = cache(load_module)  # roads share what lies before and after their router
-    roads = {}
+    load = cache(load_module)  # routes share what lies before and after their router
+    routes = {}
     for name, (first, *others) in steps.items():
         modules = tuple(load(kind, folder) for kind, folder in others)
         defaults: Mapping[str, Any] = {}
         if architecture is not None:
             defaults, modules = plain_model(model_type, architecture, read_optional_json(path / "config.json"))
-        roads[name] = read_road(path, *first, modules, defaults)
-    _check_graphs_are_shared(path, steps, roads)
+        routes[name] = read_route(path, *first, modules, defaults)
+    _check_graphs_are_shared(path, steps, routes)
     return ModelFolder(
         path=path,
         model_type=model_type,
-        roads=roads,
+        routes=routes,
         router=router,
         settings=settings,
         pooling_files=tuple(
@@ -93,20 +93,20 @@ def module_kinds(path: Path, steps: Mapping[str, list[Step]]) -> set[str]:
     return {task, *(kind for modules in steps.values() for kind, _ in modules)}
 
 
-def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], roads: Mapping[str, Road]) -> None:
-    """Raise UnsupportedModelError where roads with the same first module need different graphs of it."""
+def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], routes: Mapping[str, Route]) -> None:
+    """Raise UnsupportedModelError where routes with the same first module need different graphs of it."""
     graphs: dict[Path, list[Step]] = {}
-    for name, road in roads.items():
-        inside = steps[name][: 1 + road.modules_in_graph]
-        if graphs.setdefault(road.path, inside) != inside:
+    for name, route in routes.items():
+        inside = steps[name][: 1 + route.modules_in_graph]
+        if graphs.setdefault(route.path, inside) != inside:
             raise UnsupportedModelError(
-                f"{path}: the Router's roads begin with the same {road.kind} and go on with different modules for a "
-                "graph (LSTM, WeightedLayerPooling); expected the same ones on every road"
+                f"{path}: the Router's routes begin with the same {route.kind} and go on with different modules for a "
+                "graph (LSTM, WeightedLayerPooling); expected the same ones on every route"
             )
 
 
 def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
-    """The router, and for every road the classes and folders of its modules, the first one first.
+    """The router, and for every route the classes and folders of its modules, the first one first.
 
     Nothing but JSON is read. Raises FolderNotFoundError, UnsupportedModelError, UnsafePathError, MissingFileError and
     DamagedFileError.
@@ -119,16 +119,16 @@ def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
         return None, {ONLY_ROAD: steps}
     place = places[0]
     router, branches = read_router(steps[place][1])
-    roads = {
+    routes = {
         name: [*steps[:place], *((_kind(dotted, path), folder) for dotted, folder in branch), *steps[place + 1 :]]
         for name, branch in branches.items()
     }
-    if any(kind in ROUTERS for road in roads.values() for kind, _ in road):
+    if any(kind in ROUTERS for route in routes.values() for kind, _ in route):
         raise UnsupportedModelError(f"{path} has more than one Router; expected one at most")
-    empty = [name for name, road in roads.items() if not road]
+    empty = [name for name, route in routes.items() if not route]
     if empty:
-        raise UnsupportedModelError(f"{path}: the Router's road {empty[0]!r} has no modules; expected at least one")
-    return router, roads
+        raise UnsupportedModelError(f"{path}: the Router's route {empty[0]!r} has no modules; expected at least one")
+    return router, routes
 
 
 def read_routers(path: Path) -> list[str]:

@@ -25,8 +25,8 @@ from .graphs import Choice
 from .model_types import CROSS_ENCODER
 from .pipeline import Pipeline
 from .record import Record
-from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Road
-from .selftest import RoadUnderTest, self_test
+from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
+from .selftest import RouteUnderTest, self_test
 
 _logger = logging.getLogger(__name__)
 _READ = (
@@ -41,8 +41,8 @@ _READ = (
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedRoad:
-    """A road of the model, ready to run. ``limit`` is its own max_seq_length, None where it has none."""
+class LoadedRoute:
+    """A route of the model, ready to run. ``limit`` is its own max_seq_length, None where it has none."""
 
     pipeline: Pipeline
     choice: Choice
@@ -51,10 +51,10 @@ class LoadedRoad:
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model folder with its roads by name."""
+    """A model folder with its routes by name."""
 
     folder: ModelFolder
-    roads: Mapping[str, LoadedRoad]
+    routes: Mapping[str, LoadedRoute]
 
 
 def load_model(path: Path, options: LoadOptions, model_type: str | None = None) -> LoadedModel:
@@ -65,7 +65,7 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
     or option.
     """
     folder = read_folder(path, model_type)
-    tiers: Tiers = {name: choices_for(road, folder.record, options) for name, road in folder.roads.items()}
+    tiers: Tiers = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
     for choice in dict.fromkeys(choices[0] for choices in tiers.values() if choices[0].warns):
         _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
     while True:
@@ -96,11 +96,11 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
 
 def _test(model: LoadedModel, options: LoadOptions) -> None:
     """Raise UnfitError for a variant that fails its self-test."""
-    for choice in dict.fromkeys(road.choice for road in model.roads.values()):
+    for choice in dict.fromkeys(route.choice for route in model.routes.values()):
         tested = {
-            name: RoadUnderTest(road.pipeline, road.limit, model.folder.roads[name].prefix + choice.file)
-            for name, road in model.roads.items()
-            if road.choice == choice
+            name: RouteUnderTest(route.pipeline, route.limit, model.folder.routes[name].prefix + choice.file)
+            for name, route in model.routes.items()
+            if route.choice == choice
         }
         try:
             self_test(model.folder, choice, options.device or options.provider or "cpu", tested)
@@ -108,76 +108,76 @@ def _test(model: LoadedModel, options: LoadOptions) -> None:
             raise UnfitError(choice, error) from error
 
 
-def open_tokenizer(road: Road) -> tuple[Tokenizer, int | None]:
-    """The tokenizer of a road, and its limit in tokens.
+def open_tokenizer(route: Route) -> tuple[Tokenizer, int | None]:
+    """The tokenizer of a route, and its limit in tokens.
 
     Raises MissingFileError, DamagedFileError where it knows more tokens than the transformer, and OptionError for a
     limit without room for a text.
     """
-    if road.kind in (WORDS, BAG):
+    if route.kind in (WORDS, BAG):
         from .words import read_word_tokenizer
 
-        with reading(road.path):
-            return read_word_tokenizer(road.kind, road.path), None
-    with reading(road.path / "tokenizer_config.json"):
-        tokenizer = _read_tokenizer(road)
-    if road.kind != STATIC:
-        check_vocabulary(road.path, tokenizer.size, road.vocabulary, tokenizer.added)
-    limit = tokenizer.own_limit if road.kind == STATIC else road.max_seq_length(tokenizer.model_max_length)
+        with reading(route.path):
+            return read_word_tokenizer(route.kind, route.path), None
+    with reading(route.path / "tokenizer_config.json"):
+        tokenizer = _read_tokenizer(route)
+    if route.kind != STATIC:
+        check_vocabulary(route.path, tokenizer.size, route.vocabulary, tokenizer.added)
+    limit = tokenizer.own_limit if route.kind == STATIC else route.max_seq_length(tokenizer.model_max_length)
     tokenizer.check_limit(limit)
     return tokenizer, limit
 
 
-def _read_tokenizer(road: Road) -> Any:
-    if road.messages is not None:
+def _read_tokenizer(route: Route) -> Any:
+    if route.messages is not None:
         from ..text.chat import ChatTokenizer
 
-        return ChatTokenizer(road.path, road.messages, road.template_arguments)
-    special = road.kind not in (STATIC, SPARSE_STATIC)
-    return TextTokenizer(road.path, lower_case=road.lower_case, special_tokens=special)
+        return ChatTokenizer(route.path, route.messages, route.template_arguments)
+    special = route.kind not in (STATIC, SPARSE_STATIC)
+    return TextTokenizer(route.path, lower_case=route.lower_case, special_tokens=special)
 
 
 def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
     heads: dict[Path, tuple[Tokenizer, int | None, Backend]] = {}
     scores = folder.model_type == CROSS_ENCODER
-    roads = {}
-    for name, road in folder.roads.items():
-        if road.path not in heads:
-            heads[road.path] = _open_head(folder, road, choices[name], options)
-        tokenizer, limit, backend = heads[road.path]
-        modules = remaining_modules(road, backend, choices[name])
-        check_word_weights(road, tokenizer.size)
+    routes = {}
+    for name, route in folder.routes.items():
+        if route.path not in heads:
+            heads[route.path] = _open_head(folder, route, choices[name], options)
+        tokenizer, limit, backend = heads[route.path]
+        modules = remaining_modules(route, backend, choices[name])
+        check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
-        vocabulary = road.vocabulary if road.needs_graph else None
-        roads[name] = LoadedRoad(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
-    return LoadedModel(folder, roads)
+        vocabulary = route.vocabulary if route.needs_graph else None
+        routes[name] = LoadedRoute(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
+    return LoadedModel(folder, routes)
 
 
 def _open_head(
-    folder: ModelFolder, road: Road, choice: Choice, options: LoadOptions
+    folder: ModelFolder, route: Route, choice: Choice, options: LoadOptions
 ) -> tuple[Tokenizer, int | None, Backend]:
-    tokenizer, limit = open_tokenizer(road)
-    if road.needs_graph:
-        return tokenizer, limit, _open_graph(folder, road, choice, options)
-    if road.kind == STATIC:
-        table = open_static(road.path)
-        check_vocabulary(road.path, tokenizer.size, len(table.rows))
+    tokenizer, limit = open_tokenizer(route)
+    if route.needs_graph:
+        return tokenizer, limit, _open_graph(folder, route, choice, options)
+    if route.kind == STATIC:
+        table = open_static(route.path)
+        check_vocabulary(route.path, tokenizer.size, len(table.rows))
         return tokenizer, limit, table
-    if road.kind == SPARSE_STATIC:
-        sparse = open_sparse_static(road.path, tokenizer.tokenizer.token_to_id)
-        check_vocabulary(road.path, tokenizer.size, len(sparse.weights))
+    if route.kind == SPARSE_STATIC:
+        sparse = open_sparse_static(route.path, tokenizer.tokenizer.token_to_id)
+        check_vocabulary(route.path, tokenizer.size, len(sparse.weights))
         return tokenizer, limit, sparse
     from .words import open_bag, open_words
 
-    if road.kind == BAG:
-        with reading(road.path / "config.json"):
-            return tokenizer, limit, open_bag(road.path)
-    words = open_words(road.path)
-    check_vocabulary(road.path, tokenizer.size, len(words.rows))
+    if route.kind == BAG:
+        with reading(route.path / "config.json"):
+            return tokenizer, limit, open_bag(route.path)
+    words = open_words(route.path)
+    check_vocabulary(route.path, tokenizer.size, len(words.rows))
     return tokenizer, limit, words
 
 
-def _open_graph(folder: ModelFolder, road: Road, choice: Choice, options: LoadOptions) -> Backend:
+def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: LoadOptions) -> Backend:
     tuned_threads = None if os.environ.get(VARIABLE) else choice.num_threads
     engine_options = EngineOptions(
         num_threads=thread_count(tuned_threads if options.num_threads is None else options.num_threads),
@@ -186,25 +186,25 @@ def _open_graph(folder: ModelFolder, road: Road, choice: Choice, options: LoadOp
         provider=options.provider,
         provider_options=options.provider_options,
         session_options=options.session_options,
-        scores=road.gives_scores,
+        scores=route.gives_scores,
         token_budget=options.token_budget or choice.token_budget,
     )
     try:
-        return open_backend(choice.engine, road.path / choice.file, engine_options)
+        return open_backend(choice.engine, route.path / choice.file, engine_options)
     except (EngineMissingError, ProviderError):
         raise
     except (DamagedFileError, EngineError) as error:
-        if folder.record is None or f"{road.prefix}{choice.file}" not in folder.record.files:
+        if folder.record is None or f"{route.prefix}{choice.file}" not in folder.record.files:
             raise  # who can tell whether it is damaged?
         raise UnfitError(choice, error) from error
 
 
 def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
     """The recorded files that loading reads: configuration, tokenizer, small weights, and the chosen graphs' own."""
-    prefixes = {road.prefix for road in folder.roads.values()}
+    prefixes = {route.prefix for route in folder.routes.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
-    graphs = [f"{road.prefix}{choices[name].file}" for name, road in folder.roads.items()]
+    graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
     chosen = {name for graph in graphs for name in record.graph_files(graph)}
     for name in record.files:
         parent, _, file = name.rpartition("/")

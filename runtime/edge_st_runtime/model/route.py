@@ -26,7 +26,7 @@ _OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-robert
 
 
 @dataclass(frozen=True, eq=False)
-class Road:
+class Route:
     """A first module of class ``kind``, stored in the folder ``path``, and the ``modules`` after it.
 
     ``prefix`` is what the names of the first module's files start with, relative to the model folder.
@@ -154,10 +154,10 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return text
 
 
-def read_road(
+def read_route(
     root: Path, kind: str, path: Path, modules: tuple[Module, ...], defaults: Mapping[str, Any] = MappingProxyType({})
-) -> Road:
-    """The road that begins with the module ``kind`` in ``path``, below the model folder ``root``.
+) -> Route:
+    """The route that begins with the module ``kind`` in ``path``, below the model folder ``root``.
 
     Raises UnsupportedModelError for a first module that is not known.
     """
@@ -172,12 +172,12 @@ def read_road(
         if not _gives_all_layers(config, transformer):
             modules = tuple(each for each in modules if not (isinstance(each, InGraph) and each.needs_all_layers))
     prefix = name_prefix(path.relative_to(root).as_posix())
-    road = Road(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
+    route = Route(kind, path, prefix, modules, transformer, f"{prefix}{file}", config)
     with reading(path / "config.json"):
         longest_input(config)
     with reading(path / file):
-        road.max_seq_length(None)
-    return road
+        route.max_seq_length(None)
+    return route
 
 
 def name_prefix(folder: str) -> str:

@@ -35,18 +35,18 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class RoadUnderTest:
-    """What a self-test runs: a road's pipeline, its limit in tokens, and the place of its graph in the folder."""
+class RouteUnderTest:
+    """What a self-test runs: a route's pipeline, its limit in tokens, and the place of its graph in the folder."""
 
     pipeline: Pipeline
     limit: int | None
     graph: str
 
 
-def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[str, RoadUnderTest]) -> None:
+def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[str, RouteUnderTest]) -> None:
     """Raise EngineError where ``choice`` is not as near to the original as its entry in the record says.
 
-    ``roads`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
+    ``routes`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
     their worst cosine must reach `GraphRecord.least_golden`; logits of pairs are compared by their correlation. The
     outcome is kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing
     is tested in float32, without a record or its entry for the choice, and where the environment has
@@ -55,11 +55,11 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, roads: Mapping[s
     entry = _entry(folder.record, choice)
     if entry is None or folder.record is None or os.environ.get(VARIABLE, "").strip() == "0":
         return
-    key = _key(folder.record, choice, device, [road.graph for road in roads.values()])
+    key = _key(folder.record, choice, device, [route.graph for route in routes.values()])
     found = _cosine(recall(_KIND, key))
     if found is None:
         start = time.perf_counter()
-        found = _measured(folder, folder.record, roads)
+        found = _measured(folder, folder.record, routes)
         milliseconds = round((time.perf_counter() - start) * 1000, 1)
         _logger.info("self-test of %s: cosine %.5f, in %.0f ms", choice, found, milliseconds)
         kept = {"folder": str(folder.path), "variant": str(choice), "cpu": cpu_name(), "milliseconds": milliseconds}
@@ -93,12 +93,12 @@ def _cosine(kept: Mapping[str, object] | None) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-def _measured(folder: ModelFolder, record: Record, roads: Mapping[str, RoadUnderTest]) -> float:
+def _measured(folder: ModelFolder, record: Record, routes: Mapping[str, RouteUnderTest]) -> float:
     """The worst of all; -1 where an output is no number or of another shape, 1 where there is nothing to compare."""
-    parts = [part for part in record.golden if part.prompt_name is None and folder.road(part.task) in roads]
+    parts = [part for part in record.golden if part.prompt_name is None and folder.route(part.task) in routes]
     near = [1.0]
     for part in parts:
-        found = _outputs(folder, record, part, roads[folder.road(part.task)])
+        found = _outputs(folder, record, part, routes[folder.route(part.task)])
         if found.shape != part.embeddings.shape:
             return -1.0
         compare = correlations if folder.model_type == CROSS_ENCODER else cosines
@@ -106,17 +106,17 @@ def _measured(folder: ModelFolder, record: Record, roads: Mapping[str, RoadUnder
     return min(near)
 
 
-def _outputs(folder: ModelFolder, record: Record, golden: Golden, road: RoadUnderTest) -> Floats:
-    """What the road gives where the original gave ``golden.embeddings``."""
+def _outputs(folder: ModelFolder, record: Record, golden: Golden, route: RouteUnderTest) -> Floats:
+    """What the route gives where the original gave ``golden.embeddings``."""
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
-        length = road.pipeline.prompt_length(prompt, road.limit)
+        length = route.pipeline.prompt_length(prompt, route.limit)
     gives = SCORES if folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
     texts = record.golden_texts
-    batches = road.pipeline.run(
+    batches = route.pipeline.run(
         texts,
         lambda features: np.asarray(features[gives]),
-        limit=road.limit,
+        limit=route.limit,
         batch_size=_BATCH,
         prompt=prompt,
         extra={} if length is None else {"prompt_length": length},
@@ -124,7 +124,7 @@ def _outputs(folder: ModelFolder, record: Record, golden: Golden, road: RoadUnde
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
     except EdgeSTError as error:
-        raise EngineError(f"the self-test could not run {road.graph}: {error}") from error
+        raise EngineError(f"the self-test could not run {route.graph}: {error}") from error
     found = np.stack([rows[place] for place in range(len(texts))])
     if golden.dimensions is not None:
         return found[:, golden.dimensions] * (golden.embeddings != 0)

@@ -1,4 +1,4 @@
-"""Which road a text takes through a model that has several. Source: sentence-transformers' Router (once Asym)."""
+"""Which route a text takes through a model that has several. Source: sentence-transformers' Router (once Asym)."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -17,42 +17,42 @@ Modules = list[tuple[str, Path]]
 
 @dataclass(frozen=True)
 class Router:
-    """The names of the roads, the one taken without a task, and the roads of (task, modality)."""
+    """The names of the routes, the one taken without a task, and the routes of (task, modality)."""
 
-    roads: tuple[str, ...]
+    routes: tuple[str, ...]
     default: str | None = None
     mappings: Mapping[Key, str] | None = None
 
-    def road(self, task: str | None) -> str:
-        """The road of ``task``; raises OptionError for a task without one."""
-        road = self._find(task)
-        if road is None:
+    def route(self, task: str | None) -> str:
+        """The route of ``task``; raises OptionError for a task without one."""
+        route = self._find(task)
+        if route is None:
             raise OptionError(
                 f"task is {task!r}; this model has the tasks {', '.join(map(repr, self.tasks))}: pass one as task=…, "
                 "or use encode_query and encode_document"
             )
-        return road
+        return route
 
     def _find(self, task: str | None) -> str | None:
         mappings = self.mappings or {}
         for key in ((task, _MODALITY), (task, None), (None, _MODALITY), (None, None)):
             if key in mappings:
                 return mappings[key]
-        if task in self.roads:
+        if task in self.routes:
             return str(task)
-        if _MODALITY in self.roads:
+        if _MODALITY in self.routes:
             return _MODALITY
         return self.default if task is None else None
 
     @property
     def tasks(self) -> list[str | None]:
-        """Every task that has a road; None first where a text without a task has one."""
+        """Every task that has a route; None first where a text without a task has one."""
         mapped = [task for task, _ in self.mappings or {} if task is not None]
-        return [task for task in dict.fromkeys([None, *self.roads, *mapped]) if self._find(task) is not None]
+        return [task for task in dict.fromkeys([None, *self.routes, *mapped]) if self._find(task) is not None]
 
 
 def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
-    """The router stored in ``folder``, and for each of its roads the dotted classes and folders of its modules.
+    """The router stored in ``folder``, and for each of its routes the dotted classes and folders of its modules.
 
     Raises DamagedFileError, and MissingFileError where there is no configuration.
     """
@@ -72,14 +72,14 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
     except (KeyError, TypeError, AttributeError, ValueError, SyntaxError) as error:
         raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
     if unknown or not named:
-        raise DamagedFileError(f"{path} names the roads {sorted(unknown) or 'none'}; it has {', '.join(named)}")
-    roads = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
-    return Router(tuple(roads), default, mappings), roads
+        raise DamagedFileError(f"{path} names the routes {sorted(unknown) or 'none'}; it has {', '.join(named)}")
+    routes = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
+    return Router(tuple(routes), default, mappings), routes
 
 
 def _mappings(saved: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Rows saved as "('query', 'text')" → road; those of several modalities at once are not for texts."""
-    for key, road in saved.items():
+    """Rows saved as "('query', 'text')" → route; those of several modalities at once are not for texts."""
+    for key, route in saved.items():
         task, modality = ast.literal_eval(key)
         if modality is None or isinstance(modality, str):
-            yield (task, modality), str(road)
+            yield (task, modality), str(route)

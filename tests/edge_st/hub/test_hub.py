@@ -128,11 +128,11 @@ def test_modules_after_the_transformer_bring_their_weights(hub: HubServer) -> No
     assert {"0_Transformer/tokenizer.json", "0_Transformer/onnx/model.onnx_data", "1_Pooling/config.json"} <= files
 
 
-def test_every_road_of_a_router_is_fetched(hub: HubServer) -> None:
+def test_every_route_of_a_router_is_fetched(hub: HubServer) -> None:
     static = {f"query_0_StaticEmbedding/{name}": body for name, body in static_model().items()}
     dense = {f"document_0_Transformer/{name}": body for name, body in dense_model().items()}
     structure = {"query": ["query_0_StaticEmbedding"], "document": ["document_0_Transformer", "document_1_Pooling"]}
-    names = [name for road in structure.values() for name in road]
+    names = [name for route in structure.values() for name in route]
     types = {name: f"sentence_transformers.models.{name.rpartition('_')[2]}" for name in names}
     files = {
         "modules.json": modules(("", "Router"), ("1_Normalize", "Normalize")),

@@ -221,7 +221,7 @@ def test_a_cpu_that_does_not_gain_from_int8(
 
 
 @pytest.mark.parametrize(("off", "dtype"), [(0.0, "int8"), (9.0, "float32")])
-def test_the_road_of_a_router_that_has_a_graph(off: float, dtype: str, tmp_path: Path, cache: Path) -> None:
+def test_the_route_of_a_router_that_has_a_graph(off: float, dtype: str, tmp_path: Path, cache: Path) -> None:
     write_inference_free(tmp_path / "model", np.ones(VOCABULARY, dtype=np.float32))
     graphs = tmp_path / "model" / "document_0_Transformer" / "onnx"
     shutil.copy(graphs / "model.onnx", graphs / "model_int8.onnx")
@@ -231,6 +231,6 @@ def test_the_road_of_a_router_that_has_a_graph(off: float, dtype: str, tmp_path:
     ]
     entries = [graph_entry(FLOAT32, "onnx"), graph_entry(INT8, "onnx", "int8", 0.97)]
     write_record(tmp_path / "model", entries, golden={"texts": TEXTS, "vectors": parts})
-    roads = SparseEncoder(tmp_path / "model", backend="onnx", dtype="int8")._model.roads
-    assert {name: road.choice.dtype for name, road in roads.items()} == {"query": "float32", "document": dtype}
+    routes = SparseEncoder(tmp_path / "model", backend="onnx", dtype="int8")._model.routes
+    assert {name: route.choice.dtype for name, route in routes.items()} == {"query": "float32", "document": dtype}
     assert len(kept(cache)) == 1

@@ -1,4 +1,4 @@
-"""Models with several roads: what a task, a limit, a saved copy and a worker process make of them."""
+"""Models with several routes: what a task, a limit, a saved copy and a worker process make of them."""
 
 import math
 import pickle
@@ -21,9 +21,9 @@ ROWS = np.random.default_rng(5).standard_normal((wordpiece().get_vocab_size(), H
 DENSE = np.random.default_rng(6).standard_normal((5, HIDDEN)).astype(np.float32)
 
 
-def write_router(folder: Path, roads: dict[str, list[str]], **parameters: Any) -> None:
-    names = {f"{road}_{i}_{kind}": kind for road, kinds in roads.items() for i, kind in enumerate(kinds)}
-    structure = {road: [name for name in names if name.startswith(f"{road}_")] for road in roads}
+def write_router(folder: Path, routes: dict[str, list[str]], **parameters: Any) -> None:
+    names = {f"{route}_{i}_{kind}": kind for route, kinds in routes.items() for i, kind in enumerate(kinds)}
+    structure = {route: [name for name in names if name.startswith(f"{route}_")] for route in routes}
     types = {name: f"{PACKAGE}.{kind}" for name, kind in names.items()}
     write_json(folder / "router_config.json", {"types": types, "structure": structure, "parameters": parameters})
 
@@ -66,7 +66,7 @@ def documents() -> NDArray[Any]:
     return unit(TinyModel().means(TEXTS))
 
 
-def test_each_task_takes_its_road(routed: SentenceTransformer) -> None:
+def test_each_task_takes_its_route(routed: SentenceTransformer) -> None:
     assert routed.tasks == routed.info()["tasks"] == [None, "query", "document"]
     for found in (routed.encode_query(TEXTS), routed.encode(TEXTS, task="query")):
         np.testing.assert_allclose(found, queries(), atol=1e-5)
@@ -86,7 +86,7 @@ def test_the_task_may_stand_beside_each_text(routed: SentenceTransformer) -> Non
             routed.encode(mixed)
 
 
-def test_token_embeddings_are_the_roads_own(routed: SentenceTransformer) -> None:
+def test_token_embeddings_are_the_routes_own(routed: SentenceTransformer) -> None:
     assert len(routed.encode("the fox", output_value="token_embeddings")) == 4
     with pytest.raises(OptionError, match="sentence embeddings only"):
         routed.encode("the fox", output_value="token_embeddings", task="query")
@@ -103,7 +103,7 @@ def test_a_task_means_nothing_without_a_router(model: SentenceTransformer) -> No
     np.testing.assert_array_equal(model.encode(TEXTS, task="anything"), model.encode(TEXTS))
 
 
-def test_the_limit_is_that_of_all_roads(folder: Path, tmp_path: Path) -> None:
+def test_the_limit_is_that_of_all_routes(folder: Path, tmp_path: Path) -> None:
     model = SentenceTransformer(folder, backend="onnx")
     assert model.max_seq_length == math.inf
     before = model.fingerprint
@@ -118,12 +118,12 @@ def test_the_limit_is_that_of_all_roads(folder: Path, tmp_path: Path) -> None:
     assert SentenceTransformer(folder, backend="onnx").fingerprint == before
 
 
-def test_copies_keep_the_roads(routed: SentenceTransformer) -> None:
+def test_copies_keep_the_routes(routed: SentenceTransformer) -> None:
     copy = pickle.loads(pickle.dumps(routed))
     np.testing.assert_array_equal(copy.encode_query(TEXTS), routed.encode_query(TEXTS))
 
 
-def test_worker_processes_take_the_road(routed: SentenceTransformer) -> None:
+def test_worker_processes_take_the_route(routed: SentenceTransformer) -> None:
     pool = routed.start_multi_process_pool(["cpu"])
     try:
         np.testing.assert_allclose(routed.encode_query(TEXTS, pool=pool), queries(), atol=1e-5)
@@ -131,20 +131,20 @@ def test_worker_processes_take_the_road(routed: SentenceTransformer) -> None:
         routed.stop_multi_process_pool(pool)
 
 
-def test_roads_that_need_different_graphs_of_one_transformer(tmp_path: Path) -> None:
+def test_routes_that_need_different_graphs_of_one_transformer(tmp_path: Path) -> None:
     folder = TinyModel(config={"model_type": "bert", "output_hidden_states": True}).save(tmp_path)
     write_modules(folder, "Transformer", "Router")
     write_router(folder / "1_Router", {"query": ["Pooling"], "document": ["WeightedLayerPooling", "Pooling"]})
-    for road in ("query_0_Pooling", "document_1_Pooling"):
-        write_json(folder / "1_Router" / road / "config.json", {"pooling_mode": "mean"})
+    for route in ("query_0_Pooling", "document_1_Pooling"):
+        write_json(folder / "1_Router" / route / "config.json", {"pooling_mode": "mean"})
     with pytest.raises(UnsupportedModelError, match="go on with different modules for a graph"):
         SentenceTransformer(folder, backend="onnx")
 
 
-def test_a_router_with_an_empty_road(tmp_path: Path) -> None:
+def test_a_router_with_an_empty_route(tmp_path: Path) -> None:
     write_modules(tmp_path, "Router")
     write_router(tmp_path, {"query": [], "document": ["StaticEmbedding"]})
-    with pytest.raises(UnsupportedModelError, match="road 'query' has no modules"):
+    with pytest.raises(UnsupportedModelError, match="route 'query' has no modules"):
         SentenceTransformer(tmp_path)
 
 

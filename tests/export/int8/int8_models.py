@@ -56,12 +56,12 @@ def dense(**options: Any) -> Build:
     return saved(spread=SPREAD, **options)
 
 
-def two_roads(folder: Path) -> list[Any]:
-    roads = {
+def two_routes(folder: Path) -> list[Any]:
+    routes = {
         "query": [transformer(folder, spread=SPREAD, **BERT), Pooling(HIDDEN)],
         "document": [transformer(folder, name="other", spread=SPREAD, **ROBERTA), Pooling(HIDDEN, "cls")],
     }
-    return [Router(roads, default_route="document"), Dense(HIDDEN, 16), Normalize()]
+    return [Router(routes, default_route="document"), Dense(HIDDEN, 16), Normalize()]
 
 
 def splade(folder: Path) -> list[Any]:
@@ -97,7 +97,7 @@ MODELS: Mapping[str, Build] = {
         config=DebertaV2Config(**SIZES, **DISENTANGLED_V3),
         tokenizer=bert_unigram,
     ),
-    "router": composed(two_roads),
+    "router": composed(two_routes),
     "splade": composed(splade, model_class=SparseEncoder),
     "cross-encoder": composed(classifier, model_class=CrossEncoder),
 }

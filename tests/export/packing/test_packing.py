@@ -161,7 +161,7 @@ def test_what_is_needed_is_packed(packable: Path, tmp_path: Path) -> None:
     assert contents(project / "edge_st_model_tiny/model") == contents(packable) - {"vocab.txt"}
 
 
-def test_every_road_of_a_router_is_packed(tmp_path: Path) -> None:
+def test_every_route_of_a_router_is_packed(tmp_path: Path) -> None:
     original = CASES["router-of-two"].build(tmp_path / "original")
     folder = export_model(original, tmp_path / "exported", engines=["onnx"], quiet=True).path
     project = pack_project(folder, tmp_path / "project", name="two")

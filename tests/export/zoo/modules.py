@@ -271,7 +271,7 @@ ROUTERS: Mapping[str, Case] = {
     ),
     "router-of-widths": Case(
         "BERT for documents, token vectors for queries",
-        "Router over roads of different widths",
+        "Router over routes of different widths",
         composed(
             lambda folder: [
                 Router.for_query_document(

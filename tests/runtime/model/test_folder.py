@@ -13,7 +13,7 @@ from edge_st_runtime.errors import (
     WrongClassError,
 )
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.route import Road
+from edge_st_runtime.model.route import Route
 from edge_st_runtime.modules.specs import Normalize, Pooling
 from tests.support.tiny_models import MEAN, NORMALIZE, TinyModel, write_json
 
@@ -25,11 +25,11 @@ def entry(kind: str, path: str = "", package: str = "sentence_transformers.model
 def test_saved_folder(tmp_path: Path) -> None:
     model = TinyModel(modules=(MEAN, NORMALIZE), settings={"prompts": {"query": "q: "}})
     folder = read_folder(model.save(tmp_path))
-    road = folder.roads[""]
-    assert (road.kind, road.path, road.prefix) == ("Transformer", tmp_path, "")
-    assert road.modules == (Pooling(("mean",)), Normalize())
-    assert road.graph_names() == ["onnx/model.onnx"]
-    assert (folder.router, folder.road(None), folder.road("query")) == (None, "", "")
+    route = folder.routes[""]
+    assert (route.kind, route.path, route.prefix) == ("Transformer", tmp_path, "")
+    assert route.modules == (Pooling(("mean",)), Normalize())
+    assert route.graph_names() == ["onnx/model.onnx"]
+    assert (folder.router, folder.route(None), folder.route("query")) == (None, "", "")
     assert folder.settings == {"prompts": {"query": "q: "}}
     assert folder.record is None
 
@@ -45,12 +45,12 @@ def test_version_6_names_and_a_transformer_in_a_folder_of_its_own(tmp_path: Path
     )
     for name in ("model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml", "onnx/readme.md", "1_Other/x.onnx"):
         write_json(tmp_path / "0_Transformer" / name, {})
-    road = read_folder(tmp_path).roads[""]
-    assert (road.kind, road.path, road.prefix) == ("Transformer", tmp_path / "0_Transformer", "0_Transformer/")
-    assert road.modules == (Pooling(("cls",)),)
-    assert road.lower_case
-    assert road.max_seq_length(512) == 9
-    assert sorted(road.graph_names()) == ["model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml"]
+    route = read_folder(tmp_path).routes[""]
+    assert (route.kind, route.path, route.prefix) == ("Transformer", tmp_path / "0_Transformer", "0_Transformer/")
+    assert route.modules == (Pooling(("cls",)),)
+    assert route.lower_case
+    assert route.max_seq_length(512) == 9
+    assert sorted(route.graph_names()) == ["model_O3.onnx", "onnx/model.onnx", "openvino/openvino_model.xml"]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_version_6_names_and_a_transformer_in_a_folder_of_its_own(tmp_path: Path
 )
 def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", config)
-    road = read_folder(tmp_path).roads[""]
-    assert (road.kind, road.path, road.modules) == ("Transformer", tmp_path, (Pooling((mode,)),))
+    route = read_folder(tmp_path).routes[""]
+    assert (route.kind, route.path, route.modules) == ("Transformer", tmp_path, (Pooling((mode,)),))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_no_model_here(tmp_path: Path) -> None:
         read_folder(tmp_path / "missing")
 
 
-def limits(config: dict[str, Any], transformer: dict[str, Any]) -> Road:
-    return Road("Transformer", Path(), "", (), transformer, "", config)
+def limits(config: dict[str, Any], transformer: dict[str, Any]) -> Route:
+    return Route("Transformer", Path(), "", (), transformer, "", config)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,6 @@ def test_a_class_of_a_wrong_kind(model_type: Any, tmp_path: Path) -> None:
 def test_a_folder_without_modules(architecture: str, wanted: str, modules: Any, output: str, tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"architectures": [architecture]})
     folder = read_folder(tmp_path, wanted)
-    road = folder.roads[""]
-    assert (folder.model_type, road.modules, road.graph_output) == (wanted, modules, output)
-    assert road.gives_scores is (wanted == CROSS)
+    route = folder.routes[""]
+    assert (folder.model_type, route.modules, route.graph_output) == (wanted, modules, output)
+    assert route.gives_scores is (wanted == CROSS)

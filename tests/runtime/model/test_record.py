@@ -75,7 +75,7 @@ def test_wrong_types(changes: dict[str, Any], folder: Path) -> None:
 
 
 def test_files_that_are_right(folder: Path) -> None:
-    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).routes[""].choice.file == O3
 
 
 @pytest.mark.parametrize("name", [O3, "tokenizer.json", "modules.json", "1_Pooling/config.json", "config.json"])
@@ -122,9 +122,9 @@ def test_recorded_file_that_is_gone(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["README.md", ONNX])
 def test_files_that_the_model_does_not_need(name: str, folder: Path) -> None:
     (folder / name).write_text("something else")
-    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).routes[""].choice.file == O3
     (folder / name).unlink()
-    assert load_model(folder, LoadOptions(backend="onnx")).roads[""].choice.file == O3
+    assert load_model(folder, LoadOptions(backend="onnx")).routes[""].choice.file == O3
 
 
 def test_names_outside_the_folder(folder: Path) -> None:

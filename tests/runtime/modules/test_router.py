@@ -1,4 +1,4 @@
-"""Which road a task takes, and what a router's configuration must say."""
+"""Which route a task takes, and what a router's configuration must say."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ MAPPINGS = {("query", "text"): "a", ("document", None): "b", (None, "text"): "c"
 
 
 @pytest.mark.parametrize(
-    ("router", "task", "road"),
+    ("router", "task", "route"),
     [
         (Router(("query", "document")), "query", "query"),
         (Router(("query", "document"), "document"), None, "document"),
@@ -32,8 +32,8 @@ MAPPINGS = {("query", "text"): "a", ("document", None): "b", (None, "text"): "c"
         (Router(("a", "b"), "a", {(None, None): "b"}), None, "b"),
     ],
 )
-def test_the_road_of_a_task(router: Router, task: str | None, road: str) -> None:
-    assert router.road(task) == road
+def test_the_route_of_a_task(router: Router, task: str | None, route: str) -> None:
+    assert router.route(task) == route
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_the_road_of_a_task(router: Router, task: str | None, road: str) -> None
     [(Router(("query", "document"), "document"), "corpus"), (Router(("query", "document")), None)],
     ids=["unknown", "none and no default"],
 )
-def test_a_task_without_a_road(router: Router, task: str | None) -> None:
+def test_a_task_without_a_route(router: Router, task: str | None) -> None:
     with pytest.raises(OptionError, match=rf"task is {task!r}; this model has the tasks .*'query', 'document'"):
-        router.road(task)
+        router.route(task)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_tasks(router: Router, tasks: list[str | None]) -> None:
 @pytest.mark.parametrize("file", ["router_config.json", "config.json"])
 def test_reading(file: str, tmp_path: Path) -> None:
     write_json(tmp_path / file, CONFIG)
-    router, roads = read_router(tmp_path)
+    router, routes = read_router(tmp_path)
     assert router == Router(("query", "document"), None, {})
-    assert roads["query"] == [(f"{PACKAGE}.Dense", tmp_path / "query_0_Dense")]
+    assert routes["query"] == [(f"{PACKAGE}.Dense", tmp_path / "query_0_Dense")]
 
 
 @pytest.mark.parametrize(

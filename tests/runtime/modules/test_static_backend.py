@@ -30,7 +30,7 @@ LAYOUTS: dict[str, dict[str, NDArray[Any]]] = {
 
 def encode(model: LoadedModel, texts: list[str]) -> NDArray[np.float32]:
     found = np.full((len(texts), 6), np.nan, dtype=np.float32)
-    batches = model.roads[""].pipeline.run(
+    batches = model.routes[""].pipeline.run(
         texts, lambda features: features["sentence_embedding"], limit=None, batch_size=32
     )
     for rows, vectors in batches:
@@ -41,7 +41,7 @@ def encode(model: LoadedModel, texts: list[str]) -> NDArray[np.float32]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_mean_of_the_rows(layout: str, tmp_path: Path) -> None:
     model = load_model(write_static(tmp_path, wordpiece(), LAYOUTS[layout]), LoadOptions())
-    assert model.roads[""].limit is None
+    assert model.routes[""].limit is None
     ids = [encoding.ids for encoding in wordpiece().encode_batch(TEXTS, add_special_tokens=False)]
     expected = [FLOATS[own].astype(np.float64).mean(axis=0) if own else np.zeros(6) for own in ids]
     np.testing.assert_allclose(encode(model, TEXTS), expected, rtol=1e-5, atol=1e-6)
@@ -62,7 +62,7 @@ def test_empty_text_is_zeros(tmp_path: Path) -> None:
 def test_weights_are_digested_whatever_the_engine_options(tmp_path: Path) -> None:
     folder = write_static(tmp_path, wordpiece(), LAYOUTS["int8"])
     model = load_model(folder, LoadOptions(backend="onnx", num_threads=3))
-    assert model.roads[""].pipeline.backend.info()["engine"] == "numpy"
+    assert model.routes[""].pipeline.backend.info()["engine"] == "numpy"
 
 
 @pytest.mark.parametrize(

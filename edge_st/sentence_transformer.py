@@ -1,0 +1,5 @@
+"""`SentenceTransformer`, importable from where sentence-transformers has it."""
+
+from .models.sentence_transformer import SentenceTransformer
+
+__all__ = ["SentenceTransformer"]
