@@ -70,9 +70,10 @@ def add(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print a table for each data set."""
     from ..comparison.cache import default_folder
-    from ..comparison.compare import Plan, Way, compare
+    from ..comparison.compare import compare
     from ..comparison.jobs import CANDIDATES
     from ..comparison.page import check_page, write_page
+    from ..comparison.plan import Plan, Way
 
     if args.html:
         check_page(args.html)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,8 +14,9 @@ from ..evaluation.significance import bootstrap, interval, p_value
 from ..evaluation.statistics import Values
 from ..models.processes import in_process
 from .cache import Cache, Portion, joined
-from .jobs import CANDIDATES, jobs_of
+from .jobs import jobs_of
 from .measures import Measured, measured
+from .plan import Plan, Way
 from .recalled import Described, Recalled, RecalledEncoder, recalled
 from .results import Difference, Example, Interval, Result, Variant
 from .running import describe_model, run_model
@@ -25,38 +25,6 @@ R = TypeVar("R")
 _WORST = 10
 #: letters of a text
 _SHOWN = 400
-
-
-@dataclass(frozen=True)
-class Way:
-    """A model, None for the bundled one, what it is loaded with, and its name in tables (default: the folder's)."""
-
-    model: str | None
-    backend: str = "auto"
-    dtype: str = "auto"
-    name: str = ""
-
-    def __str__(self) -> str:
-        """The model's name, and what was asked for."""
-        return " ".join([self.short_name, *(choice for choice in (self.backend, self.dtype) if choice != "auto")])
-
-    @property
-    def short_name(self) -> str:
-        """The name of the model in tables."""
-        return self.name or (Path(self.model).name if self.model else "bundled")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared: every way of running a model, cut to every dimension and kept in every precision."""
-
-    ways: Sequence[Way]
-    data: Sequence[Dataset]
-    cache: Path
-    truncate_dims: Sequence[int | None] = (None,)
-    precisions: Sequence[str] = ("float32",)
-    candidates: int = CANDIDATES
-    show_progress: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER
@@ -18,22 +17,20 @@ from ..progress import progress_bar
 from .cache import Cache, Outputs, Portion
 from .jobs import Job, Pair, Side, check_fits, jobs_of
 from .measures import Measured, measured
+from .plan import Plan, Way
 from .recalled import Described, recalled
-
-if TYPE_CHECKING:
-    from .compare import Plan, Way
 
 _WARM = ("a", "A first text, for what an engine does only once.")
 
 
-def describe_model(plan: "Plan", way: "Way") -> Described:
+def describe_model(plan: Plan, way: Way) -> Described:
     """What the model is; raises OptionError where a data set or a cut does not fit it, and what loading it raises."""
     described = _described(open_model(way.model, backend=way.backend, dtype=way.dtype))
     _check(plan, way, described)
     return described
 
 
-def run_model(plan: "Plan", way: "Way") -> None:
+def run_model(plan: Plan, way: Way) -> None:
     """Load the model, and see to it that the cache has what it gives for every data set."""
     model = open_model(way.model, backend=way.backend, dtype=way.dtype)
     described = _described(model)
@@ -87,7 +84,7 @@ def _described(model: Model) -> Described:
     )
 
 
-def _check(plan: "Plan", way: "Way", described: Described) -> None:
+def _check(plan: Plan, way: Way, described: Described) -> None:
     """Raise OptionError for a cut, a precision or a data set that the model does not take."""
     if described.model_type != SENTENCE_TRANSFORMER:
         for name, values, plain in (

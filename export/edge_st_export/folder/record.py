@@ -16,7 +16,7 @@ from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 
-from ..int8.files import INT8_FILES
+from .graph_files import INT8_FILES
 from .verify import GraphReport
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for

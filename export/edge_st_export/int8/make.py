@@ -13,9 +13,8 @@ from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model.folder import read_folder
 
 from ..errors import ExportError
-from ..folder.graph_files import ONNX_FILE
+from ..folder.graph_files import INT8_FILES, ONNX_FILE
 from ..folder.verify import GraphReport, Part, Reference, graph_files, measure, nearness
-from .files import INT8_FILES
 from .options import Int8
 from .search import Attempt, search
 from .subject import Subject, fitted
