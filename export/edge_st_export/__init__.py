@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .builder.conversion import Conversion, convert_model
     from .errors import ExportError
     from .export import ExportReport, export_model
-    from .folder.verify import GraphReport
+    from .folder.parity import GraphReport
     from .graph.optimize import export_optimized_onnx_model
     from .graph.quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
     from .int8.gate import Gate
@@ -41,7 +41,7 @@ _HOMES = {
     "ExportError": "errors",
     "ExportReport": "export",
     "Gate": "int8.gate",
-    "GraphReport": "folder.verify",
+    "GraphReport": "folder.parity",
     "Int8": "int8.options",
     "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "graph.quantize",

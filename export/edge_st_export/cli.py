@@ -141,7 +141,7 @@ def run_convert(args: argparse.Namespace) -> int:
 def run_export_static(args: argparse.Namespace) -> int:
     """Distil, and let the distiller print what it made."""
     _require_torch("edge-st export-static")
-    from .static.export import distill
+    from .static.distill import distill
 
     distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage)
     return 0
@@ -158,7 +158,7 @@ def _require_torch(command: str) -> None:
 
 def _run_manifest(args: argparse.Namespace) -> int:
     """Export one model after the other; 1 if any failed."""
-    from .folder.manifest import select_models
+    from .original.manifest import select_models
 
     if len(args.paths) != 1 or args.revision is not None or args.task is not None:
         raise OptionError("with --manifest give OUT alone, no --revision and no --task: the manifest says them")

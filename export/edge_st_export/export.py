@@ -18,22 +18,22 @@ from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 from edge_st_runtime.text.tokens import TextOrPair
 
 from .errors import ExportError
-from .folder.graph_files import ONNX_FILE
+from .folder.atomic import check_target, new_folder
 from .folder.layout import save_layout
-from .folder.new_folder import check_target, new_folder
+from .folder.parity import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
+from .folder.paths import ONNX_FILE
 from .folder.record import Testimony, write_record
-from .folder.verify import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
-from .graph.convert import to_onnx
 from .graph.fused import unfused_notes, with_fused
-from .graph.heads import Head, digest_of_route, unused_copies
-from .graph.ir import OPENVINO_FILE, to_openvino
+from .graph.leading_modules import Head, digest_of_route, unused_copies
+from .graph.onnx_export import to_onnx
+from .graph.openvino_export import OPENVINO_FILE, to_openvino
 from .graph.optimize import FLOAT16_LEVEL, optimize, optimized_file
-from .int8.make import Made, make_int8
 from .int8.options import Int8
+from .int8.quantize import Made, make_int8
 from .int8.search import Attempt, table
-from .original.alone import comparable
 from .original.loading import Source, find_source, load_original, torch_routes
 from .original.texts import is_golden, texts_for
+from .original.unbatched import comparable
 from .plan import ENGINES, Plan, checked_plan
 from .progress import Progress, silent_libraries
 

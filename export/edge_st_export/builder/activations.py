@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .graph import GraphWriter
+    from .graph_writer import GraphWriter
 
 
 def _gelu(graph: "GraphWriter", x: str) -> str:

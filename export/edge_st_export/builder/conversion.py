@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edge_st_runtime.errors import PackageMissingError
 
-from ..folder.graph_files import ONNX_FILE, weights_beside
-from ..folder.new_folder import check_target, new_folder
+from ..folder.atomic import check_target, new_folder
+from ..folder.paths import ONNX_FILE, weights_beside
 from .source import find_source
 from .writing import write_graph
 

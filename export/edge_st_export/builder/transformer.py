@@ -19,8 +19,8 @@ from .activations import ACTIVATIONS
 from .architecture import Architecture
 from .checkpoint import Checkpoint
 from .families import LayerNames
-from .graph import GraphWriter
-from .relative import bias_by_distance
+from .graph_writer import GraphWriter
+from .relative_positions import bias_by_distance
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 _WORDS, _POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge_st_runtime.engines.signature import HIDDEN_STATES, LOGITS
 
-from ..folder.graph_files import weights_beside
+from ..folder.paths import weights_beside
 from .architecture import Architecture
 from .checkpoint import Checkpoint
 
@@ -14,7 +14,7 @@ def write_graph(architecture: Architecture, folder: Path, path: Path) -> None:
 
     Raises MissingFileError for weights that are not there, DamagedFileError for those that do not fit.
     """
-    from .graph import GraphWriter
+    from .graph_writer import GraphWriter
     from .transformer import Encoder, required_weights
 
     checkpoint = Checkpoint(folder, architecture.family.prefix)

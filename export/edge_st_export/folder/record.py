@@ -16,8 +16,8 @@ from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 
-from .graph_files import INT8_FILES
-from .verify import GraphReport
+from .parity import GraphReport
+from .paths import INT8_FILES
 
 #: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
 _DTYPES = ("float16", "bfloat16", "float32", "int8")

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ..errors import converting
-from ..folder.graph_files import weights_beside
-from ..folder.verify import GraphReport, graph_files
+from ..folder.parity import GraphReport, graph_files
+from ..folder.paths import weights_beside
 
 _CONTRIB = "com.microsoft"
 _NORMALIZATIONS = ("LayerNormalization", "SimplifiedLayerNormalization")

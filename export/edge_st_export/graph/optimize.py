@@ -8,9 +8,9 @@ from typing import Any
 from edge_st.verification.variants import Variant
 
 from ..errors import converting
-from ..folder.graph_files import weights_beside
-from .convert import move_weights_beside, move_weights_inside
-from .peers import as_peer, enter
+from ..folder.paths import weights_beside
+from .drop_ins import as_peer, enter
+from .onnx_export import move_weights_beside, move_weights_inside
 
 LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"

@@ -7,7 +7,7 @@ from typing import Any
 from edge_st.verification.variants import Variant
 from edge_st_runtime.errors import InputError, OptionError
 
-from .peers import as_peer, enter
+from .drop_ins import as_peer, enter
 
 _FEATURES = {"arm64": ("asimd",), "avx2": ("avx2",), "avx512": ("avx512f",), "avx512_vnni": ("avx512_vnni",)}
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats, TokenBatch
 from edge_st_runtime.engines.signature import FEEDS, MAX_ACTIVE_DIMS
 
-from ..graph.convert import for_a_while
+from ..graph.onnx_export import for_a_while
 
 _ROWS = 2048  # of each input, which are kept to fit the scales to
 _WATCHED = ".watched.onnx"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 
 from .calibrate import Seen, joined
-from .products import Group
+from .matmuls import Group
 from .rounding import MOST, error_factor, round_weight
 
 _STRENGTHS = (0.5, 0.65, 0.75, 0.85, 0.95)

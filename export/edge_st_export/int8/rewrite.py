@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from .fit import Fit, QuantizedWeight
-from .products import Product
+from .matmuls import Product
 from .tensors import drop_unread
 
 _CONTRIB = "com.microsoft"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ..errors import ExportError
-from ..folder.verify import GraphReport
+from ..folder.parity import GraphReport
 from .gate import Gate
 
 Key: TypeAlias = str

@@ -7,8 +7,8 @@ from typing import Any
 import onnx
 
 from ..errors import ExportError, converting
-from ..graph.convert import for_a_while, move_weights_beside, save_with_weights_beside
 from ..graph.fused import write_optimized
+from ..graph.onnx_export import for_a_while, move_weights_beside, save_with_weights_beside
 from .fit import Fit
 from .rewrite import INTEGER_PRODUCT, rewrite
 from .tables import quantize_tables

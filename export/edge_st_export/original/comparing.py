@@ -11,9 +11,9 @@ from edge_st_runtime.model.model_types import TASKS
 from edge_st_runtime.model.record import GraphRecord, read_record
 
 from ..progress import silent_libraries
-from .alone import comparable
 from .loading import find_source, load_original
 from .texts import texts_for
+from .unbatched import comparable
 
 
 def compare_with_original(

@@ -14,8 +14,8 @@ from edge_st_runtime.files.reading import read_optional_json
 from edge_st_runtime.model.model_types import TASKS
 from edge_st_runtime.model.record import FILE_NAME, read_record
 
+from ..folder.atomic import new_folder
 from ..folder.layout import CARD
-from ..folder.new_folder import new_folder
 from ..folder.record import keep_graphs
 from .licence import licence_of
 from .names import PackedName, name_of

@@ -17,10 +17,10 @@ from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from edge_st.models.classes import open_model
 from edge_st.verification.checks import compare
 from edge_st_export.builder.conversion import convert_model
-from edge_st_export.builder.relative import bucket
-from edge_st_export.original.alone import comparable
+from edge_st_export.builder.relative_positions import bucket
 from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
+from edge_st_export.original.unbatched import comparable
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.engines.backend import EngineOptions, open_backend
 from edge_st_runtime.model.model_types import CROSS_ENCODER

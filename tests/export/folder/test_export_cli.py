@@ -8,7 +8,7 @@ import pytest
 from edge_st import SentenceTransformer
 from edge_st.manifest import TASKS, load_manifest
 from edge_st_export import cli
-from edge_st_export.folder.manifest import select_models
+from edge_st_export.original.manifest import select_models
 from edge_st_runtime.errors import OptionError, PackageMissingError
 from tests.export.folder.test_export import files_of, read_record
 from tests.support.hub_server import HubServer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_st_export.int8.fit import Fit, fit_group
-from edge_st_export.int8.products import Group, Product
+from edge_st_export.int8.matmuls import Group, Product
 from edge_st_runtime.arrays import Floats
 from tests.export.int8.int8_graphs import WIDTH, relative_error, seen, values
 

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from edge_st_export import ExportError
 from edge_st_export.int8.fit import Fit, fit_group
-from edge_st_export.int8.products import find_groups
+from edge_st_export.int8.matmuls import find_groups
 from edge_st_export.int8.rewrite import INTEGER_PRODUCT, rewrite
 from edge_st_export.int8.tables import quantize_tables
 from edge_st_export.int8.write import write_int8

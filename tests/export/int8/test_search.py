@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 
 from edge_st_export import ExportError
-from edge_st_export.folder.verify import GraphReport
+from edge_st_export.folder.parity import GraphReport
 from edge_st_export.int8.gate import Gate, parse_gate
 from edge_st_export.int8.search import Attempt, search, table
 from edge_st_runtime.errors import OptionError

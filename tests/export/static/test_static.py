@@ -19,7 +19,7 @@ from tokenizers.trainers import WordPieceTrainer
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from edge_st_export.static import folder as static_folder
-from edge_st_export.static.export import distill
+from edge_st_export.static.distill import distill
 from edge_st_runtime.errors import InputError, MissingFileError, OptionError, UnsupportedModelError
 
 SENTENCE = "the river runs past an old mill while two grey herons wait for fish under a wooden bridge at dawn"

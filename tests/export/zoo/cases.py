@@ -14,9 +14,9 @@ from edge_st.models.classes import open_model
 from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison, compared
 from edge_st_export import export_model
-from edge_st_export.original.alone import comparable
 from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
+from edge_st_export.original.unbatched import comparable
 from edge_st_export.plan import ENGINES
 from edge_st_runtime.errors import EdgeSTError
 from edge_st_runtime.model.model_types import CROSS_ENCODER

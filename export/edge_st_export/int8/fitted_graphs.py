@@ -13,10 +13,10 @@ from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.loading import LoadedRoute, load_model
 from edge_st_runtime.text.tokens import TextOrPair
 
-from ..folder.graph_files import ONNX_FILE
+from ..folder.paths import ONNX_FILE
 from .calibrate import watch
 from .fit import Fit, fit_group
-from .products import find_groups
+from .matmuls import find_groups
 from .tensors import name_constants_once
 
 

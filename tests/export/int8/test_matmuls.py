@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from edge_st_export.int8.products import Group, find_groups
+from edge_st_export.int8.matmuls import Group, find_groups
 from edge_st_export.int8.tensors import drop_unread, name_constants_once, readers_of
 from tests.export.int8.int8_graphs import WIDTH, constant_names, graph, node, values
 

@@ -13,11 +13,11 @@ from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model.folder import read_folder
 
 from ..errors import ExportError
-from ..folder.graph_files import INT8_FILES, ONNX_FILE
-from ..folder.verify import GraphReport, Part, Reference, graph_files, measure, nearness
+from ..folder.parity import GraphReport, Part, Reference, graph_files, measure, nearness
+from ..folder.paths import INT8_FILES, ONNX_FILE
+from .fitted_graphs import Subject, fitted
 from .options import Int8
 from .search import Attempt, search
-from .subject import Subject, fitted
 from .write import write_int8
 
 _DAMAGE_TEXTS = 64

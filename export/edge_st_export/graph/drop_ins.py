@@ -16,13 +16,13 @@ from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, read_record
 
-from ..folder.graph_files import ONNX_FILE, weights_beside
+from ..folder.parity import Part, make_reference, measure
+from ..folder.paths import ONNX_FILE, weights_beside
 from ..folder.record import add_graph, forget_graph
-from ..folder.verify import Part, make_reference, measure
 from ..original.texts import texts_for
 from ..progress import silent_libraries
-from .convert import move_weights_beside, move_weights_inside
-from .ir import OPENVINO_FILE
+from .onnx_export import move_weights_beside, move_weights_inside
+from .openvino_export import OPENVINO_FILE
 
 _FILES = {"onnx": ONNX_FILE, "openvino": OPENVINO_FILE}
 _NOT_COPIED = ("onnx", "openvino", FILE_NAME)

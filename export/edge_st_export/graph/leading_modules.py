@@ -17,7 +17,7 @@ from edge_st_runtime.model.fingerprint import graph_digest, weights_digest
 from edge_st_runtime.model.route import BAG, Route
 
 from ..original.loading import parameters
-from .vocabulary_heads import LastLogits, Splade, without_projection
+from .partial_logits import LastLogits, Splade, without_projection
 
 _ENDINGS = ("", "_reverse")
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -12,8 +12,8 @@ from edge_st_runtime.errors import UnsupportedModelError
 from ..builder.architecture import read_architecture
 from ..builder.writing import write_graph
 from ..errors import converting
-from ..folder.graph_files import ONNX_FILE, weights_beside
-from .heads import Head
+from ..folder.paths import ONNX_FILE, weights_beside
+from .leading_modules import Head
 from .pruning import prune_onnx
 
 _TASK, _CLASSIFICATION = "feature-extraction", "text-classification"
@@ -113,7 +113,7 @@ def graph_config(head: Head, model: Any, exporter: str) -> Any:
     """
     from optimum.exporters.tasks import TasksManager
 
-    from .encoder_config import EncoderConfig
+    from .optimum_config import EncoderConfig
 
     model_type, task = head.config.model_type, _CLASSIFICATION if head.classifies else _TASK
     known = TasksManager._SUPPORTED_MODEL_TYPE.get(model_type, {})  # as optimum's own ask

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import converting
-from ..folder.graph_files import ONNX_FILE
-from .convert import graph_config, to_onnx
-from .heads import Head
+from ..folder.paths import ONNX_FILE
+from .leading_modules import Head
+from .onnx_export import graph_config, to_onnx
 from .pruning import prune_openvino
 
 OPENVINO_FILE = "openvino/openvino_model.xml"
