@@ -1,7 +1,7 @@
-"""Export a model: save, convert, optimize, compare with the original, describe. Everything or nothing is written."""
+"""Export a model: save, convert, compare with the original, quantize, record. Everything or nothing is written."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,29 +9,24 @@ from typing import Any
 from edge_st.models.classes import open_model
 from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import Variant
-from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine.cpu import has_bfloat16
-from edge_st_runtime.model.fingerprint import joined_digest
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
 from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
-from edge_st_runtime.text.tokens import TextOrPair
 
 from .errors import ExportError
-from .folder.atomic import check_target, new_folder
+from .folder.atomic import new_folder
 from .folder.layout import save_layout
-from .folder.parity import GATE, GraphReport, Reference, check_gate, make_reference, measure, nearness
-from .folder.paths import ONNX_FILE
-from .folder.record import Testimony, write_record
+from .folder.parity import GATE, GraphReport, check_gate, measure, parity
+from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
-from .graph.leading_modules import Head, digest_of_route, unused_copies
-from .graph.onnx_export import to_onnx
-from .graph.openvino_export import OPENVINO_FILE, to_openvino
-from .graph.optimize import FLOAT16_LEVEL, optimize, optimized_file
+from .graph.leading_modules import find_leading_modules, weights_digest_of
+from .graph.writing import write_graphs
 from .int8.options import Int8
-from .int8.quantize import Made, make_int8
+from .int8.quantize import Quantized, quantize_folder
 from .int8.search import Attempt, table
-from .original.loading import Source, find_source, load_original, torch_routes
+from .original.loading import Source, find_source, load_original
+from .original.reference import Reference, compute_reference
 from .original.texts import is_golden, texts_for
 from .original.unbatched import comparable
 from .plan import ENGINES, Plan, checked_plan
@@ -40,7 +35,10 @@ from .progress import Progress, silent_libraries
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written to ``path``: the graphs with their nearness to the original, and what was left out and why."""
+    """What was written to ``path``: each graph with its parity with the original.
+
+    ``notes`` say what was left out and why; ``tried`` are the attempts at int8.
+    """
 
     path: Path
     model_type: str
@@ -49,7 +47,7 @@ class ExportReport:
     tried: tuple[Attempt, ...] = ()
 
     def table(self) -> str:
-        """One line a variant, then what was tried for int8, then the notes."""
+        """One line for each variant, then the attempts at int8, then the notes."""
         head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
         rows = [
             f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
@@ -78,143 +76,112 @@ def export_model(
 ) -> ExportReport:
     """Write ``model``, a Hub name or a folder, to the folder ``out`` in the form that edge-st runs without PyTorch.
 
-    ``engines`` chooses among "onnx" and "openvino". ``optimize`` ("O1", "O2", "O3") adds a graph that ONNX Runtime's
-    optimizer fused beforehand; ONNX Runtime fuses the plain one when it loads it, and on CPUs that has measured
-    faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. ``task`` ("sentence-embedding", "cross-encoder",
-    "sparse-encoder") is needed where the model is a plain transformer that may become several.
+    ``engines`` is one or both of "onnx" and "openvino". ``optimize`` ("O1", "O2" or "O3") adds a graph that ONNX
+    Runtime's optimizer has fused already. ONNX Runtime fuses the plain graph when it loads it, and on CPUs that has
+    measured faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. ``task`` ("sentence-embedding", "cross-encoder" or
+    "sparse-encoder") says what to make of a plain transformer that could become several of them.
 
-    Each variant runs over difficult texts; where the CPU has bfloat16, OpenVINO in bfloat16 is measured too and
-    recorded if its worst cosine is at least 0.9999. ``gate`` is the least cosine that a float32 variant may have at
-    worst; scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must rank their
-    documents in its order. ``int8`` adds a graph in int8 for each engine, made within a gate of its own: see `Int8`.
-    ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
+    Each variant is compared with the original on difficult texts. ``gate`` is the lowest cosine that a float32 variant
+    may have on any text. Scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must
+    rank their documents in its order. Where the CPU has bfloat16, OpenVINO in bfloat16 is measured too, and recorded
+    if its lowest cosine is at least 0.9999. ``int8`` adds an int8 graph for each engine, with a gate of its own: see
+    `Int8`. ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
 
-    Raises UnsupportedModelError before any download of weights, ExportError for a failed conversion or a variant
-    below the gate, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
+    Raises UnsupportedModelError before any weights are downloaded; ExportError for a failed conversion or a variant
+    below the gate; OptionError, InputError, FolderError and HubError. After any exception ``out`` is as it was.
     """
-    plan = checked_plan(engines, optimize, fp16, gate, int8)
-    target = Path(out)
-    check_target(target, force=force)
-    source = find_source(model, revision, token, task)
-    if int8 is not None:
-        if not source.needs_graph:
-            raise OptionError(f"{source.name} has no graph that int8 would make faster; leave int8 out")
-        int8.check(source.model_type)
-    progress = Progress(4 + plan.conversions if source.needs_graph else 4, quiet)
-    progress.step(f"loading {source.name} in PyTorch")
+    plan = checked_plan(
+        model, out, engines=engines, optimize=optimize, fp16=fp16, revision=revision, token=token,
+        trust_remote_code=trust_remote_code, task=task, gate=gate, int8=int8, force=force, quiet=quiet,
+    )  # fmt: skip
+    return _export(plan)
+
+
+def _export(plan: Plan) -> ExportReport:
+    """The steps of an export, in order."""
+    source = find_source(plan.model, plan.revision, plan.token, plan.task)
+    plan.check_source(source)
+    progress = Progress(plan.steps(source), plan.quiet)
     with silent_libraries():
-        if source.needs_graph:
-            plan.import_libraries()
-        original = load_original(source, trust_remote_code=trust_remote_code)
-        with new_folder(target, force=force) as folder:
-            graphs, made, notes = _fill(folder, original, source, plan, progress)
-    if task is None and (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
-        notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
-    return ExportReport(target, source.model_type, tuple(graphs), (*notes, *made.notes), made.tried)
+        original = _load(source, plan, progress)
+        with new_folder(plan.target, force=plan.force) as folder:
+            layout = save_layout(original, source, folder)
+            weights, leading = weights_digest_of(original, layout), find_leading_modules(original, layout)
+            reference = _encode_reference(original, layout, progress)
+            variants = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress) or [_tables(folder)]
+            graphs, notes = _compare(folder, variants, reference, progress)
+            check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
+            int8 = _quantize(folder, reference, plan, progress)
+            graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
+            progress.step("writing the record")
+            write_record(folder, source, weights, reference, graphs, int8.entries)
+            _check_finished(folder, reference, plan)
+    notes = [*notes, *unfused_notes(graphs), *_task_notes(source, plan), *int8.notes]
+    return ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
 
 
-def _fill(
-    folder: Path, original: Any, source: Source, plan: Plan, progress: Progress
-) -> tuple[list[GraphReport], Made, list[str]]:
-    described = save_layout(original, source, folder)
-    digest, heads = _first_modules(original, described)
-    progress.step("encoding the texts of comparison with the original")
-    reference = make_reference(*_compared(original, described))
-    variants, notes = _convert(heads, plan, progress) if heads else ([_tables(folder)], [])
-    progress.step("comparing every variant with the original")
-    graphs = [measure(folder, variant, reference) for variant in variants]
-    check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
-    graphs, notes = _lossless_only(graphs, notes)
-    made = _int8(folder, plan, reference, progress)
-    graphs = [with_fused(folder, graph) for graph in (*graphs, *made.graphs)]
-    progress.step("writing the record")
-    texts, golden = reference[0].golden_texts, [part.golden for part in reference]
-    testimony = Testimony(source.name, source.revision, source.model_type, digest, texts, golden)
-    write_record(folder, testimony, graphs, None if plan.int8 is None else plan.int8.entry(made.tried))
-    dtype = "float32" if plan.int8 is not None and plan.int8.default else "auto"
-    _check_finished(folder, reference, min(plan.gate, LOSSLESS_COSINE), dtype)
-    return graphs, made, [*notes, *unfused_notes(graphs)]
+def _load(source: Source, plan: Plan, progress: Progress) -> Any:
+    """The original in PyTorch, once all conversion libraries are imported."""
+    progress.step(f"loading {source.name} in PyTorch")
+    if source.needs_graph:
+        plan.import_libraries()
+    return load_original(source, trust_remote_code=plan.trust_remote_code)
 
 
-def _int8(folder: Path, plan: Plan, reference: Reference, progress: Progress) -> Made:
-    if plan.int8 is None:
-        return Made()
-    progress.step("computing in int8, and searching for what must stay float32")
-    return make_int8(folder, plan.engines, plan.int8, reference)
-
-
-def _compared(
-    original: Any, described: ModelFolder
-) -> tuple[Any, Mapping[str, str], list[str | None], list[TextOrPair]]:
-    """The arguments of `make_reference`; raises ExportError where the original encodes none of the golden texts."""
-    peer, texts = comparable(original, texts_for(described.model_type), described.tasks)
+def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) -> Reference:
+    """What the original gives; raises ExportError where it encodes none of the golden texts."""
+    progress.step("encoding the comparison texts with the original")
+    model, texts = comparable(original, texts_for(layout.model_type), layout.tasks)
     if not any(map(is_golden, texts)):
-        raise ExportError("the original encodes none of the texts of comparison; check it with sentence-transformers")
-    return peer, original.prompts, described.tasks, texts
+        raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
+    return compute_reference(model, original.prompts, layout.tasks, texts)
 
 
 def _tables(folder: Path) -> Variant:
-    """What runs a model without a graph."""
+    """The one variant of a model that needs no graph: its tables, in NumPy."""
     return Variant(open_model(folder).info()["graph"], "numpy")
 
 
-def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:
-    """A digest of the weights that are not part of a module after the first, and what becomes a graph."""
-    modules = torch_routes(original)
-    digests, heads = {}, {}
-    for name, route in described.routes.items():
-        leading = modules[name][: 1 + route.modules_exported]
-        digests[route.path] = digest_of_route(route, leading)
-        if route.needs_graph:
-            heads[route.path] = Head(route.path, unused_copies(leading), route)
-    return joined_digest(digests.values()), list(heads.values())
+def _compare(
+    folder: Path, variants: Sequence[Variant], reference: Reference, progress: Progress
+) -> tuple[list[GraphReport], list[str]]:
+    """The parity of each variant with the original, and notes on OpenVINO in bfloat16 where it is left out.
 
-
-def _convert(heads: list[Head], plan: Plan, progress: Progress) -> tuple[list[Variant], list[str]]:
-    """Write the graphs that the plan asks for, of every first module that has one."""
-    variants, notes = [], []
-    if "onnx" in plan.engines:
-        progress.step("converting to ONNX")
-        for head in heads:
-            to_onnx(head)
-        variants.append(Variant(ONNX_FILE, "onnx"))
-    if plan.optimize:
-        progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
-        for head in heads:
-            optimize(head.path / ONNX_FILE, head.config, plan.optimize)
-        variants.insert(0, Variant(optimized_file(plan.optimize), "onnx"))
-    if plan.fp16:
-        progress.step("converting to float16 for GPUs")
-        for head in heads:
-            optimize(head.path / ONNX_FILE, head.config, FLOAT16_LEVEL)
-        variants.append(Variant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
-    if "openvino" in plan.engines:
-        progress.step("converting to OpenVINO")
-        for head in heads:
-            to_openvino(head)
-        variants.append(Variant(OPENVINO_FILE, "openvino"))
-        if has_bfloat16():
-            variants.append(Variant(OPENVINO_FILE, "openvino", "bfloat16"))
-        else:
-            notes.append("bfloat16 is not in the record: this CPU cannot measure it")
-    return variants, notes
-
-
-def _lossless_only(graphs: list[GraphReport], notes: list[str]) -> tuple[list[GraphReport], list[str]]:
-    """bfloat16 stays where it is lossless; it is the same file as float32, so nothing has to be deleted."""
-    kept = [graph for graph in graphs if graph.dtype != "bfloat16" or graph.cosine_min >= LOSSLESS_COSINE]
-    lost = [graph for graph in graphs if graph not in kept]
-    return kept, notes + [
-        f"bfloat16 is not in the record: its worst cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
-        for graph in lost
+    It is left out where the CPU cannot run it and where it is not lossless. Nothing has to be deleted, for its file is
+    that of float32.
+    """
+    progress.step("comparing every variant with the original")
+    measurable = [variant for variant in variants if variant.dtype != "bfloat16" or has_bfloat16()]
+    notes = [] if len(measurable) == len(variants) else ["bfloat16 is not in the record: this CPU cannot measure it"]
+    graphs = [measure(folder, variant, reference) for variant in measurable]
+    lossy = [graph for graph in graphs if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
+    notes += [
+        f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
+        for graph in lossy
     ]
+    return [graph for graph in graphs if graph not in lossy], notes
 
 
-def _check_finished(folder: Path, reference: Reference, least: float, dtype: str) -> None:
-    """Open the folder as a user will, by its record, and compare once more."""
+def _quantize(folder: Path, reference: Reference, plan: Plan, progress: Progress) -> Quantized:
+    if plan.int8 is None:
+        return Quantized()
+    progress.step("quantizing to int8, and searching for what must stay float32")
+    return quantize_folder(folder, plan.engines, plan.int8, reference)
+
+
+def _check_finished(folder: Path, reference: Reference, plan: Plan) -> None:
+    """Open the folder by its record, as users will, and compare it once more; raises ExportError."""
+    dtype = "float32" if plan.int8 is not None and plan.int8.default else "auto"
     model = open_model(folder, dtype=dtype)
     first = reference[0]
-    nearest = nearness(plain_output(model, list(first.texts), None, first.task), first).min()
+    lowest = parity(plain_output(model, list(first.texts), None, first.task), first).min()
     record = read_record(folder)
-    if record is None or model.fingerprint != record.fingerprint or not nearest >= least:
-        raise ExportError(f"the finished folder does not reproduce its record (cosine {nearest:.6f}); report this bug")
+    if record is None or model.fingerprint != record.fingerprint or not lowest >= min(plan.gate, LOSSLESS_COSINE):
+        raise ExportError(f"the finished folder does not reproduce its record (cosine {lowest:.6f}); report this bug")
+
+
+def _task_notes(source: Source, plan: Plan) -> list[str]:
+    """A hint for a masked language model, which may have been meant as a sparse encoder."""
+    if plan.task is not None or not (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
+        return []
+    return ["taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it"]

@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""Write a folder atomically: it appears whole or not at all."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ _MARKS = ("edge_st.json", "modules.json", "config.json")
 
 @contextmanager
 def new_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """A temporary folder beside ``target``, which takes its place when the block ends without an exception.
+    """A temporary folder beside ``target``, which replaces it when the block ends without an exception.
 
-    After an exception, Ctrl-C included, ``target`` is what it was. Raises what `check_target` raises.
+    After an exception, Ctrl-C included, ``target`` is as it was. Raises what `check_target` raises.
     """
     check_target(target, force=force)
     target = target.absolute()
@@ -31,7 +31,7 @@ def new_folder(target: Path, *, force: bool) -> Iterator[Path]:
 def check_target(target: Path, *, force: bool) -> None:
     """Raise NotAFolderError for a file, OptionError for a folder that may not be replaced.
 
-    ``force`` allows a model folder only, so that a slip of the hand does not delete a home directory.
+    Even ``force`` replaces model folders only, so that a typing error does not delete a home directory.
     """
     if target.exists() and not target.is_dir():
         raise NotAFolderError(f"{target} is a file; choose the name of a folder to write the model to")
@@ -44,7 +44,7 @@ def check_target(target: Path, *, force: bool) -> None:
 
 
 def _replace(target: Path, folder: Path, aside: Path) -> None:
-    """Rename ``folder`` to ``target``, and an existing ``target`` to ``aside``; back again where that fails."""
+    """Rename ``folder`` to ``target``, after an existing ``target`` to ``aside``, which is undone if this fails."""
     if not target.exists():
         folder.rename(target)
         return
@@ -57,6 +57,6 @@ def _replace(target: Path, folder: Path, aside: Path) -> None:
 
 
 def _make_readable(folder: Path) -> None:
-    """Usual permissions: some libraries write files that only their owner may read."""
+    """Set the usual permissions: some libraries write files that only their owner may read."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)

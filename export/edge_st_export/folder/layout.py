@@ -1,4 +1,4 @@
-"""The small files of the model folder: everything that sentence-transformers saves, less the transformer's weights."""
+"""The layout of the model folder: all that sentence-transformers saves, without the transformer's weights."""
 
 import shutil
 from pathlib import Path
@@ -11,15 +11,15 @@ from ..errors import converting
 from ..original.loading import Source, torch_routes
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
-#: the model card, and what a licence asks to be passed on
+#: the model card, and the licence files, which licences ask to be passed on
 CARD, LEGAL = "README.md", ("LICENSE*", "NOTICE*")
 
 
 def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
-    """Save ``original`` into ``folder``, with the model card and licence of its ``source``; what it is now.
+    """Save ``original`` into ``folder``, with the model card and licence files of its ``source``; return what is there.
 
-    Modules stored as a pickle become safetensors on the way. The weights that go into graphs are left out.
-    Raises ExportError where there is no way to a tokenizer.json.
+    Modules that were stored as pickles are saved as safetensors. The weights that go into graphs are left out.
+    Raises ExportError where the tokenizer cannot be converted to a tokenizer.json.
     """
     original.save_pretrained(str(folder), create_model_card=False)
     for path in [found for pattern in (CARD, *LEGAL) for found in source.folder.glob(pattern) if found.is_file()]:

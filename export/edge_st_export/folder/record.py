@@ -1,8 +1,7 @@
-"""Write ``edge_st.json``, the exporter's testimony about a model folder; `edge_st_runtime.record` reads it."""
+"""Write edge_st.json, the record of an exported model folder; `edge_st_runtime.model.record` reads it."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,18 @@ from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.loading import open_tokenizer
 from edge_st_runtime.model.model_types import SPARSE_ENCODER, TASKS
 from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
-from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 
+from ..original.loading import Source
+from ..original.reference import Reference
 from .parity import GraphReport
 from .paths import INT8_FILES
 
-#: float16 first, for it is only taken on GPUs; int8 last, for it is only taken when asked for
+#: in the order of the record; float16 is only taken on GPUs, int8 only when asked for
 _DTYPES = ("float16", "bfloat16", "float32", "int8")
-#: values of a sparse golden vector
+#: how many values of a sparse golden vector are stored
 _KEPT = 32
-#: of several the first that the CPU can run is taken
+#: in the order of the record; the runtime takes the first that the CPU can run
 _INT8 = (
     *INT8_FILES,
     "openvino/openvino_model_qint8_quantized.xml",
@@ -38,71 +38,66 @@ _TOOLS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Testimony:
-    """What only the exporter knows: the model's origin, a digest of its weights, golden texts and what they gave."""
-
-    name: str
-    revision: str | None
-    model_type: str
-    weights_sha256: str
-    texts: Sequence[TextOrPair]
-    golden: Sequence[Golden]
-
-
 def write_record(
-    folder: Path, testimony: Testimony, graphs: Iterable[GraphReport], int8: Mapping[str, Any] | None = None
+    folder: Path,
+    source: Source,
+    weights_sha256: str,
+    reference: Reference,
+    graphs: Iterable[GraphReport],
+    int8: Mapping[str, Any],
 ) -> None:
-    """Describe the finished ``folder``: every file with its checksum, the ``graphs`` best first within a dtype.
+    """Write the record of the finished ``folder``: its origin, every file's checksum, its graphs and golden vectors.
 
-    ``int8`` are further entries, which say how graphs in int8 were made.
+    ``weights_sha256`` is the digest of the original's weights that the fingerprint takes. ``graphs`` come best first
+    within a dtype. ``int8`` holds further entries, which say how int8 graphs were made.
     """
-    limit, identity = _identity(folder, testimony.weights_sha256)
+    limit, identity = _identity(folder, weights_sha256)
+    golden = [part.golden for part in reference]
     _write(
         folder,
         {
             "format_version": FORMAT_VERSION,
-            "task": TASKS[testimony.model_type],
-            "source": {"name": testimony.name, "revision": testimony.revision},
+            "task": TASKS[source.model_type],
+            "source": {"name": source.name, "revision": source.revision},
             "made_with": _versions(),
-            "dimension": int(testimony.golden[0].embeddings.shape[1]),
+            "dimension": int(golden[0].embeddings.shape[1]),
             "max_seq_length": limit,
             "fingerprint": identity,
-            "weights_sha256": testimony.weights_sha256,
-            **(int8 or {}),
+            "weights_sha256": weights_sha256,
+            **int8,
             "files": _files(folder),
             "graphs": sorted((report.entry() for report in graphs), key=_rank),
             "golden": {
-                "texts": list(testimony.texts),
-                "vectors": [_vectors(golden, testimony.model_type) for golden in testimony.golden],
+                "texts": reference[0].golden_texts,
+                "vectors": [_vectors(each, source.model_type) for each in golden],
             },
         },
     )
 
 
 def add_graph(folder: Path, report: GraphReport) -> None:
-    """Enter a graph that is not in the record of ``folder`` yet, behind those of its dtype."""
+    """Add a graph to the record of ``folder``, after those of its dtype; it is not there yet."""
     content = read_json(folder / FILE_NAME)
     graphs = sorted([*content["graphs"], report.entry()], key=_rank)
     _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 
 def forget_graph(folder: Path, file: str) -> None:
-    """Take a graph file that was written anew out of the record of ``folder``; its new checksum goes in."""
+    """Remove the measurements of a rewritten graph file from the record of ``folder``, and update its checksum."""
     content = read_json(folder / FILE_NAME)
     graphs = [entry for entry in content["graphs"] if entry["file"] != file]
     _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 
 def keep_graphs(folder: Path, files: Collection[str]) -> None:
-    """Take all graphs but ``files`` out of the record of ``folder``, and the files that are not there."""
+    """Remove all graphs but ``files`` from the record of ``folder``, and the checksums of files that are gone."""
     content = read_json(folder / FILE_NAME)
     graphs = [entry for entry in content["graphs"] if entry["file"] in files]
     _write(folder, content | {"graphs": graphs, "files": _files(folder)})
 
 
 def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
-    """The limit in tokens, and the fingerprint of the lossless variants."""
+    """The longest limit of a route in tokens (None without one), and the fingerprint of the lossless variants."""
     model = read_folder(folder)
     routes = {}
     for name, route in model.routes.items():
@@ -121,7 +116,7 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
 
 
 def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:
-    """Graphs of equal rank stay in their order."""
+    """The place of a graph's entry among the others; entries of equal rank stay in their order."""
     file = entry["file"]
     return _DTYPES.index(entry["dtype"]), _INT8.index(file) if file in _INT8 else len(_INT8)
 
@@ -144,7 +139,7 @@ def _versions() -> dict[str, str]:
 
 
 def _vectors(golden: Golden, model_type: str) -> dict[str, Any]:
-    """Of sparse vectors the largest values by dimension, of others all."""
+    """The golden vectors: all values of dense ones, the largest values of sparse ones by dimension."""
     rounded: list[Any] = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
     if model_type == SPARSE_ENCODER:
         sparse = select_max_active_dims(SparseMatrix.from_dense(golden.embeddings), _KEPT)
@@ -153,7 +148,7 @@ def _vectors(golden: Golden, model_type: str) -> dict[str, Any]:
 
 
 def _write(folder: Path, content: Mapping[str, Any]) -> None:
-    """Beside, then renamed: a reader never sees half a record. The vectors, at the end, share a line."""
+    """Write beside, then rename, so that nobody reads half a record. The golden vectors are one line, at the end."""
     golden = json.dumps({"golden": content["golden"]}, ensure_ascii=False)
     others = json.dumps({key: value for key, value in content.items() if key != "golden"}, indent=1, ensure_ascii=False)
     beside = folder / f".{FILE_NAME}.partial"

@@ -1,1 +1,1 @@
-"""From PyTorch modules to ONNX and OpenVINO graphs."""
+"""PyTorch modules to ONNX and OpenVINO graphs; their optimization and quantization by other libraries."""

@@ -1,4 +1,4 @@
-"""What the functions with sentence-transformers' names share: its model as input, our record as an afterthought."""
+"""What the drop-ins for sentence-transformers' export functions share: its model as input, our record afterwards."""
 
 import shutil
 import tempfile
@@ -16,24 +16,24 @@ from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, read_record
 
-from ..folder.parity import Part, make_reference, measure
-from ..folder.paths import ONNX_FILE, weights_beside
+from ..folder.parity import measure
+from ..folder.paths import ONNX_FILE, OPENVINO_FILE, weights_beside
 from ..folder.record import add_graph, forget_graph
+from ..original.reference import ReferencePart, compute_reference
 from ..original.texts import texts_for
 from ..progress import silent_libraries
-from .onnx_export import move_weights_beside, move_weights_inside
-from .openvino_export import OPENVINO_FILE
+from .external_data import move_weights_beside, move_weights_inside
 
 _FILES = {"onnx": ONNX_FILE, "openvino": OPENVINO_FILE}
 _NOT_COPIED = ("onnx", "openvino", FILE_NAME)
 
 
 @contextmanager
-def as_peer(model: Any, backend: str) -> Iterator[Any]:
-    """``model`` as sentence-transformers' own, loaded with ``backend``: itself, or one made from an edge-st model.
+def as_sentence_transformers(model: Any, backend: str) -> Iterator[Any]:
+    """``model`` as sentence-transformers loads it with ``backend``; an edge-st model is loaded from its folder.
 
-    Its ONNX graph is one file: of a graph with its weights beside it, sentence-transformers would write only the
-    graph. Raises MissingFileError where an edge-st model's folder does not have the backend's float32 graph.
+    Its ONNX graph is a single file, because sentence-transformers would not copy weights beside it. Raises
+    MissingFileError where an edge-st model's folder lacks the backend's float32 graph.
     """
     if isinstance(model, BaseModel):
         kind = getattr(sentence_transformers, type(model).__name__)
@@ -42,17 +42,17 @@ def as_peer(model: Any, backend: str) -> Iterator[Any]:
             yield _load(kind, folder, backend)
             return
         copy = partial(shutil.copytree, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
-        with _with_one_file(kind, copy, folder / ONNX_FILE) as peer:
-            yield peer
+        with _in_one_file(kind, copy, folder / ONNX_FILE) as single:
+            yield single
     elif backend == "onnx" and (graph := _graph_with_weights_beside(model)) is not None:
-        with _with_one_file(type(model), model.save_pretrained, graph) as peer:
-            yield peer
+        with _in_one_file(type(model), model.save_pretrained, graph) as single:
+            yield single
     else:
         yield model
 
 
 @contextmanager
-def _with_one_file(kind: Any, save: Callable[[str], Any], graph: Path) -> Iterator[Any]:
+def _in_one_file(kind: Any, save: Callable[[str], Any], graph: Path) -> Iterator[Any]:
     """A model of class ``kind`` from the folder that ``save`` writes, with the weights inside its ``graph``."""
     with tempfile.TemporaryDirectory() as scratch:
         save(scratch)
@@ -60,8 +60,8 @@ def _with_one_file(kind: Any, save: Callable[[str], Any], graph: Path) -> Iterat
         yield _load(kind, Path(scratch), "onnx")
 
 
-def _graph_with_weights_beside(peer: Any) -> Path | None:
-    path = getattr(peer.transformers_model, "path", None)
+def _graph_with_weights_beside(model: Any) -> Path | None:
+    path = getattr(model.transformers_model, "path", None)
     return Path(path) if path and weights_beside(Path(path)).is_file() else None
 
 
@@ -81,8 +81,11 @@ def _load(kind: Any, folder: Path, backend: str) -> Any:
         return kind(str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs)
 
 
-def enter(folder: Path, variant: Variant) -> None:
-    """Where ``folder`` has a record, measure the new ``variant`` against its float32 graph and write it down."""
+def record_variant(folder: Path, variant: Variant) -> None:
+    """Measure the parity of the new ``variant`` with the float32 graph and add it to the record of ``folder``, if any.
+
+    Without a float32 graph that runs here, the golden vectors are the reference.
+    """
     if not (folder / FILE_NAME).is_file():
         return
     if variant.engine == "onnx":
@@ -93,9 +96,10 @@ def enter(folder: Path, variant: Variant) -> None:
     variants = [known for _, known in recorded_variants(record) if known.dtype == "float32" and runs_here(known)]
     if variants:
         original, texts = open_variant(folder, variants[0]), texts_for(read_folder(folder).model_type)
-        reference = make_reference(original, original.prompts, original.tasks, texts)
+        reference = compute_reference(original, original.prompts, original.tasks, texts)
     else:
         reference = tuple(
-            Part(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings) for golden in record.golden
+            ReferencePart(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings)
+            for golden in record.golden
         )
     add_graph(folder, measure(folder, variant, reference))

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's optimizer makes of a graph: the operators that it fuses decide how fast the graph runs."""
+"""The operators that ONNX Runtime fuses in a graph, which decide how fast it runs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ..errors import converting
-from ..folder.parity import GraphReport, graph_files
-from ..folder.paths import weights_beside
+from ..folder.parity import GraphReport
+from ..folder.paths import graph_files, weights_beside
 
 _CONTRIB = "com.microsoft"
 _NORMALIZATIONS = ("LayerNormalization", "SimplifiedLayerNormalization")
-_UNFUSED = "Erf"  # the part of GELU that takes most of its time
+_UNFUSED = "Erf"  # the costliest part of a GELU that was not fused
 
 
 def write_optimized(graph: Path, target: Path, level: str) -> None:
@@ -35,10 +35,10 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
 
 
 def fused_operators(graph: Path) -> dict[str, int]:
-    """How many of each fused operator ``graph`` has when ONNX Runtime runs it, and of "Erf", which it did not fuse.
+    """Count the fused operators that ``graph`` has when ONNX Runtime runs it, and "Erf", which stands for unfused GELU.
 
-    Fused are the operators of its own domain, such as BiasGelu or MatMulIntegerToFloat, and the normalizations of
-    layers. Raises ExportError where ONNX Runtime cannot load the graph.
+    Fused operators are those of ONNX Runtime's own domain, such as BiasGelu or MatMulIntegerToFloat, and layer
+    normalizations. Raises ExportError where ONNX Runtime cannot load the graph.
     """
     import onnx
 
@@ -52,7 +52,7 @@ def fused_operators(graph: Path) -> dict[str, int]:
 
 
 def with_fused(folder: Path, report: GraphReport) -> GraphReport:
-    """The report of an ONNX graph for CPUs with what is fused in it, over all routes of ``folder``; others as is."""
+    """Add the fused operators, over all routes of ``folder``, to the report of an ONNX graph for CPUs."""
     if report.engine != "onnx" or report.dtype == "float16":
         return report
     graphs = [path for path in graph_files(folder, report.file) if path.name == PurePosixPath(report.file).name]
@@ -60,9 +60,9 @@ def with_fused(folder: Path, report: GraphReport) -> GraphReport:
 
 
 def unfused_notes(reports: Iterable[GraphReport]) -> list[str]:
-    """What there is to say about graphs that keep "Erf"."""
+    """A note on each graph whose GELU was not fused."""
     return [
-        f"{report.file} keeps GELU in parts that ONNX Runtime does not fuse, and runs slower than it could"
+        f"{report.file} has a GELU that ONNX Runtime does not fuse, so it runs slower than it could"
         for report in reports
         if _UNFUSED in report.fused
     ]

@@ -1,38 +1,38 @@
-"""A transformer in PyTorch → OpenVINO's intermediate representation in float32, by optimum-intel."""
+"""PyTorch to OpenVINO's intermediate representation (IR) in float32, by optimum-intel."""
 
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import converting
-from ..folder.paths import ONNX_FILE
-from .leading_modules import Head
-from .onnx_export import graph_config, to_onnx
+from ..folder.paths import ONNX_FILE, OPENVINO_FILE
+from .leading_modules import LeadingModules
+from .onnx_export import to_onnx
+from .optimum_config import graph_config
 from .pruning import prune_openvino
 
-OPENVINO_FILE = "openvino/openvino_model.xml"
 
+def to_openvino(leading: LeadingModules) -> Path:
+    """Write openvino/openvino_model.xml and .bin into the folder of ``leading``, with the ONNX graph's signature.
 
-def to_openvino(head: Head) -> Path:
-    """Write openvino/openvino_model.xml and .bin into the head's folder, with the signature of the ONNX graph.
-
-    The weights stay float32; what the engine computes in is decided when the model is opened. Some architectures
-    optimum-intel converts for text generation only, or not at all: those are converted from the ONNX graph, made on the
-    way where there is none, which gives a slightly slower one. Raises ExportError.
+    The weights are stored in float32; the precision of the computation is chosen when the model is opened.
+    optimum-intel converts some architectures for text generation only, and others not at all. These are converted from
+    their ONNX graph, which is written to a temporary folder if it is not there. The result is slightly slower.
+    Raises ExportError.
     """
     from optimum.exporters.openvino import export
 
-    path, onnx_file = head.path / OPENVINO_FILE, head.path / ONNX_FILE
+    path, onnx_file = leading.path / OPENVINO_FILE, leading.path / ONNX_FILE
     path.parent.mkdir(parents=True)
     try:
-        model = head.model()
-        export(model, graph_config(head, model, "openvino"), path, stateful=False, library_name="transformers")
-        if head.prunes:
+        model = leading.model()
+        export(model, graph_config(leading, model, "openvino"), path, stateful=False, library_name="transformers")
+        if leading.prunes:
             prune_openvino(path)
     except Exception:  # noqa: BLE001 - the libraries raise anything
         with tempfile.TemporaryDirectory() as scratch:
-            made = onnx_file if onnx_file.is_file() else to_onnx(replace(head, path=Path(scratch)))
-            _from_onnx(made, path)
+            graph = onnx_file if onnx_file.is_file() else to_onnx(replace(leading, path=Path(scratch)))
+            _from_onnx(graph, path)
     return path
 
 

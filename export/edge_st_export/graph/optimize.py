@@ -1,4 +1,4 @@
-"""Fused and half-precision variants of onnx/model.onnx, by ONNX Runtime's transformer optimizer through optimum."""
+"""Optimized and float16 variants of onnx/model.onnx, by ONNX Runtime's transformer optimizer through optimum."""
 
 import shutil
 import tempfile
@@ -9,12 +9,12 @@ from edge_st.verification.variants import Variant
 
 from ..errors import converting
 from ..folder.paths import weights_beside
-from .drop_ins import as_peer, enter
-from .onnx_export import move_weights_beside, move_weights_inside
+from .drop_ins import as_sentence_transformers, record_variant
+from .external_data import move_weights_beside, move_weights_inside
 
 LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"
-_ONE_FILE = 1_900_000_000  # a file in protobuf's format ends at 2 GiB
+_ONE_FILE = 1_900_000_000  # bytes; protobuf's format ends at 2 GiB
 
 
 def optimized_file(level: str) -> str:
@@ -25,8 +25,8 @@ def optimized_file(level: str) -> str:
 def optimize(plain: Path, config: Any, level: str) -> Path:
     """Write the optimized graph of ``level`` beside ``plain``; ``config`` is the transformer's.
 
-    "O4" is O3 in float16, for GPUs; the inputs and outputs keep their types. Raises ExportError, for instance where
-    the optimizer does not know the architecture.
+    "O4" is for GPUs and computes in float16; the inputs and outputs keep their types. Raises ExportError, for instance
+    where the optimizer does not know the architecture.
     """
     from optimum.onnxruntime import ORTOptimizer
 
@@ -45,7 +45,7 @@ def optimize(plain: Path, config: Any, level: str) -> Path:
 
 
 def _one_file(plain: Path, scratch: Path) -> Path:
-    """The graph with its weights inside, so that the optimizer sees all of it; as it is where they are too many."""
+    """A copy with the weights inside, so that the optimizer sees them; ``plain`` itself where they are too large."""
     beside = weights_beside(plain)
     if beside.is_file() and beside.stat().st_size > _ONE_FILE:
         return plain
@@ -54,10 +54,10 @@ def _one_file(plain: Path, scratch: Path) -> Path:
 
 
 def _configuration(level: str) -> Any:
-    """Attention takes the mask as it is: reduced to lengths, as is the default, it is wrong for padding on the left."""
+    """Attention gets the raw mask. By default it gets lengths, which are wrong for padding on the left."""
     from optimum.onnxruntime.configuration import AutoOptimizationConfig, OptimizationConfig
 
-    if level == FLOAT16_LEVEL:  # optimum's own O4 asks for a GPU at export, where the conversion needs none
+    if level == FLOAT16_LEVEL:  # optimum's own O4 wants a GPU for the export, which the conversion does not need
         return OptimizationConfig(fp16=True, enable_gelu_approximation=True, use_raw_attention_mask=True)
     return AutoOptimizationConfig.with_optimization_level(level, use_raw_attention_mask=True)
 
@@ -73,15 +73,15 @@ def export_optimized_onnx_model(
     """Write onnx/model_O3.onnx and the like to a folder or Hub repository, exactly as sentence-transformers does.
 
     ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="onnx"``;
-    ``optimization_config`` is "O1" to "O4" or optimum's OptimizationConfig. A folder with edge_st.json gets the graph
-    entered. Raises ValueError for a model or level that does not fit.
+    ``optimization_config`` is "O1" to "O4" or optimum's OptimizationConfig. If the folder has edge_st.json, the graph
+    is measured and added to it. Raises ValueError for a model or level that does not fit.
     Source: sentence_transformers.backend.export_optimized_onnx_model, which does the work.
     """
     from sentence_transformers import backend
 
-    with as_peer(model, "onnx") as peer:
+    with as_sentence_transformers(model, "onnx") as original:
         backend.export_optimized_onnx_model(
-            peer, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+            original, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
         )
     level = optimization_config if isinstance(optimization_config, str) else None
     half = level == FLOAT16_LEVEL or bool(getattr(optimization_config, "fp16", False))
@@ -89,4 +89,4 @@ def export_optimized_onnx_model(
         f"onnx/model_{file_suffix or level or 'optimized'}.onnx", "onnx", "float16" if half else "float32"
     )
     if not push_to_hub:
-        enter(Path(model_name_or_path), variant)
+        record_variant(Path(model_name_or_path), variant)

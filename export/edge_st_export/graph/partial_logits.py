@@ -1,6 +1,7 @@
-"""Language models of which only a part of the logits is wanted: the largest of each word, or those of two words.
+"""Language models that compute only part of their logits.
 
-Both leave the last projection, which gives a logit for every token and word, out of the transformer.
+`Splade` needs the largest logit of each word over all tokens, `LastLogits` the logits of two words after the last
+token. Both take the output projection, which gives a logit for every token and word, out of the transformer.
 """
 
 from typing import Any
@@ -11,16 +12,16 @@ from sentence_transformers.sparse_encoder.modules import SpladePooling
 
 from edge_st_runtime.model.route import longest_input
 
-#: most that a text may have at once: those of all words for BERT's 512 tokens, fewer words for more tokens
+#: the most logits of a text that are held at once: of all BERT's words for 512 tokens, of fewer for more tokens
 _LOGITS_AT_ONCE = 512 * 32768
 _USUAL_TOKENS = 512
 Features = dict[str, torch.Tensor]
 
 
 def without_projection(transformer: Any) -> torch.nn.Linear | None:
-    """Take the last projection away from ``transformer``, which then gives what goes into it; the projection.
+    """Remove the output projection from ``transformer`` and return it; the transformer then gives its input.
 
-    None, and nothing is changed, where there is more after it than its bias.
+    Returns None and changes nothing where anything but its bias comes after the projection.
     """
     model = transformer.auto_model
     projection = model.get_output_embeddings()
@@ -47,9 +48,9 @@ def _probe(transformer: Any) -> Features:
 class Splade(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the type checker
     """A transformer with a masked language model's head, and its ``pooling``.
 
-    The largest logit is found before the logarithm is taken, and for a part of the vocabulary at a time where there are
-    many positions, so that what is held at once does not grow with a text. There is no loop over tokens: OpenVINO
-    2026.4 gave wrong weights, some of them NaN, out of one that met a longer batch after shorter ones.
+    The largest logit is found before the logarithm is taken. Where there are many positions it is found for one part
+    of the vocabulary after the other, so that memory does not grow with the text. There is no loop over tokens: in
+    OpenVINO 2026.4 such a loop gave wrong weights, some of them NaN, for a longer batch after shorter ones.
     """
 
     def __init__(self, transformer: Any, projection: torch.nn.Linear, pooling: SpladePooling) -> None:
@@ -68,7 +69,7 @@ class Splade(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the
         return {**features, "sentence_embedding": pooled(hidden, mask.unsqueeze(-1).to(hidden.dtype))}
 
     def _maxima(self, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
-        """The largest weights (batch, words); a text's first token stands in for padding, so no logit is masked."""
+        """The largest weights (batch, words). A text's first token replaces its padding, so no logit is masked."""
         first = attended.argmax(dim=1, keepdim=True).expand(-1, 1, hidden.shape[-1])
         filled = torch.where(attended > 0, hidden, hidden.gather(1, first))
         largest = torch.cat([part(filled).amax(dim=1) for part in self.parts], dim=-1)
@@ -85,7 +86,7 @@ class Splade(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the
 
 
 class LastLogits(torch.nn.Module):  # type: ignore[misc]
-    """A causal language model with the logits of a yes and, it may be, a no, after a text's last token."""
+    """A causal language model that gives the logit of a "yes" token, and maybe of a "no", after a text's last token."""
 
     def __init__(self, transformer: Any, projection: torch.nn.Linear, score: LogitScore) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class LastLogits(torch.nn.Module):  # type: ignore[misc]
         self.transformer, self.rows = transformer, _rows(projection, words)
 
     def forward(self, features: Features) -> Features:
-        """Add ``scores``: the yes less the no, on whichever side a batch is padded."""
+        """Add ``scores``: the logit of yes, less that of no if there is one. The batch may be padded on either side."""
         hidden, mask = self.transformer(features)[self.transformer.module_output_name], features["attention_mask"]
         places = torch.arange(mask.shape[1]).unsqueeze(0) * mask
         last = places.argmax(dim=1).view(-1, 1, 1).expand(-1, 1, hidden.shape[-1])
@@ -103,7 +104,7 @@ class LastLogits(torch.nn.Module):  # type: ignore[misc]
 
 
 def _rows(projection: torch.nn.Linear, words: Any) -> torch.nn.Linear:
-    """The projection to ``words`` alone."""
+    """The part of the projection that gives the logits of ``words``."""
     weight = projection.weight[words]
     rows = torch.nn.Linear(projection.in_features, len(weight), bias=projection.bias is not None)
     rows.weight = torch.nn.Parameter(weight)

@@ -1,4 +1,7 @@
-"""Let a sparse graph give only each text's largest weights, so that the vocabulary's size is never copied out of it."""
+"""Prune sparse embeddings in the graph: it can give just each text's largest weights.
+
+Then a row as wide as the vocabulary is never copied out of the engine.
+"""
 
 from pathlib import Path
 
@@ -21,7 +24,7 @@ def prune_onnx(path: Path) -> None:
 
 
 def prune_openvino(path: Path) -> None:
-    """The same for the IR at ``path``."""
+    """Give the OpenVINO graph at ``path`` the same input and outputs."""
     import numpy as np
     import openvino
     from openvino import opset13 as ops
@@ -40,6 +43,6 @@ def prune_openvino(path: Path) -> None:
     model.validate_nodes_and_infer_types()
     beside = path.with_name(f"pruning_{path.name}")
     openvino.save_model(model, beside, compress_to_fp16=False)
-    del model, weights, found  # the old weights are mapped
+    del model, weights, found  # they map the old weights
     for ending in (".bin", ".xml"):
         beside.with_suffix(ending).replace(path.with_suffix(ending))

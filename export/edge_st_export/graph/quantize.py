@@ -1,4 +1,4 @@
-"""Int8 graphs, under sentence-transformers' names for the functions and files."""
+"""Int8 graphs as sentence-transformers writes them: its functions, arguments and file names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from edge_st.verification.variants import Variant
 from edge_st_runtime.errors import InputError, OptionError
 
-from .drop_ins import as_peer, enter
+from .drop_ins import as_sentence_transformers, record_variant
 
 _FEATURES = {"arm64": ("asimd",), "avx2": ("avx2",), "avx512": ("avx512f",), "avx512_vnni": ("avx512_vnni",)}
 
@@ -23,20 +23,23 @@ def export_dynamic_quantized_onnx_model(
     """Write onnx/model_qint8_avx512_vnni.onnx and the like, exactly as sentence-transformers does.
 
     ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="onnx"``;
-    ``quantization_config`` is "arm64", "avx2", "avx512", "avx512_vnni" or optimum's QuantizationConfig. A folder with
-    edge_st.json gets the graph entered. Activations are scaled by batch, so a text's vector depends a little on its
-    neighbours. Raises ValueError for a model or configuration that does not fit.
+    ``quantization_config`` is "arm64", "avx2", "avx512", "avx512_vnni" or optimum's QuantizationConfig. If the folder
+    has edge_st.json, the graph is measured and added to it. The activations of a batch share one scale, so a text's
+    vector depends a little on the other texts in its batch. Raises ValueError for a model or configuration that does
+    not fit.
     Source: sentence_transformers.backend.export_dynamic_quantized_onnx_model, which does the work.
     """
     from sentence_transformers import backend
 
-    with as_peer(model, "onnx") as peer:
+    with as_sentence_transformers(model, "onnx") as original:
         backend.export_dynamic_quantized_onnx_model(
-            peer, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+            original, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
         )
     if not push_to_hub:
         file = f"onnx/model_{file_suffix or _dynamic_suffix(quantization_config)}.onnx"
-        enter(Path(model_name_or_path), Variant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ())))
+        record_variant(
+            Path(model_name_or_path), Variant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ()))
+        )
 
 
 def export_static_quantized_openvino_model(
@@ -56,29 +59,32 @@ def export_static_quantized_openvino_model(
     """Write openvino/openvino_model_qint8_quantized.xml and .bin, as sentence-transformers does.
 
     ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="openvino"``;
-    ``quantization_config`` is optimum-intel's OVQuantizationConfig, a dictionary of its arguments or None. The scales
-    are measured on the dataset named, which is downloaded, or on ``texts``: some hundred like those to be encoded. A
-    folder with edge_st.json gets the graph entered. Raises OptionError for texts and a dataset together, InputError
-    for texts that are none, ValueError for a model or configuration that does not fit.
+    ``quantization_config`` is optimum-intel's OVQuantizationConfig, a dictionary of its arguments or None. The model is
+    calibrated on the named dataset, which is downloaded, or on ``texts``: a few hundred like those to be encoded. If
+    the folder has edge_st.json, the graph is measured and added to it. Raises OptionError for texts and a dataset
+    together, InputError for texts that are not a list of strings, ValueError for a model or configuration that does
+    not fit.
     Source: sentence_transformers.backend.export_static_quantized_openvino_model.
     """
     from sentence_transformers import backend
 
     dataset = (dataset_name, dataset_config_name, dataset_split, column_name)
     _check_texts(texts, dataset)
-    with as_peer(model, "openvino") as peer:
+    with as_sentence_transformers(model, "openvino") as original:
         if texts is None:
             backend.export_static_quantized_openvino_model(
-                peer, quantization_config, model_name_or_path, *dataset, push_to_hub, create_pr, file_suffix
+                original, quantization_config, model_name_or_path, *dataset, push_to_hub, create_pr, file_suffix
             )
         else:
-            _quantize(peer, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
+            _quantize(original, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
     if not push_to_hub:
-        enter(Path(model_name_or_path), Variant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8"))
+        record_variant(
+            Path(model_name_or_path), Variant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8")
+        )
 
 
 def _dynamic_suffix(config: Any) -> str:
-    """The ending of the file's name that sentence-transformers gives."""
+    """The suffix that sentence-transformers gives to the file's name."""
     from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
     if not isinstance(config, str):
@@ -93,22 +99,22 @@ def _check_texts(texts: Sequence[str] | None, dataset: tuple[str | None, ...]) -
     if any(name is not None for name in dataset):
         raise OptionError("texts and a dataset are given together; give one of them to calibrate with")
     if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InputError("texts must be a list of strings, best some hundred like those that will be encoded")
+        raise InputError("texts must be a list of strings, best a few hundred like those that will be encoded")
 
 
 def _quantize(
-    peer: Any, config: Any, texts: Sequence[str], target: str, push_to_hub: bool, create_pr: bool, file_suffix: str
+    model: Any, config: Any, texts: Sequence[str], target: str, push_to_hub: bool, create_pr: bool, file_suffix: str
 ) -> None:
     from optimum.intel.openvino import OVConfig, OVQuantizationConfig, OVQuantizer
     from optimum.intel.openvino.modeling import OVModel
     from sentence_transformers.backend import save_or_push_to_hub_model
 
-    if not isinstance(peer.transformers_model, OVModel):
+    if not isinstance(model.transformers_model, OVModel):
         raise OptionError(
             'the model must be an edge-st model, or loaded by sentence-transformers with backend="openvino"'
         )
     config = OVQuantizationConfig(**config) if isinstance(config, dict) else config or OVQuantizationConfig()
-    quantizer, samples = OVQuantizer.from_pretrained(peer.transformers_model), _samples(peer, texts)
+    quantizer, samples = OVQuantizer.from_pretrained(model.transformers_model), _samples(model, texts)
     save_or_push_to_hub_model(
         export_function=lambda folder: quantizer.quantize(
             samples, save_directory=folder, ov_config=OVConfig(quantization_config=config)
@@ -120,14 +126,14 @@ def _quantize(
         create_pr=create_pr,
         file_suffix=file_suffix,
         backend="openvino",
-        model=peer,
+        model=model,
     )
 
 
-def _samples(peer: Any, texts: Sequence[str]) -> Any:
-    """The graph's inputs for each text alone, cut to the model's limit."""
+def _samples(model: Any, texts: Sequence[str]) -> Any:
+    """The graph's inputs for one text at a time, truncated to the model's limit."""
     import nncf
 
-    names = {port.any_name for port in peer.transformers_model.model.inputs}
-    encoded = [peer.tokenizer(text, truncation=True, return_tensors="np") for text in texts]
+    names = {port.any_name for port in model.transformers_model.model.inputs}
+    encoded = [model.tokenizer(text, truncation=True, return_tensors="np") for text in texts]
     return nncf.Dataset([{name: array for name, array in sample.items() if name in names} for sample in encoded])

@@ -1,1 +1,1 @@
-"""Graphs that compute in int8: calibrated, fitted, and written only within a gate."""
+"""Graphs that compute in int8: calibrated, fitted, and written only if they pass a gate."""

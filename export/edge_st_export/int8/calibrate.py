@@ -1,4 +1,4 @@
-"""What goes into a graph's matrix products while texts run through it."""
+"""Calibration: the inputs of a graph's matrix multiplications while texts run through it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats, TokenBatch
 from edge_st_runtime.engines.signature import FEEDS, MAX_ACTIVE_DIMS
 
-from ..graph.onnx_export import for_a_while
+from ..graph.external_data import temporary_graph
 
-_ROWS = 2048  # of each input, which are kept to fit the scales to
-_WATCHED = ".watched.onnx"
+_ROWS = 2048  # how many rows of each input are kept to fit the scales to
+_OBSERVED = ".observed.onnx"
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """An input's ``rows`` (n, K), drawn from all tokens, and each channel's range over all of them: ``low`` and
-    ``high`` (K,).
+class ActivationStats:
+    """What was observed of an input.
+
+    ``rows`` (n, K) are a sample of the tokens; ``low`` and ``high`` (K,) the range of each channel over all tokens.
     """
 
     rows: Floats
@@ -31,19 +32,19 @@ class Seen:
     high: Floats
 
 
-def joined(parts: Sequence[Seen]) -> Seen:
-    """The same of several inputs together."""
-    return Seen(
+def joined_stats(parts: Sequence[ActivationStats]) -> ActivationStats:
+    """The statistics of several inputs together."""
+    return ActivationStats(
         np.concatenate([part.rows for part in parts]),
         np.min([part.low for part in parts], axis=0),
         np.max([part.high for part in parts], axis=0),
     )
 
 
-def watch(graph: Path, names: Sequence[str], batches: Sequence[TokenBatch]) -> dict[str, Seen]:
-    """Run the ``graph`` on each of ``batches``, one at least, and look at the tensors called ``names``.
+def observe(graph: Path, names: Sequence[str], batches: Sequence[TokenBatch]) -> dict[str, ActivationStats]:
+    """Run the ``graph`` on each of ``batches`` and observe the tensors called ``names``.
 
-    Every batch is one text without padding, so that no channel's range is that of a padded place, and has a token.
+    There is at least one batch. Each is one text with at least one token, without padding, which would widen ranges.
     """
     kept: dict[str, list[Floats]] = {name: [] for name in names}
     low: dict[str, Floats] = {}
@@ -56,20 +57,20 @@ def watch(graph: Path, names: Sequence[str], batches: Sequence[TokenBatch]) -> d
                 low[name] = np.minimum(low.get(name, np.inf), rows.min(axis=0))
                 high[name] = np.maximum(high.get(name, -np.inf), rows.max(axis=0))
                 kept[name].append(rows[drawing.permutation(len(rows))[:share]])
-    return {name: Seen(np.concatenate(kept[name])[:_ROWS], low[name], high[name]) for name in names}
+    return {name: ActivationStats(np.concatenate(kept[name])[:_ROWS], low[name], high[name]) for name in names}
 
 
 @contextmanager
 def _opened(graph: Path, names: Sequence[str]) -> Iterator[Callable[[TokenBatch], list[Any]]]:
-    """A function from a batch to the values of ``names``."""
+    """A function that runs a batch and returns the values of ``names``."""
     model = onnx.load(graph, load_external_data=False)
     del model.graph.output[:]
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    with for_a_while(graph.with_name(_WATCHED)) as watched:  # beside its weights
-        onnx.save_model(model, watched)
-        session = ort.InferenceSession(str(watched), options, providers=["CPUExecutionProvider"])
+    with temporary_graph(graph.with_name(_OBSERVED)) as observed:  # beside its weights
+        onnx.save_model(model, observed)
+        session = ort.InferenceSession(str(observed), options, providers=["CPUExecutionProvider"])
         inputs = [port.name for port in session.get_inputs()]
         yield lambda batch: list(session.run(list(names), {name: _feed(name, batch) for name in inputs}))
 

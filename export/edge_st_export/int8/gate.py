@@ -1,4 +1,4 @@
-"""What an int8 variant must keep of the float32 model to be written."""
+"""The gate of int8: how much of the float32 model's quality an int8 variant must keep to be written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ _EXAMPLE = "cosine=0.995,worst=0.95,ndcg=0.995"
 
 @dataclass(frozen=True)
 class Gate:
-    """The least mean ``cosine`` to the original, the least ``worst`` one, and the ``shares`` of a metric to be kept.
+    """The lowest mean ``cosine`` with the original, the lowest ``worst`` cosine, and the ``shares`` of metrics to keep.
 
-    A share is the metric of the int8 variant over that of the float32 one: 0.995 of "ndcg" for retrieval sets, of
-    "spearman" for scored pairs, "ap" for labelled ones, "accuracy" for triplets. Those not named are 0.995.
+    A share is the int8 variant's metric divided by the float32 variant's: of "ndcg" for retrieval sets, "spearman" for
+    scored pairs, "ap" for labelled pairs and "accuracy" for triplets. A share that is not named is 0.995.
     """
 
     cosine: float = 0.995
@@ -35,13 +35,13 @@ class Gate:
         return self.shares.get(measure.partition("@")[0], 0.995)
 
     def __str__(self) -> str:
-        """As `parse_gate` reads it."""
+        """The form that `parse_gate` reads."""
         named = {"cosine": self.cosine, "worst": self.worst, **self.shares}
         return ",".join(f"{name}={value:g}" for name, value in named.items())
 
 
 def parse_gate(text: str) -> Gate:
-    """The gate in a form such as ``cosine=0.995,ndcg=0.995``; raises OptionError for anything else."""
+    """Parse a gate such as ``cosine=0.995,ndcg=0.995``; raises OptionError for anything else."""
     named: dict[str, float] = {}
     for part in text.split(","):
         name, number = (word.strip() for word in part.partition("=")[::2])

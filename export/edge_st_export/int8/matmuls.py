@@ -1,4 +1,4 @@
-"""The matrix products of an ONNX graph that can be computed in int8."""
+"""The matrix multiplications of an ONNX graph that can be computed in int8."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from edge_st_runtime.arrays import Floats
 
 from .tensors import readers_of, values_of, varying
 
-_LEAST = 64  # rows and columns of a weight that is worth the conversion of its input
+_LEAST = 64  # rows and columns; for a smaller weight, converting its input to int8 does not pay
 
 
 @dataclass(frozen=True, eq=False)
-class Product:
-    """``input`` (…, K) times the constant ``weight`` (K, N), plus the constant ``bias`` (N,) if there is one.
+class MatMul:
+    """A matrix multiplication: ``input`` (…, K) times the constant ``weight`` (K, N), plus any constant ``bias`` (N,).
 
-    ``output`` names the result; ``nodes`` are those that compute it.
+    ``input``, ``weight_name`` and ``output`` are names of tensors; ``nodes`` compute the output.
     """
 
     input: str
@@ -31,58 +31,58 @@ class Product:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Products that share an input, which is quantized once for all of them, or a weight."""
+    """Matrix multiplications that share an input, which is quantized once for all of them, or a weight."""
 
-    products: tuple[Product, ...]
+    matmuls: tuple[MatMul, ...]
 
     @property
     def name(self) -> str:
-        """The output of the first, by which the group is known."""
-        return self.products[0].output
+        """The name of the group: the output of its first matrix multiplication."""
+        return self.matmuls[0].output
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Their distinct inputs."""
-        return tuple(dict.fromkeys(product.input for product in self.products))
+        """The distinct inputs."""
+        return tuple(dict.fromkeys(matmul.input for matmul in self.matmuls))
 
     @property
     def width(self) -> int:
-        """K."""
-        return int(self.products[0].weight.shape[0])
+        """K, the width of the inputs."""
+        return int(self.matmuls[0].weight.shape[0])
 
 
 def find_groups(model: Any, folder: Path) -> tuple[Group, ...]:
-    """The groups of the onnx.ModelProto ``model``, whose file stands in ``folder``, in the order of its nodes."""
-    groups: list[list[Product]] = []
-    for product in _products(model.graph, folder):
-        joined = [group for group in groups if any(_belong(product, other) for other in group)]
+    """The groups in the onnx.ModelProto ``model``, whose file is in ``folder``, in the order of its nodes."""
+    groups: list[list[MatMul]] = []
+    for matmul in _find_matmuls(model.graph, folder):
+        joined = [group for group in groups if any(_belong(matmul, other) for other in group)]
         groups = [group for group in groups if group not in joined]
-        groups.append([*(member for group in joined for member in group), product])
+        groups.append([*(member for group in joined for member in group), matmul])
     return tuple(Group(tuple(group)) for group in groups)
 
 
-def _belong(one: Product, other: Product) -> bool:
+def _belong(one: MatMul, other: MatMul) -> bool:
     return one.input == other.input or one.weight_name == other.weight_name
 
 
-def _products(graph: Any, folder: Path) -> Iterator[Product]:
+def _find_matmuls(graph: Any, folder: Path) -> Iterator[MatMul]:
     constants, readers = {tensor.name: tensor for tensor in graph.initializer}, readers_of(graph)
     results, inputs = {output.name for output in graph.output}, varying(graph)
     for node in graph.node:
         if node.op_type != "MatMul" or node.input[0] not in inputs or not _is_large(constants.get(node.input[1])):
             continue
-        weight, (product,) = values_of(constants[node.input[1]], folder), node.output
-        adding = None if product in results else _addition(readers.get(product, []), product, constants, weight)
+        weight, (matmul,) = values_of(constants[node.input[1]], folder), node.output
+        adding = None if matmul in results else _addition(readers.get(matmul, []), matmul, constants, weight)
         if adding is None:
-            yield Product(node.input[0], weight, node.input[1], None, product, (node,))
+            yield MatMul(node.input[0], weight, node.input[1], None, matmul, (node,))
         else:
             added, bias = adding
             values = values_of(constants[bias], folder)
-            yield Product(node.input[0], weight, node.input[1], values, added.output[0], (node, added))
+            yield MatMul(node.input[0], weight, node.input[1], values, added.output[0], (node, added))
 
 
 def _is_large(tensor: Any) -> bool:
-    """Whether it is a float32 matrix that is worth it."""
+    """Whether it is a float32 matrix that is large enough."""
     return (
         tensor is not None
         and tensor.data_type == TensorProto.FLOAT
@@ -91,11 +91,11 @@ def _is_large(tensor: Any) -> bool:
     )
 
 
-def _addition(readers: list[Any], product: str, constants: dict[str, Any], weight: Floats) -> tuple[Any, str] | None:
-    """The only reader of a product and the name of its bias, where it adds a constant of a value for each column."""
+def _addition(readers: list[Any], matmul: str, constants: dict[str, Any], weight: Floats) -> tuple[Any, str] | None:
+    """The Add node and the name of the bias, where adding a constant (N,) is all that the result is used for."""
     if len(readers) != 1 or readers[0].op_type != "Add":
         return None
-    other = next((name for name in readers[0].input if name != product), product)
+    other = next((name for name in readers[0].input if name != matmul), matmul)
     if other not in constants or list(constants[other].dims) != [weight.shape[1]]:
         return None
     return readers[0], other

@@ -1,4 +1,4 @@
-"""How an int8 variant is to be made."""
+"""The options of int8."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from .search import Attempt
 LEAST_TEXTS = 32
 _BUNDLED_PAIRS = 300
 _PAIR = 2
-#: what is measured on each kind of data
+#: the metric of each kind of data
 _MEASURES = {RetrievalData: "ndcg", SimilarityData: "spearman", PairData: "ap", TripletData: "accuracy"}
 _KINDS = {
     "ndcg": "a folder in BEIR's layout",
@@ -30,12 +30,12 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Int8:
-    """Int8 graphs beside those in float32, each within ``gate``.
+    """Options for int8 graphs, which are written beside the float32 graphs if they pass ``gate``.
 
-    ``calibration`` are texts, or pairs of texts for a model that scores them, like those to come: some hundred are
-    best, 32 the least; None takes a bundled set. ``evaluation`` are data sets on which the gate's metrics are
-    measured. ``default`` makes the folder open in int8 where nothing else is asked for. Raises InputError for
-    calibration texts that are too few, OptionError for a metric in the gate without a data set to measure it on.
+    ``calibration`` are texts like those that will be encoded, or pairs for a model that scores pairs. At least 32 are
+    needed, and a few hundred are best; None takes a bundled set. ``evaluation`` are the data sets on which the gate's
+    metrics are measured. ``default`` makes the folder open in int8 unless another dtype is asked for. Raises InputError
+    for too few calibration texts, OptionError for a metric in the gate without a data set to measure it on.
     """
 
     gate: Gate = field(default_factory=Gate)
@@ -49,19 +49,21 @@ class Int8:
         measured = {_MEASURES[type(data)] for data in self.evaluation}
         for name in self.gate.shares:
             if name not in measured:
-                raise OptionError(f"the gate asks for {name}, which is measured on {_KINDS[name]}: give some (--eval)")
+                raise OptionError(
+                    f"the gate asks for {name}, which is measured on {_KINDS[name]}; add such data (--eval)"
+                )
         names = [data.name for data in self.evaluation]
         if len(set(names)) < len(names):
-            raise OptionError(f"several data sets have one name ({', '.join(names)}); rename one of the files")
+            raise OptionError(f"several data sets have the same name ({', '.join(names)}); rename one of the files")
 
     def check(self, model_type: str) -> None:
-        """Raise InputError or OptionError where a model of this class takes not such texts or data sets."""
+        """Raise InputError or OptionError where a model of this class does not take these texts or data sets."""
         self.texts(model_type)
         for data in self.evaluation:
             check_fits(data, model_type)
 
     def texts(self, model_type: str) -> list[TextOrPair]:
-        """What the scales are fitted to; raises InputError where the calibration is not what the model takes."""
+        """The calibration texts or pairs; raises InputError where the model does not take them."""
         if self.calibration is None:
             return _bundled(model_type)
         pairs = model_type == CROSS_ENCODER
@@ -72,7 +74,7 @@ class Int8:
         return list(self.calibration)
 
     def entry(self, tried: Sequence[Attempt]) -> dict[str, Any]:
-        """What the record says about it."""
+        """The record's entries about int8."""
         made = {
             "calibration": "bundled" if self.calibration is None else f"{len(self.calibration)} texts",
             "gate": str(self.gate),
@@ -83,13 +85,13 @@ class Int8:
 
 
 def _check_calibration(texts: Sequence[TextOrPair]) -> None:
-    """Raise InputError for what are no texts or pairs, or too few."""
+    """Raise InputError for anything but texts or pairs, and for too few of them."""
     for number, text in enumerate(texts, 1):
         if isinstance(texts, str) or not (isinstance(text, str) or _is_pair(text)):
             raise InputError(f"calibration text {number} is {text!r:.80}; expected a list of texts, or of pairs")
     if len(set(texts)) < LEAST_TEXTS:
         raise InputError(
-            f"calibration has {len(set(texts))} distinct texts; expected at least {LEAST_TEXTS}, best some hundred "
+            f"calibration has {len(set(texts))} distinct texts; expected at least {LEAST_TEXTS}, best a few hundred "
             "like those that will be encoded"
         )
 
@@ -106,6 +108,6 @@ def _bundled(model_type: str) -> list[TextOrPair]:
 
 
 def read_texts(path: str) -> list[TextOrPair]:
-    """The lines of a UTF-8 file; one with a single tab is a pair of texts. Raises OptionError and InputError."""
+    """The lines of a UTF-8 file; a line with exactly one tab is a pair. Raises OptionError and InputError."""
     lines = (line for _, line in read_lines(existing(path)))
     return [tuple(line.split("\t")) if line.count("\t") == 1 else line for line in lines]  # type: ignore[misc]

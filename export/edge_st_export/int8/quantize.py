@@ -1,9 +1,10 @@
-"""Int8 graphs for an exported folder: calibrate, fit, search, write, measure."""
+"""Write int8 graphs for an exported folder: calibrate, fit, search, write, measure."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edge_st.comparison.running import measure_model
@@ -13,50 +14,54 @@ from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model.folder import read_folder
 
 from ..errors import ExportError
-from ..folder.parity import GraphReport, Part, Reference, graph_files, measure, nearness
-from ..folder.paths import INT8_FILES, ONNX_FILE
-from .fitted_graphs import Subject, fitted
+from ..folder.parity import GraphReport, measure, parity
+from ..folder.paths import INT8_FILES, ONNX_FILE, graph_files
+from ..original.reference import Reference, ReferencePart
+from .fitted_graphs import FittedGraph, fit_graphs
 from .options import Int8
 from .search import Attempt, search
 from .write import write_int8
 
-_DAMAGE_TEXTS = 64
+_SENSITIVITY_TEXTS = 64
 
 
 @dataclass(frozen=True)
-class Made:
-    """The int8 graphs that pass the gate, what was tried, and what there is to say about it."""
+class Quantized:
+    """The int8 graphs that pass the gate, all attempts, notes on what is left out, and the record's entries."""
 
     graphs: tuple[GraphReport, ...] = ()
     tried: tuple[Attempt, ...] = ()
     notes: tuple[str, ...] = ()
+    entries: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def make_int8(folder: Path, engines: Sequence[str], options: Int8, reference: Reference) -> Made:
+def quantize_folder(folder: Path, engines: Sequence[str], options: Int8, reference: Reference) -> Quantized:
     """Write the int8 graphs for ``engines`` beside the float32 ONNX graphs of ``folder``.
 
-    ``reference`` is what the original gave. Each engine's graph is searched for within the gate; ONNX Runtime's must be
-    found, another's is left out with a note. Raises ExportError where no variant passes the gate, there is nothing to
-    compute in int8, or a data set tells nothing; InputError for calibration texts that the model does not take.
+    ``reference`` is what the original gives. For each engine a variant that passes the gate is searched for. ONNX
+    Runtime's must be found; that of another engine is left out with a note. Raises ExportError where no variant passes
+    the gate, nothing can be computed in int8, or the float32 model scores 0 on a data set; InputError for calibration
+    texts that the model does not take.
     """
-    work, made, tried, notes = _Work(folder, options, reference), list[GraphReport](), list[Attempt](), list[str]()
+    trials = _Trials(folder, options, reference)
+    graphs, tried, notes = list[GraphReport](), list[Attempt](), list[str]()
     for engine in ("onnx", *(each for each in engines if each != "onnx")):
-        attempt, damage = partial(work.attempt, engine), partial(work.damage, engine)
+        attempt, sensitivity = partial(trials.attempt, engine), partial(trials.sensitivity, engine)
         try:
-            _, found = search(list(work.keys), options.gate, attempt, damage)
+            _, found = search(list(trials.keys), options.gate, attempt, sensitivity)
         except (ExportError, DamagedFileError, EngineError) as error:
             if engine == "onnx":
                 raise
-            work.remove(engine)
+            trials.remove(engine)
             notes.append(f"int8 for {engine} is left out: {error}")
         else:
-            made.append(found[-1].report)
+            graphs.append(found[-1].report)
             tried += found
-    return Made(tuple(made), tuple(tried), tuple(notes))
+    return Quantized(tuple(graphs), tuple(tried), tuple(notes), options.entry(tried))
 
 
-class _Work:
-    """A folder while its int8 graphs are made; every attempt is written into it and run as users will."""
+class _Trials:
+    """A folder whose int8 graphs are being tried: every attempt is written into it and run as users will run it."""
 
     def __init__(self, folder: Path, options: Int8, reference: Reference) -> None:
         self.folder, self.options, self.reference = folder, options, reference
@@ -64,15 +69,15 @@ class _Work:
         for name, value in self.plain_metrics.items():
             if not value > 0:
                 raise ExportError(
-                    f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave it out"
+                    f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave that set out"
                 )
-        self.subjects: list[Subject] = fitted(folder, options.texts(read_folder(folder).model_type))
-        self.keys = {key for subject in self.subjects for key in subject.fits}
+        self.graphs: list[FittedGraph] = fit_graphs(folder, options.texts(read_folder(folder).model_type))
+        self.keys = {key for graph in self.graphs for key in graph.fits}
         if not self.keys:
-            raise ExportError("the model has no product with a constant matrix of 64 by 64 or more; leave int8 out")
+            raise ExportError("the model has no MatMul with a constant matrix of 64 by 64 or more; leave int8 out")
 
     def attempt(self, engine: str, left: Set[str]) -> Attempt:
-        """All groups but ``left`` in int8, measured."""
+        """Write all groups but ``left`` in int8, and measure the variant."""
         self._write(engine, self.keys - left)
         report = measure(self.folder, Variant(INT8_FILES[engine], engine, "int8"), self.reference)
         found = Attempt(len(left), len(self.keys), report)
@@ -80,13 +85,13 @@ class _Work:
             return found
         return replace(found, shares=self._shares(engine))
 
-    def damage(self, engine: str, key: str) -> float:
-        """How far the vectors move when only this group is int8."""
+    def sensitivity(self, engine: str, key: str) -> float:
+        """The mean loss of parity when only this group is int8."""
         self._write(engine, {key})
         model = open_variant(self.folder, Variant(INT8_FILES[engine], engine, "int8"))
-        part = self._part_of_damage
+        part = self._sensitivity_part
         found = plain_output(model, list(part.texts), None, part.task)
-        return float(1 - nearness(found, part).mean())
+        return float(1 - parity(found, part).mean())
 
     def remove(self, engine: str) -> None:
         """Delete the engine's int8 graphs."""
@@ -95,19 +100,19 @@ class _Work:
 
     def _write(self, engine: str, keys: Set[str]) -> None:
         self.remove(engine)
-        for subject in self.subjects:
-            fits = [fit for key, fit in subject.fits.items() if key in keys]
-            folder = (subject.path / ONNX_FILE).parent
-            write_int8(subject.model, folder, fits, engine, subject.path / INT8_FILES[engine])
+        for graph in self.graphs:
+            fits = [fit for key, fit in graph.fits.items() if key in keys]
+            folder = (graph.path / ONNX_FILE).parent
+            write_int8(graph.model, folder, fits, engine, graph.path / INT8_FILES[engine])
 
     @cached_property
-    def _part_of_damage(self) -> Part:
+    def _sensitivity_part(self) -> ReferencePart:
         part = self.reference[0]
-        kept = slice(None, None, max(1, len(part.texts) // _DAMAGE_TEXTS))
+        kept = slice(None, None, max(1, len(part.texts) // _SENSITIVITY_TEXTS))
         return replace(part, texts=part.texts[kept], embeddings=part.embeddings[kept])
 
     def _shares(self, engine: str) -> Mapping[str, float]:
-        """What is kept of each data set's metric."""
+        """The share of each data set's metric that the int8 variant keeps."""
         found = self._metrics(Variant(INT8_FILES[engine], engine, "int8"))
         return {name: value / self.plain_metrics[name] for name, value in found.items()}
 

@@ -1,7 +1,6 @@
-"""Round a weight so that the errors of its rows cancel in the product.
+"""Round a weight so that the rounding errors of its rows cancel in the result (GPTQ, https://arxiv.org/abs/2210.17323).
 
-A row's rounding error is made up for by the rows that are still to come, as far as their inputs move together (GPTQ,
-https://arxiv.org/abs/2210.17323).
+Each row's error is compensated by the rows still to be rounded, as far as their inputs are correlated.
 """
 
 import numpy as np
@@ -10,22 +9,22 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 
 MOST = 127
-#: x86 CPUs without VNNI add the products of two neighbours in 16 bits: 255 * 128 < 2**15
+#: x86 CPUs without VNNI sum two neighbouring products in 16 bits: 255 * 128 < 2**15
 MOST_OF_A_PAIR = 128
 _DAMPING = 0.02
 _BLOCK = 64
 
 
 def error_factor(inputs: Floats) -> NDArray[np.float64]:
-    """The upper Cholesky factor (K, K) of the inverse of what ``inputs`` (n, K) have in common, slightly damped."""
+    """The upper Cholesky factor (K, K) of the inverse second moment of ``inputs`` (n, K), slightly damped."""
     width = inputs.shape[1]
-    common = (inputs.T @ inputs).astype(np.float64)
-    common[np.diag_indices(width)] += _DAMPING * max(float(np.trace(common)) / width, 1e-12)
-    return np.asarray(np.linalg.cholesky(np.linalg.inv(common)).T, dtype=np.float64)
+    moment = (inputs.T @ inputs).astype(np.float64)
+    moment[np.diag_indices(width)] += _DAMPING * max(float(np.trace(moment)) / width, 1e-12)
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(moment)).T, dtype=np.float64)
 
 
 def round_weight(weight: Floats, scales: Floats, factor: NDArray[np.float64]) -> NDArray[np.int8]:
-    """``weight`` (K, N) over ``scales`` (N,) as int8, of which two neighbours of one sign add up to 128 at most."""
+    """``weight`` (K, N) divided by ``scales`` (N,) as int8; two neighbouring rows of one sign sum up to 128 at most."""
     left = weight / scales
     codes = np.zeros(weight.shape, dtype=np.int8)
     upper = factor.astype(np.float32)

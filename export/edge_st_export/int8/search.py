@@ -1,4 +1,4 @@
-"""Which products to leave in float32, so that the others can be int8 within the gate."""
+"""Search for the groups of matrix multiplications that must stay float32 for the int8 variant to pass the gate."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Key: TypeAlias = str
 
 @dataclass(frozen=True)
 class Attempt:
-    """Int8 but for ``left`` of ``total`` groups: how near it came, and what it kept of each data set's metric."""
+    """An int8 variant with ``left`` of ``total`` groups in float32: its parity, and its share of each metric."""
 
     left: int
     total: int
@@ -22,12 +22,12 @@ class Attempt:
     shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def passes(self, gate: Gate) -> bool:
-        """Whether it reaches the gate; what is no number does not."""
-        near = self.report.cosine_mean >= gate.cosine and self.report.cosine_min >= gate.worst
-        return near and all(share >= gate.share(name.split()[-1]) for name, share in self.shares.items())
+        """Whether it reaches the gate; NaN does not."""
+        similar = self.report.cosine_mean >= gate.cosine and self.report.cosine_min >= gate.worst
+        return similar and all(share >= gate.share(name.split()[-1]) for name, share in self.shares.items())
 
     def entry(self) -> dict[str, Any]:
-        """The row of the record."""
+        """This attempt's row in edge_st.json."""
         return {
             "engine": self.report.engine,
             "float32_products": self.left,
@@ -42,26 +42,26 @@ def search(
     groups: Sequence[Key],
     gate: Gate,
     attempt: Callable[[Set[Key]], Attempt],
-    damage: Callable[[Key], float],
+    sensitivity: Callable[[Key], float],
 ) -> tuple[Set[Key], list[Attempt]]:
-    """The fewest tried groups that must stay float32 for the rest to pass ``gate``, and what was tried.
+    """The groups to keep in float32 so that the others pass ``gate`` in int8, and the attempts that were made.
 
-    ``attempt`` measures all but some groups in int8, ``damage`` one alone. The groups that do most damage are left
-    out first: none, one, two, four … up to half of them. Raises ExportError with the table of what was tried where
-    nothing passes.
+    ``attempt`` measures a variant with the given groups in float32. ``sensitivity`` is how much one group loses when
+    it alone is int8; the most sensitive groups are kept in float32 first: none, one, two, four … up to half of them.
+    The first attempt that passes is taken. Raises ExportError, with a table of all attempts, where none passes.
     """
     tried = [attempt(frozenset())]
     if tried[0].passes(gate):
         return frozenset(), tried
-    worst_first = sorted(groups, key=damage, reverse=True)
+    most_sensitive = sorted(groups, key=sensitivity, reverse=True)
     for count in _counts(len(groups) // 2):
-        left = frozenset(worst_first[:count])
+        left = frozenset(most_sensitive[:count])
         tried.append(attempt(left))
         if tried[-1].passes(gate):
             return left, tried
     raise ExportError(
         f"no int8 variant reaches the gate {gate}, so nothing was written; tried:\n{table(tried)}\n"
-        "Lower the gate (--gate), or give calibration texts that are more like those to come (--calibration)"
+        "Lower the gate (--gate), or give calibration texts that are more like those to encode (--calibration)"
     )
 
 
@@ -73,7 +73,7 @@ def _counts(most: int) -> Iterator[int]:
 
 
 def table(tried: Sequence[Attempt]) -> str:
-    """One line an attempt."""
+    """One line for each attempt."""
     names = list(dict.fromkeys(name for attempt in tried for name in attempt.shares))
     head = f"  {'engine':<8}{'in float32':>12}{'cosine mean':>13}{'worst':>9}"
     rows = [

@@ -1,4 +1,4 @@
-"""Embedding tables in int8, a scale for every row."""
+"""Embedding tables in int8, with a scale for every row."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ _LEAST_ROWS = 1024
 
 
 def quantize_tables(model: Any, folder: Path) -> int:
-    """Store the tables that the onnx.ModelProto ``model`` only looks rows up in as int8; returns how many there were.
+    """Store the tables that the onnx.ModelProto ``model`` only looks rows up in as int8; return how many there are.
 
-    The model's file stands in ``folder``. A row is made float32 when it is looked up, so the table never is.
+    The model's file is in ``folder``. Rows become float32 when they are looked up; the table as a whole never does.
     """
     graph = model.graph
     readers = readers_of(graph)

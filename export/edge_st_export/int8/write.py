@@ -1,4 +1,4 @@
-"""Write an int8 graph in the form that its engine runs fastest."""
+"""Write an int8 graph in the form that is fastest in its engine."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -7,31 +7,31 @@ from typing import Any
 import onnx
 
 from ..errors import ExportError, converting
+from ..graph.external_data import move_weights_beside, save_with_weights_beside, temporary_graph
 from ..graph.fused import write_optimized
-from ..graph.onnx_export import for_a_while, move_weights_beside, save_with_weights_beside
 from .fit import Fit
-from .rewrite import INTEGER_PRODUCT, rewrite
+from .rewrite import INTEGER_MATMUL, rewrite
 from .tables import quantize_tables
 
-_LEVEL = "ORT_ENABLE_EXTENDED"  # what fits any CPU
+_LEVEL = "ORT_ENABLE_EXTENDED"  # the highest level that does not depend on the CPU
 _PLAIN = ".int8.onnx"
 
 
 def write_int8(model: Any, folder: Path, fits: Collection[Fit], engine: str, path: Path) -> None:
-    """Write the float32 onnx.ModelProto ``model`` with the products of ``fits`` and its tables in int8 to ``path``.
+    """Write the float32 onnx.ModelProto ``model`` to ``path``, with the groups of ``fits`` and its tables in int8.
 
-    ``folder`` is where the model's own file stands, and beside it the weights that it does not hold. For ONNX Runtime
-    the graph is stored as its optimizer leaves it, so that nothing is fused again at load. Raises ExportError where the
-    conversion fails or a product did not become an integer one.
+    ``folder`` holds the model's own file and its weights. For ONNX Runtime the graph is stored already optimized, so
+    that nothing is fused at load. Raises ExportError where the conversion fails, or where a matrix multiplication of
+    ``fits`` is not in int8 afterwards.
     """
     changed = rewrite(model, fits, engine)
     quantize_tables(changed, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with for_a_while(folder / _PLAIN) as plain, converting(f"the int8 graph for {engine}", "leave int8 out"):
+    with temporary_graph(folder / _PLAIN) as plain, converting(f"the int8 graph for {engine}", "leave int8 out"):
         save_with_weights_beside(changed, plain)
         {"onnx": _optimized, "openvino": _converted}[engine](plain, path)
     if engine == "onnx":
-        _check(path, sum(len(fit.group.products) for fit in fits))
+        _check(path, sum(len(fit.group.matmuls) for fit in fits))
 
 
 def _optimized(plain: Path, path: Path) -> None:
@@ -47,9 +47,9 @@ def _converted(plain: Path, path: Path) -> None:
 
 def _check(path: Path, wanted: int) -> None:
     graph = onnx.load(path, load_external_data=False).graph
-    found = sum(node.op_type == INTEGER_PRODUCT for node in graph.node)
+    found = sum(node.op_type == INTEGER_MATMUL for node in graph.node)
     if found != wanted:
         raise ExportError(
-            f"{path.name} has {found} integer products of {wanted}; leave int8 out, and report the version of "
-            "onnxruntime"
+            f"{path.name} has {found} of {wanted} matrix multiplications in int8; leave int8 out, and report the "
+            "version of onnxruntime"
         )

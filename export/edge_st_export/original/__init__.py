@@ -1,1 +1,1 @@
-"""The original model in PyTorch: found, loaded and asked."""
+"""The original model in PyTorch: found, loaded, and run on the comparison texts."""

@@ -1,4 +1,4 @@
-"""Compare a model folder with its original, run by sentence-transformers: what ``edge-st verify --against`` does."""
+"""Compare a model folder with its original in sentence-transformers; ``edge-st verify --against`` runs this."""
 
 from pathlib import Path
 
@@ -19,15 +19,16 @@ from .unbatched import comparable
 def compare_with_original(
     folder: Path, original: str, *, trust_remote_code: bool = False
 ) -> dict[Variant, list[Comparison]]:
-    """Every public output of every graph of ``folder`` that runs here; without a record, of the one that is chosen.
+    """Compare every public output of every recorded graph of ``folder`` that runs on this machine.
 
-    Raises FolderError and HubError for what cannot be found, ExportError for an original that does not load.
+    Without a record, only the graph that the runtime chooses is compared. Raises FolderError and HubError where the
+    folder or the original is not found, ExportError for an original that does not load.
     """
     described = read_folder(folder)
     source = find_source(original, None, None, TASKS[described.model_type])
     with silent_libraries():
-        peer = load_original(source, trust_remote_code=trust_remote_code)
-        reference, texts = comparable(peer, texts_for(described.model_type), described.tasks)
+        loaded = load_original(source, trust_remote_code=trust_remote_code)
+        reference, texts = comparable(loaded, texts_for(described.model_type), described.tasks)
         return {
             variant: compare(open_variant(folder, variant), reference, texts, threshold)
             for variant, threshold in _variants(folder)

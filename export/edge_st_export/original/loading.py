@@ -1,4 +1,4 @@
-"""The model to export: found, checked by its description alone, then loaded by sentence-transformers."""
+"""Find the model to export, check its configuration files, and load it with sentence-transformers."""
 
 import os
 from collections.abc import Collection, Iterable
@@ -47,10 +47,10 @@ _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model's files are and what it is called.
+    """A model's name, and the folder that its files are in.
 
-    ``revision`` is the commit on the Hub, None for a folder; ``model_type`` the class of sentence-transformers that it
-    belongs to; ``needs_graph`` whether an engine is to run part of it.
+    ``revision`` is the commit on the Hub, or None for a folder. ``model_type`` is its class in sentence-transformers.
+    ``needs_graph`` says whether an engine is to run part of it.
     """
 
     folder: Path
@@ -63,14 +63,15 @@ class Source:
 def find_source(
     model: str | os.PathLike[str], revision: str | None, token: str | bool | None, task: str | None = None
 ) -> Source:
-    """``model`` as a folder if there is one, else its files from the Hub, checked by `check_supported` on the way.
+    """Find ``model``: the folder of that name if there is one, else the model of that name on the Hub.
 
-    ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; None takes the model as it says. Weights of
-    other frameworks are not downloaded. Raises FolderError, HubError, and OptionError for an unknown task.
+    Its configuration files are checked (see `check_supported`) before its weights are downloaded. Weights of other
+    frameworks are not downloaded. ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; with None the
+    model itself says. Raises UnsupportedModelError, FolderError, HubError, and OptionError for an unknown task.
     """
     if task not in (None, *_TYPES):
         raise OptionError(
-            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as it says"
+            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as what it says it is"
         )
     wanted = _TYPES[task] if task else None
     folder = existing_folder(model)
@@ -94,7 +95,7 @@ def find_source(
 
 
 def needed_files(names: Collection[str]) -> list[str]:
-    """The files that PyTorch needs: of weights in two formats, the safetensors."""
+    """The files that PyTorch needs; where weights are there in two formats, the safetensors."""
     with_safetensors = {str(PurePosixPath(name).parent) for name in names if name.endswith(".safetensors")}
     return sorted(
         name
@@ -106,10 +107,10 @@ def needed_files(names: Collection[str]) -> list[str]:
 
 
 def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]:
-    """The class that the model is of, and whether an engine is to run part of it; nothing but JSON is read.
+    """The model's class, and whether an engine is to run part of it. Only JSON files are read.
 
-    Raises UnsupportedModelError where it is not the ``wanted`` one or has what cannot be exported, FolderNotFoundError
-    where there is no model.
+    Raises UnsupportedModelError where the class is not the ``wanted`` one or a module cannot be exported,
+    FolderNotFoundError where there is no model.
     """
     settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
     _, routes = read_steps(folder)
@@ -125,9 +126,10 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
-    """The model on the CPU in float32, whatever precision it is stored in, with no limit beyond its positions.
+    """Load the model on the CPU in float32, whatever it is stored in.
 
-    Raises ExportError, with sentence-transformers' own reason, where it does not load.
+    A text limit beyond the model's positions is lowered to them. Raises ExportError, with sentence-transformers' own
+    message, where the model does not load.
     """
     import sentence_transformers
 
@@ -145,7 +147,7 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
 
 
 def _cap_limit(first: Any) -> None:
-    """Some folders say 514 for RoBERTa, which fails on texts beyond 512."""
+    """Lower a limit beyond the positions: some folders say 514 for RoBERTa, which fails on texts beyond 512."""
     config = getattr(first, "config", None)
     positions = None if config is None else longest_input(config.to_dict())
     if positions is not None and first.max_seq_length > positions:
@@ -153,7 +155,7 @@ def _cap_limit(first: Any) -> None:
 
 
 def torch_routes(original: Any) -> dict[str, list[Any]]:
-    """The modules of every route by its name, as `edge_st_runtime.model.folder` names them."""
+    """The modules of every route, by the name that `edge_st_runtime.model.folder` gives it."""
     from sentence_transformers.base.modules import Router
 
     modules = list(original)

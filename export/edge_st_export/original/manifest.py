@@ -1,4 +1,4 @@
-"""Which models of edge-st's manifest to export."""
+"""Select models from edge-st's manifest for an export."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,10 +6,10 @@ from edge_st.manifest import TASKS, ModelEntry, filter_models, find_model, load_
 
 
 def select_models(selectors: Sequence[str], *, trust_remote_code: bool) -> tuple[list[ModelEntry], list[str]]:
-    """The entries that ``selectors`` name, each a task or a model, once each; and notes on what is left out.
+    """The manifest's entries for ``selectors``, each once, and a note on each entry that is left out.
 
-    No selector means every model that can be exported. Models that run code of their own are left out unless it is
-    trusted. Raises OptionError for an unknown model.
+    A selector is a task or a model; without any, all entries are meant. Models that run code of their own are left out
+    unless remote code is trusted. Raises OptionError for an unknown model.
     """
     found = [entry for selector in selectors or TASKS for entry in _named(selector)]
     entries = list({entry.id: entry for entry in found}.values())

@@ -1,4 +1,4 @@
-"""The texts, and pairs of texts, on which an exported model is compared with its original."""
+"""The comparison texts and pairs, on which an exported model is compared with its original."""
 
 import json
 from functools import cache
@@ -81,10 +81,10 @@ DIFFICULT = (
     "A long report, of which only the beginning fits. " + "It lists every meeting, every name and every sum. " * 60,
 )
 
-#: stored in the record with the original's vectors, so that a folder can be checked without the original
+#: the record stores the original's vectors of these, so that a folder can be checked without the original
 GOLDEN = (*ORDINARY[:6], "İstanbul ıssız ŞİŞLİ ß ẞ ﬁne ﬂag Ǆ", DIFFICULT[-1])
 ALL = ORDINARY + DIFFICULT
-#: each of the texts with one of the others
+#: each text with one of the others
 PAIRS = tuple(zip(ALL, ALL[31:] + ALL[:31], strict=True))
 GOLDEN_PAIRS = tuple(pair for pair in PAIRS if GOLDEN[2] in pair or set(pair) & set(GOLDEN[-2:])) + PAIRS[:2]
 _CANDIDATES = (0, 1, 5, 11, 20)
@@ -92,13 +92,13 @@ _CANDIDATES = (0, 1, 5, 11, 20)
 
 @cache
 def questions() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Passages, each with queries that it answers."""
-    entries = json.loads(files(__package__).joinpath("questions.json").read_text(encoding="utf-8"))
+    """Passages, each with the queries that it answers."""
+    entries = json.loads(files("edge_st_export.original").joinpath("questions.json").read_text(encoding="utf-8"))
     return tuple((entry["passage"], tuple(entry["queries"])) for entry in entries)
 
 
 def ranked_pairs() -> list[tuple[str, str]]:
-    """Every query of `questions` with five passages, of which one answers it."""
+    """Each query of `questions` with five passages, one of which answers it."""
     passages = [passage for passage, _ in questions()]
     return [
         (query, passages[(place + step) % len(passages)])
@@ -109,7 +109,7 @@ def ranked_pairs() -> list[tuple[str, str]]:
 
 
 def texts_for(model_type: str) -> list[TextOrPair]:
-    """What a model of this class is compared on: texts, or pairs for one that scores them."""
+    """The comparison texts for a model of this class, or the pairs for a CrossEncoder."""
     if model_type == CROSS_ENCODER:
         return [*PAIRS, *ranked_pairs()]
     if model_type == SPARSE_ENCODER:
@@ -118,5 +118,5 @@ def texts_for(model_type: str) -> list[TextOrPair]:
 
 
 def is_golden(text: TextOrPair) -> bool:
-    """Whether what the original gives for it is stored in the record."""
+    """Whether the record stores what the original gives for this text or pair."""
     return text in (GOLDEN if isinstance(text, str) else GOLDEN_PAIRS)

@@ -1,8 +1,11 @@
-"""Originals whose vectors depend on a text's neighbours, and so can only be compared text by text.
+"""Originals whose vectors depend on the batch, and which are therefore compared one text at a time.
 
-sentence-transformers lets CNN look into the padding of a batch, and neither CNN nor LSTM take a batch of texts without
-a single known word, of which word vectors have no maximum either. Padding on the left moves a text's positions.
-SparseStaticEmbedding forgets a text's own [PAD] where the batch is padded.
+In sentence-transformers:
+
+- CNN convolves over the padding of a batch.
+- CNN and LSTM fail for a batch without a single known word; so does the maximum over word vectors.
+- Padding on the left moves a text's positions.
+- SparseStaticEmbedding drops a text's own [PAD] tokens where the batch is padded.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +21,8 @@ from sentence_transformers.util import quantize_embeddings
 from edge_st_runtime.text.tokens import TextOrPair
 
 
-class Alone:
-    """``original`` with an ``encode`` that gives it one text at a time."""
+class Unbatched:
+    """``original``, encoding one text at a time."""
 
     def __init__(self, original: Any) -> None:
         self.original = original
@@ -28,15 +31,15 @@ class Alone:
         return getattr(self.original, name)
 
     def encode(self, texts: Sequence[TextOrPair], **options: Any) -> Any:
-        """What encoding each text alone gives; a precision is applied to all of them together."""
+        """Encode each text as a batch of one; ``precision`` is applied to all vectors together."""
         return self._each(self.original.encode, texts, **options)
 
     def encode_query(self, texts: Sequence[str], **options: Any) -> Any:
-        """As `encode`."""
+        """Like `encode`."""
         return self._each(self.original.encode_query, texts, **options)
 
     def encode_document(self, texts: Sequence[str], **options: Any) -> Any:
-        """As `encode`."""
+        """Like `encode`."""
         return self._each(self.original.encode_document, texts, **options)
 
     def _each(self, encode: Any, texts: Sequence[TextOrPair], precision: str = "float32", **options: Any) -> Any:
@@ -50,21 +53,21 @@ class Alone:
 
 
 def comparable(original: Any, texts: Iterable[TextOrPair], tasks: Sequence[str | None]) -> tuple[Any, list[TextOrPair]]:
-    """``original`` as it can be compared, and those of ``texts`` that it encodes with every one of ``tasks``."""
+    """``original``, `Unbatched` where it has to be, and those of ``texts`` that it encodes with each of ``tasks``."""
     if hasattr(original, "predict"):
         return original, list(texts)
     if any(isinstance(module, CNN | LSTM | WordEmbeddings) for module in original.modules()):
-        alone = Alone(original)
-        return alone, [text for text in texts if all(_encodes(alone, text, task) for task in tasks)]
+        unbatched = Unbatched(original)
+        return unbatched, [text for text in texts if all(_encodes(unbatched, text, task) for task in tasks)]
     sides = {getattr(getattr(module, "tokenizer", None), "padding_side", None) for module in original.modules()}
-    neighbours = "left" in sides or any(isinstance(module, SparseStaticEmbedding) for module in original.modules())
-    return (Alone(original) if neighbours else original), list(texts)
+    batch_matters = "left" in sides or any(isinstance(module, SparseStaticEmbedding) for module in original.modules())
+    return (Unbatched(original) if batch_matters else original), list(texts)
 
 
-def _encodes(alone: Alone, text: TextOrPair, task: str | None) -> bool:
-    """Whether there is a finite vector: a text without a known word has none with some poolings."""
+def _encodes(original: Unbatched, text: TextOrPair, task: str | None) -> bool:
+    """Whether the text has a finite vector: without a known word it has none with some poolings."""
     try:
-        (vector,) = alone.encode([text], task=task, show_progress_bar=False)
+        (vector,) = original.encode([text], task=task, show_progress_bar=False)
     except Exception:  # noqa: BLE001 - PyTorch and sentence-transformers raise anything
         return False
     return bool(np.isfinite(vector).all())

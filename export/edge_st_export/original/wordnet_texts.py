@@ -1,4 +1,4 @@
-"""Texts to fit a static embedding to, taken from WordNet 3.0: its example sentences and short paragraphs of glosses.
+"""Texts to fit a static embedding to, from WordNet 3.0: its example sentences, and paragraphs made of its glosses.
 
 WordNet's licence allows use, copying and modification for any purpose. Its files (``data.noun`` ...) come with Debian's
 package wordnet-base: ``apt-get download wordnet-base && dpkg -x wordnet-base_*.deb wordnet``, then
@@ -23,7 +23,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Synset:
-    """One meaning: its first word, its definition, its example sentences, and the keys of related ones."""
+    """One meaning: its first word, definition and example sentences, and the keys of related synsets."""
 
     word: str
     definition: str
@@ -32,7 +32,7 @@ class Synset:
 
 
 def wordnet_texts(folder: Path) -> list[str]:
-    """Every example sentence, and paragraphs of "Word: definition. Examples." of a synset and some of its relatives."""
+    """All example sentences, and paragraphs: "Word: definition. Examples." for a synset and some related ones."""
     synsets = {key: synset for part in PARTS for key, synset in _synsets(folder, part)}
     draw = random.Random(SEED)  # noqa: S311 - a reproducible sample, nothing secret
     texts = dict.fromkeys(example for synset in synsets.values() for example in synset.examples)

@@ -30,7 +30,7 @@ def test_export(small_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture
     printed = capfd.readouterr()
     assert [line for line in printed.err.splitlines() if line] == [
         "[1/6] loading original in PyTorch …",
-        "[2/6] encoding the texts of comparison with the original …",
+        "[2/6] encoding the comparison texts with the original …",
         "[3/6] converting to ONNX …",
         "[4/6] optimizing for ONNX Runtime (O1) …",
         "[5/6] comparing every variant with the original …",

@@ -1,4 +1,4 @@
-"""Small ONNX graphs with products that int8 takes, and how to run them."""
+"""Small ONNX graphs with matmuls that int8 takes, and how to run them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_st_export.int8.calibrate import Seen
+from edge_st_export.int8.calibrate import ActivationStats
 from edge_st_runtime.arrays import Floats
 
 WIDTH = 64
@@ -47,9 +47,9 @@ def constant_names(model: Any) -> set[str]:
     return {tensor.name for tensor in model.graph.initializer}
 
 
-def seen(rows: Floats) -> Seen:
+def seen(rows: Floats) -> ActivationStats:
     """What calibration would keep of these rows."""
-    return Seen(rows, rows.min(axis=0), rows.max(axis=0))
+    return ActivationStats(rows, rows.min(axis=0), rows.max(axis=0))
 
 
 def run_onnx(model: Any, x: NDArray[Any], optimized: bool = True) -> list[NDArray[Any]]:

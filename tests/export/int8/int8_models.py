@@ -1,4 +1,4 @@
-"""Small random models of every class with products that are large enough for int8."""
+"""Small random models of every class with matmuls that are large enough for int8."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from edge_st_export.int8.fit import Fit, fit_group
-from edge_st_export.int8.matmuls import Group, Product
+from edge_st_export.int8.matmuls import Group, MatMul
 from edge_st_runtime.arrays import Floats
 from tests.export.int8.int8_graphs import WIDTH, relative_error, seen, values
 
 LARGE = 7
 
 
-def product(rows: int, columns: int, bias: bool = True, name: str = "w", seed: int = 1) -> Product:
+def matmul(rows: int, columns: int, bias: bool = True, name: str = "w", seed: int = 1) -> MatMul:
     weight = values(rows, columns, seed=seed)
-    return Product("x", weight, name, values(columns, seed=2) if bias else None, f"{name}_y", ())
+    return MatMul("x", weight, name, values(columns, seed=2) if bias else None, f"{name}_y", ())
 
 
 def inputs(width: int, large: float = 1.0) -> Floats:
@@ -24,17 +24,17 @@ def inputs(width: int, large: float = 1.0) -> Floats:
 
 
 def computed(fit: Fit, rows: Floats, place: int = 0) -> Floats:
-    """The arithmetic of the integer product."""
+    """The arithmetic of the integer matmul."""
     weight = fit.weights[place]
     scaled = rows if fit.factors is None else rows * fit.factors
     codes = np.clip(np.rint(scaled / np.float32(fit.scale)) + fit.zero_point, 0, 255) - fit.zero_point
-    outliers = rows[:, fit.outliers] @ fit.group.products[place].weight[fit.outliers]
+    outliers = rows[:, fit.outliers] @ fit.group.matmuls[place].weight[fit.outliers]
     found = (codes @ weight.values.astype(np.float64)) * weight.scales * fit.scale
     return np.asarray(found + weight.bias + outliers, dtype=np.float32)
 
 
 def exact(fit: Fit, rows: Floats, place: int = 0) -> Floats:
-    of = fit.group.products[place]
+    of = fit.group.matmuls[place]
     return rows @ of.weight + (0 if of.bias is None else of.bias)
 
 
@@ -49,14 +49,14 @@ def plain_error(rows: Floats, weight: Floats) -> float:
 
 
 def test_even_channels_need_no_remedy() -> None:
-    fit = fit_group(Group((product(WIDTH, WIDTH),)), {"x": seen(inputs(WIDTH))})
+    fit = fit_group(Group((matmul(WIDTH, WIDTH),)), {"x": seen(inputs(WIDTH))})
     assert fit.factors is None
     assert not len(fit.outliers)
     assert fit.error < 1e-3
 
 
 def test_a_large_channel_is_divided_down_where_a_product_does_not_narrow() -> None:
-    rows, of = inputs(WIDTH, large=60), product(WIDTH, 128)
+    rows, of = inputs(WIDTH, large=60), matmul(WIDTH, 128)
     of.weight[LARGE] /= 60  # it counts no more than the others, and drowns them
     fit = fit_group(Group((of,)), {"x": seen(rows)})
     assert fit.factors is not None
@@ -67,7 +67,7 @@ def test_a_large_channel_is_divided_down_where_a_product_does_not_narrow() -> No
 
 
 def test_a_large_channel_stays_float32_where_a_product_narrows() -> None:
-    rows, of = inputs(192, large=60), product(192, WIDTH)
+    rows, of = inputs(192, large=60), matmul(192, WIDTH)
     of.weight[LARGE] /= 60
     fit = fit_group(Group((of,)), {"x": seen(rows)})
     assert LARGE in fit.outliers
@@ -80,14 +80,14 @@ def test_a_large_channel_stays_float32_where_a_product_narrows() -> None:
 def test_a_range_is_cut_where_few_values_reach_its_end() -> None:
     rows = inputs(WIDTH)
     rows[0, :] *= 30
-    fit = fit_group(Group((product(WIDTH, WIDTH),)), {"x": seen(rows)})
+    fit = fit_group(Group((matmul(WIDTH, WIDTH),)), {"x": seen(rows)})
     reached = fit.scale * 255
     assert reached < 0.9 * (rows.max() - rows.min())
 
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_bias_takes_the_mean_error_out(bias: bool) -> None:
-    rows, of = np.abs(inputs(WIDTH)), product(WIDTH, WIDTH, bias)
+    rows, of = np.abs(inputs(WIDTH)), matmul(WIDTH, WIDTH, bias)
     fit = fit_group(Group((of,)), {"x": seen(rows)})
     error = computed(fit, rows) - exact(fit, rows)
     assert np.abs(error.mean(axis=0)).max() < 1e-4
@@ -96,7 +96,7 @@ def test_the_bias_takes_the_mean_error_out(bias: bool) -> None:
 
 def test_products_of_a_group_share_scales_of_the_input_but_not_of_weights() -> None:
     rows = inputs(WIDTH, large=60)
-    small, large = product(WIDTH, WIDTH, name="a"), product(WIDTH, WIDTH, name="b", seed=4)
+    small, large = matmul(WIDTH, WIDTH, name="a"), matmul(WIDTH, WIDTH, name="b", seed=4)
     large.weight[:] *= 1000
     fit = fit_group(Group((small, large)), {"x": seen(rows)})
     assert len(fit.weights) == 2
@@ -106,7 +106,7 @@ def test_products_of_a_group_share_scales_of_the_input_but_not_of_weights() -> N
 
 
 def test_inputs_of_zeros() -> None:
-    fit = fit_group(Group((product(WIDTH, WIDTH),)), {"x": seen(np.zeros((10, WIDTH), dtype=np.float32))})
+    fit = fit_group(Group((matmul(WIDTH, WIDTH),)), {"x": seen(np.zeros((10, WIDTH), dtype=np.float32))})
     assert np.isfinite(fit.scale)
     assert fit.scale > 0
     zeros = np.zeros((1, WIDTH), dtype=np.float32)
@@ -116,6 +116,6 @@ def test_inputs_of_zeros() -> None:
 def test_a_channel_that_calibration_never_saw_stays_bounded() -> None:
     rows = inputs(WIDTH, large=60)
     rows[:, 3] = 0
-    fit = fit_group(Group((product(WIDTH, 128),)), {"x": seen(rows)})
+    fit = fit_group(Group((matmul(WIDTH, 128),)), {"x": seen(rows)})
     rows[:, 3] = 1
-    assert np.abs(computed(fit, rows) - exact(fit, rows)).max() < 60 * np.abs(fit.group.products[0].weight).max()
+    assert np.abs(computed(fit, rows) - exact(fit, rows)).max() < 60 * np.abs(fit.group.matmuls[0].weight).max()

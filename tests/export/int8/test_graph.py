@@ -11,7 +11,7 @@ from onnx import TensorProto
 from edge_st_export import ExportError
 from edge_st_export.int8.fit import Fit, fit_group
 from edge_st_export.int8.matmuls import find_groups
-from edge_st_export.int8.rewrite import INTEGER_PRODUCT, rewrite
+from edge_st_export.int8.rewrite import INTEGER_MATMUL, rewrite
 from edge_st_export.int8.tables import quantize_tables
 from edge_st_export.int8.write import write_int8
 from tests.export.int8.int8_graphs import (
@@ -33,7 +33,7 @@ IDS = np.array([[0, 5, 1999], [7, 7, 1]])
 
 
 def attention() -> Any:
-    """Two products of one input, with and without bias, one that widens, and one that narrows."""
+    """Two matmuls of one input, with and without bias, one that widens, and one that narrows."""
     constants = {
         "w1": values(WIDTH, WIDTH),
         "b1": values(WIDTH),
@@ -82,7 +82,7 @@ def test_it_computes_what_was_fitted(tmp_path: Path) -> None:
     model = graph([node("MatMul", "x w", "p"), node("Add", "p b", "y")], {"w": values(WIDTH, 96), "b": values(96)})
     x = X * np.where(np.arange(WIDTH) == 3, 40, 1).astype(np.float32)
     (group,) = find_groups(model, tmp_path)
-    group.products[0].weight.setflags(write=False)
+    group.matmuls[0].weight.setflags(write=False)
     fit = fit_group(group, {"x": seen(x.reshape(-1, WIDTH))})
     write_int8(model, tmp_path, [fit], "onnx", tmp_path / "int8.onnx")
     (found,) = run_onnx(tmp_path / "int8.onnx", x)
@@ -94,7 +94,7 @@ def test_an_input_is_quantized_once(tmp_path: Path) -> None:
     fits = fitted(model)
     kinds = [each.op_type for each in rewrite(model, fits, "onnx").graph.node]
     assert kinds.count("QuantizeLinear") == len(fits) == 3
-    assert kinds.count(INTEGER_PRODUCT) == 4
+    assert kinds.count(INTEGER_MATMUL) == 4
     assert not {"w1", "w2", "w3", "b1", "b4"} & constant_names(rewrite(model, fits, "onnx"))
 
 
@@ -104,7 +104,7 @@ def test_a_shared_weight_is_stored_once(tmp_path: Path) -> None:
     write_int8(model, tmp_path, fitted(model), "onnx", tmp_path / "int8.onnx")
     written = onnx.load(tmp_path / "int8.onnx").graph
     assert sum(tensor.data_type == TensorProto.INT8 for tensor in written.initializer) == 1
-    assert sum(each.op_type == INTEGER_PRODUCT for each in written.node) == 2
+    assert sum(each.op_type == INTEGER_MATMUL for each in written.node) == 2
     assert relative_error(run_onnx(tmp_path / "int8.onnx", X)[0], run_onnx(model, X)[0]) < 0.01
 
 
@@ -112,7 +112,7 @@ def test_what_is_left_out_stays_float32(tmp_path: Path) -> None:
     model = attention()
     write_int8(model, tmp_path, fitted(model)[:1], "onnx", tmp_path / "int8.onnx")
     kinds = [each.op_type for each in onnx.load(tmp_path / "int8.onnx").graph.node]
-    assert (kinds.count(INTEGER_PRODUCT), kinds.count("MatMul")) == (2, 2)
+    assert (kinds.count(INTEGER_MATMUL), kinds.count("MatMul")) == (2, 2)
 
 
 def test_the_model_and_its_folder_stay_as_they_were(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_weights_in_a_file_beside_the_graph(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(beside)  # where a file of this name is
     stored = onnx.load(beside / "model.onnx", load_external_data=False)
     (group, *_) = find_groups(stored, beside)
-    np.testing.assert_array_equal(group.products[0].weight, values(WIDTH, WIDTH))
+    np.testing.assert_array_equal(group.matmuls[0].weight, values(WIDTH, WIDTH))
     write_int8(stored, beside, fits[:1], "onnx", beside / "model_int8.onnx")
     assert relative_error(run_onnx(beside / "model_int8.onnx", X)[0], wanted) < 0.01
     names = {path.name for path in beside.iterdir()}
@@ -143,7 +143,7 @@ def test_weights_in_a_file_beside_the_graph(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_product_that_is_not_written_is_found_out(tmp_path: Path) -> None:
     other = graph([node("Relu", "x", "y")], {})
-    with pytest.raises(ExportError, match=r"int8\.onnx has 0 integer products of 2"):
+    with pytest.raises(ExportError, match=r"int8\.onnx has 0 of 2 matrix multiplications in int8"):
         write_int8(other, tmp_path, fitted(attention())[:1], "onnx", tmp_path / "int8.onnx")
 
 

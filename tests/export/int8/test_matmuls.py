@@ -1,4 +1,4 @@
-"""Which products are found, and which belong together."""
+"""Which matmuls are found, and which belong together."""
 
 from pathlib import Path
 from typing import Any
@@ -18,37 +18,37 @@ def found(*nodes: Any, outputs: str = "y", **constants: Any) -> tuple[Group, ...
 
 
 def outputs(group: Group) -> list[str]:
-    return [product.output for product in group.products]
+    return [matmul.output for matmul in group.matmuls]
 
 
 def test_a_product_with_its_bias_on_either_side() -> None:
     for inputs in ("p b", "b p"):
         (group,) = found(node("MatMul", "x w", "p"), node("Add", inputs, "y"))
-        (product,) = group.products
-        assert (product.input, product.output, product.weight_name) == ("x", "y", "w")
-        assert product.bias is not None
-        np.testing.assert_array_equal(product.bias, W["b"])
-        np.testing.assert_array_equal(product.weight, W["w"])
-        assert [each.op_type for each in product.nodes] == ["MatMul", "Add"]
+        (matmul,) = group.matmuls
+        assert (matmul.input, matmul.output, matmul.weight_name) == ("x", "y", "w")
+        assert matmul.bias is not None
+        np.testing.assert_array_equal(matmul.bias, W["b"])
+        np.testing.assert_array_equal(matmul.weight, W["w"])
+        assert [each.op_type for each in matmul.nodes] == ["MatMul", "Add"]
 
 
 def test_a_product_without_bias() -> None:
     (group,) = found(node("MatMul", "x w", "p"), node("Relu", "p", "y"))
-    assert (outputs(group), group.products[0].bias) == (["p"], None)
+    assert (outputs(group), group.matmuls[0].bias) == (["p"], None)
 
 
 def test_what_is_added_but_is_no_bias() -> None:
     for other in ("x", "p", "row"):
         (group,) = found(node("MatMul", "x w", "p"), node("Add", f"p {other}", "y"), row=values(1, 3, WIDTH))
-        assert (outputs(group), group.products[0].bias) == (["p"], None)
+        assert (outputs(group), group.matmuls[0].bias) == (["p"], None)
 
 
 def test_a_product_that_others_read_keeps_its_addition() -> None:
-    product, addition = node("MatMul", "x w", "p"), node("Add", "p b", "y")
-    (read_twice,) = found(product, addition, node("Relu", "p", "z"), outputs="y z")
-    (is_output,) = found(product, addition, outputs="y p")
+    matmul, addition = node("MatMul", "x w", "p"), node("Add", "p b", "y")
+    (read_twice,) = found(matmul, addition, node("Relu", "p", "z"), outputs="y z")
+    (is_output,) = found(matmul, addition, outputs="y p")
     for group in (read_twice, is_output):
-        assert (outputs(group), group.products[0].bias) == (["p"], None)
+        assert (outputs(group), group.matmuls[0].bias) == (["p"], None)
 
 
 def test_a_product_that_a_subgraph_reads_keeps_its_addition() -> None:
@@ -103,7 +103,7 @@ def test_shared_weights_behind_identity_nodes() -> None:
     assert [each.op_type for each in model.graph.node] == ["MatMul", "Add", "MatMul", "Add"]
     (group,) = find_groups(model, Path())
     assert outputs(group) == ["s", "y"]
-    assert {product.weight_name for product in group.products} == {"w"}
+    assert {matmul.weight_name for matmul in group.matmuls} == {"w"}
 
 
 def test_an_identity_that_is_an_output_stays() -> None:

@@ -19,7 +19,7 @@ from edge_st.verification.outputs import plain_output
 from edge_st_export import ExportReport, export_model, pack_project
 from edge_st_export.int8.gate import Gate
 from edge_st_export.int8.options import Int8
-from edge_st_export.int8.rewrite import INTEGER_PRODUCT
+from edge_st_export.int8.rewrite import INTEGER_MATMUL
 from edge_st_export.original.texts import ORDINARY
 from edge_st_runtime.errors import DamagedFileError
 from edge_st_runtime.machine.cpu import has_int8
@@ -34,7 +34,7 @@ FILES = {"onnx": "onnx/model_int8.onnx", "openvino": "openvino/openvino_model_in
 TEXTS = [*ORDINARY[:10], "", "x" * 300, "the quick brown fox " * 40]
 #: an attention's three are one in what the builder writes, and in ModernBERT; in the last layer of a cross-encoder the
 #: first token alone asks, and the pooler is one more; DeBERTa's shared ones of positions depend on no text
-INTEGER_PRODUCTS = {
+INTEGER_MATMULS = {
     **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert"), 4 * LAYERS),
     **dict.fromkeys(("t5", "deberta"), 6 * LAYERS),
     "albert": 6 * LAYERS + 1,
@@ -100,19 +100,19 @@ def test_every_class(exported: tuple[str, ExportReport]) -> None:
 
 
 def _check_graphs(name: str, report: ExportReport) -> None:
-    """Every product is one of integers, and its weight is stored once, in a file of its own."""
+    """Every matmul is one of integers, and its weight is stored once, in a file of its own."""
     left = next(each.left for each in report.tried if each.passes(GATE))
     paths = sorted(report.path.rglob("model_int8.onnx"))
     assert len(paths) == (2 if name == "router" else 1)
     for path in paths:
         graph = onnx.load(path, load_external_data=False).graph
-        products = [node for node in graph.node if node.op_type == INTEGER_PRODUCT]
+        matmuls = [node for node in graph.node if node.op_type == INTEGER_MATMUL]
         weights = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT8]
-        assert len(weights) == len({node.input[1] for node in products})
+        assert len(weights) == len({node.input[1] for node in matmuls})
         if name == "albert":
             assert len(weights) == 7
         if name not in ONNX_ALONE and not left:
-            assert len(products) == INTEGER_PRODUCTS[name]
+            assert len(matmuls) == INTEGER_MATMULS[name]
         large = [tensor for tensor in weights if len(tensor.raw_data) >= 1024]
         assert large == []
     assert not list(report.path.rglob(".*"))

@@ -57,10 +57,10 @@ class TestOptions:
             (
                 "ndcg=0.9",
                 [],
-                r"the gate asks for ndcg, which is measured on a folder in BEIR.s layout: give some \(--eval\)",
+                r"the gate asks for ndcg, which is measured on a folder in BEIR.s layout; add such data \(--eval\)",
             ),
             ("ap=0.9", [SCORED], "the gate asks for ap, which is measured on pairs with labels"),
-            ("cosine=0.9", [SCORED, SCORED], r"several data sets have one name \(scored, scored\)"),
+            ("cosine=0.9", [SCORED, SCORED], r"several data sets have the same name \(scored, scored\)"),
         ],
     )
     def test_data_that_does_not_fit_the_gate(self, gate: str, data: list[Any], message: str) -> None:
@@ -149,13 +149,13 @@ class TestRefusedExports:
         assert not (tmp_path / "out").exists()
 
     def test_a_model_without_large_products(self, small_folder: Path, tmp_path: Path) -> None:
-        with pytest.raises(ExportError, match="no product with a constant matrix of 64 by 64 or more; leave int8 out"):
+        with pytest.raises(ExportError, match="no MatMul with a constant matrix of 64 by 64 or more; leave int8 out"):
             export_model(small_folder, tmp_path / "out", engines=["onnx"], int8=Int8(), quiet=True)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_data_set_that_tells_nothing(self, tmp_path: Path) -> None:
         same = SimilarityData("same", ["a red fox"] * 3, ["a red fox"] * 3, [0.0, 1.0, 0.5])
-        with pytest.raises(ExportError, match=r"on same spearman, of which no share can be kept; leave it out"):
+        with pytest.raises(ExportError, match=r"on same spearman, of which no share can be kept; leave that set out"):
             export_model(
                 MODELS["bert"](tmp_path), tmp_path / "out", engines=["onnx"], int8=Int8(evaluation=[same]), quiet=True
             )
