@@ -1,8 +1,8 @@
-"""Export sentence-transformers models for edge-st, and pack them.
+"""Export sentence-transformers models for edge-st, and package them.
 
 For the build machine: exporting needs PyTorch, optimum and the engines.
 
-Names are loaded when they are first used, so that the command line starts at once.
+Each name is imported when it is first used, so that the command line starts fast.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""The commands ``edge-st convert``, ``export`` and ``export-static``, which edge-st finds by entry point.
+"""The commands ``edge-st convert``, ``export`` and ``export-static``, which edge-st finds by entry points.
 
-What needs PyTorch is imported when a command runs.
+What needs PyTorch is imported only when a command runs.
 """
 
 import argparse
@@ -17,15 +17,15 @@ from edge_st_runtime.errors import EdgeSTError, OptionError, PackageMissingError
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
 _DESCRIPTION = """\
-Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch, and prove it: every
-graph is compared with the original on difficult texts, and nothing is written below the gate.
-With --manifest, models that 'edge-st list' prints are written to OUT/NAME, all that can be or those named.
+Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch. Every graph is compared
+with the original on difficult texts; if one is below the gate, nothing is written.
+With --manifest, models that 'edge-st list' prints are written to OUT/NAME: those named, or else all of them.
 """
 _CONVERT = """\
 Write a model folder with a float32 ONNX graph straight from config.json and the weights in safetensors, in seconds and
-without PyTorch: BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet and ELECTRA, as embedding models and as
-cross-encoders. Nothing of the model runs, so nothing is proven; 'edge-st export' proves what it writes, and
-'edge-st verify OUT --against MODEL' compares afterwards.
+without PyTorch. It takes embedding models and cross-encoders of the architectures BERT, RoBERTa, XLM-RoBERTa,
+CamemBERT, DistilBERT, MPNet and ELECTRA. The model does not run, so the result is not compared with the original.
+'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
 """
 
 
@@ -33,48 +33,57 @@ def add_export(subparsers: Subparsers) -> None:
     """Register ``export``."""
     parser = subparsers.add_parser(
         "export",
-        help="convert a model for use without PyTorch, and prove it (needs PyTorch now)",
+        help="convert a model to run without PyTorch, and compare it with the original (needs PyTorch)",
         usage=_USAGE,
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="+", metavar="MODEL OUT", help="what to export, and the folder to write")
     parser.add_argument(
-        "--engine", action="append", choices=("onnx", "openvino"), help="repeat for both (default: both)"
+        "paths", nargs="+", metavar="MODEL OUT", help="the model (a Hub name or a folder), and the folder to write"
+    )
+    parser.add_argument(
+        "--engine",
+        action="append",
+        choices=("onnx", "openvino"),
+        help="the engine to convert for; repeat it for both (default: both)",
     )
     parser.add_argument(
         "--optimize",
         choices=("O1", "O2", "O3"),
-        help="a second ONNX graph, fused beforehand (default: none; ONNX Runtime fuses the plain one at load)",
+        help="add an ONNX graph that is already fused (default: none; ONNX Runtime fuses the plain graph at load)",
     )
-    parser.add_argument("--fp16", action="store_true", help="also onnx/model_O4.onnx in float16, for GPUs")
+    parser.add_argument("--fp16", action="store_true", help="add onnx/model_O4.onnx in float16, for GPUs")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
-    parser.add_argument("--trust-remote-code", action="store_true", help="let the model run code of its own, now")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="let the model run its own code during the export"
+    )
     parser.add_argument(
         "--task",
         choices=("sentence-embedding", "cross-encoder", "sparse-encoder"),
-        help="what to make of a plain transformer (default: as the model says)",
+        help="what to make of a plain transformer (default: what the model says it is)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
-    parser.add_argument("--dtype", choices=("float32", "int8"), default="float32", help="int8 adds graphs in int8")
+    parser.add_argument(
+        "--dtype", choices=("float32", "int8"), default="float32", help="int8 adds int8 graphs to the float32 ones"
+    )
     parser.add_argument(
         "--gate",
         metavar="G",
-        help="least cosine to the original (default: 0.99999); with --dtype int8, what int8 must keep: "
+        help="lowest cosine with the original (default: 0.99999); with --dtype int8, what int8 must keep: "
         "cosine=MEAN,worst=WORST,ndcg=SHARE,spearman=SHARE (default: cosine=0.995,worst=0.95, shares 0.995)",
     )
     parser.add_argument(
-        "--calibration", metavar="FILE", help="texts to fit int8 to, one a line (default: bundled ones)"
+        "--calibration", metavar="FILE", help="texts to calibrate int8 on, one a line (default: bundled texts)"
     )
     parser.add_argument(
-        "--eval", action="append", metavar="DATA", help="a data set for int8's gate; repeat for several"
+        "--eval", action="append", metavar="DATA", help="a data set for the gate of int8; repeat it for several"
     )
-    parser.add_argument(
-        "--default-dtype", choices=("int8",), help="what the folder opens in where nothing is asked for"
-    )
+    parser.add_argument("--default-dtype", choices=("int8",), help="the dtype that the folder opens in by default")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
-    parser.add_argument("--manifest", nargs="*", metavar="TASK | ID", help="export known models; give OUT alone before")
+    parser.add_argument(
+        "--manifest", nargs="*", metavar="TASK | ID", help="export models of the manifest; only OUT stands before it"
+    )
     parser.set_defaults(run=run_export)
 
 
@@ -102,18 +111,18 @@ def add_export_static(subparsers: Subparsers) -> None:
     parser.add_argument("model", metavar="MODEL", help="the teacher: a Hub name or a folder")
     parser.add_argument("out", metavar="OUT", help="the folder to write")
     parser.add_argument("--dim", type=int, default=256, metavar="D", help="dimensions of the vectors (default: 256)")
-    parser.add_argument("--texts", metavar="FILE", help="a UTF-8 file of one text a line to fit the vectors to")
+    parser.add_argument("--texts", metavar="FILE", help="a UTF-8 file with one text a line, to fit the vectors to")
     parser.add_argument(
         "--storage",
         choices=("int8", "float32"),
         default="int8",
-        help="int8 (default), or float32, which sentence-transformers loads too",
+        help="how the vectors are stored: int8 (default), or float32, which sentence-transformers loads too",
     )
     parser.set_defaults(run=run_export_static)
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Export one model, or those of the manifest; the summary goes to standard output."""
+    """Export one model, or models of the manifest; the summary goes to standard output."""
     _require_torch("edge-st export")
     from .export import export_model
 
@@ -128,7 +137,7 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 def run_convert(args: argparse.Namespace) -> int:
-    """Convert, then say how to load the model and how to prove it."""
+    """Convert, then print how to load the model and how to compare it with the original."""
     from .builder.conversion import convert_model
 
     made = convert_model(args.model, args.out, revision=args.revision, token=args.token, force=args.force)
@@ -139,7 +148,7 @@ def run_convert(args: argparse.Namespace) -> int:
 
 
 def run_export_static(args: argparse.Namespace) -> int:
-    """Distil, and let the distiller print what it made."""
+    """Distil; the distiller prints the result."""
     _require_torch("edge-st export-static")
     from .static.distill import distill
 
@@ -148,7 +157,7 @@ def run_export_static(args: argparse.Namespace) -> int:
 
 
 def _require_torch(command: str) -> None:
-    """Raise PackageMissingError where PyTorch is not there, as where only ``convert`` was to be used."""
+    """Raise PackageMissingError without PyTorch, which ``convert`` does not need."""
     if find_spec("torch") is None:
         raise PackageMissingError(
             f"{command} needs PyTorch, which is not installed; pip install -c constraints.txt torch edge-st-export "
@@ -157,11 +166,11 @@ def _require_torch(command: str) -> None:
 
 
 def _run_manifest(args: argparse.Namespace) -> int:
-    """Export one model after the other; 1 if any failed."""
+    """Export the selected models one after the other; the exit code is 1 if any export failed."""
     from .original.manifest import select_models
 
     if len(args.paths) != 1 or args.revision is not None or args.task is not None:
-        raise OptionError("with --manifest give OUT alone, no --revision and no --task: the manifest says them")
+        raise OptionError("with --manifest give OUT alone, without --revision and --task, which the manifest gives")
     entries, notes = select_models(args.manifest, trust_remote_code=args.trust_remote_code)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -169,7 +178,7 @@ def _run_manifest(args: argparse.Namespace) -> int:
 
 
 def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterator[int]:
-    """The exit code of each export."""
+    """Export each entry to its folder below ``out``; yields the exit codes."""
     from .export import export_model
 
     for entry in entries:
@@ -197,7 +206,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _gates(args: argparse.Namespace) -> dict[str, Any]:
-    """The gate of float32 and, where it is asked for, what int8 is to be made with."""
+    """The gate of float32, or the int8 options if int8 is asked for."""
     if args.dtype != "int8":
         given = {"--calibration": args.calibration, "--eval": args.eval, "--default-dtype": args.default_dtype}
         for name in (name for name, value in given.items() if value is not None):

@@ -1,4 +1,4 @@
-"""The exporter's own error; the others are the runtime's."""
+"""The exporter's own error. All other errors are those of `edge_st_runtime.errors`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from edge_st_runtime.errors import EdgeSTError
 
 
 class ExportError(EdgeSTError, RuntimeError):
-    """A model could not be converted, or its copy does not come near enough to the original."""
+    """A model could not be converted, or the result is too far from the original."""
 
 
 @contextmanager
 def converting(what: str, advice: str) -> Iterator[None]:
-    """Turn whatever a conversion raises into an ExportError that says ``what`` failed, why, and what to do."""
+    """Turn any exception of a conversion into an ExportError: ``what`` failed, why, and the ``advice``."""
     try:
         yield
     except EdgeSTError:

@@ -1,4 +1,4 @@
-"""Progress of an export on standard error, and silence of the libraries it calls."""
+"""The progress of an export on standard error, and the libraries it calls kept silent."""
 
 import logging
 import sys
@@ -15,14 +15,14 @@ _LOUD = (
 
 @dataclass
 class Progress:
-    """Numbered lines, one a step: ``[2/6] converting to ONNX …``."""
+    """Numbered lines, one for each step: ``[2/6] converting to ONNX …``."""
 
     total: int
     quiet: bool = False
     done: int = 0
 
     def step(self, title: str) -> None:
-        """Say that the next step begins."""
+        """Print that the next step begins, unless quiet."""
         self.done += 1
         if not self.quiet:
             print(f"[{self.done}/{self.total}] {title} …", file=sys.stderr, flush=True)
@@ -30,7 +30,7 @@ class Progress:
 
 @contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Within the block, the libraries' warnings and progress bars are off; afterwards all is as it was."""
+    """Turn the libraries' warnings and progress bars off within the block; afterwards they are as before."""
     from transformers.utils import logging as transformers_logging
 
     loggers = [logging.getLogger(name) for name in _LOUD]

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def _gelu(graph: "GraphWriter", x: str) -> str:
-    """x · Φ(x); engines fuse these nodes into one."""
+    """x · Φ(x), in nodes that engines fuse into one."""
     error = graph.apply("Erf", graph.apply("Div", x, graph.number(math.sqrt(2))))
     return graph.apply("Mul", graph.apply("Mul", x, graph.apply("Add", error, graph.number(1))), graph.number(0.5))
 
 
 def _gelu_tanh(graph: "GraphWriter", x: str) -> str:
-    """GELU with Φ approximated by tanh, the ``gelu_new`` of GPT-2 and of Google's BERT repository."""
+    """GELU with Φ approximated by tanh: ``gelu_new`` of GPT-2 and of Google's BERT repository."""
     cubic = graph.apply("Mul", graph.apply("Pow", x, graph.number(3)), graph.number(0.044715))
     inner = graph.apply("Mul", graph.apply("Add", x, cubic), graph.number(math.sqrt(2 / math.pi)))
     outer = graph.apply("Add", graph.apply("Tanh", inner), graph.number(1))

@@ -1,4 +1,4 @@
-"""What config.json says about an encoder; what is not written here is refused by its name."""
+"""Read an encoder's architecture from config.json; any setting that the builder does not support is refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from .families import FAMILIES, Family
 
 _INSTEAD = "type: edge-st export MODEL OUT"
 _DEFAULT_PADDING = 1
-#: settings → the only values with which the graph is the encoder that is written here
+#: settings → the only values that the builder supports
 _ONLY: Mapping[str, tuple[Any, ...]] = {
     "position_embedding_type": (None, "absolute"),
     "pruned_heads": (None, {}),
@@ -24,16 +24,16 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "quantization_config": (None, {}),
     "auto_map": (None, {}),
 }
-#: tasks and methods of a Transformer module → the output that they stand for
+#: the task of a Transformer module → its output; the output → the name of its method's output
 _OUTPUTS = {None: TOKEN_EMBEDDINGS, "feature-extraction": TOKEN_EMBEDDINGS, "sequence-classification": SCORES}
 _METHOD_OUTPUTS = {TOKEN_EMBEDDINGS: "last_hidden_state", SCORES: "logits"}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """An encoder of ``family``; ``classifies`` says whether its head is wanted.
+    """An encoder of ``family``; ``classifies`` says whether its classification head is in the graph.
 
-    ``padding`` is the token id that positions are counted from, where they are.
+    ``padding`` is the id of the padding token, from which some families count positions.
     """
 
     family: Family
@@ -46,10 +46,10 @@ class Architecture:
 
 
 def read_architecture(route: Route) -> Architecture:
-    """The encoder of ``route``; no weights are read.
+    """Read the architecture of the encoder of ``route``; no weights are read.
 
-    Raises UnsupportedModelError for a module, an architecture or a setting that is not written here, DamagedFileError
-    for a config.json without the number of layers or heads.
+    Raises UnsupportedModelError for a module, an architecture or a setting that the builder does not support,
+    DamagedFileError for a config.json without the number of layers or heads.
     """
     _check_module(route)
     path = route.path / "config.json"
@@ -89,14 +89,14 @@ def _read(path: Path, config: Mapping[str, Any], family: Family, *, classifies: 
 
 
 def _check_module(route: Route) -> None:
-    """Raise UnsupportedModelError where more than a transformer's usual output is to be in the graph."""
+    """Raise UnsupportedModelError unless the graph is a transformer with its usual output."""
     path, said = route.path / route.transformer_file, route.transformer
     if route.kind != TRANSFORMER:
         what = "CLIP" if route.kind == CLIP else route.kind
         raise _refusal(route.path, f"the first module is {what}", TRANSFORMER)
     if route.modules_exported:
         inside = type(route.modules[route.modules_exported - 1]).__name__
-        raise _refusal(route.path, f"the graph is to hold the module {inside}", "a transformer alone")
+        raise _refusal(route.path, f"the module {inside} is part of the graph", "a transformer only")
     task = said.get("transformer_task")
     if task not in _OUTPUTS:
         raise _refusal(path, f"transformer_task is {task!r}", "feature-extraction, sequence-classification")
@@ -112,4 +112,4 @@ def _check_module(route: Route) -> None:
 
 
 def _refusal(path: Path, found: str, supported: str) -> UnsupportedModelError:
-    return UnsupportedModelError(f"{path}: {found}; edge-st convert knows {supported}. For this model {_INSTEAD}")
+    return UnsupportedModelError(f"{path}: {found}; edge-st convert supports {supported}. For this model {_INSTEAD}")

@@ -1,4 +1,4 @@
-"""The weights of a transformer by name, whatever file, precision and prefix they are stored with."""
+"""The weights of a transformer by name, in whatever files, precision and prefix they are stored."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,14 @@ from edge_st_runtime.files.weights import read_safetensors
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-#: what TensorFlow called them; transformers takes both
+#: TensorFlow's names for the parameters of LayerNorm → PyTorch's; transformers reads both
 _OLD_ENDINGS = {".gamma": ".weight", ".beta": ".bias"}
 
 
 class Checkpoint:
-    """The tensors of one or several safetensors files, mapped until they are asked for; bfloat16 is widened at once.
+    """The tensors of one or several safetensors files, which are memory-mapped; bfloat16 is converted at once.
 
-    ``prefix`` is what models with a head put before the names of the encoder, such as "bert.".
+    ``prefix``, such as "bert.", is what models with a head put before the names of the encoder's weights.
     """
 
     def __init__(self, folder: Path, prefix: str) -> None:
@@ -30,7 +30,7 @@ class Checkpoint:
         self._tensors = {_modern(name): tensor for file in files for name, tensor in read_safetensors(file).items()}
 
     def require(self, names: list[str]) -> None:
-        """Raise MissingFileError that names every tensor of ``names`` that is not there."""
+        """Raise MissingFileError with the names of all missing tensors, if any of ``names`` is missing."""
         missing = [name for name in names if self._find(name) is None]
         if missing:
             raise MissingFileError(
@@ -39,11 +39,14 @@ class Checkpoint:
             )
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor that is there."""
+        """The shape of a tensor; raises MissingFileError."""
         return self._stored(name).shape
 
     def get(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """The tensor in float32; raises DamagedFileError for another shape, UnsupportedModelError for integers."""
+        """The tensor in float32.
+
+        Raises MissingFileError, DamagedFileError for another shape, and UnsupportedModelError for integers.
+        """
         stored = self._stored(name)
         if stored.shape != shape:
             raise DamagedFileError(
@@ -52,7 +55,7 @@ class Checkpoint:
         if stored.dtype.kind != "f":
             raise UnsupportedModelError(
                 f"{name} in {self._folder} is stored as {stored.dtype}; expected floating-point weights. "
-                "Give the model before its quantization"
+                "Give the model that was not quantized"
             )
         return np.asarray(stored, dtype=np.float32)
 
@@ -65,12 +68,12 @@ class Checkpoint:
 
 
 def checkpoint_files(folder: Path) -> list[str]:
-    """The names of the safetensors files in ``folder``; raises MissingFileError where there is none."""
+    """The names of the safetensors files in ``folder``; raises MissingFileError if there is none."""
     if (folder / SINGLE_FILE).is_file():
         return [SINGLE_FILE]
     if not (folder / INDEX_FILE).is_file():
         raise MissingFileError(
-            f"{folder} has no {SINGLE_FILE}, the weights in a form that is read here; "
+            f"{folder} has no {SINGLE_FILE}, and no other format of weights is read here; "
             "for weights in pytorch_model.bin type: edge-st export MODEL OUT"
         )
     return shards(folder / INDEX_FILE)

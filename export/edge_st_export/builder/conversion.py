@@ -1,4 +1,4 @@
-"""``edge-st convert``: from safetensors to a model folder with an ONNX graph, without PyTorch."""
+"""Convert safetensors to a model folder with an ONNX graph, without PyTorch: ``edge-st convert``."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from .writing import write_graph
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written to ``path``: a model of the class ``model_type`` with a graph and its weights of ``size``."""
+    """What was written to ``path``: a model of the class ``model_type``; ``size`` is its graph and weights in bytes."""
 
     path: Path
     model_type: str
@@ -33,12 +33,12 @@ def convert_model(
 ) -> Conversion:
     """Write ``model``, a Hub name or a folder, to the folder ``out`` with a float32 graph for any ONNX engine.
 
-    The graph is written out of config.json and the weights in safetensors; nothing of the model runs, and neither
-    PyTorch nor transformers is needed. So nothing is proven either, and there is no edge_st.json: the folder loads by
-    its files' names. ``edge-st verify OUT --against MODEL`` compares it with the original where that can run.
+    The graph is made from config.json and the weights in safetensors. Neither PyTorch nor transformers is needed. The
+    model does not run, so it is not compared with the original, and no edge_st.json is written: the folder loads by the
+    names of its files. ``edge-st verify OUT --against MODEL`` compares it where PyTorch is installed.
 
-    Raises UnsupportedModelError for an architecture or setting that is not written here, before weights are
-    downloaded; PackageMissingError, OptionError, FolderError and HubError. Whatever is raised, ``out`` stays as it was.
+    Raises UnsupportedModelError for an architecture or setting that is not supported, before weights are downloaded;
+    PackageMissingError, OptionError, FolderError and HubError. After any exception ``out`` is as it was.
     """
     if find_spec("onnx") is None:
         raise PackageMissingError("edge-st convert needs onnx, which is not installed; pip install onnx")

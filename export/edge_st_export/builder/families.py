@@ -1,4 +1,4 @@
-"""The encoders of BERT's kind: what transformers calls their settings and weights."""
+"""The families of BERT-like encoders: the names of their settings and weights in transformers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of config.json; ``epsilon`` None where it is always 1e-12."""
+    """Keys of config.json; ``epsilon`` is None where the value is always 1e-12."""
 
     layers: str = "num_hidden_layers"
     heads: str = "num_attention_heads"
@@ -16,7 +16,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class LayerNames:
-    """The weights of a layer: after ``path`` with its number come a linear map or a normalization each."""
+    """The names of a layer's linear maps and normalizations, which follow ``path`` with the layer's number."""
 
     path: str = "encoder.layer.{}."
     query: str = "attention.self.query"
@@ -29,7 +29,7 @@ class LayerNames:
     norm: str = "output.LayerNorm"
 
     def of(self, number: int) -> "LayerNames":
-        """The full names of a layer's weights."""
+        """The full names for the layer of this number."""
         path = self.path.format(number)
         names = {field: path + name for field, name in vars(self).items() if field != "path"}
         return LayerNames(path=path, **names)
@@ -37,7 +37,7 @@ class LayerNames:
 
 @dataclass(frozen=True)
 class Classifier:
-    """The head that gives logits out of the first token: ``dense``, its ``activation``, ``projection``."""
+    """The classification head, which computes logits from the first token: dense, activation, projection."""
 
     dense: str = "classifier.dense"
     activation: str = "tanh"
@@ -46,11 +46,11 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Family:
-    """Architectures whose encoders differ in nothing but names.
+    """An architecture of encoders.
 
-    ``prefix`` stands before the encoder's weights in models with a head. ``token_types`` says whether texts of a pair
-    are told apart, ``counted_from_padding`` whether positions begin after the padding's id and leave padding out,
-    ``relative`` which weights, if any, are added to the attention by distance.
+    ``prefix`` stands before the encoder's weights in models with a head. ``token_types`` says whether the graph takes
+    token_type_ids. ``counted_from_padding`` says whether positions begin after the id of the padding token and do not
+    count padding. ``relative`` names the weights, if any, that are added to the attention by distance.
     """
 
     prefix: str
@@ -63,12 +63,12 @@ class Family:
 
     @property
     def first_type(self) -> bool:
-        """Whether every token has the embedding of the first type."""
+        """Whether every token gets the embedding of the first token type."""
         return self.counted_from_padding and self.relative is None
 
 
 _ROBERTA = Family("roberta.", Classifier(), counted_from_padding=True)
-#: by the model_type of config.json
+#: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
     "bert": Family("bert.", Classifier(dense="pooler.dense", projection="classifier"), token_types=True),
     "roberta": _ROBERTA,

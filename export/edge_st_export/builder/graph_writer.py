@@ -1,4 +1,4 @@
-"""An ONNX graph that is written node by node, its weights straight to the file beside it."""
+"""Write an ONNX graph node by node, with its weights straight into the file beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +11,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_st.version import __version__
 
-OPSET = 18  # the newest that every onnxruntime and openvino which edge-st takes reads
-_IR_VERSION = 8  # of the same time
-_INSIDE = 1024  # bytes up to which a tensor stays in the graph
-_PAGE = 4096  # engines map weights that begin on a page instead of copying them
+OPSET = 18  # the newest that all supported versions of onnxruntime and openvino read
+_IR_VERSION = 8  # as old as the opset
+_INSIDE = 1024  # bytes; a larger tensor goes into the file beside the graph
+_PAGE = 4096  # bytes; engines map weights that begin on a page, and copy others
 
 
 class GraphWriter:
-    """Nodes and weights of a graph of standard ONNX operators.
+    """The nodes and weights of a graph of standard ONNX operators.
 
-    ``weights`` is the file called ``location`` beside the graph; no more than one tensor is held in memory.
+    ``weights`` is the open file called ``location`` beside the graph. Only one large tensor at a time is in memory.
     """
 
     def __init__(self, weights: BinaryIO, location: str) -> None:
@@ -40,15 +40,15 @@ class GraphWriter:
         return self.node(operator, *inputs, **attributes)[0]
 
     def integers(self, *values: int) -> str:
-        """A constant (len(values),) int64."""
+        """Add a constant (len(values),) int64; returns its name."""
         return self.weight(f"int64_{'_'.join(map(str, values))}", np.array(values, dtype=np.int64))
 
     def number(self, value: float) -> str:
-        """A constant () float32."""
+        """Add a constant () float32; returns its name."""
         return self.weight(f"float32_{value!r}", np.array(value, dtype=np.float32))
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
-        """A tensor called ``name``; the same name again is the same tensor."""
+        """Add a constant called ``name``, unless it is there already; returns its name."""
         if name not in self._tensors:
             values = np.ascontiguousarray(values).reshape(values.shape)
             self._tensors[name] = (
@@ -67,9 +67,9 @@ class GraphWriter:
         return tensor
 
     def save(self, path: Path, inputs: Sequence[str], value: str, output: str, axes: Sequence[str | int]) -> None:
-        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``value``, (batch, *axes) float32.
+        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``output`` (batch, *axes) float32.
 
-        The output is called ``output``. Raises what onnx's checker does.
+        ``value`` is the tensor that becomes the output. Raises what onnx's checker raises.
         """
         self._nodes.append(helper.make_node("Identity", [value], [output], name=output))
         tokens = ["batch_size", "sequence_length"]

@@ -1,4 +1,4 @@
-"""MPNet's relative positions. Source: transformers' MPNetEncoder.relative_position_bucket, after T5's."""
+"""MPNet's relative positions, which are T5's. Source: transformers' MPNetEncoder.relative_position_bucket."""
 
 import math
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 
-_FARTHEST = 128  # tokens apart, from where on all have the same bucket
+_FARTHEST = 128  # tokens; all greater distances have the same bucket
 
 
 def bias_by_distance(table: Floats, longest: int) -> Floats:
     """The bias (heads, 2·longest - 1) for a key ``place - (longest - 1)`` tokens after its query.
 
-    ``table`` is (buckets, heads), ``longest`` the tokens that there are positions for.
+    ``table`` is (buckets, heads), ``longest`` the number of positions.
     """
     distances = np.arange(1 - longest, longest)
     return np.ascontiguousarray(table[bucket(distances, len(table))].T)
 
 
 def bucket(distances: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
-    """The bucket of each distance: half for keys after the query; near ones exact, others by the logarithm."""
+    """The bucket of each distance; half are for keys after the query. Small distances are exact, others logarithmic."""
     half = buckets // 2
     exact = half // 2
     apart = np.abs(distances)

@@ -1,4 +1,4 @@
-"""The model to convert: a folder, or of a Hub's repository no more than is needed."""
+"""Find the model to convert: a folder, or the needed files of a repository on the Hub."""
 
 import os
 from collections.abc import Callable, Collection
@@ -17,14 +17,14 @@ from edge_st_runtime.model.route import Route
 from .architecture import Architecture, read_architecture
 from .checkpoint import INDEX_FILE, SINGLE_FILE, shards
 
-_HEADS = ("modules.json", "config.json")
+_FIRST_FILES = ("modules.json", "config.json")
 _PAPERS = ("README.md", "LICENSE", "NOTICE")
 _ORGANIZATION = "sentence-transformers"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model whose graph can be written: its folder as described, the encoder's route, the files to copy."""
+    """A model whose graph can be written: its folder, its only route, its architecture, and the files to copy."""
 
     described: ModelFolder
     route: Route
@@ -33,10 +33,11 @@ class Source:
 
 
 def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
-    """``model`` as a folder if there is one, else from the Hub: its configuration first, its weights once it fits.
+    """Find ``model``: the folder of that name if there is one, else the model of that name on the Hub.
 
-    Raises UnsupportedModelError for what is not written here, MissingFileError without a tokenizer.json or weights in
-    safetensors, FolderError and HubError.
+    Its configuration is checked before its weights are downloaded. Raises UnsupportedModelError for an architecture or
+    setting that is not supported, MissingFileError without a tokenizer.json or weights in safetensors, FolderError and
+    HubError.
     """
     folder = existing_folder(model)
     if folder is not None:
@@ -48,14 +49,14 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
 
 
 def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) -> Source:
-    heads = [fetch(name) for name in _HEADS if name in names]
-    if not heads:
-        raise MissingFileError(f"{model} has neither {' nor '.join(_HEADS)}; expected an embedding model")
-    folder = heads[0].parent
+    found = [fetch(name) for name in _FIRST_FILES if name in names]
+    if not found:
+        raise MissingFileError(f"{model} has neither {' nor '.join(_FIRST_FILES)}; expected an embedding model")
+    folder = found[0].parent
     _, routes = read_steps(folder)
     if list(routes) != [ONLY_ROAD]:
         raise UnsupportedModelError(
-            f"{model} has a Router over {', '.join(routes)}; edge-st convert knows one way through a model. "
+            f"{model} has a Router over {', '.join(routes)}; edge-st convert supports models with one route only. "
             "For this model type: edge-st export MODEL OUT"
         )
     steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in routes[ONLY_ROAD]]

@@ -1,8 +1,8 @@
-"""An encoder of BERT's kind as nodes: embeddings, attention, feed-forward, classifier.
+"""A BERT-like encoder as ONNX nodes: embeddings, attention, feed-forward, classifier.
 
-Only standard ONNX operators, in the pattern that ONNX Runtime and OpenVINO fuse when they load a graph: measured
-against ONNX Runtime's own Attention, MultiHeadAttention, SkipLayerNormalization and BiasGelu they are the faster ones
-for batches on a CPU, and every engine reads them.
+It uses standard ONNX operators only, in the patterns that ONNX Runtime and OpenVINO fuse when they load a graph. Every
+engine reads them. For batches on a CPU they have also measured faster than ONNX Runtime's own operators (Attention,
+MultiHeadAttention, SkipLayerNormalization and BiasGelu).
 """
 
 import math
@@ -37,25 +37,26 @@ class Encoder:
 
     @property
     def inputs(self) -> list[str]:
-        """The names of the inputs, (batch, tokens) int64 each."""
+        """The names of the inputs; each is (batch, tokens) int64."""
         return [IDS, MASK, TYPES] if self.architecture.family.token_types else [IDS, MASK]
 
     @cached_property
     def hidden(self) -> int:
-        """The width of the layers; raises DamagedFileError where the heads do not share it evenly."""
+        """The width of the layers; raises DamagedFileError if it is not a multiple of the number of heads."""
         name = self.architecture.family.layer.of(0).query
         hidden, heads = self.checkpoint.shape(f"{name}.weight")[0], self.architecture.heads
         if heads < 1 or hidden % heads:
             raise DamagedFileError(
-                f"config.json says {heads} attention heads, and {name} has {hidden} rows, which these do not share "
-                "evenly; download the model again"
+                f"config.json says {heads} attention heads, but {name} has {hidden} rows, which is no multiple of it; "
+                "download the model again"
             )
         return hidden
 
     def write(self) -> tuple[str, int]:
-        """Write all nodes; returns the output, (batch, tokens, hidden) or (batch, labels), and its last axis.
+        """Write all nodes; returns the name of the output and the size of its last axis.
 
-        Of the last layer a classifier needs the first token alone, which attends to all.
+        The output is (batch, tokens, hidden), or (batch, labels) with a classifier. A classifier reads the first token
+        only, so the last layer is computed for that token only; it still attends to all tokens.
         """
         x, bias = self._embeddings(), self._attention_bias()
         names = [self.architecture.family.layer.of(number) for number in range(self.architecture.layers)]
@@ -73,7 +74,7 @@ class Encoder:
         return x if width == self.hidden else self._linear(x, _PROJECT, width, self.hidden)
 
     def _positions(self, width: int) -> str:
-        """The embedding of each position, with that of the first token type where texts are not told apart."""
+        """The embedding of each position, plus that of the first token type where the family has no token_type_ids."""
         graph, family = self.graph, self.architecture.family
         values = self.checkpoint.get(_POSITIONS, self.checkpoint.shape(_POSITIONS))
         if family.first_type:
@@ -87,7 +88,7 @@ class Encoder:
         return graph.apply("Gather", table, graph.apply("Add", counted, padding))
 
     def _attention_bias(self) -> str:
-        """What is added to the attention, (batch, 1 or heads, 1 or tokens, tokens): hardly any where the mask is 0."""
+        """What is added to the attention, (batch, 1 or heads, 1 or tokens, tokens): where the mask is 0, -3.4e38."""
         graph = self.graph
         mask = graph.apply("Cast", graph.apply("Unsqueeze", MASK, graph.integers(1, 2)), to=TensorProto.FLOAT)
         least = graph.number(float(np.finfo(np.float32).min))
@@ -120,7 +121,7 @@ class Encoder:
         return self._norm(graph.apply("Add", narrow, x), names.norm, self.hidden)
 
     def _attention(self, x: str, queries: str, bias: str, names: LayerNames) -> str:
-        """Softmax(Q·Kᵀ/√size + bias)·V of all heads, (batch, queries, hidden)."""
+        """Softmax(Q·Kᵀ/√size + bias)·V of all heads; (batch, queries, hidden)."""
         graph, heads = self.graph, self.architecture.heads
         shape, order = graph.integers(0, 0, heads, self.hidden // heads), {"perm": [0, 2, 1, 3]}
         q, k, v = (graph.apply("Reshape", each, shape) for each in self._projections(x, queries, names))
@@ -132,7 +133,7 @@ class Encoder:
         return graph.apply("Reshape", graph.apply("Transpose", mixed, **order), graph.integers(0, 0, self.hidden))
 
     def _projections(self, x: str, queries: str, names: LayerNames) -> list[str]:
-        """Queries, already divided by √size, keys and values; out of the same tokens by one multiplication."""
+        """Queries, already divided by √size, keys and values; those of the same tokens in one matrix multiplication."""
         scale = np.float32(1 / math.sqrt(self.hidden // self.architecture.heads))
         matrix, shift = self._map(names.query, self.hidden, self.hidden)
         query = (matrix * scale, shift * scale)
@@ -146,7 +147,7 @@ class Encoder:
         return [self._packed(queries, f"{path}query", [query]), *split]
 
     def _classifier(self, x: str) -> tuple[str, int]:
-        """Logits (batch, labels) out of the only token (batch, 1, hidden)."""
+        """The logits (batch, labels) from the only token (batch, 1, hidden), and the number of labels."""
         head, graph = self.architecture.family.classifier, self.graph
         width = self.checkpoint.shape(f"{head.dense}.weight")[0]
         labels = self.checkpoint.shape(f"{head.projection}.weight")[0]
@@ -155,7 +156,7 @@ class Encoder:
         return self._linear(x, head.projection, width, labels), labels
 
     def _tokens(self) -> str:
-        """How many tokens there are, (1,)."""
+        """The number of tokens, (1,)."""
         return self.graph.apply("Shape", IDS, start=1, end=2)
 
     def _first(self, x: str, axis: int) -> str:
@@ -174,18 +175,18 @@ class Encoder:
         return self._packed(x, name, [self._map(name, inputs, outputs)])
 
     def _map(self, name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
-        """The matrix (outputs, inputs) and the bias (outputs,) called ``name``."""
+        """The matrix (outputs, inputs) and the bias (outputs,) of the linear map called ``name``."""
         return self.checkpoint.get(f"{name}.weight", (outputs, inputs)), self.checkpoint.get(f"{name}.bias", (outputs,))
 
     def _packed(self, x: str, name: str, maps: list[tuple[Floats, Floats]]) -> str:
-        """Several linear maps of ``x``, one after the other in the last axis."""
+        """Several linear maps of ``x`` as one; their results are concatenated in the last axis."""
         matrix = self.graph.weight(f"{name}.weight", np.concatenate([weight for weight, _ in maps]).T)
         bias = self.graph.weight(f"{name}.bias", np.concatenate([bias for _, bias in maps]))
         return self.graph.apply("Add", self.graph.apply("MatMul", x, matrix), bias)
 
 
 def required_weights(architecture: Architecture) -> list[str]:
-    """The names of the weights without which the graph cannot be written."""
+    """The names of the weights that the graph needs."""
     family = architecture.family
     names = [_WORDS, _POSITIONS]
     if family.token_types or family.first_type:

@@ -1,4 +1,4 @@
-"""Write an encoder's graph from its weights."""
+"""Write an encoder's graph from its architecture and weights."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from .checkpoint import Checkpoint
 
 
 def write_graph(architecture: Architecture, folder: Path, path: Path) -> None:
-    """Write the encoder whose weights lie in ``folder`` as an ONNX graph to ``path``, with its weights beside it.
+    """Write the encoder whose weights are in ``folder`` as an ONNX graph to ``path``, with its weights beside it.
 
-    Raises MissingFileError for weights that are not there, DamagedFileError for those that do not fit.
+    Raises MissingFileError for missing weights, DamagedFileError for weights of the wrong shape.
     """
     from .graph_writer import GraphWriter
     from .transformer import Encoder, required_weights

@@ -1,1 +1,1 @@
-"""A model folder as a Python distribution that holds data alone: a project folder, and the wheel that it builds."""
+"""Package a model folder as a Python distribution without code: a project folder, or the wheel that it builds."""

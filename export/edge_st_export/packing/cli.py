@@ -1,4 +1,4 @@
-"""The command ``edge-st pack``, which edge-st finds by entry point."""
+"""The command ``edge-st pack``, which edge-st finds by an entry point."""
 
 import argparse
 import shlex
@@ -18,20 +18,22 @@ def add_pack(subparsers: Subparsers) -> None:
         description="Write a wheel that holds the model as data. Where it is installed the model loads by its name.",
     )
     _add_options(wheel)
-    wheel.add_argument("-o", "--out", default=".", metavar="DIR", help="where the wheel goes (default: here)")
+    wheel.add_argument(
+        "-o", "--out", default=".", metavar="DIR", help="where to write the wheel (default: current folder)"
+    )
     wheel.set_defaults(run=run_wheel)
     project = forms.add_parser(
         "project",
-        help="write the folder that the wheel is built from",
-        description="Write a folder that pip installs, to be kept with other sources.",
+        help="write the project folder that the wheel is built from",
+        description="Write a project folder that pip can install, to keep among your sources.",
     )
     _add_options(project)
-    project.add_argument("out", metavar="OUT", help="the folder to make")
+    project.add_argument("out", metavar="OUT", help="the folder to write")
     project.set_defaults(run=run_project)
 
 
 def run_wheel(args: argparse.Namespace) -> int:
-    """Pack, then say where it is and how to go on."""
+    """Write the wheel, then print where it is and what to do next."""
     from .wheel import pack_wheel
 
     path = pack_wheel(args.folder, args.out, **_options(args))
@@ -40,7 +42,7 @@ def run_wheel(args: argparse.Namespace) -> int:
 
 
 def run_project(args: argparse.Namespace) -> int:
-    """Write, then say how to go on."""
+    """Write the project folder, then print what to do next."""
     from .project import pack_project
 
     path = pack_project(args.folder, args.out, **_options(args))
@@ -49,7 +51,7 @@ def run_project(args: argparse.Namespace) -> int:
 
 
 def _next(args: argparse.Namespace, path: Path) -> str:
-    """How to install what was packed, and the name by which it loads then."""
+    """How to install the package, and the name under which the model then loads."""
     from .names import name_of
 
     return (
@@ -58,16 +60,16 @@ def _next(args: argparse.Namespace, path: Path) -> str:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="MODEL_FOLDER", help="a folder that edge-st export made")
+    parser.add_argument("folder", metavar="MODEL_FOLDER", help="a folder that edge-st export wrote")
     parser.add_argument(
-        "--name", metavar="NAME", help="the model's name, or owner/name (default: what it was exported from)"
+        "--name", metavar="NAME", help="the model's name, or owner/name (default: that of the original)"
     )
     parser.add_argument("--version", metavar="V", help="the package's version (default: 1.0.0)")
     parser.add_argument(
         "--graph",
         action="append",
         metavar="FILE",
-        help="a graph to pack, such as onnx/model.onnx; repeat for more (default: all)",
+        help="a graph to pack, such as onnx/model.onnx; repeat it for several (default: all)",
     )
 
 

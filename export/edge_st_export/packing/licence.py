@@ -1,4 +1,4 @@
-"""The licence that a model card states in its front matter, as package metadata writes it."""
+"""The licence in the front matter of a model card, in the form that package metadata takes."""
 
 import re
 from pathlib import Path
@@ -13,10 +13,10 @@ _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*$", r
 
 
 def licence_of(card: Path) -> str | None:
-    """The licence expression of the model card, or None where there is no card or it states not exactly one.
+    """The licence expression of the model card; None without a card, and for a card without exactly one licence.
 
-    What is no SPDX identifier becomes a ``LicenseRef-…``. Source: PEP 639. Raises DamagedFileError where the front
-    matter is not YAML.
+    Anything but an SPDX identifier becomes a ``LicenseRef-…``. Source: PEP 639. Raises DamagedFileError where the
+    front matter is not YAML.
     """
     stated = _front_matter(card) if card.is_file() else {}
     licence = stated.get("license")
@@ -37,6 +37,6 @@ def _front_matter(card: Path) -> dict[str, Any]:
         content = yaml.safe_load(found["yaml"]) if found else None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise DamagedFileError(
-            f"{card} cannot be read, so its licence is not known ({error}); mend what is between its '---' lines"
+            f"{card} cannot be read, so its licence is not known ({error}); correct the YAML between its '---' lines"
         ) from error
     return content if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""What a packed model is called: by users, by pip and by Python."""
+"""The names of a packed model: for users, for pip and for Python."""
 
 import re
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class PackedName:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.text) or not self._normalized:
             raise OptionError(
-                f"the model's name is {self.text!r}; expected letters of ASCII, digits, '-', '_' and '.', with an "
-                "owner before a slash or without: give one with --name, such as --name all-MiniLM-L6-v2"
+                f"the model's name is {self.text!r}; expected ASCII letters, digits, '-', '_' and '.', with or "
+                "without an owner before a slash; give one with --name, such as --name all-MiniLM-L6-v2"
             )
 
     @property
@@ -33,7 +33,7 @@ class PackedName:
 
     @property
     def found_as(self) -> tuple[str, ...]:
-        """The names by which edge-st finds the installed model."""
+        """The names under which edge-st finds the installed model."""
         return tuple(dict.fromkeys((self.short, self.text)))
 
     @property
@@ -52,9 +52,9 @@ class PackedName:
 
 
 def name_of(folder: Path, name: str | None) -> PackedName:
-    """``name``, else that of what the model in ``folder`` was exported from, else the folder's own.
+    """``name`` if given, else the name of the original in the record of ``folder``, else the folder's own name.
 
-    Raises OptionError for what is no name.
+    Raises OptionError for a name that a package cannot have.
     """
     with reading(folder / FILE_NAME):
         source = read_optional_json(folder / FILE_NAME).get("source", {}).get("name")

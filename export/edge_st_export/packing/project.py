@@ -1,4 +1,4 @@
-"""Write the project folder of a packed model, which pip can install and hatchling builds."""
+"""Write the project folder of a packed model, which pip can install and hatchling can build."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ DEFAULT_VERSION = "1.0.0"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is packed, and how it is called; ``licence`` is a licence expression, or None where none is stated."""
+    """What is packed, its name and its version; ``licence`` is a licence expression, or None if none is stated."""
 
     name: PackedName
     version: str
@@ -43,14 +43,15 @@ def pack_project(
     version: str = DEFAULT_VERSION,
     graphs: Sequence[str] | None = None,
 ) -> Path:
-    """Write the model ``folder`` as a project to the new folder ``out``, which pip installs.
+    """Write the model ``folder`` as a project, which pip can install, to the new folder ``out``.
 
-    ``name`` is what the model is called on the Hub, with or without its owner: by default the source in edge_st.json,
-    else the folder's name. It is found by both forms. ``version`` is the distribution's. ``graphs`` picks among the
-    graphs that edge_st.json lists; the packed record lists the packed files. Licence files of the folder go along.
+    ``name`` is the model's name on the Hub, with or without its owner. By default it is the source in edge_st.json, or
+    else the folder's name. With an owner, the installed model is found with and without it. ``version`` is the
+    distribution's. ``graphs`` selects from the graphs in edge_st.json; by default all are packed. The packed
+    edge_st.json lists only the packed files. Licence files of the folder are packed, too.
 
-    Raises OptionError for a name, version, graph or ``out`` that cannot be taken, FolderError where the folder lacks a
-    file or one does not have its recorded checksum. Whatever is raised, nothing is written.
+    Raises OptionError for an invalid name, version, graph or ``out``, FolderError where a file is missing or does not
+    have its recorded checksum. After any exception nothing is written.
     """
     plan, target = make_plan(Path(folder), name, version, graphs), Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -61,7 +62,7 @@ def pack_project(
 
 
 def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str] | None) -> Plan:
-    """Check everything that can be refused before work starts; raises what `pack_project` raises."""
+    """Check all arguments before any work; raises what `pack_project` raises."""
     try:
         release = str(Version(version))
     except InvalidVersion as error:
@@ -71,7 +72,7 @@ def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str
 
 
 def write_project(project: Path, plan: Plan) -> None:
-    """Fill the empty folder ``project``; raises DamagedFileError where a file does not have its recorded checksum."""
+    """Fill the empty folder ``project``; raises DamagedFileError for a file without its recorded checksum."""
     selection, package = plan.selection, project / plan.name.package
     for name in selection.files:
         copy = package / FOLDER / name
@@ -100,7 +101,10 @@ def write_project(project: Path, plan: Plan) -> None:
 
 
 def _check_and_reduce(model: Path, selection: Selection) -> None:
-    """Compare the copies, but for the papers, with their record; then take out of it what was not packed."""
+    """Check the copies against their record, then remove what was not packed from it.
+
+    The model card and licence files are not checked: they may be written after the export.
+    """
     record = read_record(model)
     if record is not None:
         record.check_files(sorted({*selection.files} - {FILE_NAME, CARD, *selection.legal}))

@@ -1,4 +1,7 @@
-"""What of a model folder is packed: what `edge-st pull` would fetch for each of the graphs, and the papers."""
+"""Select the files of a model folder to pack.
+
+They are those that `edge-st pull` would download for each graph, the model card and the licence files.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from ..folder.layout import CARD, LEGAL
 
 @dataclass(frozen=True)
 class Selection:
-    """The ``files`` to pack, relative to the model's folder, the ``graphs`` among them, and the ``legal`` papers."""
+    """The ``files`` to pack, relative to the model's folder, among them ``graphs`` and ``legal``, the licence files."""
 
     model: ModelFolder
     files: tuple[str, ...]
@@ -24,23 +27,23 @@ class Selection:
 
 
 def select(folder: Path, graphs: Sequence[str] | None) -> Selection:
-    """Choose from ``folder``: with ``graphs``, those alone of the graphs in its record, else all.
+    """Select the files of ``folder`` with ``graphs``, or with all graphs of its record.
 
-    Raises OptionError for a graph that the record does not have, NotAFolderError, and MissingFileError where a file is
-    not there, or there is no record of graphs that the model needs.
+    Raises OptionError for a graph that is not in the record, NotAFolderError, and MissingFileError for a missing file
+    and for a model that needs graphs but has no record of any.
     """
     if not folder.is_dir():
-        raise NotAFolderError(f"{folder} is no folder; expected one that edge-st export made")
+        raise NotAFolderError(f"{folder} is no folder; expected one that edge-st export wrote")
     model = read_folder(folder)
     chosen = _graphs(model, graphs)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     wishes = [Wish(file_name=graph, on_cpu=False) for graph in chosen] or [Wish()]
     needed = [name for wish in wishes for name in fetch_model(str(folder), names, wish, folder.joinpath)[1]]
     legal = sorted(path.name for pattern in LEGAL for path in folder.glob(pattern) if path.is_file())
-    papers = [name for name in (CARD, *legal) if name in names]
-    files = sorted({*needed, *papers})
+    documents = [name for name in (CARD, *legal) if name in names]
+    files = sorted({*needed, *documents})
     if model.record is not None:
-        _refuse_unrecorded(folder, model.record, {*files} - {FILE_NAME, *papers})
+        _refuse_unrecorded(folder, model.record, {*files} - {FILE_NAME, *documents})
     return Selection(model, tuple(files), chosen, tuple(legal))
 
 
@@ -48,8 +51,8 @@ def _graphs(model: ModelFolder, wanted: Sequence[str] | None) -> tuple[str, ...]
     needed = any(route.needs_graph for route in model.routes.values())
     if needed and model.record is None:
         raise MissingFileError(
-            f"{model.path} has no {FILE_NAME}, so its graphs were never compared with the original; make a folder that "
-            "has one: edge-st export MODEL FOLDER"
+            f"{model.path} has no {FILE_NAME}, so its graphs were never compared with the original; write a folder "
+            "that has one: edge-st export MODEL FOLDER"
         )
     endings = tuple(ENDINGS.values())
     entries = model.record.graphs if model.record is not None else ()

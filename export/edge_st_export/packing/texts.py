@@ -1,4 +1,4 @@
-"""The texts of a packed model's project: pyproject.toml, README.md and the package's docstring."""
+"""The text files of a packed model's project: pyproject.toml, README.md and the package's ``__init__.py``."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _README = """\
 # {name} for edge-st
 
 {article} {task} model of the sentence-transformers family, in the form that edge-st runs without PyTorch. This package
-holds data alone: no code and no dependencies. Where it is installed the model loads by its name, without a download:
+holds data only: no code and no dependencies. Once it is installed, the model loads by its name, without a download:
 
 ```python
 from edge_st import {model_type}
@@ -49,12 +49,12 @@ model = {model_type}("{name}")
 
 {graphs}{card}"""
 _CARD = "The model's own card is `{package}/{folder}/README.md`.\n"
-_NO_CODE = '"""{name} as data for edge-st, which finds the folder {folder} by an entry point: nothing to import."""\n'
+_NO_CODE = '"""Data of the model {name}, nothing to import: edge-st finds the folder {folder} by an entry point."""\n'
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the texts say: the record is the content of edge_st.json, empty where the folder has none."""
+    """What the files say; ``record`` is the content of edge_st.json, empty if the folder has none."""
 
     name: PackedName
     version: str
@@ -66,7 +66,7 @@ class Description:
     record: Mapping[str, Any]
 
     def pyproject(self) -> str:
-        """pyproject.toml; JSON's strings and lists are TOML's."""
+        """The content of pyproject.toml. Strings and lists are written as JSON, which is valid TOML."""
         name = self.name
         return _PYPROJECT.format(
             distribution=json.dumps(name.distribution),
@@ -80,7 +80,7 @@ class Description:
         )
 
     def readme(self) -> str:
-        """README.md: what the package is, where the model comes from, and how near its graphs are to the original."""
+        """The content of README.md: what the package is, where the model comes from, and the parity of its graphs."""
         text = _README.format(
             name=self.name.short,
             article="An" if self.task[0] in "aeiou" else "A",
@@ -93,7 +93,7 @@ class Description:
         return f"{text.rstrip()}\n"
 
     def docstring(self) -> str:
-        """``__init__.py``."""
+        """The content of ``__init__.py``."""
         return _NO_CODE.format(name=self.name.short, folder=FOLDER)
 
     def _facts(self) -> dict[str, object]:
@@ -115,7 +115,7 @@ class Description:
         }
 
     def _graphs(self) -> str:
-        head = ["| graph | engine | precision | least cosine to the original |", "|---|---|---|---|"]
+        head = ["| graph | engine | precision | lowest cosine with the original |", "|---|---|---|---|"]
         rows = [
             f"| `{graph['file']}` | {graph['engine']} | {graph['dtype']} | {_cosine(graph)} |"
             for graph in self.record.get("graphs", ())

@@ -22,20 +22,19 @@ def pack_wheel(
     version: str = DEFAULT_VERSION,
     graphs: Sequence[str] | None = None,
 ) -> Path:
-    """Write the model ``folder`` as a wheel into the folder ``out`` and return its path; the arguments are
-    `pack_project`'s.
+    """Write the model ``folder`` as a wheel into the folder ``out``, and return its path.
 
-    The same folder gives the same bytes again, with the same release of hatchling, which builds the wheel. A wheel of
-    that name which is there already is replaced.
+    The arguments are those of `pack_project`. A wheel of the same name is replaced. The same folder gives the same
+    bytes, as long as hatchling, which builds the wheel, is the same release.
 
     Raises what `pack_project` raises, NotAFolderError where ``out`` is a file, PackageMissingError without hatchling.
     """
     plan, target = make_plan(Path(folder), name, version, graphs), Path(out)
     if target.exists() and not target.is_dir():
-        raise NotAFolderError(f"{target} is a file; expected the folder that the wheel goes into")
+        raise NotAFolderError(f"{target} is a file; expected the folder for the wheel")
     if find_spec("hatchling") is None:
         raise PackageMissingError(
-            "a wheel is built by hatchling, which is not installed; pip install 'hatchling>=1.27'"
+            "the wheel is built with hatchling, which is not installed; pip install 'hatchling>=1.27'"
         )
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=f".{plan.name.distribution}.") as temporary:
@@ -47,7 +46,7 @@ def pack_wheel(
 
 
 def _build(project: Path, out: Path) -> Path:
-    """The wheel of ``project`` in ``out``, built by hatchling's own command in a process of its own."""
+    """Build the wheel of ``project`` into ``out`` with hatchling's own command, in a process of its own."""
     command = [sys.executable, "-P", "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
     child = subprocess.run(  # noqa: S603 (our own interpreter)
         command, cwd=project, capture_output=True, text=True, errors="replace", check=False

@@ -1,1 +1,1 @@
-"""Static models: distilled from a teacher's token embeddings."""
+"""Static models, distilled from the token embeddings of a teacher."""

@@ -1,9 +1,9 @@
 """Distil any sentence-transformers model into a table of token vectors that needs no engine at run time.
 
-Every vocabulary entry goes through the teacher alone ("[CLS] token [SEP]"), the vectors are reduced by PCA and weighted
-by the token's rank (the recipe of Model2Vec; SIF weighting after Arora et al. 2017, "A Simple but Tough-to-Beat
-Baseline for Sentence Embeddings"). Given texts, the rows are then fitted until the mean over a text's tokens points
-where the teacher's vector of the whole text points. No scores, labels or pairs are used.
+Each entry of the vocabulary is encoded by the teacher as a text of its own ("[CLS] token [SEP]"). The vectors are
+reduced by PCA and weighted by the token's rank. This is Model2Vec's recipe, with SIF weighting after Arora et al. 2017,
+"A Simple but Tough-to-Beat Baseline for Sentence Embeddings". If there are texts, the table is then fitted to them: the
+mean of a text's token vectors is moved towards the teacher's vector of that text. No scores, labels or pairs are used.
 """
 
 import json
@@ -19,22 +19,24 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from edge_st_export.static.fit import fit_rows, mean_vectors
-from edge_st_export.static.folder import write_folder
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, MissingFileError, OptionError, UnsupportedModelError
+
+from .fit import fit_rows, mean_vectors
+from .folder import write_folder
 
 Storage = Literal["int8", "float32"]
 SIF_COEFFICIENT = 1e-4
 UNUSED = re.compile(r"\[unused\d+\]")
-HELD_OUT_EVERY = 100  # one text in a hundred is kept out of the fit and only measured
+HELD_OUT_EVERY = 100  # one text in a hundred is held out of the fit, to measure it
 
 
 @dataclass(frozen=True)
 class Distilled:
-    """What :func:`distill` made: where it is, its size, and how near its vectors come to the teacher's.
+    """What `distill` wrote: the folder, its size, and the similarity of its vectors to the teacher's.
 
-    The cosines are means over texts that were held out of the fit; None where no texts were given.
+    ``cosine_before`` and ``cosine_after`` the fit are means over held-out texts, or None without texts. ``megabytes``
+    are 10⁶ bytes.
     """
 
     folder: Path
@@ -55,15 +57,15 @@ def distill(
     texts: str | Path | None = None,
     storage: Storage = "int8",
 ) -> Distilled:
-    """Distil ``model`` (Hub id or folder) into the folder ``out`` in sentence-transformers' StaticEmbedding layout.
+    """Distil ``model`` (a Hub name or a folder) into the folder ``out``, in the layout of StaticEmbedding.
 
-    ``texts`` names a UTF-8 file of one text a line to fit the rows to; without it the rows are those of the plain
-    distillation. ``storage="float32"`` is loadable by sentence-transformers; ``"int8"`` is a quarter of its size.
-    On one machine with the same library versions the same arguments give the same bytes.
+    ``texts`` names a UTF-8 file with one text a line, to fit the vectors to; without it they are not fitted.
+    ``storage`` "float32" can be loaded by sentence-transformers; "int8" is a quarter of its size. On one machine, with
+    the same library versions, the same arguments give the same bytes.
 
     Raises:
-        OptionError: ``dim`` or ``storage`` is out of range, or ``out`` holds files already.
-        MissingFileError, InputError: the file of texts is not there, is no UTF-8, or holds no text.
+        OptionError: ``dim`` or ``storage`` is out of range, or ``out`` exists and is not an empty folder.
+        MissingFileError, InputError: the file of texts does not exist, is not UTF-8, or holds fewer than two texts.
         UnsupportedModelError: the teacher has no fast tokenizer.
     """
     target = Path(out)
@@ -87,11 +89,11 @@ def distill(
 
 
 def read_texts(path: Path) -> list[str]:
-    """The lines of a UTF-8 file that are not blank."""
+    """The lines of a UTF-8 file that are not blank; raises MissingFileError and InputError."""
     try:
         lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     except FileNotFoundError:
-        raise MissingFileError(f"{path} is not there; texts= names a UTF-8 file of one text a line") from None
+        raise MissingFileError(f"{path} does not exist; texts= names a UTF-8 file with one text a line") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); convert it first, e.g. with iconv") from None
     if len(lines) < 2:
@@ -104,18 +106,18 @@ def bare_tokenizer(teacher: Any) -> Tokenizer:
     backend = getattr(teacher.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise UnsupportedModelError(
-            f"the teacher's {type(teacher.tokenizer).__name__} is no fast tokenizer of transformers; save the teacher "
-            "with a tokenizer.json first: transformers.AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)"
+            f"the teacher's {type(teacher.tokenizer).__name__} is not a fast tokenizer of transformers; first save "
+            "a tokenizer.json: transformers.AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)"
         )
     fields = json.loads(backend.to_str())
     return Tokenizer.from_str(json.dumps(fields | {"truncation": None, "padding": None, "post_processor": None}))
 
 
 def zipf_weights(tokenizer: Tokenizer, special: set[int]) -> Floats:
-    """SIF weight of every token id, shape (vocabulary,); 0 for special and unused ones.
+    """The SIF weight of every token id, shape (vocabulary,); 0 for special and unused tokens.
 
-    Vocabularies are ordered by frequency, so Zipf's law turns a token's rank into its probability p; its weight is
-    a / (a + p). Special and unused tokens take no rank: they would push the frequent ones down the order.
+    Vocabularies are ordered by frequency, so Zipf's law gives a token's probability p from its rank; its weight is
+    a / (a + p). Special and unused tokens have no rank, as they would lower the rank of frequent tokens.
     """
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     size = max(vocabulary.values()) + 1
@@ -128,7 +130,7 @@ def zipf_weights(tokenizer: Tokenizer, special: set[int]) -> Floats:
 
 
 def token_vectors(teacher: Any, size: int, batch: int = 256) -> Floats:
-    """The teacher's unit vector of each token id between its special tokens, shape (size, teacher's dimension)."""
+    """The teacher's unit vector of each token id, with special tokens around it; shape (size, teacher's dimension)."""
     tokenizer = teacher.tokenizer
     sequences = [tokenizer.build_inputs_with_special_tokens([token]) for token in range(size)]
     vectors = []
@@ -141,13 +143,13 @@ def token_vectors(teacher: Any, size: int, batch: int = 256) -> Floats:
 
 
 def principal_axes(tokens: Floats, weights: Floats, dim: int) -> Floats:
-    """The first ``dim`` principal axes of the usable tokens' vectors, shape (teacher's dimension, dim)."""
+    """The first ``dim`` principal axes of the vectors of tokens with a weight; shape (teacher's dimension, dim)."""
     usable = tokens[weights > 0]
     return top_eigenvectors(usable - usable.mean(axis=0), dim)
 
 
 def top_eigenvectors(vectors: Floats, dim: int) -> Floats:
-    """Eigenvectors of the second moment with the largest eigenvalues, as columns."""
+    """The ``dim`` eigenvectors of the second moment with the largest eigenvalues, as columns."""
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     return np.ascontiguousarray(axes[:, ::-1][:, :dim])
 
@@ -165,7 +167,7 @@ def normalized(vectors: Floats) -> Floats:
 
 
 def summary(result: Distilled) -> str:
-    """A table of one line a fact."""
+    """A table with one line for each fact."""
     facts = [
         ("folder", str(result.folder)),
         ("vocabulary × dim", f"{result.vocabulary} × {result.dim} ({result.storage})"),
@@ -173,7 +175,8 @@ def summary(result: Distilled) -> str:
         ("texts", str(result.texts)),
     ]
     if result.cosine_before is not None:
-        facts.append(("cosine to the teacher", f"{result.cosine_before:.4f} → {result.cosine_after:.4f} by the fit"))
+        cosines = f"{result.cosine_before:.4f} before the fit, {result.cosine_after:.4f} after"
+        facts.append(("cosine with the teacher", cosines))
     return "\n".join(f"{name:<24}{value}" for name, value in facts)
 
 
@@ -183,12 +186,13 @@ def _check_options(target: Path, dim: int, storage: str) -> None:
     if dim < 1:
         raise OptionError(f"dim={dim}; choose 1 or more")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise OptionError(f"{target} is there already; remove it or choose another folder")
+        raise OptionError(f"{target} exists already; remove it or choose another folder")
 
 
 def _fitted(
     teacher: Any, tokenizer: Tokenizer, tokens: Floats, weights: Floats, lines: Sequence[str], dim: int
 ) -> tuple[Floats, float, float]:
+    """The fitted rows, and the mean cosine with the teacher on held-out texts before and after the fit."""
     vectors = teacher.encode(list(lines), normalize_embeddings=True, show_progress_bar=True)
     axes = top_eigenvectors(vectors, dim)
     goals = normalized(vectors @ axes)
@@ -200,8 +204,8 @@ def _fitted(
     start = initial_rows(tokens, weights, axes).astype(np.float32)
     rows = fit_rows(start, kept, goals[~held])
 
-    def nearness(table: Floats) -> float:
+    def mean_cosine(table: Floats) -> float:
         found = normalized(mean_vectors(table, [row for row, out in zip(ids, held, strict=True) if out]))
         return float((found * goals[held]).sum(axis=1).mean())
 
-    return rows, nearness(start), nearness(rows)
+    return rows, mean_cosine(start), mean_cosine(rows)

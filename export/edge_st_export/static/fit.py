@@ -1,4 +1,4 @@
-"""Fit the rows of a static embedding to the vectors a teacher gives whole texts."""
+"""Fit the rows of a static embedding to a teacher's vectors of whole texts."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,11 @@ SEED = 0
 
 
 def fit_rows(rows: Floats, ids: Sequence[NDArray[np.int64]], goals: Floats) -> Floats:
-    """Move ``rows`` so that the mean over a text's rows points along its goal; tokens in no text keep their row.
+    """Move ``rows`` so that the mean of each text's rows points in the direction of its goal.
 
     ``rows`` is (vocabulary, dim) float32, ``ids`` the token ids of each text, ``goals`` (texts, dim) unit vectors.
-    Minimizes 1 - cosine by sparse Adam with a learning rate that falls to 0. The order of the texts is seeded.
+    Returns new rows; those of tokens in no text are unchanged. The loss is 1 - cosine, the optimizer sparse Adam with
+    a learning rate that falls to 0. The order of the texts is seeded.
     """
     lengths = np.array([len(row) for row in ids])
     usable = np.flatnonzero(lengths)

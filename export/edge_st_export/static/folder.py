@@ -1,4 +1,4 @@
-"""Write a static embedding in the layout of sentence-transformers' StaticEmbedding."""
+"""Write a static embedding in the folder layout of sentence-transformers' StaticEmbedding."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ Made by
 
 
 def write_folder(target: Path, rows: Floats, tokenizer: Tokenizer, storage: str, *, teacher: str, texts: int) -> float:
-    """Write ``target`` whole or not at all: beside it first, then renamed. Returns its size in MB (10⁶ bytes)."""
+    """Write ``target`` atomically: a folder beside it is filled, then renamed. Returns the size in MB (10⁶ bytes)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
@@ -62,7 +62,7 @@ def write_folder(target: Path, rows: Floats, tokenizer: Tokenizer, storage: str,
 
 
 def tensors(rows: Floats, storage: str) -> dict[str, NDArray[Any]]:
-    """``embedding.weight`` (vocabulary, dim); as int8 with ``embedding.scale`` (vocabulary,): row = weight × scale."""
+    """``embedding.weight`` (vocabulary, dim), and for int8 ``embedding.scale`` (vocabulary,): row = weight × scale."""
     if storage == "float32":
         return {"embedding.weight": np.ascontiguousarray(rows, dtype=np.float32)}
     scale = np.abs(rows).max(axis=1) / 127

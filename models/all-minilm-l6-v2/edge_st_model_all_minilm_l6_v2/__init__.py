@@ -1,1 +1,1 @@
-"""all-MiniLM-L6-v2 as data for edge-st, which finds the folder model by an entry point: nothing to import."""
+"""Data of the model all-MiniLM-L6-v2, nothing to import: edge-st finds the folder model by an entry point."""

@@ -251,9 +251,9 @@ def test_places_that_are_taken(packable: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "file").touch()
     with pytest.raises(OptionError, match="full exists; choose another folder, or remove it first"):
         pack_project(packable, tmp_path / "full")
-    with pytest.raises(NotAFolderError, match="file is a file; expected the folder that the wheel goes into"):
+    with pytest.raises(NotAFolderError, match="file is a file; expected the folder for the wheel"):
         pack_wheel(packable, tmp_path / "full" / "file")
-    with pytest.raises(NotAFolderError, match="no folder; expected one that edge-st export made"):
+    with pytest.raises(NotAFolderError, match="no folder; expected one that edge-st export wrote"):
         pack_wheel(tmp_path / "nothing", tmp_path)
 
 
