@@ -106,7 +106,8 @@ def _export(plan: Plan) -> ExportReport:
         original = _load(source, plan, progress)
         with new_folder(plan.target, force=plan.force) as folder:
             layout = save_layout(original, source, folder)
-            weights, leading = weights_digest_of(original, layout), find_leading_modules(original, layout)
+            weights = weights_digest_of(original, layout)
+            leading = find_leading_modules(original, layout)
             reference = _encode_reference(original, layout, progress)
             variants = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress) or [_tables(folder)]
             graphs, notes = _compare(folder, variants, reference, progress)
