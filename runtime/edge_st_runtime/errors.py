@@ -3,24 +3,24 @@
 Each one says what was found, what was expected and what to type next. Where sentence-transformers raises a
 built-in error for the same cause, ours inherits from it, so existing ``except`` clauses keep working.
 
-EdgeSTError
-├── FolderError                    a model folder cannot be used
-│   ├── FolderNotFoundError        (FileNotFoundError) no such model
-│   ├── NotAFolderError            (NotADirectoryError) a file in place of a model folder
-│   ├── MissingFileError           (FileNotFoundError) a file the model needs is not there
-│   ├── DamagedFileError           (ValueError) truncated, wrong checksum, not what its name says
-│   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
-│   └── UnsupportedModelError      (ValueError) a module, graph or setting the runtime does not know
-│       └── WrongClassError        a model of another class than the one that opens it
-├── EngineError                    (RuntimeError) an engine failed to load or run a graph
-│   ├── EngineMissingError         (ImportError) the engine is not installed
-│   └── ProviderError              (ValueError) a requested provider or device is not to be had
-├── PackageMissingError            (ImportError) an optional package is not installed
-├── HubError                       (OSError) a download failed
-├── OptionError                    (ValueError) an argument outside its allowed values
-├── InputTypeError                 (TypeError) a text that is not a text, or data of another kind than numbers
-└── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
-    └── TextTooLongError           a text beyond the limit, with truncation="error"
+    EdgeSTError
+    ├── FolderError                    a model folder cannot be used
+    │   ├── FolderNotFoundError        (FileNotFoundError) no such model
+    │   ├── NotAFolderError            (NotADirectoryError) a file in place of a model folder
+    │   ├── MissingFileError           (FileNotFoundError) a file the model needs is not there
+    │   ├── DamagedFileError           (ValueError) truncated, wrong checksum, not what its name says
+    │   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
+    │   └── UnsupportedModelError      (ValueError) a module, graph or setting the runtime does not know
+    │       └── WrongClassError        a model of another class than the one that opens it
+    ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
+    │   ├── EngineMissingError         (ImportError) the engine is not installed
+    │   └── ProviderError              (ValueError) a requested provider or device is not to be had
+    ├── PackageMissingError            (ImportError) an optional package is not installed
+    ├── HubError                       (OSError) a download failed
+    ├── OptionError                    (ValueError) an argument outside its allowed values
+    ├── InputTypeError                 (TypeError) a text that is not a text, or data of another kind than numbers
+    └── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
+        └── TextTooLongError           a text beyond the limit, with truncation="error"
 """
 
 

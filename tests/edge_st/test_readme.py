@@ -1,10 +1,13 @@
 """README and the pages of the documentation: what they show runs, what they name is there."""
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import edge_st
+from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from tests.support.command_parsers import command_parsers
 from tests.support.readme import (
     LANGUAGES,
@@ -81,6 +84,30 @@ def test_links_lead_to_files(page: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
     local = [link for link in links if not link.startswith(("https://", "http://"))]
     assert [link for link in local if not (PAGES[page].parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_files_are_there(page: str) -> None:
+    named = re.findall(r"`((?:edge_st|runtime|export|tests|benchmarks|docs)/[\w/.]*)`", PAGES[page].read_text("utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_wing_is_described() -> None:
+    packages = [ROOT / name for name in ("runtime/edge_st_runtime", "edge_st", "export/edge_st_export")]
+    wings = {path.parent.name for package in packages for path in package.glob("*/__init__.py")}
+    assert {wing for wing in wings if f"`{wing}/`" not in PAGES["docs/how-it-works"].read_text("utf-8")} == set()
+
+
+@pytest.mark.parametrize("kind", [SentenceTransformer, CrossEncoder, SparseEncoder])
+def test_every_argument_of_a_model_is_described(kind: type) -> None:
+    parameters = [each for base in kind.__mro__[:-1] for each in inspect.signature(base).parameters.values()]
+    named = {each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
+    assert {name for name in named if f"`{name}`" not in PAGES["docs/api/opening-a-model"].read_text("utf-8")} == set()
+
+
+def test_every_public_name_is_described() -> None:
+    public = "".join(path.read_text("utf-8") for name, path in PAGES.items() if name.startswith("docs/api/"))
+    assert {name for name in edge_st.__all__ if f"`{name}`" not in public} == set()
 
 
 def test_the_readme_is_short() -> None:
