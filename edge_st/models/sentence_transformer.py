@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -16,10 +16,12 @@ from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .multi_process import Pool
 from .old_names import encode_arguments
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
 
 
 class SentenceTransformer(Encoder):
@@ -73,7 +75,7 @@ class SentenceTransformer(Encoder):
         device: str | Sequence[str] | None = None,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:

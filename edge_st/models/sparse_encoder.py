@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
 
 from .encoder import Encoder
-from .multi_process import Pool
 from .old_names import encode_arguments
-from .outputs import SparseEmbeddings
 from .results import shaped
+from .sparse_outputs import SparseEmbeddings
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 Embeddings: TypeAlias = SparseVector | SparseMatrix | NDArray[np.float32]
 Decoded: TypeAlias = list[tuple[str, float]]
@@ -67,7 +70,7 @@ class SparseEncoder(Encoder):
         save_to_cpu: bool = False,  # noqa: ARG002 - that is where they are
         device: str | Sequence[str] | None = None,
         max_active_dims: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
