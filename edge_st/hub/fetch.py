@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import DTYPES
 from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
-from edge_st_runtime.model.graphs import ENDINGS, Wish
+from edge_st_runtime.model.variants import ENDINGS, Wish
 
 from .files import HEADS, config_files, router_files, weight_files
 

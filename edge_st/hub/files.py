@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import ModelFolder
-from edge_st_runtime.model.graphs import Wish, choose_graph
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
+from edge_st_runtime.model.variants import Wish, choose_graph
 from edge_st_runtime.modules.router import ROUTER_FILES
 from edge_st_runtime.modules.sparse import sparse_static_file
 

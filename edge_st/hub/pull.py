@@ -9,8 +9,8 @@ from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import inside
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import ENDINGS, Wish
 from edge_st_runtime.model.record import read_record
+from edge_st_runtime.model.variants import ENDINGS, Wish
 
 from .client import Listing, Repository, fetch_to_file, list_files
 from .fetch import check_options, fetch_model

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import HubError, MissingFileError
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import Wish
+from edge_st_runtime.model.variants import Wish
 
 from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
 from .errors import OfflineError, UnreachableError

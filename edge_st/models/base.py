@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import reading
 from edge_st_runtime.model.choosing import LoadOptions
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.model.loading import load_model
-from edge_st_runtime.model.model_types import CROSS_ENCODER
-from edge_st_runtime.model.pipeline import windows
 from edge_st_runtime.model.route import BAG, TABLES, WORDS
 from edge_st_runtime.modules.specs import Module, Pooling
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 
 from ..hub.names import existing_folder
 from .inputs import as_batch, split_task

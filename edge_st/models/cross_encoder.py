@@ -10,7 +10,7 @@ from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import SCORES
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
 from edge_st_runtime.text.tokens import TextOrPair
 

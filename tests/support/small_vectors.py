@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_st_runtime.store.strings import Strings
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_segments import Layout, Rows
-from edge_st_runtime.store.vector_snapshot import Snapshot, Wanted, encoded_id, hashes_of
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.segment import Layout, Rows
+from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot, encoded_id, hashes_of
+from edge_st_runtime.store.dense.strings import Strings
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
@@ -82,5 +82,5 @@ def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
     assert found.tolist() == np.array(rows, dtype=int)[order].tolist()
     assert scores.tolist() == np.take_along_axis(expected, order, axis=1).tolist()
     odd = np.array([seed % 2 for seed in held.values()], dtype=bool)
-    _, found = snapshot.search(queries[:1], len(held), DOT, Wanted(lambda metadata: metadata["odd"]))
+    _, found = snapshot.search(queries[:1], len(held), DOT, SearchOptions(lambda metadata: metadata["odd"]))
     assert set(found[0].tolist()) - {-1} == set(np.array(rows, dtype=int)[odd].tolist())

@@ -8,10 +8,10 @@ from ..engines.backend import installed_engines
 from ..errors import EdgeSTError, EngineError
 from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
-from .graphs import Choice, Wish, check_dtype, choose_graphs
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
+from .variants import Choice, Wish, check_dtype, choose_graphs
 
 #: for each route, the best first
 Tiers: TypeAlias = Mapping[str, tuple[Choice, ...]]

@@ -9,8 +9,8 @@ from ..engines.signature import HIDDEN_STATES, LOGITS, SENTENCE_EMBEDDING, TOKEN
 from ..errors import DamagedFileError, UnsupportedModelError
 from ..modules.sparse import SpladePooling
 from ..modules.specs import CNN, Dense, Dropout, Module, Normalize, Pooling, Widths, WordWeights
-from .graphs import Choice
 from .route import Route
+from .variants import Choice
 
 
 def remaining_modules(route: Route, backend: Backend, choice: Choice) -> tuple[Module, ...]:

@@ -10,12 +10,12 @@ from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelErro
 from ..files.reading import inside, read_json_list, read_optional_json, reading
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
-from .model_types import find_model_type, plain_model
+from .classes import find_model_type, plain_model
 from .record import Record, read_record
 from .route import FIRST, TRANSFORMER, Route, read_route, transformer_config
 
 SETTINGS_FILE = "config_sentence_transformers.json"
-ONLY_ROAD = ""
+ONLY_ROUTE = ""
 Step = tuple[str, Path]
 ROUTERS = ("Router", "Asym")
 _PACKAGE = "sentence_transformers."
@@ -40,7 +40,7 @@ class ModelFolder:
 
     def route(self, task: str | None) -> str:
         """The name of the route that ``task`` takes; raises OptionError for a task that has none."""
-        return ONLY_ROAD if self.router is None else self.router.route(task)
+        return ONLY_ROUTE if self.router is None else self.router.route(task)
 
     @property
     def tasks(self) -> list[str | None]:
@@ -116,7 +116,7 @@ def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
     ]
     places = [place for place, (kind, _) in enumerate(steps) if kind in ROUTERS]
     if not places:
-        return None, {ONLY_ROAD: steps}
+        return None, {ONLY_ROUTE: steps}
     place = places[0]
     router, branches = read_router(steps[place][1])
     routes = {

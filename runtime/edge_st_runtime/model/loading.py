@@ -19,14 +19,14 @@ from ..modules.static import open_static
 from ..text.tokenizer import TextTokenizer
 from ..text.tokens import Tokenizer
 from .choosing import LoadOptions, Tiers, UnfitError, choices_for, fallen_back
+from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .folder import ModelFolder, read_folder
-from .graphs import Choice
-from .model_types import CROSS_ENCODER
 from .pipeline import Pipeline
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
 from .selftest import RouteUnderTest, self_test
+from .variants import Choice
 
 _logger = logging.getLogger(__name__)
 _READ = (
@@ -115,10 +115,10 @@ def open_tokenizer(route: Route) -> tuple[Tokenizer, int | None]:
     limit without room for a text.
     """
     if route.kind in (WORDS, BAG):
-        from .words import read_word_tokenizer
+        from ..text.word_tokenizer import read_bag_tokenizer, read_word_tokenizer
 
         with reading(route.path):
-            return read_word_tokenizer(route.kind, route.path), None
+            return (read_bag_tokenizer if route.kind == BAG else read_word_tokenizer)(route.path), None
     with reading(route.path / "tokenizer_config.json"):
         tokenizer = _read_tokenizer(route)
     if route.kind != STATIC:
@@ -167,7 +167,7 @@ def _open_head(
         sparse = open_sparse_static(route.path, tokenizer.tokenizer.token_to_id)
         check_vocabulary(route.path, tokenizer.size, len(sparse.weights))
         return tokenizer, limit, sparse
-    from .words import open_bag, open_words
+    from ..modules.word_vectors import open_bag, open_words
 
     if route.kind == BAG:
         with reading(route.path / "config.json"):

@@ -1,7 +1,7 @@
 """A loaded model: texts → tokens → batches → graph → modules. Every arrow is a function of this package."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,13 +18,12 @@ from ..engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, 
 from ..errors import DamagedFileError
 from ..modules.specs import Features, Module, Pooling, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
+from ..text.windows import windows
 from .batching import pad_batch, plan_batches
 
 T = TypeVar("T")
 R = TypeVar("R")
-Text = TypeVar("Text", bound=TextOrPair)
 Rows = NDArray[np.int64]
-_FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 _AHEAD = 8
 
 
@@ -140,23 +139,6 @@ class Pipeline:
     def pools(self) -> bool:
         """Whether the graph itself gives sentence embeddings, so that there are no token embeddings."""
         return self.backend.meaning == SENTENCE_EMBEDDING
-
-
-def windows(texts: Iterable[Text], *, growing: bool = False) -> Iterator[list[Text]]:
-    """Consecutive runs of texts, small enough to hold all their tokens at once.
-
-    With ``growing`` the first are short, so that the first results come soon.
-    """
-    window: list[Text] = []
-    characters, most = 0, _FIRST_WINDOW_TEXTS if growing else _WINDOW_TEXTS
-    for text in texts:
-        window.append(text)
-        characters += len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
-        if len(window) == most or characters >= _WINDOW_CHARACTERS:
-            yield window
-            window, characters, most = [], 0, min(2 * most, _WINDOW_TEXTS)
-    if window:
-        yield window
 
 
 def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:

@@ -21,12 +21,12 @@ from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
 from ..machine.local_cache import digest, keep, recall
+from ..vectors.parity import correlations, cosines
+from .classes import CROSS_ENCODER
 from .folder import SETTINGS_FILE, ModelFolder
-from .graphs import Choice
-from .model_types import CROSS_ENCODER
-from .parity import correlations, cosines
 from .pipeline import Pipeline
 from .record import Golden, GraphRecord, Record
+from .variants import Choice
 
 VARIABLE = "EDGE_ST_SELF_TEST"
 _KIND = "self-test"

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
 from ..files.reading import read_json
-from .segment_files import REPAIR, SEGMENT_NAME, Entry, synced
+from .segment_file import REPAIR, SEGMENT_NAME, Entry, synced
 
 T = TypeVar("T")
 FORMAT_VERSION = 2

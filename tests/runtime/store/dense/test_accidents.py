@@ -21,10 +21,10 @@ from edge_st_runtime.errors import (
     NotAFolderError,
     OptionError,
 )
-from edge_st_runtime.store import segment_files, segment_folder
-from edge_st_runtime.store.inverted import InvertedIndex
-from edge_st_runtime.store.vector_index import MANIFEST, MIGRATION, VectorIndex
-from edge_st_runtime.store.vector_snapshot import Wanted, encoded_id
+from edge_st_runtime.store import segment_file, segment_folder
+from edge_st_runtime.store.dense.index import MANIFEST, MIGRATION, VectorIndex
+from edge_st_runtime.store.dense.snapshot import SearchOptions, encoded_id
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from tests.support.damage import flip, replace_columns, rewrite
 from tests.support.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
@@ -47,7 +47,7 @@ def names(small: Small) -> set[str]:
 
 
 def migrated(small: Small) -> VectorIndex:
-    target = small.index.migration(settings("float16"))
+    target = small.index.start_migration(settings("float16"))
     known = [(found, str(seed), {"odd": seed % 2}) for found, seed in small.held.items()]
     target.append(rows_of(known, target.snapshot.layout))
     return target
@@ -64,13 +64,13 @@ CHANGES: dict[str, Change] = {
     "merge": lambda small: append(small, ["new", 0]),
     "delete": lambda small: small.index.delete([encoded_id(found) for found in (6, 32, 33)]),
     "compact": lambda small: small.index.compact(),
-    "migrate": lambda small: small.index.become(migrated(small)),
+    "migrate": lambda small: small.index.finish_migration(migrated(small)),
 }
 #: what fails, where it is found
 STEPS = {
     "sync": (os, "fsync"),
     "rename": (segment_folder.Path, "replace"),
-    "write": (segment_files, "_bytes"),
+    "write": (segment_file, "_bytes"),
 }
 
 
@@ -144,9 +144,9 @@ def test_an_unfinished_migration_stays_until_there_is_another(small: Small) -> N
     small.index.close()
     index = VectorIndex.open(small.index.folder, "a")
     assert names(small) == before
-    again = index.migration(settings("float16"))
+    again = index.start_migration(settings("float16"))
     assert len(again.snapshot) == len(small.held)
-    other = index.migration(settings("float32"))
+    other = index.start_migration(settings("float32"))
     assert len(other.snapshot) == 0
     assert len(names(small)) == len(before) - 1
     check(index.snapshot, small.held)
@@ -157,7 +157,7 @@ _PROCESS = """
 import sys
 from pathlib import Path
 from edge_st_runtime.errors import FolderError
-from edge_st_runtime.store.vector_index import VectorIndex
+from edge_st_runtime.store.dense.index import VectorIndex
 try:
     index = VectorIndex.open(Path(sys.argv[1]), "a")
 except FolderError as error:
@@ -223,8 +223,8 @@ def use(folder: Path, held: dict[Any, int]) -> None:
             read(row)
     snapshot.find([encoded_id(found) for found in held])
     snapshot.encoded([b"1", b"2"])
-    snapshot.search(vector(1)[None], 5, DOT, Wanted(bool))
-    snapshot.search(vector(1)[None], 5, DOT, Wanted(rows=np.arange(3)))
+    snapshot.search(vector(1)[None], 5, DOT, SearchOptions(bool))
+    snapshot.search(vector(1)[None], 5, DOT, SearchOptions(rows=np.arange(3)))
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")  # floats of which a bit was flipped

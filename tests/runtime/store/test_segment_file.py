@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError
-from edge_st_runtime.store.segment_files import (
+from edge_st_runtime.store.segment_file import (
     SEGMENT_NAME,
     Column,
     checked_column,

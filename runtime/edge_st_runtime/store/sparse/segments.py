@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DamagedFileError, FolderError, MissingFileError
-from ..files.reading import read_json
-from .postings import Postings, join
-from .segment_files import (
+from ...errors import DamagedFileError, FolderError, MissingFileError
+from ...files.reading import read_json
+from ..segment_file import (
     REPAIR,
     Column,
     Entry,
@@ -24,7 +23,7 @@ from .segment_files import (
     verify_segment,
     write_segment,
 )
-from .segment_folder import (
+from ..segment_folder import (
     POSTINGS,
     check_alone,
     clean,
@@ -35,6 +34,7 @@ from .segment_folder import (
     read_steadily,
     writing,
 )
+from .postings import Postings, join
 
 MANIFEST = POSTINGS
 _SMALL = 50_000

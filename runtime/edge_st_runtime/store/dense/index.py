@@ -9,11 +9,11 @@ from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
-from ..arrays import Ids
-from ..checks import check_choice
-from ..errors import FolderError, OptionError
-from .segment_files import Column, Entry, remove_segments, verify_segment, write_segment
-from .segment_folder import (
+from ...arrays import Ids
+from ...checks import check_choice
+from ...errors import FolderError, OptionError
+from ..segment_file import Column, Entry, remove_segments, verify_segment, write_segment
+from ..segment_folder import (
     INDEX,
     check_alone,
     clean,
@@ -26,9 +26,9 @@ from .segment_folder import (
     replace,
     writing,
 )
-from .vector_manifest import DELETED_ROWS, merged_from, names, open_segment
-from .vector_segments import Layout, Part, Rows, Segment, written
-from .vector_snapshot import Snapshot
+from .manifest import DELETED_ROWS, merged_from, names, open_segment
+from .segment import Layout, Part, Rows, Segment, written
+from .snapshot import Snapshot
 
 Mode: TypeAlias = Literal["r", "a"]
 KIND, MANIFEST, MIGRATION = "Index", INDEX, "migration.json"
@@ -173,7 +173,7 @@ class VectorIndex:
 
         read_steadily(self.folder, self._name, KIND, verify)
 
-    def migration(self, settings: Mapping[str, Any]) -> "VectorIndex":
+    def start_migration(self, settings: Mapping[str, Any]) -> "VectorIndex":
         """An index of ``settings`` beside this one, in the same folder: the unfinished one, if it is of these."""
         with self._writing():
             manifest = self._unfinished_migration()
@@ -183,8 +183,8 @@ class VectorIndex:
                 self._clean()  # of one to another model
         return VectorIndex(self.folder, MIGRATION, manifest, self._held)
 
-    def become(self, other: "VectorIndex") -> None:
-        """Put ``other``, made by `migration`, in this one's place; raises FolderError, changing nothing."""
+    def finish_migration(self, other: "VectorIndex") -> None:
+        """Put ``other``, made by `start_migration`, in this one's place; raises FolderError, changing nothing."""
         with self._writing():
             manifest = {**other._manifest, "added": self.added}
             publish(self.folder, MIGRATION, manifest)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Floats, Ids
-from ..checks import check_count
-from ..errors import DamagedFileError, InputError, InputTypeError
-from ..vectors.sparse import Sparse, SparseMatrix, SparseVector
-from .posting_segments import Segmented, Segments
+from ...arrays import Floats, Ids
+from ...checks import check_count
+from ...errors import DamagedFileError, InputError, InputTypeError
+from ...vectors.sparse import Sparse, SparseMatrix, SparseVector
 from .postings import best_of_each, sort_postings
+from .segments import Segmented, Segments
 
 _KIND = "InvertedIndex"
 

@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ids
-from ..errors import DamagedFileError
-from ..search.blocks import ROWS, Blocks
-from ..search.codes import PRECISIONS, Kept, Precision
-from .segment_files import REPAIR, Column, checked_column
+from ...arrays import Floats, Ids
+from ...errors import DamagedFileError
+from ...search.blocks import ROWS, Blocks
+from ...search.codes import PRECISIONS, Kept, Precision
+from ..segment_file import REPAIR, Column, checked_column
 from .strings import Hashes, Keys, Strings
 
 Source: TypeAlias = "Rows | Segment"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from edge_st_runtime.errors import EngineMissingError, MissingFileError, OptionError
-from edge_st_runtime.model.graphs import Choice, Wish, choose_graph, choose_graphs
 from edge_st_runtime.model.record import GraphRecord, Record
+from edge_st_runtime.model.variants import Choice, Wish, choose_graph, choose_graphs
 
 HUB = [
     "model.safetensors",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ids
-from ..checks import check_count
-from ..errors import DamagedFileError
+from ...arrays import Floats, Ids
+from ...checks import check_count
+from ...errors import DamagedFileError
 
 
 @dataclass(frozen=True, eq=False, slots=True)

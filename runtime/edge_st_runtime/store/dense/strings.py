@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Ids
-from ..errors import DamagedFileError
+from ...arrays import Ids
+from ...errors import DamagedFileError
 
 Hashes: TypeAlias = NDArray[np.uint64]
 _AT_ONCE = 10_000

@@ -9,15 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ids
-from ..errors import DamagedFileError
-from ..search.best import NO_ROW
-from ..search.codes import PRECISIONS
-from ..search.exact import Part, rescored, scan
-from ..vectors.similarity import FUNCTIONS, Similarity, SimilarityFunction
-from .segment_files import REPAIR
+from ...arrays import Floats, Ids
+from ...errors import DamagedFileError
+from ...search.best import NO_ROW
+from ...search.codes import PRECISIONS
+from ...search.exact import Part, rescored, scan
+from ...vectors.similarity import FUNCTIONS, Similarity, SimilarityFunction
+from ..segment_file import REPAIR
+from .segment import Layout, Segment
 from .strings import Strings, content_hash
-from .vector_segments import Layout, Segment
 
 Id: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, Any]
@@ -27,7 +27,7 @@ _SPARE = 16  # candidates: by their exact scores, rows that are as good as the l
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SearchOptions:
     """Which rows a search may find: those whose metadata ``accept`` takes, and of ``rows`` (n,) where these are given.
 
     ``threshold`` is the least score; ``multiplier`` says how many times ``top_k`` rows are scored again, None as many
@@ -60,7 +60,7 @@ class Snapshot:
         return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
 
     def search(
-        self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: Wanted = Wanted()
+        self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: SearchOptions = SearchOptions()
     ) -> tuple[Floats, Ids]:
         """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
 
@@ -71,7 +71,7 @@ class Snapshot:
         candidates = self._candidates(queries, top_k, every_pair, wanted)
         return rescored(queries, candidates, self.vectors, top_k, pairwise, wanted.threshold)
 
-    def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: Wanted) -> Ids:
+    def _candidates(self, queries: Floats, top_k: int, similarity: Similarity, wanted: SearchOptions) -> Ids:
         rows = wanted.rows
         if rows is not None and len(rows) <= _FEW_ROWS:
             if wanted.accept is not None:
@@ -82,7 +82,7 @@ class Snapshot:
         count = top_k * wanted.multiplier if wanted.multiplier else precision.candidates(top_k)
         return scan(parts, queries, min(count + _SPARE, len(self)), similarity)
 
-    def _allowed(self, segment: Segment, start: int, wanted: Wanted) -> NDArray[np.bool_] | None:
+    def _allowed(self, segment: Segment, start: int, wanted: SearchOptions) -> NDArray[np.bool_] | None:
         """The rows of ``segment`` that may be found, None for all."""
         masks = [] if segment.allowed is None else [segment.allowed]
         if wanted.accept is not None:

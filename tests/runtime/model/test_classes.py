@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, UnsupportedModelError, WrongClassError
+from edge_st_runtime.model.classes import TASKS, find_model_type
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.model_types import TASKS, find_model_type
 from edge_st_runtime.modules.sparse import SpladePooling
 from edge_st_runtime.modules.specs import InGraph, Pooling
 from tests.support.tiny_models import write_json

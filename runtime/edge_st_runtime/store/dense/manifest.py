@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedFileError
-from .segment_files import REPAIR, Entry, checked_column, read_segment, verify_segment
-from .segment_folder import listed
-from .vector_segments import Layout, Segment
+from ...errors import DamagedFileError
+from ..segment_file import REPAIR, Entry, checked_column, read_segment, verify_segment
+from ..segment_folder import listed
+from .segment import Layout, Segment
 
 DELETED_ROWS = "rows"
 _MERGED = 8

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import Ids
 from ..errors import OptionError
-from ..text.tokens import Tokenizer
-from .pipeline import windows
+from .tokens import Tokenizer
+from .windows import windows
 
 _WORD, _SENTENCE, _PARAGRAPH = 1, 2, 3
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
@@ -25,7 +25,7 @@ _JOINER, _SKIN_TONES = "\u200d", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """``text``, which stands from character ``start`` to ``end`` of a longer one."""
 
     start: int
@@ -66,13 +66,13 @@ class Splitter:
         """Tokens of ``text`` as the model sees it."""
         return int(self.tokenizer([text], None, self.prompt).counts[0])
 
-    def split(self, texts: Sequence[str]) -> list[list[Piece]]:
+    def split(self, texts: Sequence[str]) -> list[list[Chunk]]:
         """The pieces of each text, in order: all of it but the white space around them; none of a blank text.
 
         Cuts are between words, in the last third of a piece where a paragraph or else a sentence ends there; a word
         is cut that is longer than a piece. Raises OptionError where there is no room for a single character.
         """
-        room, found = self.room, list[list[Piece]]()
+        room, found = self.room, list[list[Chunk]]()
         for window in windows(texts):
             for text, fits in zip(window, self._fits(window), strict=True):
                 found.append(_whole(text) if fits else list(_Cut(self, text, room).pieces()))
@@ -93,7 +93,7 @@ class _Cut:
         self._length = len(text.rstrip())
         self._size = _CHARACTERS_A_TOKEN * room
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Chunk]:
         start, end = self._word_from(0), 0
         while start < self._length:
             window = self._window(start)
@@ -103,7 +103,7 @@ class _Cut:
                 window = self._window(start)
                 found = self._end(window, end)
             end = self._end_within(window) if found is None else found
-            yield Piece(start, end, self._text[start:end])
+            yield Chunk(start, end, self._text[start:end])
             start = self._word_from(end)
             if start < self._length and self._splitter.overlap:
                 start = self._before(window, end, start)
@@ -211,10 +211,10 @@ class _Window:
         return _SENTENCE if _SENTENCE_END.search(before) else _WORD
 
 
-def _whole(text: str) -> list[Piece]:
+def _whole(text: str) -> list[Chunk]:
     """A text in one piece, or in none where it is blank."""
     start = len(text) - len(text.lstrip())
-    return [Piece(start, len(text.rstrip()), text.strip())] if text.strip() else []
+    return [Chunk(start, len(text.rstrip()), text.strip())] if text.strip() else []
 
 
 def _belongs_together(before: str, character: str) -> bool:

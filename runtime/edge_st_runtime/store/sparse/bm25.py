@@ -15,10 +15,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, Ids
-from ..errors import DamagedFileError, InputTypeError, OptionError
-from .posting_segments import Segmented, Segments
+from ...arrays import Floats, Ids
+from ...errors import DamagedFileError, InputTypeError, OptionError
 from .postings import Postings, best_of_each, sort_postings
+from .segments import Segmented, Segments
 
 Tokenize: TypeAlias = Callable[[str], list[str]]
 _KIND = "BM25"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import FolderError, OptionError
-from edge_st_runtime.store import vector_index
-from edge_st_runtime.store import vector_manifest as index_files
-from edge_st_runtime.store.vector_index import MANIFEST, VectorIndex
-from edge_st_runtime.store.vector_manifest import merged_from
-from edge_st_runtime.store.vector_snapshot import Wanted, encoded_id
+from edge_st_runtime.store.dense import index as vector_index
+from edge_st_runtime.store.dense import manifest as index_files
+from edge_st_runtime.store.dense.index import MANIFEST, VectorIndex
+from edge_st_runtime.store.dense.manifest import merged_from
+from edge_st_runtime.store.dense.snapshot import SearchOptions, encoded_id
 from tests.support.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
 KINDS = [("float32", None), ("float16", None), ("int8", "float32"), ("binary", "float32"), ("float16", "float32")]
@@ -85,7 +85,7 @@ def test_at_random(tmp_path: Path) -> None:
 
 
 def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("search.blocks", "store.vector_segments", "search.exact", "search.codes"):
+    for module in ("search.blocks", "store.dense.segment", "search.exact", "search.codes"):
         monkeypatch.setattr(f"edge_st_runtime.{module}.ROWS", 8)
     for precision in ("int8", "binary"):
         small = Small.create(tmp_path / precision, precision, "float32")
@@ -191,7 +191,7 @@ def test_texts_are_known(small: Small) -> None:
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
 def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not few:
-        monkeypatch.setattr("edge_st_runtime.store.vector_snapshot._FEW_ROWS", 0)
+        monkeypatch.setattr("edge_st_runtime.store.dense.snapshot._FEW_ROWS", 0)
     small = Small.create(tmp_path, precision, "float32")
     for count in (10, 30, 2):
         small.append(count)
@@ -205,18 +205,18 @@ def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.M
         kept = [found for found in sorted(ids, key=lambda found: (-scores[found], found)) if scores[found] >= least]
         return kept[:5]
 
-    def found(wanted: Wanted) -> list[Any]:
+    def found(wanted: SearchOptions) -> list[Any]:
         return [snapshot.id(row) for row in snapshot.search(query, 5, DOT, wanted)[1][0].tolist() if row >= 0]
 
     odd = [seed for seed in wanted if seed % 2]
-    assert found(Wanted(rows=rows, multiplier=50)) == best(wanted)
-    assert found(Wanted(lambda metadata: metadata["odd"], rows, multiplier=50)) == best(odd)
-    assert found(Wanted(lambda _: False, rows)) == []
-    assert found(Wanted(lambda _: False)) == []
-    assert found(Wanted(rows=rows[:0])) == []
+    assert found(SearchOptions(rows=rows, multiplier=50)) == best(wanted)
+    assert found(SearchOptions(lambda metadata: metadata["odd"], rows, multiplier=50)) == best(odd)
+    assert found(SearchOptions(lambda _: False, rows)) == []
+    assert found(SearchOptions(lambda _: False)) == []
+    assert found(SearchOptions(rows=rows[:0])) == []
     for least in (0.0, 30.0, 1e9):
-        assert found(Wanted(rows=rows, threshold=least, multiplier=50)) == best(wanted, least)
-        assert found(Wanted(threshold=least, multiplier=50)) == best(list(small.held), least)
+        assert found(SearchOptions(rows=rows, threshold=least, multiplier=50)) == best(wanted, least)
+        assert found(SearchOptions(threshold=least, multiplier=50)) == best(list(small.held), least)
 
 
 def test_statistics(small: Small) -> None:

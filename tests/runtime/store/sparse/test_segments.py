@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
-from edge_st_runtime.store.bm25 import BM25
-from edge_st_runtime.store.inverted import InvertedIndex
-from edge_st_runtime.store.posting_segments import MANIFEST
+from edge_st_runtime.store.sparse.bm25 import BM25
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.segments import MANIFEST
 from edge_st_runtime.vectors.sparse import SparseMatrix
 from tests.support.damage import cut, flip, replace_columns, rewrite
 from tests.support.small_index import DIM, DOCUMENTS, check, filled
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_synced_after_the_rename_holds_the_new_documents
 def test_a_killed_process_leaves_the_index_as_it_was(folder: Path, call: int) -> None:
     code = f"""
 import os
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.sparse import SparseMatrix
 calls = iter(range(1, 7))
 os.fsync = lambda descriptor: next(calls) == {call} and os._exit(9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.sparse import SparseMatrix
 from tests.support.small_index import DIM, DOCUMENTS, QUERIES, check, filled
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, FolderError, InputTypeError, OptionError
-from edge_st_runtime.store.bm25 import BM25, words
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.bm25 import BM25, words
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from tests.support.damage import replace_columns, rewrite
 
 TEXTS = [

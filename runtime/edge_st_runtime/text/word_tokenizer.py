@@ -1,6 +1,6 @@
-"""Word vectors and bags of words: models with a vocabulary of whole words. NumPy is the engine.
+"""The tokenizers of models with a vocabulary of whole words.
 
-Source: sentence-transformers' WordEmbeddings, BoW, WhitespaceTokenizer and PhraseTokenizer.
+Source: sentence-transformers' WhitespaceTokenizer and PhraseTokenizer, and the tokenizer of its BoW.
 """
 
 import re
@@ -13,15 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats, Ids, TokenBatch
-from ..engines.backend import InNumPy
-from ..engines.signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
-from ..errors import DamagedFileError, EdgeSTError, InputError, OptionError, UnsupportedModelError
+from ..arrays import Ids
+from ..errors import EdgeSTError, InputError, OptionError, UnsupportedModelError
 from ..files.reading import read_json
-from ..files.weights import read_safetensors
-from ..modules.loaders import word_weights
-from ..text.tokens import TextOrPair, Tokens, with_prompt
-from .route import BAG
+from .tokens import TextOrPair, Tokens, with_prompt
 
 _WHITESPACE, _PHRASE = "WhitespaceTokenizer", "PhraseTokenizer"
 _CONFIGS = {_WHITESPACE: "whitespacetokenizer_config.json", _PHRASE: "phrasetokenizer_config.json"}
@@ -103,14 +98,17 @@ class WordTokenizer:
         return None
 
 
-def read_word_tokenizer(kind: str, folder: Path) -> WordTokenizer:
-    """The tokenizer of a WordEmbeddings or BoW in ``folder``.
+def read_bag_tokenizer(folder: Path) -> WordTokenizer:
+    """The tokenizer of a BoW in ``folder``; raises MissingFileError and DamagedFileError."""
+    vocabulary = list(dict.fromkeys(read_json(folder / "config.json")["vocab"]))
+    return _whitespace({"vocab": vocabulary, "stop_words": [], "do_lower_case": False})
 
-    Raises UnsupportedModelError for a class of tokenizer that is not known, MissingFileError and DamagedFileError.
+
+def read_word_tokenizer(folder: Path) -> WordTokenizer:
+    """The tokenizer of a WordEmbeddings in ``folder``.
+
+    Raises UnsupportedModelError for a tokenizer class that is not known, MissingFileError and DamagedFileError.
     """
-    if kind == BAG:
-        vocabulary = list(dict.fromkeys(read_json(folder / "config.json")["vocab"]))
-        return _whitespace({"vocab": vocabulary, "stop_words": [], "do_lower_case": False})
     name = str(read_json(folder / "wordembedding_config.json").get("tokenizer_class")).rpartition(".")[2]
     if name not in _CONFIGS:
         raise UnsupportedModelError(f"{folder}: tokenizer class {name!r}; expected one of {', '.join(_CONFIGS)}")
@@ -156,57 +154,3 @@ def _word_tokenizer(
     stop_words = frozenset(config.get("stop_words") or ())
     identity = {**config, "stop_words": sorted(stop_words), "steps": [step.__name__ for step in steps]}
     return WordTokenizer(vocabulary, stop_words, split, steps, identity)
-
-
-@dataclass(frozen=True, eq=False)
-class WordTable(InNumPy):
-    """A row for every word: (vocabulary, hidden) float32."""
-
-    rows: Floats
-    meaning = output = TOKEN_EMBEDDINGS
-
-    @property
-    def width(self) -> int:
-        """Dimensions of the embeddings."""
-        return self.rows.shape[1]
-
-    def run(self, batch: TokenBatch) -> Floats:
-        """The row (batch, words, hidden) of every word."""
-        return self.rows[batch.input_ids]
-
-
-@dataclass(frozen=True, eq=False)
-class BagOfWords(InNumPy):
-    """A dimension for every word: its weight (words,), as often as the word occurs or, not ``cumulative``, once."""
-
-    weights: Floats
-    cumulative: bool
-    meaning = output = SENTENCE_EMBEDDING
-
-    @property
-    def width(self) -> int:
-        """Number of words."""
-        return len(self.weights)
-
-    def run(self, batch: TokenBatch) -> Floats:
-        """The bags (batch, vocabulary)."""
-        bags = np.zeros((len(batch.input_ids), len(self.weights)), dtype=np.float32)
-        rows, columns = np.nonzero(batch.attention_mask)
-        np.add.at(bags, (rows, batch.input_ids[rows, columns]), 1)
-        return (bags if self.cumulative else np.minimum(bags, 1)) * self.weights
-
-
-def open_words(folder: Path) -> WordTable:
-    """The table in ``folder``'s model.safetensors; raises MissingFileError or DamagedFileError."""
-    path = folder / "model.safetensors"
-    tensors = read_safetensors(path)
-    if "emb_layer.weight" not in tensors:
-        raise DamagedFileError(f"{path} holds {', '.join(tensors)}; expected emb_layer.weight")
-    return WordTable(np.asarray(tensors["emb_layer.weight"], dtype=np.float32))
-
-
-def open_bag(folder: Path) -> BagOfWords:
-    """The weights in ``folder``'s config.json; raises MissingFileError or DamagedFileError."""
-    config = read_json(folder / "config.json")
-    unique = {**config, "vocab": list(dict.fromkeys(config["vocab"]))}
-    return BagOfWords(word_weights(unique), bool(config.get("cumulative_term_frequency", True)))
