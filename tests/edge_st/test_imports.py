@@ -9,23 +9,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+#: by folder and file
 AT_THE_TOP = {
-    "tokenizer.py": "tokenizers",
-    "ort.py": "onnxruntime",
-    "ov.py": "openvino",
-    "templates.py": "jinja2",
-    "charts.py": "matplotlib",
-    "mteb.py": "mteb",
+    "text/tokenizer.py": "tokenizers",
+    "engines/ort.py": "onnxruntime",
+    "engines/ov.py": "openvino",
+    "text/templates.py": "jinja2",
+    "comparison/charts.py": "matplotlib",
+    "integrations/mteb.py": "mteb",
 }
 WITHIN_FUNCTIONS = {
-    "words.py": {"nltk"},
-    "sparse.py": {"scipy"},
-    "chat.py": {"jinja2"},
-    "segment_folder.py": {"filelock"},
-    "integer_product.py": {"onnxruntime"},
-    "page.py": {"jinja2"},
-    "nano_data.py": {"datasets"},
-    "external_indexes.py": {"faiss", "usearch"},
+    "text/word_tokenizer.py": {"nltk"},
+    "vectors/sparse.py": {"scipy"},
+    "text/chat.py": {"jinja2"},
+    "store/segment_folder.py": {"filelock"},
+    "search/integer_product.py": {"onnxruntime"},
+    "comparison/page.py": {"jinja2"},
+    "evaluation/nano_data.py": {"datasets"},
+    "mining/external_indexes.py": {"faiss", "usearch"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {
@@ -66,21 +67,25 @@ def imports(path: Path, *, top_level: bool) -> Iterator[str]:
             yield str(node.module).partition(".")[0]
 
 
+def place(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
 def foreign(names: Iterator[str]) -> set[str]:
     return set(names) - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("path", sources("runtime/edge_st_runtime"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sources("runtime/edge_st_runtime"), ids=place)
 def test_runtime(path: Path) -> None:
-    assert foreign(imports(path, top_level=True)) <= {"numpy", AT_THE_TOP.get(path.name, "numpy")}
-    assert foreign(imports(path, top_level=False)) == WITHIN_FUNCTIONS.get(path.name, set())
+    assert foreign(imports(path, top_level=True)) <= {"numpy", AT_THE_TOP.get(place(path), "numpy")}
+    assert foreign(imports(path, top_level=False)) == WITHIN_FUNCTIONS.get(place(path), set())
 
 
 @pytest.mark.parametrize("path", sources("edge_st"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_package(path: Path) -> None:
-    allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(path.name, "numpy")}
+    allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(place(path), "numpy")}
     assert foreign(imports(path, top_level=True)) <= allowed
-    assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(path.name, set())
+    assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(place(path), set())
 
 
 def fresh(code: str) -> str:
