@@ -11,7 +11,7 @@ from ..modules.sparse import sparse_static_file
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
-from .variants import Choice, Wish, check_dtype, choose_graphs
+from .variants import Choice, Criteria, check_dtype, choose_graphs
 
 #: for each route, the best first
 Tiers: TypeAlias = Mapping[str, tuple[Choice, ...]]
@@ -63,15 +63,15 @@ def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tu
         check_dtype(options.dtype)
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(route.config)}
         return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
-    choices, wish = variants_for(route, record, options)
+    choices, criteria = variants_for(route, record, options)
     if options.takes_tuning:
         choices = _tuned(choices, read_tuning(record, options.dtype))
-    return choices if wish.may_fall_back else choices[:1]
+    return choices if criteria.may_fall_back else choices[:1]
 
 
-def variants_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
+def variants_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Criteria]:
     """What `choose_graphs` has for a route on this machine, and what it was asked."""
-    wish = Wish(
+    criteria = Criteria(
         backend=options.backend,
         dtype=options.dtype,
         file_name=options.file_name,
@@ -80,7 +80,7 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graphs(route.graph_names(), record, wish), wish
+    return choose_graphs(route.graph_names(), record, criteria), criteria
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:

@@ -29,7 +29,7 @@ _DEFAULT = "the folder's default dtype is {!r}"
 
 
 @dataclass(frozen=True)
-class Wish:
+class Criteria:
     """What the caller asked for, and what this machine has.
 
     ``engines`` are the installed ones, best first; ``features`` those of the CPU, empty where the system does not tell;
@@ -75,32 +75,32 @@ class Choice:
         return f"{self.file} ({self.engine}, {self.dtype})"
 
 
-def choose_graph(names: Iterable[str], record: Record | None, wish: Wish) -> Choice:
+def choose_graph(names: Iterable[str], record: Record | None, criteria: Criteria) -> Choice:
     """The first of `choose_graphs`."""
-    return choose_graphs(names, record, wish)[0]
+    return choose_graphs(names, record, criteria)[0]
 
 
-def choose_graphs(names: Iterable[str], record: Record | None, wish: Wish) -> tuple[Choice, ...]:
+def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteria) -> tuple[Choice, ...]:
     """The graphs to run among the folder's file ``names``: the best first, then what may take its place.
 
     With a record, its graphs in their order; ``dtype="auto"`` takes the folder's default dtype where it names one, else
     only what was measured to be lossless. A CPU that does not gain from int8 is given the fastest lossless variant
     instead, if there is one. Without a record, by the names that sentence-transformers and the Hub use, and ``auto``
     means float32.
-    Raises OptionError for a wish that this machine or format cannot grant, EngineMissingError where no engine is
+    Raises OptionError for a criteria that this machine or format cannot grant, EngineMissingError where no engine is
     installed, MissingFileError where the folder has no such graph.
     """
-    _check(wish)
+    _check(criteria)
     graphs = sorted(name for name in names if name.endswith(tuple(ENDINGS.values())))
-    engines = wish.engines if wish.backend == "auto" else [wish.backend]
+    engines = criteria.engines if criteria.backend == "auto" else [criteria.backend]
     if not engines:
         raise EngineMissingError("no engine is installed; pip install 'edge-st[onnx]' or 'edge-st[openvino]'")
-    if wish.file_name is not None:
-        return (_named(graphs, wish.file_name, record, wish),)
+    if criteria.file_name is not None:
+        return (_named(graphs, criteria.file_name, record, criteria),)
     entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
-    choices = _ordered(_Candidates(graphs, engines, entries, wish), record)
+    choices = _ordered(_Candidates(graphs, engines, entries, criteria), record)
     if not choices:
-        raise MissingFileError(_nothing(graphs, wish))
+        raise MissingFileError(_nothing(graphs, criteria))
     return choices
 
 
@@ -111,12 +111,12 @@ class _Candidates:
     graphs: Sequence[str]
     engines: Sequence[str]
     entries: Sequence[GraphRecord]
-    wish: Wish
+    criteria: Criteria
 
     def lossless(self, reason: str, *, warns: bool = False) -> list[Choice]:
         """What was measured to be lossless, then what is float32 by its name."""
-        paying = [each for each in self._fitting() if each.dtype != "int8" or self.wish.gains_from_int8]
-        recorded = [_choice(each, reason, self.wish, warns) for each in paying if each.lossless]
+        paying = [each for each in self._fitting() if each.dtype != "int8" or self.criteria.gains_from_int8]
+        recorded = [_choice(each, reason, self.criteria, warns) for each in paying if each.lossless]
         return [*recorded, *self._by_name("auto", reason, warns)]
 
     def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
@@ -125,69 +125,71 @@ class _Candidates:
 
     def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
         """What the record has in ``dtype`` for this CPU."""
-        return [_choice(each, reason, self.wish, warns) for each in self._fitting() if each.dtype == dtype]
+        return [_choice(each, reason, self.criteria, warns) for each in self._fitting() if each.dtype == dtype]
 
     def features_of(self, dtype: str) -> set[str]:
         """The CPU features that recorded graphs in ``dtype`` need and this CPU lacks."""
         needed = (entry.cpu_features for entry in self.entries if entry.dtype == dtype)
-        return {feature for features in needed for feature in features} - self.wish.features
+        return {feature for features in needed for feature in features} - self.criteria.features
 
     def _fitting(self) -> list[GraphRecord]:
-        here = {"bfloat16": self.wish.bfloat16 or not self.wish.on_cpu, "float16": not self.wish.on_cpu}
-        return [each for each in self.entries if each.cpu_features <= self.wish.features and here.get(each.dtype, True)]
+        features, on_gpu = self.criteria.features, not self.criteria.on_cpu
+        here = {"bfloat16": self.criteria.bfloat16 or on_gpu, "float16": on_gpu}
+        return [each for each in self.entries if each.cpu_features <= features and here.get(each.dtype, True)]
 
     def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
         told = {(entry.engine, entry.file) for entry in self.entries if entry.dtype == dtype}
-        found = (_by_name(self.graphs, engine, dtype, self.wish.features) for engine in self.engines)
+        found = (_by_name(self.graphs, engine, dtype, self.criteria.features) for engine in self.engines)
         untold = (choice for choice in found if choice is not None and (choice.engine, choice.file) not in told)
         return [replace(choice, reason=reason, warns=warns) for choice in untold]
 
 
 def _ordered(candidates: _Candidates, record: Record | None) -> tuple[Choice, ...]:
-    wish, default = candidates.wish, record.default_dtype if record and candidates.wish.dtype == "auto" else None
-    if record is not None and "int8" in (wish.dtype, default):
-        choices = _int8(candidates, _asked(wish) if default is None else _DEFAULT.format(default), wish)
+    criteria = candidates.criteria
+    default = record.default_dtype if record and criteria.dtype == "auto" else None
+    if record is not None and "int8" in (criteria.dtype, default):
+        choices = _int8(candidates, _asked(criteria) if default is None else _DEFAULT.format(default), criteria)
     elif default is not None:
         choices = [*candidates.recorded(default, _DEFAULT.format(default)), *candidates.lossless(_FASTEST)]
-    elif wish.dtype == "auto":
+    elif criteria.dtype == "auto":
         choices = candidates.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
     else:
-        choices = candidates.of(wish.dtype, _asked(wish))
+        choices = candidates.of(criteria.dtype, _asked(criteria))
     return tuple(dict.fromkeys(choices))
 
 
-def _int8(candidates: _Candidates, why: str, wish: Wish) -> list[Choice]:
+def _int8(candidates: _Candidates, why: str, criteria: Criteria) -> list[Choice]:
     """Int8 where it pays, else what is lossless; said aloud where int8 was asked for, or nothing else is there."""
     chosen, lacking = candidates.of("int8", why), sorted(candidates.features_of("int8"))
-    if chosen and wish.gains_from_int8:
+    if chosen and criteria.gains_from_int8:
         return [*chosen, *candidates.lossless(_FASTEST)]
     if chosen:
         cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 brings no speed"
     elif lacking:
         cause = f"this CPU lacks {', '.join(lacking)}, for which the int8 graphs were made"
     else:
-        return [] if wish.dtype == "int8" else candidates.lossless(_FASTEST)
-    instead = candidates.lossless(f"{why}, but {cause}: {_FASTEST} runs", warns=wish.dtype == "int8")
+        return [] if criteria.dtype == "int8" else candidates.lossless(_FASTEST)
+    instead = candidates.lossless(f"{why}, but {cause}: {_FASTEST} runs", warns=criteria.dtype == "int8")
     return instead or candidates.of("int8", f"{why}; {cause}, but the folder has no other graph", warns=True)
 
 
-def _choice(entry: GraphRecord, reason: str, wish: Wish, warns: bool) -> Choice:
+def _choice(entry: GraphRecord, reason: str, criteria: Criteria, warns: bool) -> Choice:
     used = {"int8": INT8, "bfloat16": BFLOAT16}.get(entry.dtype, frozenset()) | entry.cpu_features
-    features = ", ".join(sorted(used & wish.features))
+    features = ", ".join(sorted(used & criteria.features))
     return Choice(entry.engine, entry.file, entry.dtype, f"{reason} ({features})" if features else reason, warns)
 
 
-def _asked(wish: Wish) -> str:
-    return f"dtype={wish.dtype!r} asked"
+def _asked(criteria: Criteria) -> str:
+    return f"dtype={criteria.dtype!r} asked"
 
 
-def _check(wish: Wish) -> None:
-    if wish.backend != "auto":
-        require_engine(wish.backend)
-    check_dtype(wish.dtype)
-    if wish.dtype == "float16" and wish.on_cpu:
+def _check(criteria: Criteria) -> None:
+    if criteria.backend != "auto":
+        require_engine(criteria.backend)
+    check_dtype(criteria.dtype)
+    if criteria.dtype == "float16" and criteria.on_cpu:
         raise OptionError("dtype 'float16' is slower than float32 on a CPU; use dtype='auto', or a GPU: device='cuda'")
-    if wish.dtype == "bfloat16" and (wish.backend == "onnx" or (wish.on_cpu and not wish.bfloat16)):
+    if criteria.dtype == "bfloat16" and (criteria.backend == "onnx" or (criteria.on_cpu and not criteria.bfloat16)):
         raise OptionError(
             "dtype 'bfloat16' needs backend='openvino' and a CPU with avx512_bf16, amx_bf16 or bf16 (edge-st doctor "
             "lists them); use dtype='auto'"
@@ -214,7 +216,7 @@ def check_dtype(dtype: str) -> None:
         raise OptionError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
 
 
-def _named(graphs: list[str], file_name: str, record: Record | None, wish: Wish) -> Choice:
+def _named(graphs: list[str], file_name: str, record: Record | None, criteria: Criteria) -> Choice:
     """``file_name`` as sentence-transformers resolves it: below the folder, or below onnx/ or openvino/."""
     places = [file_name, f"onnx/{file_name}", f"openvino/{file_name}"]
     file = next((place for place in places if place in graphs), None)
@@ -222,20 +224,20 @@ def _named(graphs: list[str], file_name: str, record: Record | None, wish: Wish)
         raise MissingFileError(
             f"file_name {file_name!r} is not in the model folder; it has {', '.join(graphs) or 'no graph'}"
         )
-    engine = "openvino" if wish.backend == "openvino" or file.endswith(ENDINGS["openvino"]) else "onnx"
-    if wish.backend not in ("auto", engine):
+    engine = "openvino" if criteria.backend == "openvino" or file.endswith(ENDINGS["openvino"]) else "onnx"
+    if criteria.backend not in ("auto", engine):
         raise OptionError(
-            f"file_name {file_name!r} is OpenVINO's; use it with backend='openvino', not {wish.backend!r}"
+            f"file_name {file_name!r} is OpenVINO's; use it with backend='openvino', not {criteria.backend!r}"
         )
     require_engine(engine)
     known = {entry.dtype for entry in record.graphs if entry.file == file} if record else set()
     computes = "int8" if known == {"int8"} or (not known and _dtype_by_name(file) == "int8") else None
-    if (computes and wish.dtype not in ("auto", computes)) or (known and wish.dtype == "int8" and not computes):
+    if (computes and criteria.dtype not in ("auto", computes)) or (known and criteria.dtype == "int8" and not computes):
         raise OptionError(
             f"file_name {file_name!r} computes in {' and '.join(sorted(known)) or computes}, but dtype is "
-            f"{wish.dtype!r}; leave one of them out"
+            f"{criteria.dtype!r}; leave one of them out"
         )
-    dtype = computes or _dtype_by_name(file) if wish.dtype == "auto" else wish.dtype
+    dtype = computes or _dtype_by_name(file) if criteria.dtype == "auto" else criteria.dtype
     return Choice(engine, file, dtype, f"file_name={file_name!r} asked")
 
 
@@ -246,11 +248,11 @@ def _dtype_by_name(file: str) -> str:
     return "float16" if stem.endswith(("_fp16", "_O4")) else "float32"
 
 
-def _nothing(graphs: list[str], wish: Wish) -> str:
+def _nothing(graphs: list[str], criteria: Criteria) -> str:
     found = ", ".join(graphs) or "no graph at all"
     return (
-        f"no graph for backend={wish.backend!r}, dtype={wish.dtype!r} (installed: {', '.join(wish.engines)}); "
-        f"the model has {found}. Leave backend and dtype out, name one by model_kwargs={{'file_name': …}}, or make one "
+        f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
+        f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by model_kwargs={{'file_name': …}}, or make one "
         "on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
-        f"{' --dtype int8' * (wish.dtype == 'int8')}"
+        f"{' --dtype int8' * (criteria.dtype == 'int8')}"
     )
