@@ -18,9 +18,9 @@ TASKS = {
     SPARSE_ENCODER: "sparse-encoder",
 }
 _CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
-#: the architectures that a class makes a model of without modules.json; others would need weights out of nothing
+#: the architectures that a class opens without modules.json; with others it would need weights that no file holds
 _PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
-#: modules and tasks that only models of one class have
+#: modules and transformer tasks that only models of one class have
 _TELLING = {
     "SpladePooling": SPARSE_ENCODER,
     "SparseAutoEncoder": SPARSE_ENCODER,
@@ -34,12 +34,13 @@ Plain = tuple[Mapping[str, Any], tuple[Module, ...]]
 def find_model_type(
     path: Path, settings: Mapping[str, Any], architecture: str, wanted: str | None, kinds: Collection[str] = ()
 ) -> str:
-    """The class that the folder at ``path`` is for; ``wanted`` where the folder leaves it open.
+    """The name of the class that opens the folder at ``path``; ``wanted`` where the folder does not say.
 
-    ``settings`` is its config_sentence_transformers.json, ``architecture`` that of a folder without modules.json, else
-    "", and ``kinds`` its modules' classes and its transformer's task. Raises WrongClassError where it is not the
-    ``wanted`` one, UnsupportedModelError for a class that is not run, and where it would need weights that are not
-    there.
+    ``settings`` is its config_sentence_transformers.json. ``architecture`` is the transformer's class for a folder
+    without modules.json, else "". ``kinds`` are the classes of its modules and the task of its transformer.
+
+    Raises WrongClassError where the class is not the ``wanted`` one. Raises UnsupportedModelError for a class that
+    this version does not run, and for a transformer that lacks weights which the ``wanted`` class needs.
     """
     own = settings.get("model_type") or (CROSS_ENCODER if architecture.endswith(_CLASSIFIER) else None)
     own = own or next((model_type for kind, model_type in _TELLING.items() if kind in kinds), None)
@@ -58,15 +59,15 @@ def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
     endings = _PLAIN.get(wanted or "")
     if endings and not architecture.endswith(endings):
         raise UnsupportedModelError(
-            f"{path} is a {architecture} without modules.json; a {wanted} needs {' or '.join(endings)}: the rest would "
-            f"have random weights. As an embedding model open it with edge_st.{SENTENCE_TRANSFORMER}"
+            f"{path} is a {architecture} without modules.json; a {wanted} needs {' or '.join(endings)}, or its head "
+            f"would have random weights. To use it as an embedding model, open it with edge_st.{SENTENCE_TRANSFORMER}"
         )
 
 
 def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -> Plain:
-    """What sentence_bert_config.json would say, and the modules after the transformer, without modules.json.
+    """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
 
-    For sentence embeddings the last token of causal language models, else the mean. Source: the
+    A SentenceTransformer pools the last token of a causal language model, else the mean. Source: the
     ``_load_default_modules`` of sentence-transformers' classes.
     """
     causal = architecture.endswith(_CAUSAL)

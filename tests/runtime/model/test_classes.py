@@ -70,8 +70,8 @@ def test_another_class(architecture: str, wanted: str, own: str) -> None:
         ("Qwen3ForCausalLM", SPARSE, "ForMaskedLM"),
     ],
 )
-def test_weights_out_of_nothing(architecture: str, wanted: str, needed: str) -> None:
-    message = rf"is a {architecture} without modules.json; a {wanted} needs {needed}: the rest would have random"
+def test_a_class_whose_head_would_have_random_weights(architecture: str, wanted: str, needed: str) -> None:
+    message = rf"is a {architecture} without modules.json; a {wanted} needs {needed}, or its head would have random"
     with pytest.raises(UnsupportedModelError, match=message) as raised:
         find_model_type(FOLDER, {}, architecture, wanted)
     assert not isinstance(raised.value, WrongClassError)

@@ -226,7 +226,7 @@ def test_file_name_that_is_no_graph_here(file_name: str) -> None:
         (Criteria(backend="onnx", file_name="openvino_model.xml"), "openvino_model.xml.*backend='openvino'"),
     ],
 )
-def test_wishes_that_cannot_be_granted(criteria: Criteria, message: str) -> None:
+def test_criteria_that_cannot_be_met(criteria: Criteria, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         choose_graph(HUB, None, criteria)
 

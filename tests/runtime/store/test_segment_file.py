@@ -153,9 +153,9 @@ def test_missing_and_misspelt(tmp_path: Path) -> None:
         with pytest.raises(DamagedFileError, match="names a segment"):
             read_segment(tmp_path, {**entry, "name": name})
     for key in ("name", "bytes"):
-        with pytest.raises(DamagedFileError, match=f"lacks or misspells '{key}'"):
+        with pytest.raises(DamagedFileError, match=f"has a missing or wrong entry: '{key}'"):
             read_segment(tmp_path, {known: value for known, value in entry.items() if known != key})
-    with pytest.raises(DamagedFileError, match="lacks or misspells"):
+    with pytest.raises(DamagedFileError, match="has a missing or wrong entry:"):
         read_segment(tmp_path, {**entry, "name": 5})
     (tmp_path / entry["name"]).unlink()
     for read in (read_segment, verify_segment):
