@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Ids
+from ..arrays import Floats, Ids
 
 _SPARE = 1024
 NO_ROW = -1
+#: for each row of a corpus, whether it may be found
+Allowed = NDArray[np.bool_]
 
 
 class Best:
@@ -81,3 +83,12 @@ def _lower_bounds(scores: NDArray[Any], k: int) -> NDArray[Any]:
     maxima = np.fmax.reduce(scores[:, : 2 * k * size].reshape(queries, 2 * k, size), axis=2)
     maxima[np.isnan(maxima)] = -np.inf
     return np.nextafter(np.partition(maxima, k, axis=1)[:, k], -np.inf, dtype=scores.dtype)
+
+
+def hide(scores: Floats, allowed: Allowed | None, start: int) -> Floats:
+    """``scores`` (queries, rows), minus infinity for rows that are not allowed."""
+    if allowed is not None:
+        hidden = ~allowed[start : start + scores.shape[1]]
+        if hidden.any():
+            scores = np.where(hidden, np.float32(-np.inf), scores)
+    return scores

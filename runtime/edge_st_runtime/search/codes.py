@@ -23,13 +23,13 @@ Columns: TypeAlias = Mapping[str, NDArray[Any]]
 #: scores the block which begins at a row: (queries, rows), comparable within a query; for one thread, whose memory it
 #: uses again
 Scorer: TypeAlias = Callable[[int], Floats]
-Precision: TypeAlias = "Whole | Int8 | Binary"
+Precision: TypeAlias = "Float | Int8 | Binary"
 _INT8 = 127
 _ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Kept:
+class EncodedVectors:
     """The vectors of ``precision`` and ``dim`` in an index: ``blocks`` of codes, and the ``extra`` columns."""
 
     precision: Precision
@@ -50,7 +50,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Whole:
+class Float:
     """The numbers themselves, as float32 or rounded to float16."""
 
     name: str
@@ -80,15 +80,15 @@ class Whole:
         found = columns["vectors"]
         return found if self.dtype == np.float32 else _widened(found, np.empty(found.shape, dtype=np.float32))
 
-    def scorer(self, queries: Floats, kept: Kept, similarity: Similarity) -> Scorer:
+    def scorer(self, queries: Floats, encoded: EncodedVectors, similarity: Similarity) -> Scorer:
         """By ``similarity``; of float16 a thousand rows are widened at once, which stay in the cache."""
         if self.dtype == np.float32:
-            return lambda start: similarity(queries, kept.blocks.block(start))
+            return lambda start: similarity(queries, encoded.blocks.block(start))
 
-        wide = np.empty((_ROWS_AT_ONCE, kept.dim), dtype=np.float32)
+        wide = np.empty((_ROWS_AT_ONCE, encoded.dim), dtype=np.float32)
 
         def score(start: int) -> Floats:
-            block = kept.blocks.block(start)
+            block = encoded.blocks.block(start)
             parts = [block[at : at + _ROWS_AT_ONCE] for at in range(0, len(block), _ROWS_AT_ONCE)]
             return np.concatenate([similarity(queries, _widened(part, wide)) for part in parts], axis=1)
 
@@ -122,15 +122,15 @@ class Int8:
         """Codes times scale."""
         return columns["vectors"] * columns["scales"][:, None]
 
-    def scorer(self, queries: Floats, kept: Kept, similarity: Similarity) -> Scorer:  # noqa: ARG002 - dot product
+    def scorer(self, queries: Floats, encoded: EncodedVectors, similarity: Similarity) -> Scorer:  # noqa: ARG002 - dot product
         """Dot products with queries that are rounded to 127 steps, in units of each query's step."""
         codes, _ = _codes(queries, LIMIT)
-        product = IntegerProduct(codes, len(kept))
+        product = IntegerProduct(codes, len(encoded))
 
         def score(start: int) -> Floats:
             rows = slice(start, start + ROWS)
-            found = product(kept.blocks.block(start), kept.extra["sums"][rows])
-            found *= kept.extra["scales"][rows]
+            found = product(encoded.blocks.block(start), encoded.extra["sums"][rows])
+            found *= encoded.extra["scales"][rows]
             return found
 
         return score
@@ -167,14 +167,14 @@ class Binary:
         signs = np.unpackbits(bits, axis=1, count=dim).astype(np.float32) * 2 - 1
         return signs / np.float32(np.sqrt(dim))
 
-    def scorer(self, queries: Floats, kept: Kept, similarity: Similarity) -> Scorer:  # noqa: ARG002 - bits
+    def scorer(self, queries: Floats, encoded: EncodedVectors, similarity: Similarity) -> Scorer:  # noqa: ARG002 - bits
         """How many bits are the same."""
         words = ~self.encode(queries)["vectors"]
         shape = (words.shape[1], ROWS)
         same, counts = np.empty(shape, dtype=np.uint64), np.empty(shape, dtype=np.uint8)
 
         def score(start: int) -> Floats:
-            block = kept.blocks.block(start)
+            block = encoded.blocks.block(start)
             rows = block.shape[1]
             scores = np.empty((len(words), rows), dtype=np.float32)
             for query, out in zip(words, scores, strict=True):
@@ -188,7 +188,7 @@ class Binary:
 
 PRECISIONS: Mapping[str, Precision] = {
     found.name: found
-    for found in (Whole("float32", np.float32, threaded=False), Whole("float16", np.float16, True), Int8(), Binary())
+    for found in (Float("float32", np.float32, threaded=False), Float("float16", np.float16, True), Int8(), Binary())
 }
 
 

@@ -1,7 +1,4 @@
-"""One segment of an index as a file: columns in the layout of safetensors, memory-mapped when they are read.
-
-Source: the safetensors format, see `weights`.
-"""
+"""One segment of an index as a file: columns in the safetensors format, memory-mapped when they are read."""
 
 import hashlib
 import json
@@ -30,7 +27,7 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Column:
-    """An array of ``dtype`` and ``shape`` that comes in ``chunks``, whose numbers follow one another."""
+    """An array of ``dtype`` and ``shape``, given as consecutive ``chunks`` so that it need not be in memory whole."""
 
     dtype: Any
     shape: tuple[int, ...]
@@ -38,7 +35,7 @@ class Column:
 
     @classmethod
     def of(cls, array: NDArray[Any]) -> "Column":
-        """A column that is there already."""
+        """A column with the numbers of ``array``."""
         return cls(array.dtype, array.shape, [array])
 
     @property
@@ -48,9 +45,9 @@ class Column:
 
 
 def write_segment(folder: Path, columns: Mapping[str, Column]) -> dict[str, Any]:
-    """Write ``columns`` to a new file, which goes again where that fails: its entry for the manifest.
+    """Write ``columns`` to a new file in ``folder`` and return its entry for the manifest.
 
-    Columns of wide numbers come first, so that all are aligned.
+    The file is removed again where writing fails. Columns with wide numbers come first, so that all are aligned.
     """
     name = f"segment-{uuid4().hex}.safetensors"
     ordered = sorted(columns, key=lambda key: -np.dtype(columns[key].dtype).itemsize)
@@ -90,7 +87,7 @@ def _bytes(columns: Mapping[str, Column], ordered: Iterable[str]) -> Iterator[An
 
 @contextmanager
 def synced(path: Path) -> Iterator[BinaryIO]:
-    """The file ``path`` to write to, on the disk when the block ends."""
+    """The file ``path`` to write to; its content is synced to the disk when the block ends."""
     with path.open("wb") as file:
         yield file
         file.flush()
@@ -105,7 +102,7 @@ def read_segment(folder: Path, entry: Entry) -> dict[str, NDArray[Any]]:
 
 
 def checked_column(columns: Mapping[str, NDArray[Any]], name: str, dtype: Any, where: object) -> NDArray[Any]:
-    """The column ``name``; raises DamagedFileError where it is missing or not of ``dtype``."""
+    """The column ``name``; raises DamagedFileError, which names ``where``, if it is missing or not of ``dtype``."""
     found = columns.get(name)
     if found is None or found.dtype != dtype:
         what = "no such column" if found is None else found.dtype
@@ -114,7 +111,7 @@ def checked_column(columns: Mapping[str, NDArray[Any]], name: str, dtype: Any, w
 
 
 def verify_segment(folder: Path, entry: Entry) -> None:
-    """Raise MissingFileError or DamagedFileError for a file that has not the checksum in ``entry``."""
+    """Raise MissingFileError or DamagedFileError unless the file has the size and the checksum in ``entry``."""
     with _reading(folder, entry) as path:
         _check_size(path, entry["bytes"])
         if (found := sha256(path)) != entry["sha256"]:
@@ -122,22 +119,25 @@ def verify_segment(folder: Path, entry: Entry) -> None:
 
 
 def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
-    """Remove the files of ``entries`` as far as the system allows; what stays is removed with the next writer."""
+    """Remove the files of ``entries`` as far as the system allows; the next writer removes those that stay."""
     for entry in entries:
         try:
             _place(folder, entry).unlink(missing_ok=True)
-        except PermissionError:  # on Windows, where a reader still has it mapped
+        except PermissionError:  # on Windows, while a reader still has the file mapped
             continue
 
 
 @contextmanager
 def _reading(folder: Path, entry: Entry) -> Iterator[Path]:
-    """The file of ``entry``; one that goes while it is read raises MissingFileError."""
+    """The path of ``entry``'s file, for the block that reads it.
+
+    Raises MissingFileError where the file is missing or removed meanwhile, DamagedFileError for a wrong entry.
+    """
     try:
         path = _place(folder, entry)
         yield path
     except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedFileError(f"the manifest in {folder} lacks or misspells {error}; {REPAIR}") from error
+        raise DamagedFileError(f"the manifest in {folder} has a missing or wrong entry: {error}; {REPAIR}") from error
     except MissingFileError:
         raise
     except FileNotFoundError as error:

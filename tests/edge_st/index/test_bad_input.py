@@ -212,7 +212,7 @@ def test_wrong_folders(tmp_path: Path, model: SentenceTransformer, index: Index)
         Index.open(tmp_path, "rw")  # type: ignore[arg-type]
     with pytest.raises(FolderError, match="cannot write to"):
         Index.build(model, ["a"], tmp_path / "file" / "below")
-    with pytest.raises(FolderError, match=r"holds an index already; add to it with Index\.open\(path, mode='a'\)"):
+    with pytest.raises(FolderError, match=r"already holds an index; add to it with Index\.open\(path, mode='a'\)"):
         Index.build(model, ["a"], index.info()["path"])
     check(index, HELD)
 

@@ -1,4 +1,4 @@
-"""A vector index in a folder: segments that are appended, merged and replaced, and read by any number of processes."""
+"""A vector index in a folder: one process writes to it while any number of processes read it."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ import numpy as np
 from ...arrays import Ids
 from ...checks import check_choice
 from ...errors import FolderError, OptionError
-from ..segment_file import Column, Entry, remove_segments, verify_segment, write_segment
+from ..segment_file import Entry, remove_segments, verify_segment
 from ..segment_folder import (
     INDEX,
     check_alone,
@@ -26,8 +26,9 @@ from ..segment_folder import (
     replace,
     writing,
 )
-from .manifest import DELETED_ROWS, merged_from, names, open_segment
-from .segment import Layout, Part, Rows, Segment, written
+from .changes import rows_by_segment, write_change
+from .manifest import merged_from, names, open_segment
+from .segment import Layout, Rows, Segment
 from .snapshot import Snapshot
 
 Mode: TypeAlias = Literal["r", "a"]
@@ -36,9 +37,10 @@ _LAYOUT = ("dim", "precision", "rescore", "texts")
 
 
 class VectorIndex:
-    """The index whose manifest in ``folder`` is called ``name``; `open` and `create` make one.
+    """The index in ``folder`` whose manifest is called ``name``. Use `open` or `create` to make one.
 
-    What it holds is `snapshot`, which is replaced as a whole: searches in other threads go on with theirs.
+    Its content is the attribute ``snapshot``. A change replaces the snapshot by a new one, so searches in other
+    threads finish on the snapshot that they began with.
     """
 
     def __init__(self, folder: Path, name: str, manifest: dict[str, Any], held: Any) -> None:
@@ -50,13 +52,13 @@ class VectorIndex:
 
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any]) -> "VectorIndex":
-        """An empty index in a new or empty ``folder``, open to write; raises FolderError where there is one."""
+        """An empty index in ``folder``, open for writing; raises FolderError where the folder holds an index."""
         _check_free(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         held = lock(folder)
         try:
-            _check_free(folder)  # now that no one else can make one
+            _check_free(folder)  # again, now that no other process can create one
             manifest = {**empty_manifest(KIND, settings), "added": 0}
             with writing(folder):
                 publish(folder, MANIFEST, manifest)
@@ -67,10 +69,10 @@ class VectorIndex:
 
     @classmethod
     def open(cls, folder: Path, mode: Mode = "r") -> "VectorIndex":
-        """The index in ``folder``, to read ("r") or to append as well ("a").
+        """The index in ``folder``, for reading (mode "r") or for reading and writing ("a").
 
-        Raises FolderError for a folder that holds none, DamagedFileError or MissingFileError for a damaged one, and
-        FolderError where another writer has it. What an interrupted writer left behind is removed.
+        A writer removes the files that an interrupted writer left behind. Raises FolderError for a folder without an
+        index or with another writer, DamagedFileError or MissingFileError for a damaged index.
         """
         check_choice("mode", mode, ("r", "a"))
         if mode == "r":
@@ -88,7 +90,7 @@ class VectorIndex:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the index was made with."""
+        """The settings that the index was created with."""
         return self.snapshot.settings
 
     @property
@@ -98,19 +100,19 @@ class VectorIndex:
 
     @property
     def writable(self) -> bool:
-        """Whether it is open to write: not in a process that was forked from the one that opened it."""
+        """Whether it is open for writing; never in a process that was forked from the one that opened it."""
         return self._held is not None and os.getpid() == self._process
 
     def close(self) -> None:
-        """Let others write; what was read stays readable."""
+        """Release the lock, so that others can write. The snapshot can still be read."""
         if self._held is not None:
             self._held.release()
             self._held = None
 
     def refresh(self, check: Callable[[Snapshot], None] | None = None) -> bool:
-        """Read again what a writer may have published; whether it is something new.
+        """Take over what a writer has published since; return whether there was something new.
 
-        Where ``check`` raises an error for that, things stay as they were.
+        ``check`` is called with the new snapshot. Where it raises an error, nothing changes here.
         """
 
         def read(manifest: dict[str, Any]) -> bool:
@@ -126,32 +128,32 @@ class VectorIndex:
             return read_steadily(self.folder, self._name, KIND, read)
 
     def append(self, rows: Rows) -> None:
-        """Add ``rows``, in place of those with the same ids, at one instant.
+        """Add ``rows`` and remove the rows that have the same ids, in one atomic change.
 
-        They are merged with the last segments where eight are of a size, so that there are never many. Raises
-        FolderError, changing nothing, and so DamagedFileError where a file to merge was changed.
+        Every eight segments of a similar size are merged into one, so that there are never many. Raises FolderError
+        where the folder cannot be written, DamagedFileError where a file to merge is damaged; then nothing changes.
         """
         with self._writing():
-            gone = self._by_segment(self.snapshot.find(list(rows.ids)))
+            gone = rows_by_segment(self.snapshot, self.snapshot.find(list(rows.ids)))
             sizes = [segment.count - len(here) for segment, here in zip(self.snapshot.segments, gone, strict=True)]
-            self._replace(gone, merged_from([*sizes, len(rows)]), rows)
+            self._change(gone, merged_from([*sizes, len(rows)]), rows)
 
     def delete(self, ids: Sequence[bytes]) -> None:
-        """Mark the rows with ``ids`` as deleted; `compact` removes them from the disk."""
+        """Mark the rows with ``ids`` as deleted. `compact` removes them from the disk."""
         with self._writing():
-            self._replace(self._by_segment(self.snapshot.find(ids)), len(self.snapshot.segments))
+            self._change(rows_by_segment(self.snapshot, self.snapshot.find(ids)), len(self.snapshot.segments))
 
     def compact(self) -> None:
-        """Make one segment of all rows that are not deleted; raises DamagedFileError where a file was changed."""
+        """Merge all rows that are not deleted into one segment; raises DamagedFileError where a file is damaged."""
         with self._writing():
             entries = self._manifest["segments"]
             if len(entries) > 1 or any(entry["deleted"] for entry in entries):
-                self._replace(self._by_segment(np.empty(0, dtype=np.int64)), 0)
+                self._change(rows_by_segment(self.snapshot, np.empty(0, dtype=np.int64)), 0)
             else:
                 self.verify()
 
     def statistics(self) -> dict[str, Any]:
-        """How many rows, deleted ones, segments and bytes there are."""
+        """The number of rows, deleted rows, segments and bytes on disk, and the bytes of one vector."""
         snapshot = self.snapshot
         return {
             "rows": len(snapshot),
@@ -162,10 +164,7 @@ class VectorIndex:
         }
 
     def verify(self) -> None:
-        """Read every file of the index as it is in the folder now.
-
-        Raises DamagedFileError for one that has not the checksum it was written with.
-        """
+        """Read every file that is in the folder's manifest now; raises DamagedFileError for a wrong checksum."""
 
         def verify(manifest: dict[str, Any]) -> None:
             for entry in listed(manifest):
@@ -174,17 +173,23 @@ class VectorIndex:
         read_steadily(self.folder, self._name, KIND, verify)
 
     def start_migration(self, settings: Mapping[str, Any]) -> "VectorIndex":
-        """An index of ``settings`` beside this one, in the same folder: the unfinished one, if it is of these."""
+        """A second index with ``settings`` in the same folder, to be filled and passed to `finish_migration`.
+
+        An unfinished migration with the same settings is continued, one with other settings is removed.
+        """
         with self._writing():
             manifest = self._unfinished_migration()
             if manifest is None or manifest["settings"] != dict(settings):
                 manifest = {**empty_manifest(KIND, settings), "added": 0}
                 publish(self.folder, MIGRATION, manifest)
-                self._clean()  # of one to another model
+                self._clean()  # removes the segments of a migration to another model
         return VectorIndex(self.folder, MIGRATION, manifest, self._held)
 
     def finish_migration(self, other: "VectorIndex") -> None:
-        """Put ``other``, made by `start_migration`, in this one's place; raises FolderError, changing nothing."""
+        """Replace the content of this index by ``other``, which `start_migration` made, atomically.
+
+        Raises FolderError where that cannot be written; then nothing changes.
+        """
         with self._writing():
             manifest = {**other._manifest, "added": self.added}
             publish(self.folder, MIGRATION, manifest)
@@ -193,7 +198,7 @@ class VectorIndex:
             remove_segments(self.folder, listed(old))
 
     def discard(self) -> None:
-        """Remove the index from its folder, and let others write."""
+        """Remove the index from its folder and release the lock."""
         with self._writing():
             (self.folder / MANIFEST).unlink(missing_ok=True)
             remove_segments(self.folder, listed(self._manifest))
@@ -211,59 +216,34 @@ class VectorIndex:
         return read_manifest(self.folder, MIGRATION, KIND)
 
     def _clean(self) -> None:
-        """Remove what is in neither of the folder's manifests."""
+        """Remove the files that neither of the folder's manifests lists."""
         migration = self._unfinished_migration()
         clean(self.folder, [read_manifest(self.folder, MANIFEST, KIND), *([migration] if migration else [])])
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One change at a time, on what is in the folder; raises OptionError where it is open to read.
+        """A block that changes the index. One thread at a time is in it.
 
-        What a change that fails has written is removed.
+        The files that a failed change has written are removed. Raises OptionError where the index is open for reading.
         """
         if not self.writable:
-            raise OptionError(f"{self.folder} is open to read; open it to write with Index.open(path, mode='a')")
+            raise OptionError(f"{self.folder} is open for reading; open it for writing: Index.open(path, mode='a')")
         with self._writes, writing(self.folder):
-            self.refresh()  # an interrupt may have come between a change on the disk and here
+            self.refresh()  # an earlier change may have been interrupted after it was published
             try:
                 yield
             except BaseException:
-                with suppress(OSError, FolderError):  # the cause is raised, and the next writer cleans as well
+                with suppress(OSError, FolderError):  # the cause is raised below; the next writer cleans too
                     self._clean()
                 raise
 
-    def _by_segment(self, rows: Ids) -> list[Ids]:
-        """Of ``rows`` (n,), those in each segment, counted from its first."""
-        bounds = [(start, start + len(segment)) for segment, start in self.snapshot.numbered]
-        return [rows[(rows >= start) & (rows < end)] - start for start, end in bounds]
-
-    def _replace(self, gone: Sequence[Ids], start: int, new: Rows | None = None) -> None:
-        """Delete the rows ``gone`` of each segment; have those from number ``start`` and the ``new`` rows in one."""
-        entries = self._manifest["segments"]
-        for entry in entries[start:]:
-            verify_segment(self.folder, entry)
-        parts: list[Part] = [
-            (segment, np.setdiff1d(segment.live, here))
-            for segment, here in zip(self.snapshot.segments[start:], gone[start:], strict=True)
-        ]
-        if new is not None:
-            parts.append((new, np.arange(len(new))))
-        kept = zip(entries[:start], self.snapshot.segments, gone, strict=False)
-        marked = [entry for each in kept for entry in self._without(*each)]
-        self._publish([*marked, *self._written(parts)], self.added + len(new or ()))
-
-    def _without(self, entry: Entry, segment: Segment, gone: Ids) -> list[Entry]:
-        """``entry`` with the rows ``gone`` deleted too; none where no other is left."""
-        if not len(gone):
-            return [entry]
-        live = np.setdiff1d(segment.live, gone)
-        if not len(live):
-            return []
-        dead = np.setdiff1d(np.arange(len(segment)), live).astype(np.int32)
-        return [{**entry, "deleted": write_segment(self.folder, {DELETED_ROWS: Column.of(dead)})}]
+    def _change(self, deleted: Sequence[Ids], merged: int, new: Rows | None = None) -> None:
+        """Write and publish what `write_change` makes of the current segments."""
+        entries = write_change(self.folder, self.snapshot, self._manifest["segments"], deleted, merged, new)
+        self._publish(entries, self.added + len(new or ()))
 
     def _publish(self, entries: Sequence[Entry], added: int) -> None:
-        """Have ``entries`` in the folder and here."""
+        """Publish a manifest with ``entries``, take it over here, and remove the files that it no longer lists."""
         manifest = {**self._manifest, "segments": list(entries), "added": added}
         snapshot = self._read(manifest)
         publish(self.folder, self._name, manifest)
@@ -271,15 +251,8 @@ class VectorIndex:
         self._manifest, self.snapshot = manifest, snapshot
         remove_segments(self.folder, [entry for name, entry in old.items() if name not in new])
 
-    def _written(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        """The entry of a new segment with these rows; none where there are none."""
-        rows = sum(len(rows) for _, rows in parts)
-        if not rows:
-            return []
-        return [{**write_segment(self.folder, written(self.snapshot.layout, parts)), "rows": rows, "deleted": None}]
-
     def _read(self, manifest: Mapping[str, Any]) -> Snapshot:
-        """What ``manifest`` lists, without opening again what is open."""
+        """The snapshot of ``manifest``; segments that are open already are not opened again."""
         layout = Layout(**{name: manifest["settings"][name] for name in _LAYOUT})
         opened = {}
         for entry in manifest["segments"]:
@@ -293,4 +266,4 @@ def _check_free(folder: Path) -> None:
     """Raise FolderError where ``folder`` holds an index."""
     check_alone(folder, MANIFEST)
     if (folder / MANIFEST).exists():
-        raise FolderError(f"{folder} holds an index already; add to it with Index.open(path, mode='a'), or remove it")
+        raise FolderError(f"{folder} already holds an index; add to it with Index.open(path, mode='a'), or remove it")

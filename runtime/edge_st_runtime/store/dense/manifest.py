@@ -1,4 +1,4 @@
-"""The entries that a vector index' manifest has for its segments: opened, and chosen to be merged."""
+"""The manifest of a vector index: open the segments that it lists, and decide which of them to merge."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,23 +27,28 @@ def open_segment(folder: Path, layout: Layout, entry: Entry) -> Segment:
 
 
 def _allowed(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
-    """Which rows of ``entry`` are not deleted, None for all; the file is checked whole, as it is read whole."""
+    """For each row of ``entry``, whether it is not deleted; None if no row is deleted.
+
+    The list of deleted rows is read whole, so its checksum is checked here.
+    """
     deleted, rows = entry["deleted"], entry["rows"]
     if not deleted:
         return None
     verify_segment(folder, deleted)
     dead = checked_column(read_segment(folder, deleted), DELETED_ROWS, np.int32, folder / deleted["name"])
     if not ((dead >= 0) & (dead < rows)).all():
-        raise DamagedFileError(f"{folder / deleted['name']} names rows beyond {rows}; {REPAIR}")
+        raise DamagedFileError(f"{folder / deleted['name']} deletes rows beyond {rows}; {REPAIR}")
     allowed = np.ones(rows, dtype=bool)
     allowed[dead] = False
     return allowed
 
 
 def merged_from(sizes: Sequence[int]) -> int:
-    """Of segments with ``sizes`` rows, the number of the first that is to be one with the last; its own for none.
+    """The number of the first segment to merge with all after it; that of the last segment if none is to be merged.
 
-    Eight of a tier (1, 8, 64 … rows) or smaller become one, which may be the eighth of the next tier.
+    ``sizes`` are the rows of each segment. A segment's tier is the power of eight up to its size (1, 8, 64 … rows).
+    Once the last eight segments are of one tier or smaller, they are merged; the result may be the eighth of the next
+    tier, and so on.
     """
     start = first = len(sizes) - 1
     while True:

@@ -1,4 +1,4 @@
-"""A segment of a vector index: codes of vectors, a finer copy of them, ids, texts and metadata, row by row."""
+"""A segment of a vector index: for each row its vector, encoded once or twice, its id, text and metadata."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...arrays import Floats, Ids
 from ...errors import DamagedFileError
 from ...search.blocks import ROWS, Blocks
-from ...search.codes import PRECISIONS, Kept, Precision
+from ...search.codes import PRECISIONS, EncodedVectors, Precision
 from ..segment_file import REPAIR, Column, checked_column
 from .strings import Hashes, Keys, Strings
 
@@ -21,10 +21,11 @@ _COPY = "rescore_"
 
 @dataclass(frozen=True)
 class Layout:
-    """What the segments of one index share.
+    """The layout that all segments of an index have.
 
-    Vectors of ``dim`` numbers are scanned as ``precision``; ``rescore`` is the precision of a copy that reorders the
-    best of them, or None without one; ``texts`` says whether texts are kept.
+    Vectors have ``dim`` numbers and are stored in ``precision`` for the scan. ``rescore`` is the precision of a second,
+    finer copy, by which the best rows of a scan are ordered; None: there is no copy. ``texts`` says whether texts are
+    stored.
     """
 
     dim: int
@@ -34,7 +35,7 @@ class Layout:
 
     @property
     def copies(self) -> dict[str, Precision]:
-        """The precisions that vectors are kept in, by the prefix of their columns."""
+        """The precision of each stored copy of the vectors, by the prefix of its columns' names."""
         rescore = {} if self.rescore is None else {_COPY: PRECISIONS[self.rescore]}
         return {"": PRECISIONS[self.precision], **rescore}
 
@@ -48,7 +49,7 @@ class Layout:
 
     @property
     def bytes_per_vector(self) -> int:
-        """What the columns of a vector take."""
+        """The bytes that one vector takes on disk, in all its columns."""
         return sum(column[0].nbytes for column in self.encode(np.zeros((1, self.dim), dtype=np.float32)).values())
 
 
@@ -76,15 +77,15 @@ class Rows:
 
 
 class Segment:
-    """Rows in a file, memory-mapped. Those that ``allowed`` (n,) does not mark are deleted."""
+    """The rows of a memory-mapped file. ``allowed`` (n,) is False for deleted rows; None: no row is deleted."""
 
     def __init__(
         self, layout: Layout, columns: Mapping[str, NDArray[Any]], rows: int, allowed: NDArray[np.bool_] | None
     ) -> None:
-        """Raises DamagedFileError where the columns are not those of ``layout`` and so many ``rows``."""
+        """Raises DamagedFileError where ``columns`` are not those of a segment with this ``layout`` and ``rows``."""
         self._columns, self._rows = columns, rows
-        copies = {prefix: self._kept(layout.dim, prefix, precision) for prefix, precision in layout.copies.items()}
-        self.kept, self.copy = copies[""], copies.get(_COPY)
+        copies = {prefix: self._encoded(layout.dim, prefix, precision) for prefix, precision in layout.copies.items()}
+        self.codes, self.copy = copies[""], copies.get(_COPY)
         self.allowed = allowed
         self.ids, self.id_keys = self._strings("id", rows), self._keys("id")
         self.metadata = self._strings("metadata", None)
@@ -101,9 +102,9 @@ class Segment:
         return self._rows if self.allowed is None else int(np.count_nonzero(self.allowed))
 
     @property
-    def finest(self) -> Kept:
-        """The vectors as they are put in order: the copy, where there is one."""
-        return self.copy or self.kept
+    def finest(self) -> EncodedVectors:
+        """The finest stored vectors: the copy for rescoring, where there is one."""
+        return self.copy or self.codes
 
     @property
     def live(self) -> Ids:
@@ -113,10 +114,10 @@ class Segment:
     def column(self, name: str, rows: Ids) -> NDArray[Any]:
         """The numbers of ``rows`` (n,)."""
         prefix = _COPY if name.startswith(_COPY) else ""
-        kept = self.copy if prefix else self.kept
-        assert kept is not None
+        encoded = self.copy if prefix else self.codes
+        assert encoded is not None
         name = name.removeprefix(prefix)
-        return kept.blocks.take(rows) if name == "vectors" else kept.extra[name][rows]
+        return encoded.blocks.take(rows) if name == "vectors" else encoded.extra[name][rows]
 
     def metadata_of(self, rows: Ids) -> Iterator[bytes]:
         """The metadata of ``rows`` (n,)."""
@@ -132,11 +133,13 @@ class Segment:
         """The hash of each row's text."""
         return None if self.text_keys is None else self.text_keys.by_row()
 
-    def _kept(self, dim: int, prefix: str, precision: Precision) -> Kept:
+    def _encoded(self, dim: int, prefix: str, precision: Precision) -> EncodedVectors:
         width = precision.width(dim)
         values = self._column(f"{prefix}vectors", precision.dtype, self._rows * width)
         extra = {name: self._column(prefix + name, dtype, self._rows) for name, dtype in precision.extra}
-        return Kept(precision, dim, Blocks(values, self._rows, width, transposed=_transposed(prefix, precision)), extra)
+        return EncodedVectors(
+            precision, dim, Blocks(values, self._rows, width, transposed=_transposed(prefix, precision)), extra
+        )
 
     def _strings(self, name: str, count: int | None) -> Strings:
         content = self._column(f"{name}_content", np.uint8, None)
@@ -156,8 +159,8 @@ class Segment:
         return found
 
 
-def written(layout: Layout, parts: Sequence[Part]) -> dict[str, Column]:
-    """The columns of a segment that has the given rows of each source, in order; read as they are written."""
+def columns_of(layout: Layout, parts: Sequence[Part]) -> dict[str, Column]:
+    """The columns of a segment with the given rows of each source, in order; read while they are written."""
     count = sum(len(rows) for _, rows in parts)
     columns = {}
     for prefix, precision in layout.copies.items():
@@ -178,7 +181,7 @@ def written(layout: Layout, parts: Sequence[Part]) -> dict[str, Column]:
 
 
 def _transposed(prefix: str, precision: Precision) -> bool:
-    """What is scanned is kept as its kernel wants it; of a copy single rows are taken."""
+    """Whether a column is stored transposed: for the scan if its kernel needs that, but not for a copy, read by row."""
     return precision.transposed and prefix != _COPY
 
 
@@ -189,7 +192,7 @@ def _numbers(parts: Sequence[Part], name: str) -> Iterator[NDArray[Any]]:
 
 
 def _blocks(chunks: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """The rows of ``chunks`` in blocks of as many as a block has."""
+    """The rows of ``chunks``, regrouped into blocks of `ROWS` rows."""
     waiting: list[NDArray[Any]] = []
     for chunk in chunks:
         waiting.append(chunk)
@@ -214,7 +217,7 @@ def _keys(name: str, hashes: Hashes) -> dict[str, Column]:
 
 
 def _metadata(parts: Sequence[Part]) -> dict[str, Column]:
-    """Each distinct metadata once, and for every row which it has."""
+    """The distinct metadata, each stored once, and for every row the number of its metadata."""
     places: dict[bytes, int] = {}
     rows = [places.setdefault(found, len(places)) for source, rows in parts for found in source.metadata_of(rows)]
     distinct = Strings.of(list(places))

@@ -1,4 +1,4 @@
-"""What a vector index holds at one moment: searched and read by any number of threads, never changed."""
+"""The content of a vector index at one moment: it never changes, and any number of threads may search it."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from ...arrays import Floats, Ids
 from ...errors import DamagedFileError
 from ...search.best import NO_ROW
 from ...search.codes import PRECISIONS
-from ...search.exact import Part, rescored, scan
+from ...search.scan import Part, rescored, scan
 from ...vectors.similarity import FUNCTIONS, Similarity, SimilarityFunction
 from ..segment_file import REPAIR
 from .segment import Layout, Segment
@@ -23,15 +23,16 @@ Id: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, Any]
 Accept: TypeAlias = Callable[[Metadata], bool]
 _FEW_ROWS = 10_000
-_SPARE = 16  # candidates: by their exact scores, rows that are as good as the last may come before it
+_SPARE = 16  # further candidates, for rows whose exact scores equal that of the last
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Which rows a search may find: those whose metadata ``accept`` takes, and of ``rows`` (n,) where these are given.
+    """Which rows a search may find, and how many candidates it rescores.
 
-    ``threshold`` is the least score; ``multiplier`` says how many times ``top_k`` rows are scored again, None as many
-    as the precision needs.
+    A row must be among ``rows`` (n,) and its metadata must be accepted by ``accept``, where these are given, and its
+    score must be ``threshold`` or more. ``multiplier`` times ``top_k`` rows are rescored; None: as many as the
+    precision needs.
     """
 
     accept: Accept | None = None
@@ -41,9 +42,10 @@ class SearchOptions:
 
 
 class Snapshot:
-    """Segments of a ``layout`` in an index made with ``settings``.
+    """The ``segments`` of an index, with their ``layout`` and the index's ``settings``.
 
-    A row's number counts through all segments, deleted rows included. What is found damaged raises DamagedFileError.
+    Rows are numbered through all segments, deleted rows included. All methods raise DamagedFileError where they meet a
+    damaged file.
     """
 
     def __init__(self, layout: Layout, segments: Sequence[Segment], settings: Mapping[str, Any]) -> None:
@@ -56,15 +58,16 @@ class Snapshot:
 
     @property
     def numbered(self) -> list[tuple[Segment, int]]:
-        """The segments, each with the number of its first row."""
+        """Each segment with the number of its first row."""
         return list(zip(self.segments, self.starts[:-1].tolist(), strict=True))
 
     def search(
         self, queries: Floats, top_k: int, similarity: SimilarityFunction, wanted: SearchOptions = SearchOptions()
     ) -> tuple[Floats, Ids]:
-        """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1.
+        """Scores (queries, k) float32 and rows (queries, k) int64 of each query's best rows, best first.
 
-        k is ``top_k``, or the number of rows where that is less.
+        k is ``top_k``, or the number of rows if that is less. Where fewer rows are found, the rest is filled with minus
+        infinity and -1.
         """
         top_k = min(top_k, len(self))
         every_pair, pairwise = FUNCTIONS[similarity]
@@ -77,13 +80,13 @@ class Snapshot:
             if wanted.accept is not None:
                 rows = np.array([row for row in rows.tolist() if wanted.accept(self.metadata(row))], dtype=np.int64)
             return np.broadcast_to(rows, (len(queries), len(rows)))
-        parts = [Part(segment.kept, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
+        parts = [Part(segment.codes, start, self._allowed(segment, start, wanted)) for segment, start in self.numbered]
         precision = PRECISIONS[self.layout.precision]
         count = top_k * wanted.multiplier if wanted.multiplier else precision.candidates(top_k)
         return scan(parts, queries, min(count + _SPARE, len(self)), similarity)
 
     def _allowed(self, segment: Segment, start: int, wanted: SearchOptions) -> NDArray[np.bool_] | None:
-        """The rows of ``segment`` that may be found, None for all."""
+        """For each row of ``segment``, whether it may be found; None: all may be found."""
         masks = [] if segment.allowed is None else [segment.allowed]
         if wanted.accept is not None:
             numbers = range(len(segment.metadata))
@@ -97,7 +100,7 @@ class Snapshot:
         return np.logical_and.reduce(masks) if masks else None
 
     def vectors(self, rows: Ids) -> Floats:
-        """What is kept for ``rows`` (n,), in the finest precision there is: (n, dim)."""
+        """The vectors (n, dim) of ``rows`` (n,), decoded from the finest stored precision."""
         if len(self.segments) == 1:
             return self.segments[0].finest.vectors(rows)
         found = np.empty((len(rows), self.layout.dim), dtype=np.float32)
@@ -106,7 +109,7 @@ class Snapshot:
         return found
 
     def columns(self, rows: Ids) -> dict[str, NDArray[Any]]:
-        """The columns of the vectors of ``rows`` (n,), as they are kept."""
+        """The stored columns of the vectors of ``rows`` (n,)."""
         found = self.layout.encode(np.zeros((len(rows), self.layout.dim), dtype=np.float32))
         for segment, here, local in self._by_segment(rows):
             for name, column in found.items():
@@ -120,7 +123,7 @@ class Snapshot:
             yield self.segments[place], here, rows[here] - self.starts[place]
 
     def find(self, ids: Sequence[bytes]) -> Ids:
-        """The row (n,) of each of ``ids``, as `encoded_id` gives them; -1 where it is not there."""
+        """The row (n,) of each of ``ids``, which are encoded by `encoded_id`; -1 for an id that no row has."""
         hashes = hashes_of(ids)
         rows = np.full(len(ids), NO_ROW)
         for segment, start in self.numbered:
@@ -130,7 +133,10 @@ class Snapshot:
         return rows
 
     def encoded(self, texts: Sequence[bytes]) -> Ids:
-        """A row (n,), also a deleted one, that has the same text; -1 where there is none."""
+        """For each text, the number (n,) of a row with the same text; -1 where there is none.
+
+        It may be a deleted row: its vector can still be copied.
+        """
         rows = np.full(len(texts), NO_ROW)
         if self.layout.texts:
             hashes = hashes_of(texts)
@@ -149,7 +155,7 @@ class Snapshot:
         )
 
     def ids(self, rows: Ids) -> list[bytes]:
-        """The ids of ``rows`` (n,), as `find` takes them."""
+        """The ids of ``rows`` (n,), encoded as `find` takes them."""
         return [segment.ids[local] for segment, local in map(self._at, rows.tolist())]
 
     def id(self, row: int) -> Id:
@@ -165,7 +171,7 @@ class Snapshot:
         return found
 
     def text(self, row: int) -> str | None:
-        """The text of ``row``, None where texts are not kept."""
+        """The text of ``row``, None where texts are not stored."""
         segment, local = self._at(row)
         with _damage():
             return None if segment.texts is None else segment.texts[local].decode()
@@ -182,20 +188,20 @@ def _json(strings: Strings, row: int) -> Any:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Turn what damaged files lead to into a DamagedFileError."""
+    """Turn the errors that reading a damaged file leads to into a DamagedFileError."""
     try:
         yield
     except (ValueError, IndexError) as error:
         raise DamagedFileError(
-            f"a segment was changed since it was written ({error}); see verify(), {REPAIR}"
+            f"a segment was changed since it was written ({error}); find the file with verify(), then {REPAIR}"
         ) from error
 
 
 def encoded_id(found: Id) -> bytes:
-    """An id as it is kept: 1 and "1" differ."""
+    """An id as it is stored; 1 and "1" are different ids."""
     return json.dumps(found).encode()
 
 
 def hashes_of(contents: Iterable[bytes]) -> NDArray[np.uint64]:
-    """The hash of each (n,)."""
+    """The `content_hash` (n,) uint64 of each of ``contents``."""
     return np.fromiter(map(content_hash, contents), dtype=np.uint64)

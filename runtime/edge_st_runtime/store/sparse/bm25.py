@@ -1,6 +1,6 @@
 """BM25: search by the words of a text, without a model.
 
-Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), as scored by Lucene.
+Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), with Lucene's formula.
 """
 
 import math
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats, Ids
 from ...errors import DamagedFileError, InputTypeError, OptionError
-from .postings import Postings, best_of_each, sort_postings
+from .postings import Postings, sort_postings
+from .ranking import best_of_each
 from .segments import Segmented, Segments
 
 Tokenize: TypeAlias = Callable[[str], list[str]]
@@ -31,17 +32,20 @@ def words(text: str) -> list[str]:
 
 
 class BM25(Segmented):
-    """Texts by their words, in memory or, once opened from one, in a folder.
+    """A BM25 index of texts. It is in memory; one that was opened from a folder stays in that folder.
 
-    ``tokenizer`` splits a text into words; None stands for `words`. ``k1`` says how soon a word that occurs again
-    counts no more, ``b`` how much long texts are held back. A text is known by its position, in the order of adding.
-    Searches may run in several threads, but not while texts are added. `save` leaves out the tokenizer. Raises
-    OptionError for ``k1`` below 0 and for ``b`` beyond 0 to 1.
+    Args:
+        tokenizer: Splits a text into words. None stands for `words`. `save` does not store it.
+        k1: How much a word counts that occurs several times in a text; 0: as much as once.
+        b: How much the scores of long texts are reduced, from 0 (not at all) to 1.
+
+    A text is identified by its position, in the order of adding. Several threads may search at once, but not while
+    texts are added. Raises OptionError for ``k1`` below 0, and for ``b`` outside 0 to 1.
     """
 
     def __init__(self, tokenizer: Tokenize | None = None, k1: float = 1.5, b: float = 0.75) -> None:
         if tokenizer is not None and not callable(tokenizer):
-            raise OptionError(f"tokenizer is {tokenizer!r}; expected a function of a text that gives its words")
+            raise OptionError(f"tokenizer is {tokenizer!r}; expected a function that returns the words of a text")
         if not isinstance(k1, int | float) or not 0 <= k1 < math.inf:
             raise OptionError(f"k1 is {k1}; expected at least 0, such as 1.5")
         if not isinstance(b, int | float) or not 0 <= b <= 1:
@@ -52,11 +56,11 @@ class BM25(Segmented):
 
     @classmethod
     def open(cls, path: str | Path, tokenizer: Tokenize | None = None) -> "BM25":
-        """The index in folder ``path``, memory-mapped; what is added goes to the folder.
+        """The index in folder ``path``, memory-mapped. Texts that are added are written to the folder.
 
-        A ``tokenizer`` cannot be saved: give the one that the index was made with again. Raises OptionError where it is
-        missing or too much, FolderError for a folder that holds no index, DamagedFileError or MissingFileError for a
-        damaged one.
+        A ``tokenizer`` is not saved: pass the one that the index was created with. Raises OptionError where it is
+        missing, or where the index was created without one. Raises FolderError for a folder without an index,
+        DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
         try:
@@ -65,18 +69,20 @@ class BM25(Segmented):
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedFileError(f"{path} has settings without {error}; build the index again") from error
         if own and tokenizer is None:
-            raise OptionError(f"{path} was made with a tokenizer, which is not saved; BM25.open(path, tokenizer=...)")
+            raise OptionError(
+                f"{path} was created with a tokenizer, which is not saved; pass it: BM25.open(path, tokenizer=...)"
+            )
         if tokenizer is not None and not own:
-            raise OptionError(f"{path} was made with the default tokenizer; BM25.open(path) without another")
+            raise OptionError(f"{path} was created with the default tokenizer; pass no other: BM25.open(path)")
         if [part.terms for part in segments.parts] != list(accumulate(len(part.words) for part in segments.parts)):
-            raise DamagedFileError(f"{path} has segments that are not of one vocabulary; build the index again")
+            raise DamagedFileError(f"{path} has segments with different vocabularies; build the index again")
         index._set_segments(segments)
         return index
 
     def add(self, texts: Sequence[str]) -> None:
-        """Append texts, in a folder as a new segment that is there whole or not at all.
+        """Add texts. In a folder they are written as one new segment, atomically.
 
-        Raises InputTypeError for what is no text, FolderError where it cannot be written.
+        Raises InputTypeError for anything but texts, FolderError where the folder cannot be written.
         """
         if isinstance(texts, str) or not isinstance(texts, Iterable):
             raise InputTypeError(f"texts is a {type(texts).__name__}; expected a list of str: [text]")
@@ -97,8 +103,9 @@ class BM25(Segmented):
     def search(self, queries: str | Sequence[str], top_k: int = 10) -> tuple[Floats, Ids]:
         """Scores (queries, k) float32 and positions (queries, k) int64 of each query's best texts, best first.
 
-        k is ``top_k``, or the number of texts where that is less. Equal scores are in order of position; texts without
-        a word of the query have score 0. Raises OptionError for ``top_k`` below 1, InputTypeError for what is no text.
+        k is ``top_k``, or the number of texts if that is less. Texts with equal scores are in order of position. A text
+        without any word of the query has score 0. Raises OptionError for ``top_k`` below 1, InputTypeError for anything
+        but texts.
         """
         if not isinstance(queries, Iterable):
             raise InputTypeError(f"queries is a {type(queries).__name__}; expected a str or a list of them")
@@ -106,7 +113,7 @@ class BM25(Segmented):
         return best_of_each(map(self.scores, queries), len(queries), len(self), top_k)
 
     def scores(self, query: str) -> Floats:
-        """The score (n,) of every text; a word counts as often as ``query`` has it. Raises InputTypeError."""
+        """The score (n,) float32 of every text; a word counts as often as ``query`` has it. Raises InputTypeError."""
         scores = np.zeros(len(self), dtype=np.float32)
         for word, times in Counter(self._words(query, 0)).items():
             term = self._vocabulary.get(word)
@@ -121,7 +128,7 @@ class BM25(Segmented):
         return scores
 
     def _set_segments(self, segments: Segments) -> None:
-        """Take over ``segments`` and what follows from all of them: the vocabulary and each text's share of k1."""
+        """Set the segments, and compute the vocabulary and the length norm of each text from them."""
         known = [word for part in segments.parts for word in part.words]
         self._segments, self._vocabulary = segments, {word: place for place, word in enumerate(known)}
         lengths = np.concatenate([np.zeros(0, dtype=np.float32), *(part.lengths for part in segments.parts)])
@@ -138,7 +145,7 @@ class BM25(Segmented):
 
 
 def _count(terms: NDArray[np.intc], lengths: Ids, vocabulary: int, new: tuple[str, ...]) -> Postings:
-    """Postings of how often each text has each of its words; ``terms`` are those of one text after the other."""
+    """Postings of how often each text has each of its words; ``terms`` are the words of all texts, in order."""
     texts = len(lengths)
     entries = terms.astype(np.int64) * texts + np.repeat(np.arange(texts), lengths)
     entries, counts = np.unique(entries, return_counts=True)

@@ -1,4 +1,4 @@
-"""Exact search of sparse embeddings: the dot product of each query with every document, from an inverted index."""
+"""Exact search of sparse embeddings by dot product, with an inverted index."""
 
 from pathlib import Path
 
@@ -8,17 +8,19 @@ from ...arrays import Floats, Ids
 from ...checks import check_count
 from ...errors import DamagedFileError, InputError, InputTypeError
 from ...vectors.sparse import Sparse, SparseMatrix, SparseVector
-from .postings import best_of_each, sort_postings
+from .postings import sort_postings
+from .ranking import best_of_each
 from .segments import Segmented, Segments
 
 _KIND = "InvertedIndex"
 
 
 class InvertedIndex(Segmented):
-    """Sparse documents of ``dim`` dimensions by dimension, in memory or, once opened from one, in a folder.
+    """An inverted index of sparse embeddings of ``dim`` dimensions, searched exactly by dot product.
 
-    A document is known by its position, in the order of adding. Searches may run in several threads, but not while
-    documents are added. Raises OptionError for ``dim`` below 1.
+    It is in memory; one that was opened from a folder stays in that folder. A document is identified by its position,
+    in the order of adding. Several threads may search at once, but not while documents are added. Raises OptionError
+    for ``dim`` below 1.
     """
 
     def __init__(self, dim: int) -> None:
@@ -28,22 +30,23 @@ class InvertedIndex(Segmented):
 
     @classmethod
     def open(cls, path: str | Path) -> "InvertedIndex":
-        """The index in folder ``path``, memory-mapped; what is added goes to the folder.
+        """The index in folder ``path``, memory-mapped. Documents that are added are written to the folder.
 
-        Raises FolderError for a folder that holds none, DamagedFileError or MissingFileError for a damaged one.
+        Raises FolderError for a folder without an index, DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
         dim = segments.settings.get("dim")
         if not isinstance(dim, int) or any(part.terms != dim for part in segments.parts):
-            raise DamagedFileError(f"{path} has segments that are not of {dim} dimensions; build the index again")
+            raise DamagedFileError(f"{path} has segments that do not have {dim} dimensions; build the index again")
         index = cls(dim)
         index._segments = segments
         return index
 
     def add(self, embeddings: Sparse) -> None:
-        """Append documents (n, dim), in a folder as a new segment that is there whole or not at all.
+        """Add documents (n, dim). In a folder they are written as one new segment, atomically.
 
-        Raises InputError for another width or values that are not finite, FolderError where it cannot be written.
+        Raises InputError for another width or values that are not finite, InputTypeError for anything but sparse
+        embeddings, FolderError where the folder cannot be written.
         """
         rows = self._matrix(embeddings)
         if len(rows):
@@ -52,9 +55,9 @@ class InvertedIndex(Segmented):
     def search(self, queries: Sparse, top_k: int = 10) -> tuple[Floats, Ids]:
         """Scores (queries, k) float32 and positions (queries, k) int64 of each query's best documents, best first.
 
-        k is ``top_k``, or the number of documents where that is less. Equal scores are in order of position; documents
-        that share no dimension with the query have score 0. Raises OptionError for ``top_k`` below 1, InputError for
-        another width or values that are not finite, InputTypeError for what is not sparse.
+        k is ``top_k``, or the number of documents if that is less. Documents with equal scores are in order of
+        position. A document without a dimension of the query has score 0. Raises OptionError for ``top_k`` below 1,
+        InputError for another width or values that are not finite, InputTypeError for anything but sparse embeddings.
         """
         rows = self._matrix(queries)
         return best_of_each(map(self._scores, rows), len(rows), len(self), top_k)
@@ -77,5 +80,5 @@ class InvertedIndex(Segmented):
         if embeddings.dim != self.dim:
             raise InputError(f"embeddings of {embeddings.dim} dimensions; this index holds {self.dim}")
         if not np.isfinite(embeddings.values).all():
-            raise InputError("embeddings with values that are not finite; expected numbers: encode the texts again")
+            raise InputError("embeddings hold NaN or an infinity; expected finite numbers: encode the texts again")
         return embeddings if isinstance(embeddings, SparseMatrix) else SparseMatrix.from_rows([embeddings], self.dim)

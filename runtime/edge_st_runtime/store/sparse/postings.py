@@ -1,23 +1,22 @@
-"""Postings: which documents hold a term, and how much of it; and the best of the scores that they add up to."""
+"""Postings: which documents contain a term, and its weight in each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats, Ids
-from ...checks import check_count
-from ...errors import DamagedFileError
+from ...arrays import Floats
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Postings:
     """The terms of n documents, sorted by term.
 
-    Term t is in ``documents[indptr[t]:indptr[t + 1]]``, ascending, with the same part of ``weights``. ``indptr`` is
-    (terms + 1,) int64, ``documents`` (nnz,) int32 from 0, ``weights`` (nnz,) float32, ``lengths`` (n,) float32 the sum
-    of each document's weights. ``words`` names the last of the terms, where terms are words.
+    Term t occurs in ``documents[indptr[t]:indptr[t + 1]]``, in ascending order, with the same slice of ``weights``.
+    ``indptr`` is (terms + 1,) int64, ``documents`` (nnz,) int32 from 0, ``weights`` (nnz,) float32. ``lengths`` (n,)
+    float32 are the sums of each document's weights. Where terms are words, ``words`` are those that are new in this
+    segment, the last of the terms.
     """
 
     indptr: NDArray[np.int64]
@@ -31,11 +30,11 @@ class Postings:
 
     @property
     def terms(self) -> int:
-        """Number of terms, those that no document holds among them."""
+        """Number of terms, including those that no document contains."""
         return len(self.indptr) - 1
 
     def of(self, term: int) -> slice:
-        """Where ``term`` is in ``documents`` and ``weights``; nowhere for a term that came later."""
+        """The slice of ``documents`` and ``weights`` for ``term``; empty for a term of a later segment."""
         return slice(self.indptr[term], self.indptr[term + 1]) if term < self.terms else slice(0, 0)
 
 
@@ -46,7 +45,7 @@ def sort_postings(
     shape: tuple[int, int],
     words: Sequence[str] = (),
 ) -> Postings:
-    """Postings of entries (nnz,) where each term's documents ascend; ``shape`` is (documents, terms)."""
+    """Postings of the entries (nnz,), in which the documents of each term ascend; ``shape`` is (documents, terms)."""
     small = terms.astype(np.uint16) if shape[1] <= 2**16 else terms  # NumPy sorts these by radix, much faster
     order = np.argsort(small, kind="stable")
     indptr = np.concatenate(([0], np.cumsum(np.bincount(terms, minlength=shape[1]))))
@@ -55,7 +54,7 @@ def sort_postings(
 
 
 def join(parts: Sequence[Postings]) -> Postings:
-    """The postings of all ``parts``, at least one, whose documents follow one another, over the terms of the last."""
+    """One for several postings, at least one: the documents of each part follow those of the part before."""
     if len(parts) == 1:
         return parts[0]
     starts = np.cumsum([0, *map(len, parts)])
@@ -66,33 +65,3 @@ def join(parts: Sequence[Postings]) -> Postings:
     return sort_postings(
         np.concatenate(columns), np.concatenate(documents), weights, (starts[-1], parts[-1].terms), words
     )
-
-
-def best(scores: Floats, k: int) -> Ids:
-    """Positions (min(k, n),) of the largest of ``scores`` (n,), largest first, equal ones by position."""
-    chosen = np.arange(len(scores))
-    if k < len(scores):
-        least = np.partition(scores, -k)[-k]
-        above = np.flatnonzero(scores > least)
-        level = np.flatnonzero(scores == least)[: k - len(above)]
-        chosen = np.sort(np.concatenate((above, level)))
-    return chosen[np.argsort(-scores[chosen], kind="stable")]
-
-
-def best_of_each(scores: Iterable[Floats], queries: int, documents: int, k: int) -> tuple[Floats, Ids]:
-    """Scores (queries, min(k, documents)) and positions of the `best` of each of ``scores``, one query at a time.
-
-    Raises OptionError for ``k`` below 1, DamagedFileError where ``scores`` meet a document that is not there.
-    """
-    check_count("top_k", k)
-    shape = (queries, min(k, documents))
-    values, ids = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int64)
-    try:
-        for place, row in enumerate(scores):
-            ids[place] = best(row, k)
-            values[place] = row[ids[place]]
-    except IndexError as error:
-        raise DamagedFileError(
-            f"the index names a document that it does not hold ({error}); see which file is damaged with: verify()"
-        ) from error
-    return values, ids

@@ -1,6 +1,6 @@
-"""Segments of postings in memory or in a folder, which grows by whole segments or not at all: see `segment_folder`.
+"""Segments of postings, in memory or in a folder that changes atomically (see `segment_folder`).
 
-Small segments are merged as they come, so that a search meets few of them.
+Small segments are merged when they are added, so that a search goes through few of them.
 """
 
 import json
@@ -43,9 +43,9 @@ _WORDS = "words"
 
 
 class Segments:
-    """The segments of an index of one ``kind``, with the ``settings`` that it was made with.
+    """The segments of an index of one ``kind``, with the ``settings`` that it was created with.
 
-    ``path`` is the folder that holds them, or None for segments in memory.
+    ``path`` is the folder that holds them, None for segments in memory.
     """
 
     def __init__(self, kind: str, settings: Mapping[str, Any]) -> None:
@@ -57,8 +57,8 @@ class Segments:
     def open(cls, path: str | Path, kind: str) -> "Segments":
         """The segments in folder ``path``, memory-mapped.
 
-        Raises FolderNotFoundError, NotAFolderError, FolderError for a folder of another kind, MissingFileError and
-        DamagedFileError for one that is not as the manifest says.
+        Raises FolderNotFoundError, NotAFolderError, FolderError for a folder with an index of another kind,
+        MissingFileError and DamagedFileError where the files are not as the manifest says.
         """
         path = Path(path).absolute()
 
@@ -72,23 +72,23 @@ class Segments:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the index was made with."""
+        """The settings that the index was created with."""
         return self._manifest["settings"]
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def starts(self) -> Iterator[tuple[slice, Postings]]:
-        """Each segment and where its documents are among all."""
+        """The positions of each segment's documents among all, and the segment."""
         start = 0
         for part in self.parts:
             yield slice(start, start + len(part)), part
             start += len(part)
 
     def append(self, part: Postings) -> None:
-        """Add a segment, in the folder if there is one, and merge it with the last ones that are no larger.
+        """Add a segment, and merge it with the small ones before it that are no larger.
 
-        Raises FolderError and changes nothing where it cannot be written.
+        Raises FolderError where the folder cannot be written; then nothing changes.
         """
         keep, total = len(self.parts), len(part)
         while keep and len(self.parts[keep - 1]) <= total <= _SMALL:
@@ -97,9 +97,9 @@ class Segments:
         self._replace(keep, join((*self.parts[keep:], part)))
 
     def merge(self) -> None:
-        """Make one segment of all, and remove what is left of others.
+        """Merge all segments into one, and remove leftover files.
 
-        Raises FolderError and changes nothing where it cannot be written.
+        Raises FolderError where the folder cannot be written; then nothing changes.
         """
         if len(self.parts) > 1:
             self._replace(0, join(self.parts))
@@ -108,7 +108,7 @@ class Segments:
                 clean(self.path, [self._manifest])
 
     def save(self, path: str | Path) -> None:
-        """Write all segments to folder ``path``, in place of an index of this kind; raises FolderError."""
+        """Write all segments to folder ``path``; an index of this kind in it is replaced. Raises FolderError."""
         path = Path(path).absolute()
         _check_same_kind(path, self._manifest["kind"])
         if self.path is not None and path.resolve() == self.path.resolve():
@@ -121,12 +121,12 @@ class Segments:
                 clean(path, [manifest])
 
     def verify(self) -> None:
-        """Read every file; raises DamagedFileError for one that has not the checksum it was written with."""
+        """Read every file of the folder; raises MissingFileError, or DamagedFileError for a wrong checksum."""
         for entry in self._manifest["segments"]:
             verify_segment(self.path or Path(), entry)
 
     def _replace(self, keep: int, part: Postings) -> None:
-        """Have ``part`` in place of all segments but the first ``keep``."""
+        """Replace all segments but the first ``keep`` by ``part``."""
         if self.path is None:
             self.parts = (*self.parts[:keep], part)
             return
@@ -147,7 +147,7 @@ class Segments:
 
 
 class Segmented:
-    """An index made of segments: its number of documents, and its way to and from a folder."""
+    """What BM25 and InvertedIndex share: the number of documents, and saving, merging and verifying."""
 
     _segments: Segments
 
@@ -155,18 +155,18 @@ class Segmented:
         return len(self._segments)
 
     def save(self, path: str | Path) -> None:
-        """Write a copy to folder ``path``, in place of an index of this kind that it may hold; raises FolderError."""
+        """Write a copy to folder ``path``; an index of the same class in it is replaced. Raises FolderError."""
         self._segments.save(path)
 
     def merge(self) -> None:
-        """Make one segment of all, the fastest to search.
+        """Merge all segments into one, which is the fastest to search.
 
-        Raises FolderError where it cannot be written.
+        Raises FolderError where the folder cannot be written.
         """
         self._segments.merge()
 
     def verify(self) -> None:
-        """Read every file of the folder; raises DamagedFileError for one that has not its checksum."""
+        """Read every file of the folder; raises MissingFileError, or DamagedFileError for a wrong checksum."""
         self._segments.verify()
 
 
@@ -209,4 +209,4 @@ def _check_same_kind(folder: Path, kind: str) -> None:
     except (MissingFileError, DamagedFileError):
         return
     if other != kind:
-        raise FolderError(f"{folder} holds an index of {other}; choose another folder for this {kind}")
+        raise FolderError(f"{folder} holds an index of {other}; choose another folder for this index of {kind}")

@@ -307,7 +307,7 @@ def test_another_one_than_the_manifest_says(small: Small) -> None:
     rewrite(manifest, lambda found: found["settings"].update(precision="float16"))
     refused(DamagedFileError, "holds int8 for 'vectors'; expected float16")
     rewrite(manifest, lambda found: found["segments"][0].update(rows=3))
-    refused(DamagedFileError, "names rows beyond 3; build the index again")
+    refused(DamagedFileError, "deletes rows beyond 3; build the index again")
     rewrite(manifest, lambda found: found.update(format_version=1))
     refused(DamagedFileError, "format version 1, this edge-st reads 2; update with: pip install -U edge-st")
     rewrite(manifest, lambda found: found.update(kind="BM25"))
@@ -343,11 +343,11 @@ def test_one_index_a_folder(tmp_path: Path) -> None:
     small = Small.create(tmp_path / "vectors")
     small.append(3)
     small.index.close()
-    with pytest.raises(FolderError, match=r"has index\.json, and so holds another index; choose another folder"):
+    with pytest.raises(FolderError, match=r"has index\.json: it holds an index of another kind; choose another folder"):
         InvertedIndex(4).save(tmp_path / "vectors")
     check(VectorIndex.open(tmp_path / "vectors").snapshot, small.held)
     InvertedIndex(4).save(tmp_path / "words")
-    with pytest.raises(FolderError, match=r"has postings\.json, and so holds another index"):
+    with pytest.raises(FolderError, match=r"has postings\.json: it holds an index of another kind"):
         VectorIndex.create(tmp_path / "words", settings())
     InvertedIndex.open(tmp_path / "words").verify()
 

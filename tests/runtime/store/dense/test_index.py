@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import FolderError, OptionError
+from edge_st_runtime.store.dense import changes
 from edge_st_runtime.store.dense import index as vector_index
 from edge_st_runtime.store.dense import manifest as index_files
 from edge_st_runtime.store.dense.index import MANIFEST, VectorIndex
@@ -85,7 +86,7 @@ def test_at_random(tmp_path: Path) -> None:
 
 
 def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("search.blocks", "store.dense.segment", "search.exact", "search.codes"):
+    for module in ("search.blocks", "store.dense.segment", "search.exact", "search.scan", "search.codes"):
         monkeypatch.setattr(f"edge_st_runtime.{module}.ROWS", 8)
     for precision in ("int8", "binary"):
         small = Small.create(tmp_path / precision, precision, "float32")
@@ -94,7 +95,7 @@ def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeyp
         small.delete(0, 7, 8, 15, 16)
         small.index.compact()
         check_all(small)
-        decoded = small.index.snapshot.segments[0].kept.vectors(np.arange(len(small.held)))
+        decoded = small.index.snapshot.segments[0].codes.vectors(np.arange(len(small.held)))
         expected = small.index.snapshot.layout.copies[""]
         rows = np.array([vector(seed) for seed in small.held.values()])
         np.testing.assert_array_equal(decoded, expected.decode(expected.encode(rows), DIM))
@@ -102,14 +103,14 @@ def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeyp
 
 def test_many_tiny_appends_make_few_segments(tmp_path: Path) -> None:
     small, most, written = Small.create(tmp_path), 0, []
-    write = vector_index.write_segment
+    write = changes.write_segment
     for _ in range(300):
         small.append(1)
         most = max(most, len(small.index.snapshot.segments))
         written.append(small.index.snapshot.segments[-1].count)
     assert most <= 21
     assert sum(written) < 300 * 4
-    assert write is vector_index.write_segment
+    assert write is changes.write_segment
     check_all(small)
 
 
@@ -230,28 +231,28 @@ def test_statistics(small: Small) -> None:
 
 
 def test_two_writers(small: Small) -> None:
-    with pytest.raises(FolderError, match=r"open for writing elsewhere; close that one, or open this one.*mode='r'"):
+    with pytest.raises(FolderError, match=r"open for writing elsewhere; close it there, or open it here.*mode='r'"):
         VectorIndex.open(small.index.folder, "a")
     reader = VectorIndex.open(small.index.folder)
-    with pytest.raises(OptionError, match=r"open to read; open it to write with Index\.open\(path, mode='a'\)"):
+    with pytest.raises(OptionError, match=r"open for reading; open it for writing: Index\.open\(path, mode='a'\)"):
         reader.compact()
     small.index.close()
     small.index.close()
     with VectorIndex.open(small.index.folder, "a") as second:
         assert second.writable
-    with pytest.raises(OptionError, match="open to read"):
+    with pytest.raises(OptionError, match="open for reading"):
         small.append(1)
     with pytest.raises(OptionError, match="mode is 'w'; expected one of 'r', 'a'"):
         VectorIndex.open(small.index.folder, "w")  # type: ignore[arg-type]
 
 
 def test_create_where_one_is(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FolderError, match="holds an index already; add to it with"):
+    with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     small.index.close()
     checks = iter([lambda _: None, vector_index._check_free])  # as if another process had made it meanwhile
     monkeypatch.setattr(vector_index, "_check_free", lambda folder: next(checks)(folder))
-    with pytest.raises(FolderError, match="holds an index already; add to it with"):
+    with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     VectorIndex.open(small.index.folder, "a").close()
     check_all(small)

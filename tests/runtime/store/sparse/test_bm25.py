@@ -108,7 +108,7 @@ def test_a_tokenizer_of_ones_own(tmp_path: Path) -> None:
     opened = BM25.open(tmp_path, tokenizer=lambda text: text.split(" "))
     np.testing.assert_array_equal(opened.scores("a\nb c"), index.scores("a\nb c"))
     filled().save(tmp_path)
-    with pytest.raises(OptionError, match="made with the default tokenizer"):
+    with pytest.raises(OptionError, match="created with the default tokenizer"):
         BM25.open(tmp_path, tokenizer=str.split)
 
 
@@ -145,7 +145,7 @@ def test_damaged_settings(tmp_path: Path, old: str, new: str, message: str) -> N
 def test_segments_of_another_vocabulary(tmp_path: Path) -> None:
     filled().save(tmp_path)
     replace_columns(tmp_path / "postings.json", words=np.frombuffer(b'["cat"]', dtype=np.uint8))
-    with pytest.raises(DamagedFileError, match="not of one vocabulary"):
+    with pytest.raises(DamagedFileError, match="segments with different vocabularies"):
         BM25.open(tmp_path)
 
 

@@ -50,7 +50,7 @@ def test_embeddings_that_do_not_fit(method: str) -> None:
     call = getattr(filled(), method)
     with pytest.raises(InputError, match="3 dimensions; this index holds 30"):
         call(SparseMatrix.from_dense([[1, 2, 3]]))
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match="hold NaN or an infinity"):
         call(SparseMatrix.from_dense([[np.nan] * DIM]))
     with pytest.raises(InputTypeError, match="ndarray; expected a SparseMatrix"):
         call(QUERIES.to_dense())

@@ -185,7 +185,7 @@ ACCIDENTS: list[tuple[Callable[[Path], object], type[FolderError], str]] = [
     (lambda folder: edit(folder, '"segments"', '"segmenta"'), DamagedFileError, "checksum differs; build the index"),
     (lambda folder: edit(folder, '"dim": 30', '"dim": 31'), DamagedFileError, "checksum differs; build the index"),
     (lambda folder: change(folder, lambda found: found["segments"][0].pop("name")), DamagedFileError, "'name'"),
-    (lambda folder: change(folder, lambda found: found["settings"].update(dim=9)), DamagedFileError, "of 9 dim"),
+    (lambda folder: change(folder, lambda found: found["settings"].update(dim=9)), DamagedFileError, "do not have 9 dim"),
     (
         lambda folder: change(folder, lambda found: found["segments"][0].update(name=".")),
         DamagedFileError,
@@ -241,7 +241,7 @@ def test_saving_leaves_what_is_not_its_own(tmp_path: Path) -> None:
     photos.mkdir()
     InvertedIndex(4).save(tmp_path)
     assert photos.is_dir()
-    with pytest.raises(FolderError, match="holds an index of InvertedIndex; choose another folder for this BM25"):
+    with pytest.raises(FolderError, match="holds an index of InvertedIndex; choose another folder for this index of"):
         BM25().save(tmp_path)
 
 
