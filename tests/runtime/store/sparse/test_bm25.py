@@ -103,7 +103,7 @@ def test_a_tokenizer_of_ones_own(tmp_path: Path) -> None:
     index = filled(["a\nb c", "c"], tokenizer=lambda text: text.split(" "))
     assert np.count_nonzero(index.scores("a\nb")) == 1
     index.save(tmp_path)
-    with pytest.raises(OptionError, match=r"not saved; BM25.open\(path, tokenizer=...\)"):
+    with pytest.raises(OptionError, match=r"not saved; pass it: BM25.open\(path, tokenizer=...\)"):
         BM25.open(tmp_path)
     opened = BM25.open(tmp_path, tokenizer=lambda text: text.split(" "))
     np.testing.assert_array_equal(opened.scores("a\nb c"), index.scores("a\nb c"))

@@ -185,7 +185,11 @@ ACCIDENTS: list[tuple[Callable[[Path], object], type[FolderError], str]] = [
     (lambda folder: edit(folder, '"segments"', '"segmenta"'), DamagedFileError, "checksum differs; build the index"),
     (lambda folder: edit(folder, '"dim": 30', '"dim": 31'), DamagedFileError, "checksum differs; build the index"),
     (lambda folder: change(folder, lambda found: found["segments"][0].pop("name")), DamagedFileError, "'name'"),
-    (lambda folder: change(folder, lambda found: found["settings"].update(dim=9)), DamagedFileError, "do not have 9 dim"),
+    (
+        lambda folder: change(folder, lambda found: found["settings"].update(dim=9)),
+        DamagedFileError,
+        "do not have 9",
+    ),
     (
         lambda folder: change(folder, lambda found: found["segments"][0].update(name=".")),
         DamagedFileError,
