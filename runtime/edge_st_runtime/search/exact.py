@@ -28,20 +28,22 @@ def top_k(
     mask: Allowed | None = None,
     threshold: float | None = None,
 ) -> tuple[Floats, Ids]:
-    """Scores (queries, min(k, corpus)) and corpus positions of each query's best rows, best first.
+    """Scores (queries, min(k, n)) float32 and corpus positions int64 of each query's best rows, best first.
 
-    Equal scores keep the corpus' order. ``corpus`` (n, dim) may be memory-mapped; at most ``query_chunk`` queries meet
-    ``corpus_chunk`` rows at once. Only rows that ``mask`` (n,) marks are found, and scores of ``threshold`` or more;
-    where these are fewer than k, and for scores that are NaN, minus infinity and -1 fill up the end. Raises OptionError
-    for ``k`` or a chunk below 1 or a threshold that is no number, InputError for a mask of another length.
-    Source: sentence-transformers' semantic_search.
+    Rows with equal scores keep the corpus' order. ``corpus`` (n, dim) may be memory-mapped. At most ``query_chunk``
+    queries are compared with ``corpus_chunk`` rows at once. Only rows where ``mask`` (n,) is true are found, and only
+    with a score of ``threshold`` or more; a row with the score NaN is never found. Where fewer than k rows are found,
+    the rest is filled with minus infinity and -1.
+
+    Raises OptionError for ``k`` or a chunk below 1 or a threshold that is not a number, InputError for a mask of
+    another length. Source: sentence-transformers' semantic_search.
     """
     for name, value in (("top_k", k), ("query_chunk_size", query_chunk), ("corpus_chunk_size", corpus_chunk)):
         check_count(name, value)
     if threshold is not None:
         check_number("score_threshold", threshold)
     if mask is not None and mask.shape != (len(corpus),):
-        raise InputError(f"mask has shape {mask.shape}; expected ({len(corpus)},), a bool for each of the corpus' rows")
+        raise InputError(f"mask has shape {mask.shape}; expected ({len(corpus)},), one bool for each row of the corpus")
     k = min(k, len(corpus))
     rows = max(1, min(corpus_chunk, ROWS, SCORES_AT_ONCE // query_chunk))
     found = []
@@ -58,7 +60,7 @@ def top_k(
 
 
 def _scorer(queries: NDArray[Any], score: Similarity) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """``score`` of all queries with a block of rows; for the cosine the block is not copied to normalize it."""
+    """The function that scores all queries with a block of rows; for the cosine, without normalizing a copy of it."""
     if score is not cos_sim:
         return lambda block: score(queries, block)
     units = normalize(as_matrix(queries))
@@ -71,14 +73,14 @@ def _scorer(queries: NDArray[Any], score: Similarity) -> Callable[[NDArray[Any]]
 
 
 def keep_best(k: int, *parts: tuple[Floats, Ids]) -> tuple[Floats, Ids]:
-    """The ``k`` best of several scores and ids (queries, n) of the same queries, best first; equal scores in order."""
+    """The ``k`` best of several scores and ids (queries, n) for the same queries, best first; equal ones in order."""
     scores, ids = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
     kept = largest(scores, k)
     return np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
 
 
 def largest(scores: Floats, k: int) -> Ids:
-    """Columns of each row's k largest scores, largest first, equal ones in column order."""
+    """Columns (rows, min(k, columns)) of each row's ``k`` largest scores, largest first; equal ones in column order."""
     columns = scores.shape[1]
     chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < columns else np.arange(columns)[None]
     chosen = np.sort(np.broadcast_to(chosen, (len(scores), min(k, columns))), axis=1)

@@ -21,7 +21,10 @@ _STAYS = 512 * 2**20
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Part:
-    """Rows of a corpus from number ``start``; those that ``allowed`` (rows,) does not mark are not found."""
+    """The encoded rows of a corpus from number ``start`` on; a row is found only if ``allowed`` (rows,) is true for it.
+
+    ``allowed`` None: all rows may be found.
+    """
 
     codes: EncodedVectors
     start: int = 0
@@ -29,9 +32,9 @@ class Part:
 
 
 def scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity = dot_score) -> Ids:
-    """Rows (queries, k) of the best by the parts' codes, best first, filled up with -1; blocks share the cores.
+    """The best rows (queries, k) by their codes, best first, filled up with -1. Several threads scan the blocks.
 
-    Of mapped files the first 512 MB stay in the process' memory; pages beyond are given back once they were read.
+    The first 512 MB of mapped files stay in the process' memory; pages beyond are released as soon as they were read.
     """
     chunks = (queries[start : start + QUERY_CHUNK] for start in range(0, len(queries), QUERY_CHUNK))
     found = [_scan(parts, chunk, k, similarity).ranked()[1] for chunk in chunks]
@@ -65,7 +68,7 @@ def _scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity
 
 
 def _starts(part: Part) -> list[int]:
-    """Where blocks begin of which any row is allowed."""
+    """The first row of each block in which any row is allowed."""
     starts = range(0, len(part.codes), ROWS)
     return [at for at in starts if part.allowed is None or part.allowed[at : at + ROWS].any()]
 
@@ -78,11 +81,11 @@ def rescored(
     pairwise: Similarity = pairwise_dot_score,
     threshold: float | None = None,
 ) -> tuple[Floats, Ids]:
-    """The ``k`` best of each query's ``candidates`` (queries, n) by the scores of their ``vectors``, best first.
+    """Scores and rows (queries, k) of the best of each query's ``candidates`` (queries, n), best first.
 
-    ``pairwise`` scores row by row: what a matrix product gives for a row depends, in the last digits, on the rows
-    around it, so that equal vectors would not always have equal scores. Candidates and results are filled up with -1,
-    scores with minus infinity; equal scores are in order of row.
+    ``vectors`` gives the vectors of rows, and ``pairwise`` scores them row by row. (In a matrix multiplication the last
+    digits of a score depend on the other rows, so that equal vectors would not always have equal scores.) Candidates
+    and results are filled up with -1, scores with minus infinity. Rows with equal scores are in order of their number.
     """
     scores, ids = np.full((len(queries), k), -np.inf, dtype=np.float32), np.full((len(queries), k), NO_ROW)
     for number, query in enumerate(queries):

@@ -126,7 +126,7 @@ def test_every_half_is_widened_exactly() -> None:
 
 def test_numbers_beyond_float16() -> None:
     vectors = np.array([[65_504.0, 0], [65_536.0, 1]], dtype=np.float32)
-    with pytest.raises(OptionError, match=r"beyond float16; expected precision='float32'"):
+    with pytest.raises(OptionError, match=r"too large for float16; use precision='float32'"):
         PRECISIONS["float16"].encode(vectors)
     assert PRECISIONS["float16"].decode(PRECISIONS["float16"].encode(vectors[:1]), 2).tolist() == [[65_504.0, 0]]
 
