@@ -1,4 +1,4 @@
-"""How near vectors and scores come to those of another model."""
+"""Parity: how near the vectors or scores of a model are to those of another, such as the original."""
 
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ Rows: TypeAlias = NDArray[np.float64]
 
 
 def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
-    """The cosine (texts,) of each row with its counterpart, in float64; 1 where both are zero."""
+    """The cosine (n,) of each row of ``found`` with the same row of ``wanted``, in float64; 1 where both are zero."""
     a, b = found.astype(np.float64), wanted.astype(np.float64)
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     both_zero = ~a.any(axis=1) & ~b.any(axis=1)
@@ -19,9 +19,9 @@ def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
 
 
 def correlations(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:
-    """Pearson's correlation (columns,) of each column of (n, columns) with its counterpart.
+    """Pearson's correlation (columns,) of each column of ``found`` (n, columns) with the same column of ``wanted``.
 
-    1 where both are equal or both constant, NaN where one alone is constant.
+    1 where both are equal or both are constant, NaN where only one is constant.
     """
     return np.array([_correlation(*columns) for columns in zip(found.T, wanted.T, strict=True)])
 
@@ -33,7 +33,10 @@ def pearson(first: ArrayLike, second: ArrayLike) -> float:
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
-        raise InputError(f"values of shape {a.shape} and {b.shape}; a correlation takes two of the same length, from 2")
+        raise InputError(
+            f"values of shape {a.shape} and {b.shape}; a correlation takes two arrays (n,) of the same length, n at "
+            "least 2"
+        )
     if (a == a[0]).all() or (b == b[0]).all():
         return float("nan")
     a, b = a - a.mean(), b - b.mean()

@@ -112,7 +112,7 @@ def test_every_cut_is_noticed(tmp_path: Path) -> None:
         for read in (read_segment, verify_segment):
             with pytest.raises(DamagedFileError, match=rf"has {path.stat().st_size} bytes, expected {entry['bytes']}"):
                 read(tmp_path, entry)
-        with pytest.raises(DamagedFileError, match="is truncated or no safetensors file"):
+        with pytest.raises(DamagedFileError, match="is truncated or not a safetensors file"):
             read_segment(tmp_path, {**entry, "bytes": path.stat().st_size})
 
 

@@ -176,7 +176,7 @@ def change(folder: Path, changes: Callable[[dict[str, Any]], object]) -> None:
 ACCIDENTS: list[tuple[Callable[[Path], object], type[FolderError], str]] = [
     (lambda folder: cut(segment(folder)), DamagedFileError, r"segment-\w+.safetensors has \d+ bytes, expected"),
     (lambda folder: segment(folder).unlink(), MissingFileError, "safetensors is missing; build the index again"),
-    (lambda folder: flip(segment(folder), 0, 3), DamagedFileError, "is truncated or no safetensors file.*build"),
+    (lambda folder: flip(segment(folder), 0, 3), DamagedFileError, "is truncated or not a safetensors file.*build"),
     (lambda folder: flip(segment(folder), 12), DamagedFileError, "is truncated or no saf|holds no such column"),
     (lambda folder: cut(folder / MANIFEST, 2), DamagedFileError, "cannot be read as JSON"),
     (lambda folder: (folder / MANIFEST).unlink(), FolderError, f"has no {MANIFEST}; expected a folder"),
