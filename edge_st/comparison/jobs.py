@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 
 from ..evaluation.candidates import ranked_by_words
 from ..evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData

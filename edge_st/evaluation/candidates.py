@@ -1,6 +1,6 @@
 """The documents that a cross-encoder gets to rank."""
 
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 
 from .datasets import RetrievalData
 

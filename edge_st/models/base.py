@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.files.reading import reading
 from edge_st_runtime.model.folder import SETTINGS_FILE
-from edge_st_runtime.model.pipeline import windows
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 
 from .inputs import as_batch, split_task
 from .limits import changed_limits, longest_limit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
 
 from .base import BaseModel

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.pipeline import windows
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
 from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 

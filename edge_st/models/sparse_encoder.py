@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.model.model_types import SPARSE_ENCODER
+from edge_st_runtime.model.classes import SPARSE_ENCODER
 from edge_st_runtime.modules.sparse import SparseAutoEncoder
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
