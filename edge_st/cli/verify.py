@@ -12,7 +12,7 @@ from .shared import Subparsers, add_json, print_json, table
 
 if TYPE_CHECKING:
     from ..verification.comparison import Comparison
-    from ..verification.variants import Variant
+    from ..verification.variants import GraphVariant
 
 GROUP = "edge_st.originals"
 _DESCRIPTION = """\
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]]":
+def _compare(args: argparse.Namespace) -> "Mapping[GraphVariant, Sequence[Comparison]]":
     from ..hub.installed import find_installed
     from ..hub.names import existing_folder
     from ..verification.checks import verify_folder
@@ -73,7 +73,7 @@ def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]
 _HEAD = ("variant", "graph", "output", "cosine min", "max difference", "")
 
 
-def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
+def _cells(variant: "GraphVariant", row: "Comparison") -> tuple[str, ...]:
     return (
         f"{variant.engine} {variant.dtype}",
         variant.file or "-",

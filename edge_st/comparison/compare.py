@@ -18,7 +18,7 @@ from .jobs import jobs_of
 from .measures import Measured, measured
 from .plan import Plan, Way
 from .recalled import Described, Recalled, RecalledEncoder, recalled
-from .results import Difference, Example, Interval, Result, Variant
+from .results import Difference, Example, Interval, ModelVariant, Result
 from .running import describe_model, run_model
 
 R = TypeVar("R")
@@ -80,7 +80,7 @@ def _results(plan: Plan, way: Way, described: Described, data: Dataset, firsts: 
         yield _result(_variant(way, model, texts, every), data, measured(data, model), firsts)
 
 
-def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion]) -> Variant:
+def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion]) -> ModelVariant:
     described = model.described
     encoder = model if isinstance(model, RecalledEncoder) else None
     precision = encoder.precision if encoder else "float32"
@@ -89,7 +89,7 @@ def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion])
     ranked = f"of {depth} by BM25" if depth else ""
     kept = "" if precision == "float32" else precision
     words = (way.short_name, described.engine, described.dtype, cut, kept, ranked)
-    return Variant(
+    return ModelVariant(
         label=" ".join(filter(None, words)),
         model=way.model or "bundled",
         engine=described.engine,
@@ -102,7 +102,7 @@ def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion])
     )
 
 
-def _result(variant: Variant, data: Dataset, found: Measured, firsts: dict[str, _First]) -> Result:
+def _result(variant: ModelVariant, data: Dataset, found: Measured, firsts: dict[str, _First]) -> Result:
     bootstrapped = bootstrap(found.statistic, found.values)
     value = found.metrics[found.measure]
     first = firsts.setdefault(data.name, _First(bootstrapped, found))

@@ -40,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Variant:
+class ModelVariant:
     """One way of running one model; speed in texts (of cross-encoders pairs) a second, memory and vectors in bytes."""
 
     label: str
@@ -59,7 +59,7 @@ class Variant:
         return "pairs" if self.dimension is None else "texts"
 
 
-def speed(variant: Variant) -> str:
+def speed(variant: ModelVariant) -> str:
     """A variant's speed with what it counts."""
     rate = variant.texts_per_second
     return f"{rate:,.{0 if rate >= 100 else 1}f} {variant.unit}" if math.isfinite(rate) else "–"
@@ -85,7 +85,7 @@ class Result:
     ``worst`` the items that lost most against the first variant, or those of lowest quality where this is the first.
     """
 
-    variant: Variant
+    variant: ModelVariant
     data: str
     items: int
     measure: str

@@ -13,10 +13,10 @@ from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
 from .outputs import QUANTIZED, Output, outputs_of, plain_output
-from .variants import Variant, open_variant, recorded_variants, runs_here
+from .variants import GraphVariant, open_variant, recorded_variants, runs_here
 
 
-def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
+def verify_folder(folder: str | Path) -> dict[GraphVariant, list[Comparison]]:
     """Check a folder by its record: every file's checksum, and every graph that runs here on the golden texts.
 
     Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum or fingerprint.
@@ -32,7 +32,7 @@ def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
     return {variant: _against_golden(Path(folder), record, variant, entry.least_golden) for entry, variant in variants}
 
 
-def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:
+def _against_golden(folder: Path, record: Record, variant: GraphVariant, threshold: float) -> list[Comparison]:
     model = open_variant(folder, variant)
     if variant.dtype != "int8" and model.fingerprint != record.fingerprint:
         raise DamagedFileError(
