@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edge_st_runtime.errors import OptionError, PackageMissingError
 
-from .shared import Subparsers, add_json, print_json
+from .arguments import Subparsers, add_json
+from .output import print_json
 from .speeds import add_measured, as_table, folder_of, read_texts, say
 
 _ENDINGS = (".svg", ".png")

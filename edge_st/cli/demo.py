@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..memory import megabytes, peak_memory
-from .shared import Subparsers, add_json, add_model, load, print_json, table
+from .arguments import Subparsers, add_json, add_model, load
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer

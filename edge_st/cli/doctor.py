@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..version import __version__
-from .shared import Subparsers, add_json, print_json, table
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from .probes import Probe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import OptionError
 
-from .shared import Subparsers, add_model, add_records, load, positive
+from .arguments import Subparsers, add_model, add_records, load, positive
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edge_st_runtime.errors import OptionError
 
 from ..memory import megabytes
-from .shared import Subparsers, add_json, positive, print_json, table
+from .arguments import Subparsers, add_json, positive
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from ..comparison.results import Difference, Interval, Result

@@ -3,7 +3,8 @@
 import argparse
 import json
 
-from .shared import MODEL_HELP, Subparsers, add_json, print_json, table
+from .arguments import MODEL_HELP, Subparsers, add_json
+from .output import print_json, table
 
 
 def add(subparsers: Subparsers) -> None:

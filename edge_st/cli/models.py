@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from edge_st_runtime.errors import OptionError
 
-from .shared import Subparsers, add_json, print_json, table
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 
 
 def add(subparsers: Subparsers) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError
 
-from .shared import Subparsers
+from .arguments import Subparsers
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from ..memory import megabytes
-from .shared import Subparsers
+from .arguments import Subparsers
 
 
 def add(subparsers: Subparsers) -> None:

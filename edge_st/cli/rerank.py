@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import InputError
 
-from .shared import Subparsers, add_json, add_records, not_blank, positive, print_json, snippet
+from .arguments import Subparsers, add_json, add_records, not_blank, positive
+from .output import print_json, snippet
 
 if TYPE_CHECKING:
     from .records import Record

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from edge_st_runtime.errors import InputError, OptionError
 
 from ..input_files import existing
-from .shared import Subparsers, add_json, add_model, load, not_blank, positive, print_json, snippet
+from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
+from .output import print_json, snippet
 
 if TYPE_CHECKING:
     from edge_st import Retriever

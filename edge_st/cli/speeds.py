@@ -10,7 +10,7 @@ from edge_st_runtime.errors import InputError
 
 from ..input_files import existing, read_lines
 from ..memory import megabytes
-from .shared import table
+from .output import table
 
 if TYPE_CHECKING:
     from ..speed.measure import Setting, Speed

@@ -3,7 +3,8 @@
 import argparse
 from dataclasses import asdict
 
-from .shared import Subparsers, add_json, print_json
+from .arguments import Subparsers, add_json
+from .output import print_json
 from .speeds import add_measured, as_table, folder_of, read_texts, say
 
 _DESCRIPTION = """\

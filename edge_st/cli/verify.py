@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, FolderNotFoundError
 
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 from .plugins import load_one
-from .shared import Subparsers, add_json, print_json, table
 
 if TYPE_CHECKING:
     from ..verification.comparison import Comparison
