@@ -72,9 +72,9 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and print a table for each data set."""
     from ..comparison.cache import default_folder
     from ..comparison.compare import compare
-    from ..comparison.jobs import CANDIDATES
+    from ..comparison.inputs import CANDIDATES
     from ..comparison.page import check_page, write_page
-    from ..comparison.plan import Plan, Way
+    from ..comparison.plan import ModelConfiguration, Plan
 
     if args.html:
         check_page(args.html)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     told_apart = [(model, model if model and names[Path(model).name] > 1 else "") for model in models]
     hows = list(product(dict.fromkeys(args.backend), dict.fromkeys(args.dtype)))
     plan = Plan(
-        ways=[Way(model, *how, name=name) for model, name in told_apart for how in hows],
+        configurations=[ModelConfiguration(model, *how, name=name) for model, name in told_apart for how in hows],
         data=data,
         cache=args.cache or default_folder(),
         truncate_dims=list(dict.fromkeys(args.truncate_dim or [None])),
@@ -125,7 +125,7 @@ def as_record(result: "Result") -> dict[str, Any]:
     left_out = ("known", "random", "worst")
     record = {name: value for name, value in asdict(result).items() if name not in left_out}
     if result.difference:
-        record["difference"]["real"] = result.difference.real
+        record["difference"]["real"] = result.difference.significant
     return _without_nan(record)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from edge_st_runtime.errors import InputError, OptionError, PackageMissingError
 
 from ..input_files import read_objects
-from .candidates import ranked_by_words
+from .candidates import bm25_candidates
 from .datasets import RetrievalData, read_beir
 
 HUB_ID = "sentence-transformers/NanoBEIR-en"
@@ -65,7 +65,7 @@ def read_rankings(dataset_id: str | Path, name: str, data: RetrievalData, depth:
         rows = _hub_rows(dataset_id, "bm25", name, ("query-id", "corpus-ids"))
         return {row["query-id"]: list(row["corpus-ids"][:depth]) for row in rows}
     if not (folder / _RANKINGS).is_file():
-        return ranked_by_words(data, depth)
+        return bm25_candidates(data, depth)
     found, ids = {}, list(data.corpus)
     for place, row in read_objects(folder / _RANKINGS, _ROW):
         query, documents = row.get("query-id"), row.get("corpus-ids")

@@ -118,5 +118,5 @@ class _Work:
         found: dict[str, Any] = {}
         for data in self.options.evaluation:
             measured = measure_model(model, data)
-            found[f"{data.name} {measured.measure}"] = measured.metrics[measured.measure]
+            found[f"{data.name} {measured.primary_metric}"] = measured.metrics[measured.primary_metric]
         return found
