@@ -126,10 +126,9 @@ def test_a_margin_is_a_number_or_one_for_each_function() -> None:
 def test_no_query_with_a_relevant_document(
     kind: Callable[..., Any], queries: dict[str, str], corpus: dict[str, str], relevant: dict[str, set[str]]
 ) -> None:
-    counts = (
-        f"{len(queries)} queries, {len(corpus)} documents and relevant_docs for {len(relevant)} queries, but no query"
-    )
-    with pytest.raises(InputError, match=f"^{counts} with a relevant document; expected relevant_docs as"):
+    counts = f"{len(queries)} queries, {len(corpus)} documents and relevant_docs for {len(relevant)} queries"
+    expected = f"^{counts}, but no query has a relevant document; expected relevant_docs as"
+    with pytest.raises(InputError, match=expected):
         kind(queries, corpus, relevant)
 
 
