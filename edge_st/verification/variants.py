@@ -1,4 +1,4 @@
-"""The ways to run a model folder."""
+"""The graph variants of a model folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from ..models.classes import Model, open_model
 
 @dataclass(frozen=True)
 class GraphVariant:
-    """One way to run a folder: a graph file, an engine, what it computes in, and the CPU features it was made for.
+    """A graph of a model folder with the engine that runs it, its dtype, and the CPU features that it needs.
 
-    ``file`` is relative to each of the model's first modules that has a graph.
+    ``file`` is relative to the folder of the module that has the graph; each route may have one.
     """
 
     file: str
@@ -25,20 +25,20 @@ class GraphVariant:
 
 
 def recorded_variants(record: Record) -> Iterator[tuple[GraphRecord, GraphVariant]]:
-    """The record's graphs, each with the variant that runs it."""
+    """The graphs in the record, each with its variant."""
     for entry in record.graphs:
         yield entry, GraphVariant(entry.file, entry.engine, entry.dtype, tuple(sorted(entry.cpu_features)))
 
 
 def runs_here(variant: GraphVariant) -> bool:
-    """Whether the engine is installed and the CPU has what the variant needs."""
+    """Whether the engine is installed and the CPU has the features that the variant needs."""
     if variant.dtype == "bfloat16" and not has_bfloat16():
         return False
     return variant.engine in ("numpy", *installed_engines()) and cpu_features().issuperset(variant.cpu_features)
 
 
 def open_variant(folder: Path, variant: GraphVariant) -> Model:
-    """The folder with this graph. A float16 graph is for GPUs, yet a CPU can compute it: slowly, but the same."""
+    """Open the folder with this graph. float16 graphs are for GPUs; a CPU gives the same results, but slowly."""
     if variant.engine == "numpy":
         return open_model(folder)
     dtype = "float32" if variant.dtype == "float16" else variant.dtype
