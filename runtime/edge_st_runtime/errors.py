@@ -22,8 +22,8 @@ The built-in base stands in brackets.
     ├── InputTypeError                 (TypeError) something other than a text, or data other than numbers
     └── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
         └── TextTooLongError           a text longer than the limit, with truncation="error"
-    
-    The errors of folders are raised for index folders, too.
+
+The errors of folders are raised for index folders, too.
 """
 
 
