@@ -1,6 +1,6 @@
 """sentence-transformers models on ONNX Runtime or OpenVINO, without PyTorch.
 
-Names are loaded when they are first used, so that ``import edge_st`` and the command line start at once.
+Names are imported when they are first used, so that ``import edge_st`` and the command line start at once.
 """
 
 from importlib import import_module

@@ -1,4 +1,7 @@
-"""A model from the Hub as a plain folder: checked file by file, continued after interruptions, in place at once."""
+"""Download a model from the Hub into a plain folder.
+
+Every file is checked, interrupted downloads are continued, and the folder appears when it is complete.
+"""
 
 import os
 import shutil
@@ -29,15 +32,15 @@ def pull(
     file_name: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Download what running the model ``repo_id`` needs into the new folder ``out``; return its absolute path.
+    """Download the files that the model ``repo_id`` needs to run into a new folder; return its absolute path.
 
-    One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine, whether an engine is
-    installed or not. Every file is checked against the Hub's checksum and that of edge_st.json. Files are gathered in
-    the hidden folder ``.<out>.partial`` beside ``out``, which becomes ``out`` at the end; after an interruption the
-    same call continues there. ``force`` replaces a model folder that is there already.
+    One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine; no engine need be
+    installed. Every file is checked against the Hub's checksum and that in edge_st.json. The files are collected in the
+    hidden folder ``.<out>.partial`` beside ``out``, which is renamed to ``out`` when it is complete. After an
+    interruption the same call continues there. ``force`` replaces an existing model folder.
 
-    Raises HubError, OptionError where ``out`` is occupied, DamagedFileError where the repository contradicts its own
-    edge_st.json, and what the runtime raises for a model that it cannot run.
+    Raises HubError, OptionError where ``out`` exists and may not be replaced, DamagedFileError where a file differs
+    from its checksum in edge_st.json, and what the runtime raises for a model that it cannot run.
     """
     check_options(backend, dtype)
     target = Path(out).expanduser().resolve()
@@ -65,19 +68,19 @@ def _refuse_occupied(target: Path, force: bool) -> None:
     if not force:
         raise OptionError(f"{target} is not empty; choose a new folder, or replace it with --force (force=True)")
     if not any((target / name).is_file() for name in HEADS):
-        raise OptionError(f"{target} is no model folder, so --force does not replace it; choose a new folder")
+        raise OptionError(f"{target} is not a model folder, so --force does not replace it; choose a new folder")
 
 
 def _check_record(folder: Path, names: Collection[str], listing: Listing) -> None:
-    """Compare with edge_st.json what the Hub's own SHA-256 has not settled."""
+    """Compare files with edge_st.json, unless the Hub's SHA-256 of them is the same."""
     record = read_record(folder)
     if record is not None:
-        settled = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
-        record.check_files(sorted(record.files.keys() & set(names) - settled))
+        checked = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
+        record.check_files(sorted(record.files.keys() & set(names) - checked))
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
-    """Remove what interrupted calls for other files left behind."""
+    """Remove all files but ``names``: what interrupted downloads of other files left behind."""
     wanted = {inside(folder, name) for name in names}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():

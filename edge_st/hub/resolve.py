@@ -1,4 +1,4 @@
-"""From the name of a model to its folder: itself, an installed one, or a snapshot in huggingface_hub's cache."""
+"""From the name of a model to its folder: a local one, an installed one, or one in huggingface_hub's cache."""
 
 import logging
 import os
@@ -34,18 +34,20 @@ def resolve(
     on_cpu: bool = True,
     model_type: str | None = None,
 ) -> Path:
-    """The folder of a model: ``name_or_path``, else an installed model, else a snapshot of that model on the Hub.
+    """The folder of a model. It is the first of these that exists:
 
-    An installed model is found by the names that its distribution gives it, without a request, where ``revision`` is
-    None or the one that it was made from. Names on the Hub are read as sentence-transformers reads them; one without
-    an owner is ``organization``'s. Of a repository the configuration and one graph are downloaded, the one that
-    ``backend``, ``dtype``, ``file_name`` and this machine choose, into ``cache_folder``, else
-    SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With ``local_files_only`` or HF_HUB_OFFLINE no request
-    is made. A model of another class than ``model_type`` is refused before its graph is downloaded. Where the Hub does
-    not answer, a complete copy in the cache does, with a logged warning.
+    1. the folder ``name_or_path``
+    2. an installed model of this name, if ``revision`` is None or the revision that it was made from
+    3. the model of this name on the Hub; ``organization`` owns a name without an owner, as in sentence-transformers
+
+    From the Hub the configuration and one graph are downloaded. ``backend``, ``dtype``, ``file_name`` and this machine
+    choose the graph. The files go to ``cache_folder``, else to SENTENCE_TRANSFORMERS_HOME, else to huggingface_hub's
+    own cache. With ``local_files_only`` or HF_HUB_OFFLINE no request is made. If the Hub does not answer, a complete
+    copy in the cache is used and a warning logged. A model of another class than ``model_type`` is refused before its
+    graph is downloaded.
 
     Raises NotAFolderError, FolderNotFoundError, HubError, what `find_installed` raises, and what the runtime raises
-    for a model or an option that it does not know or a graph that the repository does not have.
+    for an unknown model or option, or for a graph that the repository does not have.
     """
     folder = existing_folder(name_or_path)
     if folder is not None:

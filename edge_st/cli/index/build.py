@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
 
-from ..shared import Subparsers, add_json, positive, print_json
+from ..arguments import Subparsers, add_json, positive
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index, SentenceTransformer

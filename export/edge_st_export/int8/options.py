@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_st.comparison.jobs import check_fits
+from edge_st.comparison.inputs import check_fits
 from edge_st.evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData
 from edge_st.input_files import existing, read_lines
 from edge_st_runtime.errors import InputError, OptionError

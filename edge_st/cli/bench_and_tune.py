@@ -1,4 +1,4 @@
-"""What ``edge-st tune`` and ``edge-st bench`` share: the model's folder, the texts, the table."""
+"""What ``edge-st bench`` and ``edge-st tune`` share: the model, the texts, the lines and the table that they print."""
 
 import argparse
 import sys
@@ -10,49 +10,49 @@ from edge_st_runtime.errors import InputError
 
 from ..input_files import existing, read_lines
 from ..memory import megabytes
-from .shared import table
+from .output import table
 
 if TYPE_CHECKING:
-    from ..speed.measure import Setting, Speed
-    from ..speed.variants import Row
+    from ..speed.measuring import Row, Speed
+    from ..speed.settings import Setting
 
 _HEAD = ("variant", "graph", "threads", "batch", "short/s", "mixed/s", "single ms", "load ms", "memory", "cosine min")
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
-    """The model and its dtype."""
+    """Add the model and its dtype."""
     parser.add_argument("model", metavar="MODEL", help="a model folder, an installed model or a Hub id")
     parser.add_argument("--dtype", default="auto", metavar="T", help="auto (default), float32, bfloat16 or int8")
 
 
 def folder_of(model: str) -> Path:
-    """The model's folder; of the Hub's it is downloaded."""
+    """The model's folder; a model from the Hub is downloaded."""
     from ..hub.resolve import resolve
 
     return resolve(model).absolute()
 
 
 def read_texts(path: str | None) -> list[str] | None:
-    """The lines of a UTF-8 file, without empty ones; None for None.
+    """The lines of a UTF-8 file that are not blank; None for None.
 
-    Raises OptionError where there is no such file, InputError where it has no text or is not UTF-8.
+    Raises OptionError where there is no such file, InputError where it holds no text or is not UTF-8.
     """
     if path is None:
         return None
     texts = [line for _, line in read_lines(existing(path)) if line.strip()]
     if not texts:
-        raise InputError(f"{path} has no texts; expected one a line")
+        raise InputError(f"{path} has no texts; expected one per line")
     return texts
 
 
-def say(setting: "Setting", speed: "Speed") -> None:
-    """A line of progress."""
+def report_progress(setting: "Setting", speed: "Speed") -> None:
+    """Print the speed of one setting to stderr."""
     short, mixed = f"{speed.short:,.0f} short", f"{speed.mixed:,.0f} mixed texts a second"
     print(f"{setting}: {short}, {mixed}, {speed.single_ms:.2f} ms for one", file=sys.stderr, flush=True)
 
 
-def as_table(rows: "Sequence[Row]") -> str:
-    """One line a row."""
+def speed_table(rows: "Sequence[Row]") -> str:
+    """A table with a line for each row."""
     return table([_HEAD, *(_cells(row) for row in rows)])
 
 

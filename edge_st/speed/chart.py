@@ -1,4 +1,4 @@
-"""Speed against recorded quality as a picture."""
+"""A chart of speed against recorded quality."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from edge_st_runtime.errors import InputError
 from edge_st_runtime.files.writing import replacing
 
 from ..comparison.charts import COLORS, plot
-from .variants import Row
+from .measuring import Row
 
 _SIZE = (560, 400)
 _DOTS = 144
@@ -15,10 +15,10 @@ _MARKERS = "os^Dv*"
 
 
 def write_chart(rows: Sequence[Row], path: Path) -> None:
-    """Each row that has a recorded cosine as a point. Raises InputError where none has."""
+    """Draw each row that has a recorded cosine as a point. Raises InputError where none has."""
     placed = [(row, row.cosine_min) for row in rows if row.cosine_min is not None]
     if not placed:
-        raise InputError("no variant has a recorded cosine, so there is no quality to draw; leave --chart out")
+        raise InputError("no variant has a recorded cosine, so there is no quality to draw; leave out --chart")
     with plot(_SIZE) as (figure, axes), replacing(path) as part:
         for number, (row, cosine) in enumerate(placed):
             name = f"{row.setting.engine} {row.setting.dtype}"

@@ -1,4 +1,4 @@
-"""What speed is measured on: short texts, and texts of mixed lengths, given or built in."""
+"""The texts that speed is measured with: short ones, and texts of mixed lengths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from edge_st_runtime.errors import InputError
 from edge_st_runtime.text.tokens import TextOrPair
 
 _SHORT, _MIXED = 192, 96
-#: words of the mixed texts: mostly short, few very long ones, as collections of passages have them
+#: numbers of words of the mixed texts: mostly short, few very long, as in collections of passages
 _LENGTHS = (6, 9, 12, 12, 18, 24, 30, 45, 60, 90, 140, 220)
 _SENTENCES = (
     "The ferry to the island leaves at seven in the morning and comes back after sunset.",
@@ -27,30 +27,33 @@ _SENTENCES = (
 
 
 @dataclass(frozen=True)
-class Samples:
-    """``short`` texts, or pairs of them, and others of ``mixed`` lengths; ``single`` is one short one."""
+class SampleTexts:
+    """``short`` texts and texts of ``mixed`` lengths, or pairs of such texts; ``single`` is one short text."""
 
     short: Sequence[TextOrPair]
     mixed: Sequence[TextOrPair]
 
     @property
     def single(self) -> TextOrPair:
-        """The first of the short ones."""
+        """The first short text, or pair."""
         return self.short[0]
 
 
-def samples(texts: Sequence[str] | None, *, pairs: bool) -> Samples:
-    """Built-in samples for None; of given ``texts`` all are the mixed ones, and the shorter half is the short ones.
+def sample_texts(texts: Sequence[str] | None, *, pairs: bool) -> SampleTexts:
+    """Samples of ``texts``, or the built-in ones for None.
 
-    With ``pairs`` each is paired with another. Raises InputError where fewer than two texts are given.
+    All given texts are the mixed ones, and the shorter half of them the short ones. With ``pairs`` each text is paired
+    with another. Raises InputError for fewer than two texts.
     """
     if texts is None:
         short, mixed = _built_in()
     elif len(texts) < 2:
-        raise InputError(f"{len(texts)} text(s) to measure with; expected at least 2, better some hundred, one a line")
+        raise InputError(
+            f"{len(texts)} text(s) to measure with; expected at least 2, better some hundred, one per line"
+        )
     else:
         short, mixed = sorted(texts, key=len)[: len(texts) // 2], list(texts)
-    return Samples(_paired(short), _paired(mixed)) if pairs else Samples(short, mixed)
+    return SampleTexts(_paired(short), _paired(mixed)) if pairs else SampleTexts(short, mixed)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The sentences of ``edge-st demo``, written for it."""
+"""The texts of ``edge-st demo``."""
 
 CORPUS = (
     "Knead the dough for ten minutes, then let it rise until it has doubled.",

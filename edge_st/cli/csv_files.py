@@ -1,4 +1,4 @@
-"""Rows of CSV and TSV files, one after the other."""
+"""Read the rows of CSV and TSV files one at a time."""
 
 import csv
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from edge_st_runtime.errors import InputError
 
 from ..input_files import decoded
 
-#: by format
+#: the delimiter of each format
 DELIMITERS = {"csv": ",", "tsv": "\t"}
-#: a field beyond this many characters is a quote that nobody closed
+#: a field longer than this many characters means that a quote was not closed
 _LONGEST_FIELD = 100_000_000
 
 
 def read_table(file: BinaryIO, name: str, form: str) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    """The names in the first line, and the rows that follow, each after the number of its first line.
+    """Read the column names in the first line; return them and an iterator over (line number, row).
 
-    ``form`` is one of `DELIMITERS`. Empty lines are left out. Raises InputError naming file and line for bytes that
-    are not UTF-8, quotes that do not fit, a row with more or fewer fields than there are names, and names that are
-    missing or occur twice.
+    A row maps column names to fields; its line number is that of its first line. ``form`` is a key of `DELIMITERS`.
+    Empty lines are left out. Raises InputError, naming file and line, for bytes that are not UTF-8, unmatched quotes, a
+    row with more or fewer fields than the header, and a header that is missing or has a name twice.
     """
     rows = _rows(file, name, form)
     line, header = next(rows, (1, []))
@@ -63,7 +63,7 @@ def _rows(file: BinaryIO, name: str, form: str) -> Iterator[tuple[int, list[str]
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """The csv module's own limit, which all of a process share, is raised within the block alone."""
+    """Raise the csv module's limit on fields, which the whole process shares, within the block only."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     try:
         yield

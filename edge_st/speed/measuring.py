@@ -1,11 +1,12 @@
-"""One way to run a model folder, measured in a process of its own."""
+"""The speed of settings, each measured in a process of its own."""
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge_st_runtime.engines.backend import engine_version
 from edge_st_runtime.text.tokens import TextOrPair
@@ -14,38 +15,24 @@ from ..memory import peak_memory
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
 from ..models.processes import in_process
-from .samples import samples
+from .sample_texts import sample_texts
+from .settings import Setting
 
-#: a round of each kind of text takes about so long, on slow machines by running fewer texts
+#: how often each setting is measured; in turn, so that a passing disturbance does not fall on one setting alone
+PASSES = 2
+#: a round of each kind of text takes about so long; a slow machine runs fewer texts
 _SECONDS = 0.25
 _ROUNDS, _SINGLE_RUNS, _FEWEST = 2, 15, 12
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One way to run a folder: the graph file, the engine, what it computes in, its threads and its batches.
-
-    None for ``num_threads`` and ``token_budget`` is what the runtime takes by itself.
-    """
-
-    engine: str
-    file: str
-    dtype: str
-    num_threads: int | None = None
-    token_budget: int | None = None
-
-    def __str__(self) -> str:
-        threads = "" if self.num_threads is None else f", {self.num_threads} thread{'s' * (self.num_threads > 1)}"
-        budget = "" if self.token_budget is None else f", batches of {self.token_budget} tokens"
-        return f"{self.engine} {self.dtype}{threads}{budget}"
-
-
-@dataclass(frozen=True)
 class Speed:
-    """What was measured: texts (of cross-encoders pairs) a second, short ones and of mixed lengths; milliseconds.
+    """The figures of one setting.
 
-    ``single_ms`` is the median for one short text, ``load_ms`` what loading took after the engine was imported,
-    ``peak_memory`` the largest resident size of the process in bytes, None where the system does not tell.
+    ``short`` and ``mixed`` are texts a second (of cross-encoders pairs): short ones, and texts of mixed lengths.
+    ``single_ms`` is the median time of one short text, ``load_ms`` the time to load the model after the engine was
+    imported, both in milliseconds. ``peak_memory`` is the largest resident size of the process in bytes, None where
+    the system does not tell.
     """
 
     short: float
@@ -58,21 +45,47 @@ class Speed:
 
     @property
     def score(self) -> float:
-        """The geometric mean of the three speeds."""
+        """The geometric mean of three rates: short texts, mixed texts and single texts a second."""
         return (self.short * self.mixed * 1000 / self.single_ms) ** (1 / 3)
 
 
-def measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Speed:
-    """Load ``folder`` so in a new process and run ``texts``, or the built-in samples.
+@dataclass(frozen=True)
+class Row:
+    """A setting, its speed, and the worst cosine to the original that the folder's record has for its graph."""
 
-    Raises what loading and running raises, EngineError where the process dies.
+    setting: Setting
+    speed: Speed
+    cosine_min: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures as a JSON object."""
+        speed = self.speed
+        return {
+            "engine": self.setting.engine,
+            "dtype": self.setting.dtype,
+            "graph": self.setting.file,
+            "threads": speed.num_threads,
+            "token_budget": speed.token_budget,
+            "short_per_second": round(speed.short, 1),
+            "mixed_per_second": round(speed.mixed, 1),
+            "single_ms": round(speed.single_ms, 3),
+            "load_ms": round(speed.load_ms, 1),
+            "peak_memory": speed.peak_memory,
+            "cosine_min": self.cosine_min,
+        }
+
+
+def measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Speed:
+    """Load ``folder`` with this setting in a new process and run ``texts``, or the built-in ones for None.
+
+    Raises what loading and running raise, and EngineError where the process dies.
     """
     died = f"the process that ran {folder} with {setting} crashed or was ended from outside; see: edge-st doctor"
     return in_process(_measure, folder, setting, texts, died=died)
 
 
 def best(found: Sequence[Speed]) -> Speed:
-    """Of several measurements of one setting the best of each figure: what disturbs only ever makes them worse."""
+    """The best of each figure among several measurements of one setting: disturbances only make figures worse."""
     return Speed(
         short=max(each.short for each in found),
         mixed=max(each.mixed for each in found),
@@ -84,13 +97,24 @@ def best(found: Sequence[Speed]) -> Speed:
     )
 
 
+def measure_in_turn(
+    path: Path, settings: Sequence[Setting], texts: Sequence[str] | None, passes: int = PASSES
+) -> Iterator[tuple[Setting, Speed]]:
+    """Measure the settings in turn (A B C A B C) and yield each one's best figures so far."""
+    found: dict[Setting, list[Speed]] = {setting: [] for setting in settings}
+    for _ in range(passes):
+        for setting in settings:
+            found[setting].append(measure(path, setting, texts))
+            yield setting, best(found[setting])
+
+
 def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Speed:
     if setting.engine != "numpy":
         engine_version(setting.engine)
     start = time.perf_counter()
     model = _load(folder, setting)
     load_ms = (time.perf_counter() - start) * 1000
-    given = samples(texts, pairs=isinstance(model, CrossEncoder))
+    given = sample_texts(texts, pairs=isinstance(model, CrossEncoder))
     return Speed(
         short=_per_second(model, given.short),
         mixed=_per_second(model, given.mixed),
@@ -98,7 +122,7 @@ def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Spe
         load_ms=load_ms,
         peak_memory=peak_memory(),
         num_threads=model.info()["threads"],
-        token_budget=model._pipelines[model._main_route].backend.token_budget,
+        token_budget=model._runner.main_pipeline.backend.token_budget,
     )
 
 
@@ -112,7 +136,10 @@ def _load(folder: Path, setting: Setting) -> Model:
 
 
 def _per_second(model: Model, texts: Sequence[TextOrPair]) -> float:
-    """Of several rounds the best; the first texts tell how many a round can take, and warm the engine up."""
+    """Texts a second in the best of several rounds.
+
+    A few texts are run first: they warm the engine up, and tell how many texts a round can hold.
+    """
     few = texts[:_FEWEST]
     rate = len(few) / min(_seconds(model, few) for _ in range(2))
     some = texts[: max(_FEWEST, int(rate * _SECONDS))]

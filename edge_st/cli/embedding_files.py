@@ -1,4 +1,4 @@
-"""Vectors to files, one at a time."""
+"""Write embeddings to .npy and .jsonl files, one row at a time."""
 
 import json
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ Key: TypeAlias = tuple[str, str | int]
 
 
 def write_npy(file: BinaryIO, rows: Iterable[Row], empty: Row) -> int:
-    """Write rows (dim,) as one NumPy array (rows, dim) without knowing their number; return it.
+    """Write rows (dim,) as one NumPy array (rows, dim); return their number, which need not be known before.
 
-    ``empty`` is the array for no rows, (0, dim): it tells dimension and dtype. NumPy pads the header so that the
-    first axis can grow in place.
+    ``empty`` (0, dim) gives the dimension and the dtype. NumPy pads the header, so that the number of rows can be
+    written into it at the end.
     """
     _write_header(file, empty, 0)
     start, count = file.tell(), 0
@@ -30,7 +30,10 @@ def write_npy(file: BinaryIO, rows: Iterable[Row], empty: Row) -> int:
 
 
 def write_jsonl(file: TextIO, rows: Iterable[tuple[Key, Row]]) -> int:
-    """Write ``{key: value, "embedding": [...]}`` lines; return their number. Nine digits keep float32 exactly."""
+    """Write a line ``{key: value, "embedding": [...]}`` for each row; return their number.
+
+    Nine digits represent a float32 exactly.
+    """
     count = 0
     for count, ((name, value), row) in enumerate(rows, 1):  # noqa: B007 (counted to be returned)
         numbers = ", ".join(map("%.9g".__mod__, row.tolist()))

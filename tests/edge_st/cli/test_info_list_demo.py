@@ -6,7 +6,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.cli import main
-from edge_st.cli.samples import CORPUS
+from edge_st.cli.demo_texts import CORPUS
 
 
 def test_info_is_the_models_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What one variant reaches on one data set, item by item, measured by the evaluators."""
+"""One variant measured on one data set: the evaluators' metrics, and the quality of each item."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,15 +25,15 @@ from ..evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityDa
 from ..evaluation.information_retrieval import averages, flat
 from ..evaluation.significance import Statistic
 from ..evaluation.statistics import Values, average_precision, average_ranks, spearman
-from .jobs import random_pairs
-from .recalled import Recalled, RecalledCrossEncoder
+from .cached_models import CachedCrossEncoder, CachedModel
+from .random_pairs import random_pairs
 
-#: the share of the scale from which on a pair of an STS file counts as one that belongs together
+#: a pair of an STS file belongs together where its score is at least this share of the scale
 ALIKE = 0.8
 _RANK = 10
 _SHOWN = 3
 Hit: TypeAlias = dict[str, Any]
-#: the evaluators of dense embeddings, of sparse ones, and of scores
+#: the evaluators of dense encoders, of sparse encoders and of cross-encoders
 _OF_PAIRS: Mapping[type, tuple[Any, Any, Any]] = {
     SimilarityData: (
         EmbeddingSimilarityEvaluator,
@@ -49,15 +49,15 @@ _OF_PAIRS: Mapping[type, tuple[Any, Any, Any]] = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The metrics of a variant, of which ``measure`` is the primary one, and the same for its items.
+class Measurement:
+    """The metrics of a variant on a data set, and what they come from, item by item.
 
-    ``statistic`` gives the primary metric of some items from their ``values`` (items,). ``qualities`` (items,) is how
-    well each does by itself, ``details`` what to show of one. ``known`` and ``random`` are scores (n,) of pairs that
-    belong together and of random ones.
+    ``primary_metric`` names one of ``metrics``. ``statistic`` computes it for any items from their ``values`` (items,).
+    ``qualities`` (items,) says how well each item does by itself; ``title`` and ``details`` give the text and the lines
+    to show for one. ``known`` and ``random`` are scores (n,) of pairs that belong together and of random pairs.
     """
 
-    measure: str
+    primary_metric: str
     metrics: Mapping[str, float]
     values: Values
     statistic: Statistic
@@ -68,35 +68,35 @@ class Measured:
     random: Floats
 
 
-def measured(data: Dataset, model: Recalled) -> Measured:
-    """What ``model`` reaches on ``data``; metrics have the same names whatever function compares embeddings."""
+def measure(data: Dataset, model: CachedModel) -> Measurement:
+    """Measure ``model`` on ``data``; the names of metrics leave out the similarity function."""
     if isinstance(data, RetrievalData):
         found = _retrieval(data, model)
     elif isinstance(data, TripletData):
         found = _triplets(data, model)
     else:
         found = _similarity(data, model) if isinstance(data, SimilarityData) else _pairs(data, model)
-    name = model.described.similarity_fn_name
+    name = model.description.similarity_fn_name
     return replace(
         found,
-        measure=_plain(found.measure, name),
+        primary_metric=_plain(found.primary_metric, name),
         metrics={_plain(metric, name): value for metric, value in found.metrics.items()},
     )
 
 
 def _plain(metric: str, function: str) -> str:
-    """The name of a metric without that of the similarity function."""
+    """The metric's name without that of the similarity function."""
     known = {"average_precision": "ap"}
     return known.get(metric, metric.removeprefix(f"{function}_").removesuffix(f"_{function}"))
 
 
-def _similarity(data: SimilarityData, model: Any) -> Measured:
+def _similarity(data: SimilarityData, model: Any) -> Measurement:
     evaluator, scores = _scored(data, data.scores, model)
     wanted, count = np.asarray(data.scores), len(data.scores)
     ranks, wanted_ranks = _ranks(scores), average_ranks(wanted)
-    return Measured(
+    return Measurement(
         metrics=evaluator(model),
-        measure=evaluator.primary_metric,
+        primary_metric=evaluator.primary_metric,
         values=ranks,
         statistic=lambda values, items: spearman(wanted[items], values),
         qualities=1 - np.abs(ranks - wanted_ranks) / count,
@@ -110,13 +110,13 @@ def _similarity(data: SimilarityData, model: Any) -> Measured:
     )
 
 
-def _pairs(data: PairData, model: Any) -> Measured:
+def _pairs(data: PairData, model: Any) -> Measurement:
     evaluator, scores = _scored(data, data.labels, model)
     labels = np.asarray(data.labels)
     right = _rightly_ordered(scores, labels)
-    return Measured(
+    return Measurement(
         metrics=evaluator(model),
-        measure=evaluator.primary_metric,
+        primary_metric=evaluator.primary_metric,
         values=_ranks(scores),
         statistic=lambda values, items: average_precision(labels[items], values),
         qualities=right,
@@ -130,14 +130,14 @@ def _pairs(data: PairData, model: Any) -> Measured:
     )
 
 
-def _triplets(data: TripletData, model: Any) -> Measured:
+def _triplets(data: TripletData, model: Any) -> Measurement:
     kind = SparseTripletEvaluator if model.sparse else TripletEvaluator
     evaluator = kind(data.anchors, data.positives, data.negatives)
     metrics = evaluator(model)
     ((near, far),) = evaluator.similarities(model).values()
     won = (near > far).astype(np.float64)
-    return Measured(
-        measure=str(evaluator.primary_metric),
+    return Measurement(
+        primary_metric=str(evaluator.primary_metric),
         metrics=metrics,
         values=won,
         statistic=_mean,
@@ -154,19 +154,19 @@ def _triplets(data: TripletData, model: Any) -> Measured:
     )
 
 
-def _retrieval(data: RetrievalData, model: Any) -> Measured:
+def _retrieval(data: RetrievalData, model: Any) -> Measurement:
     kind = SparseInformationRetrievalEvaluator if model.sparse else InformationRetrievalEvaluator
     evaluator = kind(data.queries, data.corpus, data.relevant_docs, ndcg_at_k=[_RANK])
     rankings = _rankings(evaluator, data, model)
     found = evaluator.by_query(evaluator.hits_of(rankings))
     qualities = found["ndcg@k"][_RANK]
     known = [(query, document) for query, ids in data.relevant_docs.items() for document in ids]
-    if isinstance(model, RecalledCrossEncoder):
-        scored = {(query, document) for query, of in model.jobs["pair"].ranked.items() for document in of}
+    if isinstance(model, CachedCrossEncoder):
+        scored = {(query, document) for query, of in model.inputs["pair"].ranked.items() for document in of}
         known = [pair for pair in known if pair in scored]
-    return Measured(
+    return Measurement(
         metrics={**flat({"": averages(found)}), **evaluator.extra_metrics()},
-        measure=f"ndcg@{_RANK}",
+        primary_metric=f"ndcg@{_RANK}",
         values=qualities,
         statistic=_mean,
         qualities=qualities,
@@ -179,13 +179,13 @@ def _retrieval(data: RetrievalData, model: Any) -> Measured:
 
 def _rankings(evaluator: Any, data: RetrievalData, model: Any) -> list[list[Hit]]:
     """Each query's documents, best first."""
-    if isinstance(model, RecalledCrossEncoder):
-        return [_reranked(model, data, query, documents) for query, documents in model.jobs["pair"].ranked.items()]
+    if isinstance(model, CachedCrossEncoder):
+        return [_reranked(model, data, query, documents) for query, documents in model.inputs["pair"].ranked.items()]
     (ranked,) = evaluator.search(model).values()
     return evaluator.results(ranked)
 
 
-def _reranked(model: RecalledCrossEncoder, data: RetrievalData, query: str, documents: Sequence[str]) -> list[Hit]:
+def _reranked(model: CachedCrossEncoder, data: RetrievalData, query: str, documents: Sequence[str]) -> list[Hit]:
     if not documents:
         return []
     scores = model.predict([(data.queries[query], data.corpus[document]) for document in documents]).tolist()
@@ -194,7 +194,7 @@ def _reranked(model: RecalledCrossEncoder, data: RetrievalData, query: str, docu
 
 
 def _ranking(data: RetrievalData, query: str, found: Sequence[Hit]) -> tuple[str, ...]:
-    """Where the relevant documents came, and what came first."""
+    """A line for each relevant document with its rank, then the first documents found."""
     ids = [hit["corpus_id"] for hit in found]
     lines = []
     for document in sorted(data.relevant_docs[query]):
@@ -205,9 +205,9 @@ def _ranking(data: RetrievalData, query: str, found: Sequence[Hit]) -> tuple[str
 
 
 def _scored(data: SimilarityData | PairData, known: list[Any], model: Any) -> tuple[Any, NDArray[Any]]:
-    """The evaluator of the pairs that fits the model, and the scores (n,) that it is about."""
+    """The evaluator of the pairs that fits the model, and the scores (n,) that it evaluates."""
     of_dense, of_sparse, of_scores = _OF_PAIRS[type(data)]
-    if isinstance(model, RecalledCrossEncoder):
+    if isinstance(model, CachedCrossEncoder):
         evaluator = of_scores(list(zip(data.sentences1, data.sentences2, strict=True)), known)
         return evaluator, np.asarray(evaluator.scores_of(model))
     options = {"precision": model.precision} if model.quantized and isinstance(data, SimilarityData) else {}
@@ -222,17 +222,17 @@ def _random(data: Any, known: list[Any], model: Any) -> Floats:
 
 
 def _similar(model: Any, pairs: list[tuple[str, str]]) -> Floats:
-    """The scores (n,) of queries with documents."""
+    """The scores (n,) of pairs of a query and a document."""
     if not pairs:
         return np.zeros(0, dtype=np.float32)
-    if isinstance(model, RecalledCrossEncoder):
+    if isinstance(model, CachedCrossEncoder):
         return model.predict(pairs)
     queries, documents = zip(*pairs, strict=True)
     return np.asarray(model.similarity_pairwise(model.encode_query(queries), model.encode_document(documents)))
 
 
 def _ranks(scores: NDArray[Any]) -> Values:
-    """Ranks (n,), so that scores of different scales may change places; NaN stays."""
+    """Ranks (n,), which the paired test can swap between variants whose scores have different scales; NaN stays NaN."""
     return np.where(np.isnan(scores), np.nan, average_ranks(scores))
 
 
@@ -241,7 +241,7 @@ def _mean(values: Values, _items: NDArray[np.int64]) -> float:
 
 
 def _rightly_ordered(scores: NDArray[Any], labels: NDArray[Any]) -> Values:
-    """For each pair the share of those with the other label that its score is on the right side of."""
+    """For each pair, the share of the pairs with the other label that its score is on the right side of: (n,)."""
     positive, negative = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
     above = np.searchsorted(negative, scores, side="left") / len(negative)
     below = 1 - np.searchsorted(positive, scores, side="right") / len(positive)

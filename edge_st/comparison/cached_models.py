@@ -1,4 +1,4 @@
-"""Models that give outputs computed before, in the form that evaluators ask for."""
+"""Models that answer evaluators with outputs computed before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,16 @@ from edge_st_runtime.vectors.sparse import SparseMatrix
 from ..models.model_card import ModelCardData
 from ..models.sparse_encoder import SparseEncoder
 from .cache import Outputs
-from .jobs import Job, Pair, Side
+from .inputs import Inputs, Side
+from .random_pairs import Pair
 
 
 @dataclass(frozen=True)
-class Described:
-    """How a model was run: what the table says of it, and what evaluators ask."""
+class ModelDescription:
+    """A model as it was run: what tables say of it, and what evaluators ask of it.
+
+    ``identity`` tells it from every other model, engine, dtype and machine.
+    """
 
     model_type: str
     engine: str
@@ -33,16 +37,16 @@ class Described:
     num_labels: int
 
 
-class Recalled:
-    """A model's outputs by text or pair, for each side."""
+class CachedModel:
+    """A model that looks its outputs up, by the side and the text or pair."""
 
-    def __init__(self, described: Described, outputs: Mapping[Side, tuple[Job, Outputs]]) -> None:
-        self.described = described
+    def __init__(self, description: ModelDescription, outputs: Mapping[Side, tuple[Inputs, Outputs]]) -> None:
+        self.description = description
         self.model_card_data = ModelCardData()
-        self.jobs = {side: job for side, (job, _) in outputs.items()}
+        self.inputs = {side: inputs for side, (inputs, _) in outputs.items()}
         self._outputs = {side: found for side, (_, found) in outputs.items()}
         self._places = {
-            side: {text: place for place, text in enumerate(job.texts)} for side, (job, _) in outputs.items()
+            side: {text: place for place, text in enumerate(inputs.texts)} for side, (inputs, _) in outputs.items()
         }
 
     def _rows(self, side: Side, texts: Sequence[str | Pair]) -> NDArray[np.int64]:
@@ -50,8 +54,8 @@ class Recalled:
         return np.array([places[text] for text in texts], dtype=np.int64)
 
 
-class RecalledCrossEncoder(Recalled):
-    """The scores of pairs by a model of one label."""
+class CachedCrossEncoder(CachedModel):
+    """A cross-encoder with one label."""
 
     sparse = False
     num_labels = 1
@@ -62,58 +66,61 @@ class RecalledCrossEncoder(Recalled):
         return np.asarray(self._outputs["pair"])[rows]
 
 
-class RecalledEncoder(Recalled):
-    """Embeddings, cut to ``truncate_dim`` and, but for queries, kept in ``precision``."""
+class CachedEncoder(CachedModel):
+    """A dense encoder whose embeddings are truncated to ``truncate_dim``; all but queries are kept in ``precision``."""
 
     sparse = False
     _similarities: ClassVar[SimilarityFunctions] = similarity.FUNCTIONS
 
     def __init__(
         self,
-        described: Described,
-        outputs: Mapping[Side, tuple[Job, Outputs]],
+        description: ModelDescription,
+        outputs: Mapping[Side, tuple[Inputs, Outputs]],
         truncate_dim: int | None = None,
         precision: str = "float32",
     ) -> None:
-        super().__init__(described, outputs)
+        super().__init__(description, outputs)
         self.truncate_dim, self.precision = truncate_dim, precision
-        self._kept: dict[Side, Outputs] = {}
+        self._stored: dict[Side, Outputs] = {}
 
     def encode(
         self, inputs: Sequence[str], precision: str | None = None, normalize_embeddings: bool = False, **_: Any
     ) -> Any:
-        """Embeddings (n, dim) of texts that are neither queries nor documents; ``precision`` is that of this call."""
+        """Embeddings (n, dim) of texts that are neither queries nor documents.
+
+        ``precision`` and ``normalize_embeddings`` hold for this call, as in `SentenceTransformer.encode`.
+        """
         if precision is None and not normalize_embeddings:
-            return self._recall("text", inputs)
-        found = self._cut("text")[self._rows("text", inputs)]
+            return self._look_up("text", inputs)
+        found = self._truncated("text")[self._rows("text", inputs)]
         return quantize(normalize(found) if normalize_embeddings else found, precision or "float32")
 
     def encode_query(self, inputs: Sequence[str], **_: Any) -> Any:
         """Embeddings (n, dim) of queries, in float32."""
-        return self._cut("query")[self._rows("query", inputs)]
+        return self._truncated("query")[self._rows("query", inputs)]
 
     def encode_document(self, inputs: Sequence[str], **_: Any) -> Any:
-        """Embeddings (n, dim) of documents, in float32 as their precision left them."""
-        return self._recall("document", inputs)
+        """Embeddings (n, dim) of documents: float32 values as `as_stored` gives them."""
+        return self._look_up("document", inputs)
 
-    def _recall(self, side: Side, texts: Sequence[str]) -> Any:
-        if side not in self._kept:
-            self._kept[side] = as_kept(self._cut(side), self.precision)
-        return self._kept[side][self._rows(side, texts)]
+    def _look_up(self, side: Side, texts: Sequence[str]) -> Any:
+        if side not in self._stored:
+            self._stored[side] = as_stored(self._truncated(side), self.precision)
+        return self._stored[side][self._rows(side, texts)]
 
-    def _cut(self, side: Side) -> Any:
+    def _truncated(self, side: Side) -> Any:
         found = self._outputs[side]
         return found if self.truncate_dim is None else np.asarray(found)[:, : self.truncate_dim]
 
     @property
     def quantized(self) -> bool:
-        """Whether the embeddings are kept in less than float32."""
+        """Whether the embeddings are kept in another precision than float32."""
         return self.precision != "float32"
 
     @property
     def similarity_fn_name(self) -> str:
         """The name of the function that compares embeddings."""
-        return self.described.similarity_fn_name
+        return self.description.similarity_fn_name
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n, m) of every pair from (n, dim) and (m, dim)."""
@@ -126,18 +133,18 @@ class RecalledEncoder(Recalled):
     @property
     def dimension(self) -> int | None:
         """Width of the embeddings."""
-        width = self.described.dimension
+        width = self.description.dimension
         return width if self.truncate_dim is None or width is None else min(width, self.truncate_dim)
 
     @property
     def vector_bytes(self) -> float:
-        """What an embedding takes, on average, in bytes."""
+        """Bytes of an embedding, on average."""
         width = self.dimension or 0
         return {"float32": 4 * width, "int8": width, "uint8": width}.get(self.precision, -(-width // 8))
 
 
-class RecalledSparseEncoder(RecalledEncoder):
-    """Sparse embeddings."""
+class CachedSparseEncoder(CachedEncoder):
+    """A sparse encoder."""
 
     sparse = True
     _similarities = sparse_similarity.FUNCTIONS
@@ -145,29 +152,29 @@ class RecalledSparseEncoder(RecalledEncoder):
 
     @property
     def vector_bytes(self) -> float:
-        """What an embedding takes, on average, in bytes: an index and a value for each dimension that is not 0."""
+        """Bytes of an embedding, on average: four each for the index and the value of every dimension that is not 0."""
         found = self._outputs.get("document", self._outputs.get("text"))
         assert isinstance(found, SparseMatrix)
         return 8 * found.nnz / len(found)
 
 
-def recalled(
-    described: Described,
-    outputs: Mapping[Side, tuple[Job, Outputs]],
+def cached_model(
+    description: ModelDescription,
+    outputs: Mapping[Side, tuple[Inputs, Outputs]],
     truncate_dim: int | None = None,
     precision: str = "float32",
-) -> Recalled:
-    """The model that ``described`` says, with these outputs."""
-    if described.model_type == CROSS_ENCODER:
-        return RecalledCrossEncoder(described, outputs)
-    kind = RecalledSparseEncoder if described.model_type == SPARSE_ENCODER else RecalledEncoder
-    return kind(described, outputs, truncate_dim, precision)
+) -> CachedModel:
+    """The model of this description, with these outputs."""
+    if description.model_type == CROSS_ENCODER:
+        return CachedCrossEncoder(description, outputs)
+    kind = CachedSparseEncoder if description.model_type == SPARSE_ENCODER else CachedEncoder
+    return kind(description, outputs, truncate_dim, precision)
 
 
-def as_kept(vectors: Outputs, precision: str) -> Outputs:
-    """Embeddings as an index of this precision knows them, in float32: normalized, quantized, and back again.
+def as_stored(vectors: Outputs, precision: str) -> Outputs:
+    """Embeddings (n, dim) as an index of this precision holds them: normalized, quantized, and back in float32.
 
-    A bit stands for -1 or 1, a code for the middle of its step.
+    A bit becomes -1 or 1, an int8 or uint8 code the middle of its step. float32 and sparse ones stay as they are.
     """
     if precision == "float32" or isinstance(vectors, SparseMatrix):
         return vectors

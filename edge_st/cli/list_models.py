@@ -1,4 +1,4 @@
-"""``edge-st list``: the models of the manifest, or those that are installed."""
+"""``edge-st list``: the models of the manifest, or the installed ones."""
 
 import argparse
 import sys
@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from edge_st_runtime.errors import OptionError
 
-from .shared import Subparsers, add_json, print_json, table
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 
 
 def add(subparsers: Subparsers) -> None:
@@ -14,14 +15,15 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "list",
         help="print the known models",
-        description="Print the known models that meet every condition; a model whose fact is not known does not.",
+        description="Print the known models that meet every condition. A model is left out where a fact that a "
+        "condition needs is not known.",
     )
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="words in the id, the architecture or the purpose")
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="words that the id, architecture or purpose must have")
     parser.add_argument("--task", metavar="T", help="sentence-embedding, cross-encoder or sparse-encoder")
-    parser.add_argument("--language", metavar="L", help="two-letter code, or multilingual")
-    parser.add_argument("--licence", metavar="L", help="licence identifier, such as apache-2.0")
-    parser.add_argument("--max-size-mb", type=float, metavar="N", help="largest size of the stored weights")
-    parser.add_argument("--installed", action="store_true", help="print the models that installed packages bring")
+    parser.add_argument("--language", metavar="L", help="a two-letter code, or multilingual")
+    parser.add_argument("--licence", metavar="L", help="a licence identifier, such as apache-2.0")
+    parser.add_argument("--max-size-mb", type=float, metavar="N", help="the largest size of the stored weights")
+    parser.add_argument("--installed", action="store_true", help="print the models in installed packages instead")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -50,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_installed(args: argparse.Namespace) -> int:
-    from .probes import installed_models
+    from .installed_models import list_installed_models
 
     if args.text or any((args.task, args.language, args.licence, args.max_size_mb)):
-        raise OptionError("--installed takes no conditions; type: edge-st list --installed")
-    found = installed_models()
+        raise OptionError("--installed takes no conditions; run: edge-st list --installed")
+    found = list_installed_models()
     if args.json:
         print_json(found)
     elif found:
@@ -62,5 +64,5 @@ def _print_installed(args: argparse.Namespace) -> int:
         rows = [(*(model[column] for column in columns), model["error"] or model["folder"]) for model in found]
         print(table([(*columns, "folder"), *rows]))
     else:
-        print("edge-st: note: no model is installed; edge-st pack wheel makes a package of one", file=sys.stderr)
+        print("edge-st: note: no model is installed; edge-st pack wheel makes a package of a model", file=sys.stderr)
     return 0
