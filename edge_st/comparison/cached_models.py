@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SPARSE_ENCODER
 from edge_st_runtime.vectors import similarity, sparse_similarity
 from edge_st_runtime.vectors.dense import dequantize, normalize, quantize, value_ranges
 from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions

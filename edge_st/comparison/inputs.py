@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 
 from ..evaluation.candidates import bm25_candidates
 from ..evaluation.datasets import Dataset, RetrievalData, TripletData

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER
 
 from ..evaluation.datasets import Dataset
 from ..memory import peak_memory

@@ -1,6 +1,6 @@
 """The candidates that a cross-encoder ranks: documents found by BM25."""
 
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 
 from .datasets import RetrievalData
 

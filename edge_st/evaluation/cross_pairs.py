@@ -6,7 +6,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 from .evaluator import BaseEvaluator, Metrics, check_same_length, method_of
 from .input_example import labels

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.model.parity import pearson
 from edge_st_runtime.vectors.dense import check_precision
+from edge_st_runtime.vectors.parity import pearson
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 Values: TypeAlias = NDArray[np.float64]
 

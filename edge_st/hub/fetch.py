@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import DTYPES
 from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
-from edge_st_runtime.model.graphs import ENDINGS, Wish
+from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from .files import HEADS, config_files, router_files, weight_files
 
@@ -24,7 +24,7 @@ def check_options(backend: str, dtype: str) -> None:
 def fetch_model(
     model: str,
     names: Collection[str],
-    wish: Wish,
+    criteria: Criteria,
     fetch: Callable[[str], Path],
     model_type: str | None = None,
 ) -> tuple[Path, list[str]]:
@@ -49,7 +49,7 @@ def fetch_model(
         )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
-        weights = weight_files(names, read_folder(folder, model_type), wish)
+        weights = weight_files(names, read_folder(folder, model_type), criteria)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
     for name in weights:

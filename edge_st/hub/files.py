@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import ModelFolder
-from edge_st_runtime.model.graphs import Wish, choose_graph
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
+from edge_st_runtime.model.variants import Criteria, choose_graph
 from edge_st_runtime.modules.router import ROUTER_FILES
 from edge_st_runtime.modules.sparse import sparse_static_file
 
@@ -55,23 +55,23 @@ def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[s
     )
 
 
-def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+def weight_files(names: Collection[str], folder: ModelFolder, criteria: Criteria) -> list[str]:
     """The files of weights for each route: its graph, as `choose_graph` chooses it, or its embedding table.
 
     Files of weights that a graph refers to come before it. Raises what `choose_graph` raises, and MissingFileError
     where a file that is needed is missing.
     """
-    found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, wish)]
+    found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, criteria)]
     return list(dict.fromkeys(found))
 
 
-def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, criteria: Criteria) -> list[str]:
     if not route.needs_graph:
         file = sparse_static_file(route.config) if route.kind == SPARSE_STATIC else _WEIGHTS
         return [] if route.kind == BAG else [_required(route.prefix + file, names)]
     own = [name.removeprefix(route.prefix) for name in names if name.startswith(route.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
-    choice = choose_graph(graphs, folder.record, wish)
+    choice = choose_graph(graphs, folder.record, criteria)
     if choice.warns:
         _logger.warning("taking %s: %s", choice, choice.reason)
     graph = route.prefix + choice.file

@@ -12,8 +12,8 @@ from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import inside
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import ENDINGS, Wish
 from edge_st_runtime.model.record import read_record
+from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from .client import Listing, Repository, fetch_to_file, list_files
 from .fetch import check_options, fetch_model
@@ -46,13 +46,13 @@ def pull(
     target = Path(out).expanduser().resolve()
     repository = Repository(hub_name(repo_id, "sentence-transformers"), revision or "main", token)
     engines = [backend] if backend != "auto" else installed_engines() or list(ENDINGS)
-    wish = Wish("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
+    criteria = Criteria("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
     with repository.mapped_errors():
         _refuse_occupied(target, force)
         partial = target.with_name(f".{target.name}.partial")
         listing = list_files(repository)
         _remove_others(partial, {*listing.files, *(file.part for file in listing.files.values())})
-    _, names = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_file(listing, name, partial))
+    _, names = fetch_model(repository.name, listing.files, criteria, lambda name: fetch_to_file(listing, name, partial))
     _check_record(partial, names, listing)
     with repository.mapped_errors():
         _remove_others(partial, names)

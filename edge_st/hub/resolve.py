@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import HubError, MissingFileError
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import Wish
+from edge_st_runtime.model.variants import Criteria
 
 from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
 from .errors import OfflineError, UnreachableError
@@ -59,33 +59,35 @@ def resolve(
         return installed
     cache = os.fspath(cache_folder) if cache_folder else os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     engines, features = installed_engines(), cpu_features()
-    wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
+    criteria = Criteria(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
     if local_files_only:
-        return _from_cache(repository, cache, wish, model_type, _LOCAL_ONLY)
+        return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY)
     try:
-        return _from_hub(repository, cache, wish, model_type)
+        return _from_hub(repository, cache, criteria, model_type)
     except UnreachableError as error:
-        snapshot = _from_cache(repository, cache, wish, model_type, str(error))
+        snapshot = _from_cache(repository, cache, criteria, model_type, str(error))
         if not isinstance(error, OfflineError):
             _logger.warning("%s; using the copy in the cache", error)
         return snapshot
 
 
-def _from_hub(repository: Repository, cache: str | None, wish: Wish, model_type: str | None) -> Path:
+def _from_hub(repository: Repository, cache: str | None, criteria: Criteria, model_type: str | None) -> Path:
     listing = list_files(repository)
     fetch = partial(fetch_to_cache, listing, cache=cache)
-    folder, _ = fetch_model(repository.name, listing.files, wish, fetch, model_type)
+    folder, _ = fetch_model(repository.name, listing.files, criteria, fetch, model_type)
     remember_revision(listing, cache)
     return folder
 
 
-def _from_cache(repository: Repository, cache: str | None, wish: Wish, model_type: str | None, reason: str) -> Path:
+def _from_cache(
+    repository: Repository, cache: str | None, criteria: Criteria, model_type: str | None, reason: str
+) -> Path:
     snapshot = cached_snapshot(repository, cache)
     if snapshot is None:
         raise HubError(f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}")
     names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
     try:
-        return fetch_model(repository.name, names, wish, snapshot.joinpath, model_type)[0]
+        return fetch_model(repository.name, names, criteria, snapshot.joinpath, model_type)[0]
     except MissingFileError as error:
         raise HubError(
             f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import OptionError, PackageMissingError
-from edge_st_runtime.model.pipeline import windows
+from edge_st_runtime.text.windows import windows
 
 from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder

@@ -7,8 +7,8 @@ from pathlib import Path
 from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.model.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.model.folder import ModelFolder, read_folder
-from edge_st_runtime.model.graphs import Choice, check_dtype
 from edge_st_runtime.model.route import Route
+from edge_st_runtime.model.variants import Choice, check_dtype
 
 from ..verification.variants import recorded_variants, runs_here
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.model.parity import Rows, correlations, cosines
 from edge_st_runtime.model.record import FLOAT32_COSINE
+from edge_st_runtime.vectors.parity import Rows, correlations, cosines
 
 #: the largest difference of scores and weights from the original's in float32, times their scale if that is above 1
 FLOAT32_DIFFERENCE = 1e-4

@@ -11,9 +11,9 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.fingerprint import joined_digest
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 from edge_st_runtime.text.tokens import TextOrPair
 

@@ -14,9 +14,9 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import GraphVariant, open_variant
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.parity import correlations, cosines
 from edge_st_runtime.model.record import FLOAT32_COSINE, Golden
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.vectors.parity import correlations, cosines
 
 from ..errors import ExportError
 from ..original.texts import ALL, is_golden

@@ -6,8 +6,8 @@ from edge_st.models.classes import open_model
 from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison
 from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
+from edge_st_runtime.model.classes import TASKS
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.model_types import TASKS
 from edge_st_runtime.model.record import GraphRecord, read_record
 
 from ..progress import silent_libraries

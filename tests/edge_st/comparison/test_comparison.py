@@ -31,7 +31,7 @@ from edge_st.evaluation.datasets import Dataset, RetrievalData
 from edge_st.evaluation.information_retrieval import flat
 from edge_st.models.classes import Model
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from edge_st_runtime.vectors.sparse import SparseMatrix
 from tests.support.small_sets import FIRST, PAIRS, RETRIEVAL, SECOND, SETS, SIMILARITY, THIRD, TRIPLETS, plain
 

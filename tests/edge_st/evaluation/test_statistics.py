@@ -20,7 +20,7 @@ from edge_st.evaluation.statistics import (
     spearman,
 )
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 LOG3 = math.log2(3)
 

@@ -164,7 +164,7 @@ def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("no record", (), "has no edge_st.json, which records the accuracy of its graphs"),
         ("static", (), "is a static model, which runs on NumPy alone; there is nothing to tune"),
         ("", ("--dtype", "int4"), "dtype is 'int4'; expected one of"),
-        ("no cache", (), "the tuning cannot be kept"),
+        ("no cache", (), "the tuning cannot be saved"),
         ("", ("empty.txt",), "empty.txt has no texts; expected one per line"),
         ("", ("one.txt",), "1 text(s) to measure with; expected at least 2"),
     ],
