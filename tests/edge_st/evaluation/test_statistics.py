@@ -1,4 +1,4 @@
-"""Statistics and measures of rankings: values worked out by hand, and plain definitions on random data with ties."""
+"""Statistics and ranking metrics against values computed by hand, and against plain definitions on random data."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
