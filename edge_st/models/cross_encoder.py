@@ -61,7 +61,7 @@ class CrossEncoder(BaseModel):
         activation_fn: ScoreActivation | str | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         own = {"num_labels": num_labels, "max_length": max_length, "activation_fn": activation_fn}
         if len(positional) > len(_ONCE_POSITIONAL):
             raise TypeError(f"CrossEncoder() takes {', '.join(_ONCE_POSITIONAL)} by position at most; name the others")

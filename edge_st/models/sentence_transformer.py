@@ -62,7 +62,7 @@ class SentenceTransformer(Encoder):
         truncate_dim: int | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._runner.folder.settings)
         self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)

@@ -54,7 +54,7 @@ class SparseEncoder(Encoder):
         max_active_dims: int | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         if max_active_dims is not None:
             check_count(MAX_ACTIVE_DIMS, max_active_dims)
