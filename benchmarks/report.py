@@ -79,7 +79,8 @@ def write_chart(rows: Sequence[Row], path: Path) -> None:
                 markerfacecolor="white" if row.variant.is_lossless else color,
                 label=row.variant.label,
             )
-        axes.set(xlabel="texts of mixed lengths a second", ylabel="1 − mean cosine to PyTorch in float32", yscale="log")
+        axes.set(xlabel="texts of mixed lengths per second", ylabel="1 − mean cosine to PyTorch in float32")
+        axes.set_yscale("log")
         axes.set_xlim(left=0)
         axes.invert_yaxis()
         axes.margins(0.1)

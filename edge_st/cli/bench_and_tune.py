@@ -47,7 +47,7 @@ def read_texts(path: str | None) -> list[str] | None:
 
 def report_progress(setting: "Setting", speed: "Speed") -> None:
     """Print the speed of one setting to stderr."""
-    short, mixed = f"{speed.short:,.0f} short", f"{speed.mixed:,.0f} mixed texts a second"
+    short, mixed = f"{speed.short:,.0f} short", f"{speed.mixed:,.0f} mixed texts per second"
     print(f"{setting}: {short}, {mixed}, {speed.single_ms:.2f} ms for one", file=sys.stderr, flush=True)
 
 

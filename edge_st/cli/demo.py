@@ -36,7 +36,9 @@ class Report:
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
-        "demo", help="embed, compare and search a few built-in sentences, and show the speed"
+        "demo",
+        help="embed, compare and search a few built-in sentences, and show the speed",
+        description="Embed and compare three sentences, search a small corpus, and measure speed and memory.",
     )
     add_model(parser)
     add_json(parser)

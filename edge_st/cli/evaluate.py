@@ -35,7 +35,7 @@ These paths are data sets:
 All other paths are models: folders or Hub ids. Without one, the bundled model is measured. Options that take several
 values go after the paths.
 """
-_HEAD = ("variant", "quality", "95 %", "to the first", "paired test", "a second", "memory", "dim", "bytes")
+_HEAD = ("variant", "quality", "95 %", "to the first", "paired test", "per second", "memory", "dim", "bytes")
 
 
 def add(subparsers: Subparsers) -> None:
@@ -47,6 +47,17 @@ def add(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="+", metavar="MODEL|DATA", help="models, and at least one data set")
+    _add_variants(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts (needs edge-st[report])")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="the folder for outputs and timings (default: ~/.cache/edge-st/eval)"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_variants(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which variants of each model are compared."""
     parser.add_argument(
         "--backend",
         nargs="+",
@@ -81,12 +92,6 @@ def add(subparsers: Subparsers) -> None:
         metavar="N",
         help="the number of documents that a cross-encoder ranks for each query, the best by BM25 (default: 20)",
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts (needs edge-st[report])")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="the folder for outputs and timings (default: ~/.cache/edge-st/eval)"
-    )
-    add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -67,7 +67,7 @@ def quality_against_speed(results: Sequence[Result], name: str) -> Chart | None:
         return None
     with plot(_SCATTER_SIZE) as (figure, axes):
         _set_scale(axes, [_speed(result) for _, result in placed])
-        axes.set(xlabel="texts, or pairs, a second", ylabel="quality")
+        axes.set(xlabel="texts, or pairs, per second", ylabel="quality")
         axes.margins(0.12)
         axes.grid(visible=True)
         for number, result in placed:

@@ -102,7 +102,7 @@ def _similarity(data: SimilarityData, model: Any) -> Measurement:
         qualities=1 - np.abs(ranks - gold_ranks) / count,
         title=lambda item: f"{data.sentences1[item]} ⟷ {data.sentences2[item]}",
         details=lambda item: (
-            f"gold score {data.scores[item]:g} of {data.scale}: higher than {_share(gold_ranks[item], count)} of the pairs",
+            f"gold score {gold[item]:g} of {data.scale}: higher than {_share(gold_ranks[item], count)} of the pairs",
             f"score {scores[item]:.3f}: higher than {_share(ranks[item], count)} of the pairs",
         ),
         known=scores[gold >= ALIKE * data.scale],

@@ -43,7 +43,7 @@ class Difference:
 class ModelVariant:
     """A model as one row of a comparison: engine, dtype, precision and dimension, with its speed and memory.
 
-    Speed is in texts a second, of cross-encoders in pairs. ``vector_bytes`` and ``peak_memory`` are in bytes.
+    Speed is in texts per second, of cross-encoders in pairs. ``vector_bytes`` and ``peak_memory`` are in bytes.
     """
 
     label: str

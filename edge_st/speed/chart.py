@@ -24,7 +24,7 @@ def write_chart(rows: Sequence[Row], path: Path) -> None:
             name = f"{row.setting.engine} {row.setting.dtype}"
             color, marker = COLORS[number % len(COLORS)], _MARKERS[number % len(_MARKERS)]
             axes.plot(row.speed.mixed, cosine, marker, markersize=8, color=color, label=name)
-        axes.set(xlabel="texts, or pairs, of mixed lengths a second", ylabel="worst cosine to the original")
+        axes.set(xlabel="texts, or pairs, of mixed lengths per second", ylabel="worst cosine to the original")
         axes.margins(0.18)
         axes.set_xlim(left=0)
         axes.grid(visible=True)

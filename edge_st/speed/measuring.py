@@ -29,7 +29,7 @@ _ROUNDS, _SINGLE_RUNS, _FEWEST = 2, 15, 12
 class Speed:
     """The figures of one setting.
 
-    ``short`` and ``mixed`` are texts a second (of cross-encoders pairs): short ones, and texts of mixed lengths.
+    ``short`` and ``mixed`` are texts per second (of cross-encoders pairs): short ones, and texts of mixed lengths.
     ``single_ms`` is the median time of one short text, ``load_ms`` the time to load the model after the engine was
     imported, both in milliseconds. ``peak_memory`` is the largest resident size of the process in bytes, None where
     the system does not tell.
@@ -45,7 +45,7 @@ class Speed:
 
     @property
     def score(self) -> float:
-        """The geometric mean of three rates: short texts, mixed texts and single texts a second."""
+        """The geometric mean of three rates: short texts, mixed texts and single texts per second."""
         return (self.short * self.mixed * 1000 / self.single_ms) ** (1 / 3)
 
 
@@ -136,7 +136,7 @@ def _load(folder: Path, setting: Setting) -> Model:
 
 
 def _per_second(model: Model, texts: Sequence[TextOrPair]) -> float:
-    """Texts a second in the best of several rounds.
+    """Texts per second in the best of several rounds.
 
     A few texts are run first: they warm the engine up, and tell how many texts a round can hold.
     """

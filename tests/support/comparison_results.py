@@ -1,4 +1,4 @@
-"""Results of a comparison that nobody made: four variants on two data sets."""
+"""Made-up results of a comparison: four variants on two data sets."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ _TEXTS = ("How do I renew the certificate?", "ما هي عاصمة فرنسا؟"
 
 
 def result(variant: ModelVariant, data: str, quality: float, first: float | None, p_value: float = 1.0) -> Result:
-    """One result; without ``first`` it is the first itself."""
+    """One result; without ``first`` it is that of the first variant."""
     random = np.random.default_rng(round(quality * 10_000))
     difference = None
     if first is not None:

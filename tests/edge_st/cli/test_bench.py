@@ -1,4 +1,4 @@
-"""``edge-st bench``: one table of all that runs here."""
+"""``edge-st bench``: a table of every variant that runs on this machine."""
 
 import json
 import re

@@ -31,7 +31,7 @@ SWEEP = ["--truncate-dim", "256", "16", "--precision", "float32", "int8", "binar
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data set of each kind, and the outputs that all tests keep."""
+    """A folder with a data set of each kind, and the cache that all tests share."""
     made = tmp_path_factory.mktemp("eval")
     write_sets(made)
     return made

@@ -1,4 +1,4 @@
-"""What ``edge-st eval`` refuses, in one line that says what to do."""
+"""``edge-st eval`` refuses bad input in one line that says what to do."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reading texts and writing vectors, apart from any model."""
+"""Reading texts and writing embeddings, without a model."""
 
 import json
 from io import StringIO

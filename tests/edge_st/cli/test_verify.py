@@ -1,4 +1,4 @@
-"""``edge-st verify``: golden vectors that fit, and all that does not."""
+"""``edge-st verify``: golden vectors that match, and everything that does not."""
 
 import json
 import re

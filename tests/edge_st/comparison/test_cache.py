@@ -1,4 +1,4 @@
-"""What models gave is kept, so that a comparison goes on where it was."""
+"""Outputs of models are kept, so that an interrupted comparison continues."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from edge_st_runtime.vectors.sparse import SparseMatrix
 
 
 class Counted:
-    """Outputs (n, 2) that tell a text's length; the texts that were asked for are kept."""
+    """Computes outputs (n, 2) with the length of each text, and records the texts it was called with."""
 
     def __init__(self, fails_after: int = 10**9, *, sparse: bool = False) -> None:
         self.calls: list[Sequence[str | Pair]] = []

@@ -1,4 +1,4 @@
-"""What a comparison asks of models, and that models from its cache answer as the models themselves do."""
+"""The inputs of a comparison, and cached models, which answer as the models themselves do."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -205,7 +205,7 @@ def test_what_a_cross_encoder_ranked_is_measured_as_what_an_encoder_found(models
 
 
 def check_items(found: Measurement) -> None:
-    """Every item has a value, a title and details, and all values make the metric."""
+    """Check that every item has a value, a title and details, and that all values give the primary metric."""
     everything = np.arange(len(found.qualities))
     assert found.statistic(found.values, everything) == pytest.approx(found.metrics[found.primary_metric], abs=1e-9)
     assert len(found.random) == len(everything)

@@ -1,4 +1,4 @@
-"""Sentence pairs and triplets from files: what is read, and how what cannot be read is named."""
+"""Sentence pairs and triplets from files: what is read, and the errors for what cannot be read."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def objects(*rows: dict[str, object]) -> str:
 
 
 def refusal(path: Path) -> str:
-    """The message of the InputError that reading gives, without the path it begins with."""
+    """The message of the InputError from reading, without the path that it begins with."""
     with pytest.raises(InputError) as caught:
         read_dataset(path)
     assert str(caught.value).startswith(f"{path}:")

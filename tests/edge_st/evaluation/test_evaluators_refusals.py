@@ -1,4 +1,4 @@
-"""What evaluators refuse, and what they say then."""
+"""The errors of evaluators for bad input."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Statistics and measures of rankings: values worked out by hand, and plain definitions on random data with ties."""
+"""Statistics and ranking metrics against values computed by hand, and against plain definitions on random data."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -87,7 +87,9 @@ def test_spearman_knows_only_the_order() -> None:
 )
 def test_a_correlation_takes_two_of_the_same_length(first: list[float], second: list[float], shapes: str) -> None:
     for correlation in (pearson, spearman):
-        with pytest.raises(InputError, match=f"values of shape {shapes}.*; a correlation takes two of the same length"):
+        with pytest.raises(
+            InputError, match=rf"values of shape {shapes}.*; a correlation takes two arrays \(n,\) of the same length"
+        ):
             correlation(first, second)
 
 

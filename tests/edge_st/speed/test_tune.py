@@ -1,4 +1,4 @@
-"""``edge-st tune`` keeps what is fastest here; models are loaded so from then on."""
+"""``edge-st tune`` saves the fastest setting, and models are loaded with it from then on."""
 
 import json
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def tune(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def keep(folder: Path, engine: str, dtype: str = "float32", asked: str = "auto", file: str = FLOAT32) -> None:
-    """As if that had been the fastest, on one thread."""
+    """Save a tuning with one thread, as if it had been the fastest."""
     record = read_record(folder)
     assert record is not None
     tuning.keep_tuning(record, asked, tuning.Tuning(engine, file, dtype, 1, 384, "2026-01-31"))

@@ -1,4 +1,4 @@
-"""``edge-st verify`` of cross-encoders and sparse encoders: golden logits and weights, and every way to miss them."""
+"""``edge-st verify`` of cross-encoders and sparse encoders: golden outputs that match, and those that do not."""
 
 import json
 import re
