@@ -196,8 +196,12 @@ ACCIDENTS: list[tuple[Callable[[Path], object], type[FolderError], str]] = [
         "segment '.'",
     ),
     (lambda folder: put(folder, weights=np.ones(3)), DamagedFileError, "float64.*expected float32"),
-    (lambda folder: put(folder, weights=np.ones(3, np.float32)), DamagedFileError, "belong together"),
-    (lambda folder: put(folder, words=np.zeros(3, np.uint8)), DamagedFileError, "holds no list of words"),
+    (
+        lambda folder: put(folder, weights=np.ones(3, np.float32)),
+        DamagedFileError,
+        "lengths that do not fit each other",
+    ),
+    (lambda folder: put(folder, words=np.zeros(3, np.uint8)), DamagedFileError, "words in .* cannot be read"),
 ]
 
 
