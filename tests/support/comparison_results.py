@@ -1,4 +1,4 @@
-"""Results of a comparison that nobody made: four variants on two data sets."""
+"""Invented results of a comparison: four variants on two data sets."""
 
 from collections.abc import Sequence
 

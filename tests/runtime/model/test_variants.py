@@ -1,4 +1,4 @@
-"""Which graph is chosen: tables of folder contents, wishes and answers."""
+"""The graph that is chosen: tables of folder contents, criteria and choices."""
 
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ OLD_CPU = frozenset({"avx2", "fma"})
 LACKS = "this CPU has none of amx_int8, asimddp, avx512_vnni, avx_vnni, i8mm, without which int8 is not faster"
 
 
-def test_int8_gives_way_to_what_is_lossless() -> None:
+def test_int8_is_followed_by_lossless_variants() -> None:
     choices = choose_graphs(HUB, RECORD, Criteria(dtype="int8", features=VNNI))
     assert [(choice.engine, choice.dtype) for choice in choices[:4]] == [
         ("openvino", "int8"),
@@ -120,7 +120,7 @@ def test_int8_gives_way_to_what_is_lossless() -> None:
     assert not any(choice.warns for choice in choices)
 
 
-def test_a_cpu_without_int8_is_given_what_is_lossless() -> None:
+def test_a_cpu_without_int8_gets_a_lossless_variant() -> None:
     choices = choose_graphs(HUB, RECORD, Criteria(dtype="int8", features=OLD_CPU))
     assert choices[0] == Choice("openvino", HUB[8], "float32")
     assert all(choice.warns and choice.dtype == "float32" for choice in choices)

@@ -1,4 +1,4 @@
-"""The folder of an inverted index: saved, opened, grown, and after accidents."""
+"""The folder of an inverted index: saved, opened, extended, damaged."""
 
 import os
 import subprocess
@@ -223,7 +223,7 @@ def test_what_only_the_checksum_tells(folder: Path) -> None:
         index.verify()
 
 
-def test_folders_that_are_none(tmp_path: Path) -> None:
+def test_folders_without_an_index(tmp_path: Path) -> None:
     with pytest.raises(FolderNotFoundError, match=r"is not there; expected a folder that InvertedIndex wrote"):
         InvertedIndex.open(tmp_path / "missing")
     (tmp_path / "file").touch()
