@@ -87,7 +87,7 @@ def test_spearman_knows_only_the_order() -> None:
 )
 def test_a_correlation_takes_two_of_the_same_length(first: list[float], second: list[float], shapes: str) -> None:
     for correlation in (pearson, spearman):
-        with pytest.raises(InputError, match=f"values of shape {shapes}.*; a correlation takes two arrays .* of the same length"):
+        with pytest.raises(InputError, match=f"values of shape {shapes}.*; a correlation takes two arrays .n,. of the"):
             correlation(first, second)
 
 
