@@ -43,7 +43,7 @@ def ids_of(hits: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def check(index: Index, texts: dict[Any, str], model: SentenceTransformer | None = None) -> None:
-    """It holds these texts by id, in order of adding, and each is what is nearest to itself."""
+    """Check that it holds these texts by id, in order of adding, and that a search for each finds itself first."""
     assert len(index) == len(texts)
     assert [row["text"] for row in index.get(list(texts))] == list(texts.values())
     if model is not None and texts:

@@ -1,4 +1,4 @@
-"""Vector indexes in miniature: what they should hold is kept beside them, and compared by brute force."""
+"""Small vector indexes, each with its expected content, which is compared by brute force."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ def settings(precision: str = "float32", rescore: str | None = None, texts: bool
 
 
 def vector(seed: int) -> Any:
-    """The vector of a text that is a number: whole numbers, whose products are exact."""
+    """The vector of the text ``str(seed)``: whole numbers, so that products are exact."""
     return np.random.default_rng(seed).integers(-9, 10, DIM).astype(np.float32)
 
 
@@ -38,7 +38,7 @@ def rows_of(known: Sequence[Known], layout: Layout) -> Rows:
 
 @dataclass
 class Small:
-    """An index open to write, and what it should hold: id → vector's seed, in order of adding."""
+    """An index open for writing, and its expected content: id → seed of the vector, in order of adding."""
 
     index: VectorIndex
     held: dict[Any, int] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Small:
         return cls(VectorIndex.create(folder, settings(*kind)))
 
     def append(self, count: int, ids: Sequence[Any] | None = None) -> None:
-        """So many rows, new or in place of those with ``ids``."""
+        """Add ``count`` new rows, or rows that replace those with ``ids``."""
         known = [
             (found, str(seed), {"odd": seed % 2})
             for seed, found in enumerate(ids if ids is not None else range(self.added, self.added + count), self.added)
@@ -67,7 +67,7 @@ class Small:
 
 
 def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
-    """Compare all that ``snapshot`` holds, and what it finds, with brute force over exact products."""
+    """Compare the content of ``snapshot`` and its search results with brute force."""
     rows = snapshot.rows().tolist()
     assert len(snapshot) == len(rows)
     assert [(snapshot.id(row), snapshot.text(row)) for row in rows] == [

@@ -1,4 +1,4 @@
-"""Word vectors in miniature: a vocabulary of whole words, and a vector for each."""
+"""Tiny word vectors: a vocabulary of whole words, and a vector for each."""
 
 from pathlib import Path
 from typing import Any

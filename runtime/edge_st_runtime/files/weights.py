@@ -58,5 +58,5 @@ def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
 
 def _part(content: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
     if not 0 <= start <= end <= content.size:
-        raise ValueError(f"bytes {start}-{end} of {content.size}")
+        raise ValueError(f"it should have bytes {start} to {end}, but has {content.size}")
     return content[start:end]

@@ -11,7 +11,7 @@ from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
-#: what a model of the class is for, as records and the manifest call it
+#: the task of each class, as edge_st.json and the manifest name it
 TASKS = {
     SENTENCE_TRANSFORMER: "sentence-embedding",
     CROSS_ENCODER: "cross-encoder",

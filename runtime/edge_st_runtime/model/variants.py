@@ -161,12 +161,12 @@ def _int8(available: _Available, why: str) -> list[Choice]:
     if chosen and criteria.gains_from_int8:
         return [*chosen, *available.lossless(_FASTEST)]
     if chosen:
-        cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 brings no speed"
+        cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 is not faster"
     elif lacking:
         cause = f"this CPU lacks {', '.join(lacking)}, for which the int8 graphs were made"
     else:
         return [] if criteria.dtype == "int8" else available.lossless(_FASTEST)
-    instead = available.lossless(f"{why}, but {cause}: {_FASTEST} runs", warns=criteria.dtype == "int8")
+    instead = available.lossless(f"{why}, but {cause}; the {_FASTEST} runs instead", warns=criteria.dtype == "int8")
     return instead or available.of("int8", f"{why}; {cause}, but the folder has no other graph", warns=True)
 
 
@@ -177,7 +177,7 @@ def _choice(entry: GraphRecord, reason: str, criteria: Criteria, warns: bool) ->
 
 
 def _asked(criteria: Criteria) -> str:
-    return f"dtype={criteria.dtype!r} asked"
+    return f"dtype={criteria.dtype!r} was requested"
 
 
 def _check(criteria: Criteria) -> None:
@@ -215,7 +215,9 @@ def _named(graphs: list[str], file_name: str, record: Record | None, criteria: C
         )
     require_engine(engine)
     recorded = {entry.dtype for entry in record.graphs if entry.file == file} if record else set()
-    return Choice(engine, file, _dtype_of(file, file_name, recorded, criteria.dtype), f"file_name={file_name!r} asked")
+    return Choice(
+        engine, file, _dtype_of(file, file_name, recorded, criteria.dtype), f"file_name={file_name!r} was requested"
+    )
 
 
 def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:

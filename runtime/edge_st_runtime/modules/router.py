@@ -72,7 +72,10 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
     except (KeyError, TypeError, AttributeError, ValueError, SyntaxError) as error:
         raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
     if unknown or not named:
-        raise DamagedFileError(f"{path} names the routes {sorted(unknown) or 'none'}; it has {', '.join(named)}")
+        raise DamagedFileError(
+            f"{path} refers to the routes {sorted(unknown) or 'none'}, but has {', '.join(named) or 'none'}; export "
+            "the model again"
+        )
     routes = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
     return Router(tuple(routes), default, mappings), routes
 

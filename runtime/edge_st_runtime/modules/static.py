@@ -56,7 +56,9 @@ def open_static(folder: Path) -> StaticBackend:
         raise DamagedFileError(f"{path} holds {', '.join(tensors)}; expected a matrix {' or '.join(_NAMES)}")
     scales = tensors.get("embedding.scale", np.ones(len(rows), dtype=np.float32))
     if scales.shape != (len(rows),):
-        raise DamagedFileError(f"{path}: {len(rows)} rows and scales of shape {scales.shape}; export it again")
+        raise DamagedFileError(
+            f"{path} has {len(rows)} rows and scales of shape {scales.shape}, expected ({len(rows)},); export it again"
+        )
     if rows.dtype == np.int8 and "embedding.scale" not in tensors:
-        raise DamagedFileError(f"{path}: int8 rows without embedding.scale; export it again")
+        raise DamagedFileError(f"{path} has int8 rows but no embedding.scale; export it again")
     return StaticBackend(rows, np.asarray(scales, dtype=np.float32))

@@ -76,7 +76,7 @@ class Splitter:
         room, found = self.room, list[list[Chunk]]()
         for window in windows(texts):
             for text, fits in zip(window, self._fits(window), strict=True):
-                found.append(_whole(text) if fits else list(_Cut(self, text, room).pieces()))
+                found.append(_whole(text) if fits else list(_Cut(self, text, room).chunks()))
         return found
 
     def _fits(self, texts: Sequence[str]) -> list[bool]:
@@ -94,7 +94,7 @@ class _Cut:
         self._length = len(text.rstrip())
         self._size = _CHARACTERS_A_TOKEN * room
 
-    def pieces(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[Chunk]:
         start, end = self._word_from(0), 0
         while start < self._length:
             window = self._window(start)
@@ -143,8 +143,8 @@ class _Cut:
             room = min(room, window.tokens(end)) - excess
         if self._excess(window.start, window.start + 1) > 0:
             raise OptionError(
-                f"max_tokens is {self._splitter.max_tokens}, which has no room for the tokens of the single character "
-                f"{self._text[window.start]!r}; expected more"
+                f"max_tokens is {self._splitter.max_tokens}; expected more, because the single character "
+                f"{self._text[window.start]!r} has more tokens"
             )
         return window.start + 1
 

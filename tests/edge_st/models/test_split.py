@@ -239,7 +239,7 @@ def test_sizes_that_cannot_be(limited: SentenceTransformer, given: dict[str, int
 
 def test_a_character_of_too_many_tokens_is_named(tmp_path: Path) -> None:
     model = SentenceTransformer(TinyModel(make_tokenizer=byte_bpe).save(tmp_path), backend="onnx")
-    with pytest.raises(OptionError, match=re.escape("has no room for the tokens of the single character '𝔘'")):
+    with pytest.raises(OptionError, match=re.escape("because the single character '𝔘' has more tokens")):
         model.split("𝔘" * 10, max_tokens=3)
 
 

@@ -142,7 +142,7 @@ def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
     keep(folder, "openvino", asked="int8")
     engine, reason = chosen(folder, "engine", "reason", dtype="int8")
     assert engine == "openvino"
-    assert reason.startswith("dtype='int8' asked, but this CPU has none of")
+    assert reason.startswith("dtype='int8' was requested, but this CPU has none of")
     assert reason.endswith("; tuned on this machine on 2026-01-31")
     assert reason in caplog.records[0].getMessage()
 

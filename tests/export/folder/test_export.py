@@ -173,7 +173,7 @@ class TestRefusals:
         [
             ("BertForSequenceClassification", "sparse-encoder", "is a CrossEncoder, not a SparseEncoder"),
             ("BertForMaskedLM", "cross-encoder", "needs ForSequenceClassification or ForCausalLM"),
-            ("BertModel", "sparse-encoder", "needs ForMaskedLM: the rest would have random weights"),
+            ("BertModel", "sparse-encoder", "needs ForMaskedLM, or its head would have random weights"),
         ],
     )
     def test_tasks_that_a_plain_transformer_cannot_have(

@@ -1,4 +1,4 @@
-"""Both engines on real graphs: what they answer, what they say of themselves, and how they fail."""
+"""Both engines on real graphs: their results, their info, and their errors."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Which class a folder belongs to, and what is made of one without modules.json."""
+"""The class that opens a folder, and the modules of a folder without modules.json."""
 
 from pathlib import Path
 from typing import Any

@@ -30,7 +30,7 @@ def make(tmp_path: Path) -> Any:
 
 
 def ids_by_row(pipeline: Pipeline, texts: list[Any], **options: Any) -> dict[int, list[int]]:
-    """What the backend saw of each text, without the padding."""
+    """The token ids of each text that the backend was given, without padding."""
 
     def own_ids(features: Any) -> list[list[int]]:
         rows = zip(features["token_embeddings"][..., 0], features["attention_mask"], strict=True)

@@ -1,4 +1,4 @@
-"""``edge_st.json``: what it must hold, and the files it vouches for."""
+"""``edge_st.json``: its required contents, and the check of the files that it lists."""
 
 import json
 from pathlib import Path

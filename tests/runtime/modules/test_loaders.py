@@ -1,4 +1,4 @@
-"""Module folders → specs: the spellings of every version, and what is refused."""
+"""Module folders → specs: the configurations of every version, and those that are refused."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The modules of sparse embeddings against their formulas, written out; and their files, whole and damaged."""
+"""The modules of sparse embeddings against their formulas; their files, whole and damaged."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,7 @@ VECTORS = GENERATOR.standard_normal((20, 4)).astype(np.float32) * 2
 
 
 def splade(text: int, word: int, strategy: str, logarithms: int) -> float:
-    """One weight: log(1 + max(x, 0)) of each token, once or twice, and of these the largest or the sum."""
+    """One weight: the maximum or sum over the tokens of log(1 + max(x, 0)), with the logarithm taken once or twice."""
     found = [max(float(LOGITS[text, token, word]), 0) for token in range(5) if MASK[text, token]]
     for _ in range(logarithms):
         found = [math.log(1 + value) for value in found]

@@ -1,4 +1,4 @@
-"""How vectors are kept: what comes back of them, and the scores by their codes."""
+"""The precisions of an index: decoded vectors, and scores by codes."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def some(rows: int, dim: int) -> Any:
 
 
 def kept(precision: Precision, vectors: Any) -> EncodedVectors:
-    """As an index has them: in blocks, transposed where the precision says so."""
+    """``vectors`` as an index stores them: in blocks, transposed where the precision says so."""
     columns = precision.encode(vectors)
     codes = columns.pop("vectors")
     starts = range(0, len(codes), ROWS)
@@ -35,7 +35,7 @@ def kept(precision: Precision, vectors: Any) -> EncodedVectors:
 
 
 def error(precision: Precision, vectors: Any) -> Any:
-    """The largest difference that ``precision`` may make in a number of each vector (n, 1)."""
+    """The largest error (n, 1) of ``precision`` in a number of each vector."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     return {
         "float32": 0 * largest,

@@ -1,4 +1,4 @@
-"""Segments as files: round trips, their layout, and accidents."""
+"""Segments as files: round trips, their layout, and damage."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def test_every_cut_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
-    """By the checksum; and none in the header moves the data or makes another error than DamagedFileError."""
+    """The checksum tells; one in the header never moves the data, and raises nothing but DamagedFileError."""
     entry = write(tmp_path)
     path = tmp_path / entry["name"]
     whole = path.read_bytes()
@@ -140,7 +140,7 @@ def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bit", range(12))
 def test_a_header_of_another_length(tmp_path: Path, bit: int) -> None:
-    """Blanks at its end are no reason to take other bytes for the data."""
+    """Padding at its end does not move the data."""
     entry = write(tmp_path, {"a": np.arange(1000, dtype=np.uint8)})
     flip(tmp_path / entry["name"], bit // 8, bit % 8)
     with pytest.raises(DamagedFileError):

@@ -1,4 +1,4 @@
-"""Chat templates: what is rendered, what is cut, what is refused."""
+"""Chat templates: rendering, truncation, and templates that are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def chat(folder: Path, template: str | None, form: str = "flat", **arguments: An
 
 
 def ids(folder: Path, text: str) -> list[int]:
-    """The tokens of a rendered text, nothing added."""
+    """The tokens of a rendered text, without special tokens."""
     return TextTokenizer(folder, special_tokens=False)([text], None).ids[0].tolist()
 
 

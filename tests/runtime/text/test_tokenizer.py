@@ -1,4 +1,4 @@
-"""The tokenizer: the folder's settings that count, those that do not, and many threads at once."""
+"""The tokenizer: the settings that apply, those that do not, and many threads at once."""
 
 import json
 from collections.abc import Callable

@@ -184,11 +184,11 @@ def _read(folder: Path, entry: Entry) -> Postings:
     try:
         part = Postings(**arrays, words=tuple(json.loads(words.tobytes())))
     except (ValueError, TypeError) as error:
-        raise DamagedFileError(f"{where} holds no list of words ({error}); {REPAIR}") from error
+        raise DamagedFileError(f"the words in {where} cannot be read ({error}); {REPAIR}") from error
     ends = part.indptr
     rising = len(ends) > 0 and ends[0] == 0 and np.all(ends[:-1] <= ends[1:])
     if not (rising and ends[-1] == len(part.documents) == len(part.weights)):
-        raise DamagedFileError(f"{where} holds arrays that do not belong together; {REPAIR}")
+        raise DamagedFileError(f"{where} holds arrays of lengths that do not fit each other; {REPAIR}")
     return part
 
 

@@ -20,7 +20,7 @@ from tests.support.small_vectors import CHANGES, DIM, DOT, Small, check, files_o
 
 
 def use(folder: Path, held: dict[Any, int]) -> None:
-    """Open and read all there is; raises DamagedFileError, or what it finds is right."""
+    """Open the index and read everything in it."""
     snapshot = VectorIndex.open(folder).snapshot
     rows = snapshot.rows().tolist()
     for row in rows:
@@ -32,9 +32,9 @@ def use(folder: Path, held: dict[Any, int]) -> None:
     snapshot.search(vector(1)[None], 5, DOT, SearchOptions(rows=np.arange(3)))
 
 
-@pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")  # floats of which a bit was flipped
+@pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")  # floats with a flipped bit
 def test_flipped_bytes(small: Small) -> None:
-    """Those of manifests and lists of deleted rows are refused; verify and compact find all others."""
+    """Opening refuses those in manifests and lists of deleted rows; verify finds all others."""
     folder = small.index.folder
     deleted = {entry["deleted"]["name"] for entry in small.index._manifest["segments"] if entry["deleted"]}
     generator, refused = np.random.default_rng(9), 0
@@ -47,7 +47,7 @@ def test_flipped_bytes(small: Small) -> None:
             with suppress(DamagedFileError):
                 use(folder, small.held)
                 if path.name in deleted or path.name == MANIFEST:
-                    assert path.name == MANIFEST  # blanks between its words may become others
+                    assert path.name == MANIFEST  # white space in JSON may change
                     check(VectorIndex.open(folder).snapshot, small.held)
             try:
                 VectorIndex.open(folder).verify()
@@ -61,7 +61,7 @@ def test_flipped_bytes(small: Small) -> None:
     check(VectorIndex.open(folder).snapshot, small.held)
 
 
-def test_files_that_are_cut_or_gone(small: Small) -> None:
+def test_truncated_and_missing_files(small: Small) -> None:
     folder = small.index.folder
     small.index.close()
     for path in sorted(folder.glob("[!.]*")):
@@ -83,7 +83,7 @@ def test_files_that_are_cut_or_gone(small: Small) -> None:
 
 
 def test_a_damaged_segment_is_not_merged(small: Small) -> None:
-    """Damage is told, and what is there stays: it can be restored."""
+    """An error is raised and no file is removed, so that the damaged one can be restored."""
     folder, before = small.index.folder, files_of(small)
     path = folder / small.index._manifest["segments"][-1]["name"]
     whole = path.read_bytes()
@@ -98,7 +98,7 @@ def test_a_damaged_segment_is_not_merged(small: Small) -> None:
     check(small.index.snapshot, small.held)
 
 
-def test_another_one_than_the_manifest_says(small: Small) -> None:
+def test_a_manifest_that_does_not_fit_its_segments(small: Small) -> None:
     manifest = small.index.folder / MANIFEST
     whole = manifest.read_bytes()
 
@@ -128,8 +128,8 @@ def test_another_one_than_the_manifest_says(small: Small) -> None:
         VectorIndex.open(manifest.parent, "a")
 
 
-def test_a_reader_of_files_that_go(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the check of a file and its opening."""
+def test_a_file_removed_while_it_is_opened(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is removed between its check and its opening."""
     folder, memmap = small.index.folder, np.memmap
     monkeypatch.setattr(np, "memmap", lambda path, **options: Path(path).unlink() or memmap(path, **options))
     with pytest.raises(MissingFileError, match="safetensors is missing; build the index again"):
@@ -138,7 +138,7 @@ def test_a_reader_of_files_that_go(small: Small, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("mode", ["r", "a"])
 def test_other_rows_than_those_that_were_deleted(small: Small, mode: Any) -> None:
-    """A row that comes back, or goes, would not be told from right ones."""
+    """Nothing else would show that a row has come back or is missing."""
     (deleted,) = [entry["deleted"]["name"] for entry in small.index._manifest["segments"] if entry["deleted"]]
     path = small.index.folder / deleted
     small.index.close()

@@ -1,4 +1,4 @@
-"""Folders that hold no vector index, or another one."""
+"""Folders without a vector index, and with an index of another kind."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from tests.support.small_vectors import Small, check, settings
 
 
-def test_folders_that_are_none(tmp_path: Path) -> None:
+def test_folders_without_an_index(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for mode in ("r", "a"):
         with pytest.raises(FolderNotFoundError, match="is not there; expected a folder that Index wrote"):
@@ -30,7 +30,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
 
 
 def test_one_index_a_folder(tmp_path: Path) -> None:
-    """Each takes the other's segments for leftovers."""
+    """Two would remove each other's segments as leftovers."""
     small = Small.create(tmp_path / "vectors")
     small.append(3)
     small.index.close()

@@ -23,7 +23,7 @@ STEPS = {
 
 
 def full_at(call: int, done: Callable[..., Any]) -> Callable[..., Any]:
-    """``done``, with a full disk at its ``call``-th call."""
+    """``done``, whose call number ``call`` fails with a full disk."""
     calls = iter(range(1, 1000))
 
     def full(*arguments: Any, **options: Any) -> Any:
@@ -37,7 +37,7 @@ def full_at(call: int, done: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_full_disk_changes_nothing(small: Small, change: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever write it is that fails."""
+    """Each write of the change fails in turn."""
     (owner, name), before, call = STEPS[step], files_of(small), 0
     for call in range(1, 20):
         with monkeypatch.context() as patch:
@@ -53,7 +53,7 @@ def test_a_full_disk_changes_nothing(small: Small, change: str, step: str, monke
         for each in (small.index, reader):
             check(each.snapshot, small.held)
         reader.verify()
-        if change != "migrate":  # which goes on from there
+        if change != "migrate":  # a migration is continued
             assert files_of(small) == before
     assert call > 1
     small.index.verify()

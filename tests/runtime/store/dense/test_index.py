@@ -1,4 +1,4 @@
-"""The vector index: what it holds after every kind of change, for its writer and for readers."""
+"""The vector index: its content after every kind of change, for the writer and for readers."""
 
 import threading
 from pathlib import Path
@@ -32,7 +32,7 @@ def files(folder: Path) -> set[str]:
 
 
 def check_all(small: Small) -> None:
-    """As the writer has it, as a reader opens it, and no file too many."""
+    """Check the writer's snapshot and a reader's, and that no unlisted file is left."""
     check(small.index.snapshot, small.held)
     reader = VectorIndex.open(small.index.folder)
     check(reader.snapshot, small.held)
@@ -129,7 +129,7 @@ def test_many_tiny_appends_make_few_segments(tmp_path: Path) -> None:
         ([0] * 8, 0),
     ],
 )
-def test_which_are_merged(sizes: list[int], first: int) -> None:
+def test_the_first_segment_to_merge(sizes: list[int], first: int) -> None:
     assert merged_from(sizes) == first
 
 
@@ -147,7 +147,7 @@ def test_readers_find_what_they_found(small: Small) -> None:
 
 
 def test_a_reader_opens_what_a_writer_replaces(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that the manifest names go before they are opened."""
+    """The files in the manifest are removed before they are opened."""
     opened, read = [], index_files.read_segment
 
     def slow(folder: Path, entry: Any) -> Any:
@@ -178,7 +178,7 @@ def test_a_refusal_of_a_refresh_changes_nothing(small: Small) -> None:
     assert reader.refresh()
 
 
-def test_texts_are_known(small: Small) -> None:
+def test_rows_with_the_same_text(small: Small) -> None:
     small.delete(5)
     found = small.index.snapshot.encoded([b"3", b"5", b"50", b""]).tolist()
     assert found == [3, 5, -1, -1]
@@ -190,7 +190,7 @@ def test_texts_are_known(small: Small) -> None:
 
 @pytest.mark.parametrize("few", [True, False])
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
-def test_wanted(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_options(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not few:
         monkeypatch.setattr("edge_st_runtime.store.dense.snapshot._FEW_ROWS", 0)
     small = Small.create(tmp_path, precision, "float32")
@@ -250,7 +250,7 @@ def test_create_where_one_is(small: Small, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     small.index.close()
-    checks = iter([lambda _: None, vector_index._check_free])  # as if another process had made it meanwhile
+    checks = iter([lambda _: None, vector_index._check_free])  # as if another process had created it meanwhile
     monkeypatch.setattr(vector_index, "_check_free", lambda folder: next(checks)(folder))
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())

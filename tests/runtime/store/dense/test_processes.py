@@ -1,4 +1,4 @@
-"""The vector index with several processes: killed writers, second ones, forked ones."""
+"""The vector index with several processes: a killed writer, a second writer, a forked process."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ else:
 
 
 def process(folder: Path) -> tuple[Any, str]:
-    """Another process that opens ``folder`` to write, and what it says then."""
+    """Another process that opens ``folder`` for writing, and the line that it prints."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _PROCESS, str(folder)]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -46,7 +46,7 @@ def test_found_by_content() -> None:
     assert list(keys.find(hashes_of([]))) == []
 
 
-def test_a_row_that_is_none() -> None:
+def test_a_row_beyond_the_last() -> None:
     for row in (7, -1, 2**31 - 1, -(2**31)):
         keys = Keys.of(hashes_of(MANY))
         keys.rows[:] = row
@@ -54,8 +54,8 @@ def test_a_row_that_is_none() -> None:
             list(keys.find(hashes_of([b"a"])))
 
 
-def test_hashes_stay_what_they_are() -> None:
-    """They are in files."""
+def test_hashes_never_change() -> None:
+    """They are stored in index files."""
     assert (content_hash(b""), content_hash(b"edge")) == (0xB4B2797457A0A6E4, 0x1B6E6A487F744253)
     assert content_hash(b"a") != content_hash(b"b")
     assert hashes_of([b"a", b"a"]).tolist() == [content_hash(b"a")] * 2

@@ -1,4 +1,4 @@
-"""The folder of an inverted index: saved, opened, grown, and after accidents."""
+"""The folder of an inverted index: saved, opened, extended, damaged."""
 
 import os
 import subprocess
@@ -196,8 +196,12 @@ ACCIDENTS: list[tuple[Callable[[Path], object], type[FolderError], str]] = [
         "segment '.'",
     ),
     (lambda folder: put(folder, weights=np.ones(3)), DamagedFileError, "float64.*expected float32"),
-    (lambda folder: put(folder, weights=np.ones(3, np.float32)), DamagedFileError, "belong together"),
-    (lambda folder: put(folder, words=np.zeros(3, np.uint8)), DamagedFileError, "holds no list of words"),
+    (
+        lambda folder: put(folder, weights=np.ones(3, np.float32)),
+        DamagedFileError,
+        "lengths that do not fit each other",
+    ),
+    (lambda folder: put(folder, words=np.zeros(3, np.uint8)), DamagedFileError, "words in .* cannot be read"),
 ]
 
 
@@ -219,7 +223,7 @@ def test_what_only_the_checksum_tells(folder: Path) -> None:
         index.verify()
 
 
-def test_folders_that_are_none(tmp_path: Path) -> None:
+def test_folders_without_an_index(tmp_path: Path) -> None:
     with pytest.raises(FolderNotFoundError, match=r"is not there; expected a folder that InvertedIndex wrote"):
         InvertedIndex.open(tmp_path / "missing")
     (tmp_path / "file").touch()
