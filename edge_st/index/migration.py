@@ -8,9 +8,9 @@ from edge_st_runtime.store.vector_snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 from ..progress import progress_bar
+from .encoding import append
 from .rows import TEXTS, check_rows
 from .settings import check_precision
-from .writing import append
 
 
 def migrate(

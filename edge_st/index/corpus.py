@@ -19,11 +19,11 @@ from edge_st_runtime.vectors.similarity import SimilarityFunction, parse_similar
 
 from ..models.inputs import check_text, check_texts
 from ..models.sentence_transformer import SentenceTransformer
+from .encoding import append, as_kept
 from .hits import Filter, Hit, accept, as_hits, as_row
 from .models import Model, check_model, identity_of, no_model, opened_model
 from .rows import Given, Id, Metadata, as_array, check_ids, check_rows, check_vectors, in_portions
 from .settings import check_precision, check_width, folder_of
-from .writing import append, as_kept
 
 
 class Index:
