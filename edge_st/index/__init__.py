@@ -1,4 +1,4 @@
-"""A corpus that lasts on disk."""
+"""A corpus on disk: see `Index`."""
 
 from .corpus import Index
 
