@@ -164,7 +164,7 @@ def test_another_text_by_the_same_id_is_named_or_replaces(command: IndexCommand,
     before = content(tmp_path / "index")
     other = write_jsonl(tmp_path / "other.jsonl", {"id": "new", "text": "new"}, {"id": "orbit", "text": "changed"})
     error = command.fails("add", "index", other)
-    assert f"{other}:2: {tmp_path / 'index'} holds another text by the id 'orbit', from {rows}:2" in error
+    assert f"{other}:2: {tmp_path / 'index'} holds another text under the id 'orbit', from {rows}:2" in error
     assert "--update" in error
     assert content(tmp_path / "index") == before
     assert command("add", "index", other, "--update")["updated"] == 1
@@ -191,7 +191,7 @@ def test_a_piece_never_takes_the_place_of_another_document(
     before = content(tmp_path / "index")
     write_jsonl(tmp_path / "coming.jsonl", {"id": coming, "text": long.replace("cats", "dogs")})
     error = command.fails("add", "index", "coming.jsonl", "--update", "--max-tokens", "60")
-    assert "another document's row by the id" in error
+    assert "a row of another document under the id" in error
     assert content(tmp_path / "index") == before
 
 
@@ -215,7 +215,7 @@ def test_a_document_that_became_shorter(command: IndexCommand, tmp_path: Path, t
     first = texts_of(tmp_path / "index")["a.txt"]
     (tmp_path / "a.txt").write_text(first)
     error = command.fails("add", "index", "a.txt", *options)
-    assert f"a.txt:1: {tmp_path / 'index'} holds another text by the id 'a.txt#2'" in error
+    assert f"a.txt:1: {tmp_path / 'index'} holds another text under the id 'a.txt#2'" in error
     counts = command("add", "index", "a.txt", *options, "--update")
     assert (counts["removed"], counts["updated"], counts["rows"]) == (pieces - 1, 1, 1)
     (tmp_path / "a.txt").write_text(LONG)
@@ -236,7 +236,7 @@ def test_without_texts_changes_are_still_told(command: IndexCommand, rows: Path,
     assert all("text" not in row for row in content(tmp_path / "index").values())
     assert command("build", "index", rows, "--no-texts")["skipped"] == 3
     write_jsonl(rows, {"id": "bread", "text": "changed"})
-    assert "another text by the id 'bread'" in command.fails("add", "index", rows)
+    assert "another text under the id 'bread'" in command.fails("add", "index", rows)
     assert command("add", "index", rows, "--update")["updated"] == 1
 
 
@@ -249,7 +249,7 @@ def test_an_id_twice_in_the_input_is_named_with_both_places(
     write_jsonl(tmp_path / "a.jsonl", {"id": "x", "text": "one"}, *others)
     write_jsonl(tmp_path / "b.jsonl", {"id": "x", "text": "one"})
     error = command.fails("build", "index", "a.jsonl", "b.jsonl", *more)
-    assert "b.jsonl:1: the id 'x' is that of a.jsonl:1, too" in error
+    assert "b.jsonl:1: the id 'x' is also that of a.jsonl:1" in error
     assert (tmp_path / "index").exists() == bool(between)
     assert ("2048 added" in error) == bool(between)
 
