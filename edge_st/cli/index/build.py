@@ -30,9 +30,9 @@ The ending of a file tells its format:
   .csv .tsv        one row a line, after a header with the names of the fields
   others           one document; in folders .txt, .md, .markdown and .rst files are read, except hidden ones
 '-' is the standard input, with one text a line unless --format says otherwise.
-The id of a text is its id field; without one FILE:LINE, or FILE for a document. A text of more tokens
-than the model's limit, or --max-tokens, is split into pieces: at the end of a paragraph or sentence if possible, else
-between words. The first piece has the id of the text, the others ID#2, ID#3 and so on.
+The id of a text is its id field; without one FILE:LINE, or FILE for a document. A text of more tokens than the model's
+limit, or --max-tokens, is split into pieces: at the end of a paragraph or sentence if possible, else between words. The
+first piece has the id of the text, the others ID#2, ID#3 and so on.
 The metadata of a row are all other fields, with "path" and "line". Pieces also have "start" and "end" (characters of
 the text); the first piece has "pieces" (how many there are), the others "of" (the id of the first).
 

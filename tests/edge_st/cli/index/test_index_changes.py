@@ -18,12 +18,6 @@ ROWS = [
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexCommand:
-    monkeypatch.chdir(tmp_path)
-    return IndexCommand(capsys)
-
-
-@pytest.fixture
 def index(command: IndexCommand, tmp_path: Path) -> Path:
     """An index of three rows of rows.jsonl, and a document of several pieces."""
     write_jsonl(tmp_path / "rows.jsonl", *ROWS)

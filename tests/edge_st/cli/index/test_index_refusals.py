@@ -9,12 +9,6 @@ from edge_st import Index, SentenceTransformer
 from tests.support.index_command import IndexCommand, texts_of, write_jsonl
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexCommand:
-    monkeypatch.chdir(tmp_path)
-    return IndexCommand(capsys)
-
-
 @pytest.mark.parametrize(
     ("name", "content", "options", "message"),
     [
