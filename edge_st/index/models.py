@@ -47,8 +47,8 @@ def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder:
 class Models:
     """The models that were given for the index in a folder, by fingerprint.
 
-    That is none or one; while the index moves to another model it is both, so that each search finds the model of its
-    snapshot.
+    At most one, except while the index moves to another model: then both are here, so that every search finds the
+    model of its snapshot.
     """
 
     def __init__(self, folder: Path, model: SentenceTransformer | None, settings: Mapping[str, Any]) -> None:

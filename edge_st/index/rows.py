@@ -25,7 +25,7 @@ _NO_METADATA = b"{}"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NewRows:
-    """Checked rows: ``ids`` and ``metadata`` (as JSON) for as many ``texts``, ``vectors`` (n, dim), or both."""
+    """Checked rows, n of them: ``ids``, ``metadata`` as JSON, and ``texts`` or ``vectors`` (n, dim) or both."""
 
     ids: list[Id]
     texts: Sequence[str] | None

@@ -13,7 +13,7 @@ from .ids import Id, existing_rows
 
 @dataclass(frozen=True, eq=False)
 class SearchRequest:
-    """What `Index.search` documents; raises OptionError for a number outside its values."""
+    """The arguments as `Index.search` documents them; raises OptionError for a number outside its values."""
 
     top_k: int
     filter: Filter | None
@@ -31,7 +31,7 @@ class SearchRequest:
     def resolved(self, snapshot: Snapshot, folder: Path) -> Wanted:
         """The request in the terms of ``snapshot``, which is that of the index in ``folder``: ids become rows.
 
-        Raises OptionError for a filter that is none, InputError for an id that the index does not hold.
+        Raises OptionError for an invalid filter, InputError for an id that the index does not hold.
         """
         rows = None if self.ids is None else existing_rows(snapshot, self.ids, folder)
         return Wanted(predicate(self.filter), rows, self.score_threshold, self.rescore_multiplier)

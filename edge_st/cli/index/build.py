@@ -104,17 +104,17 @@ def run_build(args: argparse.Namespace) -> int:
     from .documents import find_inputs
     from .models import load_named
 
-    form, path = _input_format(args), Path(args.path)
+    input_format, path = _input_format(args), Path(args.path)
     is_there = _check_target(path)
-    files = find_inputs(args.files, form)
+    files = find_inputs(args.files, input_format)
     model = load_named(args.model)
     settings = {"precision": args.precision, "rescore": args.rescore}
     counts: Counter[str] = Counter()
     if is_there:
         _check_settings(path, model, args.model, {**settings, "texts": not args.no_texts})
         with Index.open(path, "a", model) as index:
-            return _ingest(args, index, _portions(args, files, form, model, counts), counts)
-    portions = _portions(args, files, form, model, counts)
+            return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
+    portions = _portions(args, files, input_format, model, counts)
     with Index.build(model, [], path, [], **settings, store_texts=not args.no_texts) as index:
         return _ingest(args, index, portions, counts)
 
@@ -126,12 +126,12 @@ def run_add(args: argparse.Namespace) -> int:
     from .documents import find_inputs
     from .models import model_of
 
-    form = _input_format(args)
-    files = find_inputs(args.files, form)
+    input_format = _input_format(args)
+    files = find_inputs(args.files, input_format)
     model = model_of(args.path, args.model)
     counts: Counter[str] = Counter()
     with Index.open(args.path, "a", model) as index:
-        return _ingest(args, index, _portions(args, files, form, model, counts), counts)
+        return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
 
 
 def _input_format(args: argparse.Namespace) -> "InputFormat":
@@ -176,7 +176,7 @@ def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, 
 def _portions(
     args: argparse.Namespace,
     files: list[str],
-    form: "InputFormat",
+    input_format: "InputFormat",
     model: "SentenceTransformer",
     counts: "Counter[str]",
 ) -> "Iterator[list[Row]]":
@@ -194,7 +194,7 @@ def _portions(
 
     if not args.no_chunks:
         split([])  # refuses a size before any file is read
-    documents = read_documents(files, form)
+    documents = read_documents(files, input_format)
     portions = in_portions(as_rows(documents, None if args.no_chunks else split, lambda: counts.update([BLANK])))
     first = next(portions, None)
     if first is None:

@@ -61,7 +61,7 @@ def place_of(metadata: Mapping[str, Any]) -> str:
     return f"{metadata['path']}:{metadata['line']}" if "path" in metadata and "line" in metadata else "the Python API"
 
 
-def find_inputs(names: Sequence[str], form: InputFormat) -> list[str]:
+def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
     """The files under ``names``, each once; of folders the files in them.
 
     Raises OptionError for a name that does not exist and for a folder with a format other than text and lines,
@@ -73,20 +73,20 @@ def find_inputs(names: Sequence[str], form: InputFormat) -> list[str]:
             found[name] = None
             continue
         path = existing(name)
-        if path.is_dir() and form.format not in (AUTO, TEXT, LINES):
+        if path.is_dir() and input_format.format not in (AUTO, TEXT, LINES):
             raise OptionError(
                 f"{name} is a folder, of which only {', '.join(sorted(ENDINGS))} files are read; name its "
-                f"{form.format} files, for example {name}/*.{form.format}"
+                f"{input_format.format} files, for example {name}/*.{input_format.format}"
             )
         found |= dict.fromkeys(str(file) for file in find_files(path))
     for name in found:
-        if name != STDIN and form.of(name) in DELIMITERS:
+        if name != STDIN and input_format.of(name) in DELIMITERS:
             with Path(name).open("rb") as file:
-                _check_names(dict.fromkeys(read_table(file, name, form.of(name))[0]), form, f"{name}:1")
+                _check_names(dict.fromkeys(read_table(file, name, input_format.of(name))[0]), input_format, f"{name}:1")
     return list(found)
 
 
-def read_documents(names: Sequence[str], form: InputFormat) -> Iterator[Document]:
+def read_documents(names: Sequence[str], input_format: InputFormat) -> Iterator[Document]:
     """The documents of all files in order; "-" is the standard input.
 
     Raises InputError, which names file and line, for text that is not UTF-8, for a line that is not a row or object of
@@ -94,13 +94,13 @@ def read_documents(names: Sequence[str], form: InputFormat) -> Iterator[Document
     """
     for name in names:
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, form.of(name), form)
+            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
         else:
             with Path(name).open("rb") as file:
-                yield from _read(file, name, form.of(name), form)
+                yield from _read(file, name, input_format.of(name), input_format)
 
 
-def _read(file: BinaryIO, name: str, kind: str, form: InputFormat) -> Iterator[Document]:
+def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> Iterator[Document]:
     if kind == TEXT:
         text = "\n".join(line for _, line in decoded(file, name))
         yield Document(name, text, {"path": name, "line": 1}, is_file=True)
@@ -110,17 +110,17 @@ def _read(file: BinaryIO, name: str, kind: str, form: InputFormat) -> Iterator[D
     elif kind == JSONL:
         for number, line in decoded(file, name):
             if line and not line.isspace():
-                yield _document(_object(line, f"{name}:{number}", form), name, number, form)
+                yield _document(_object(line, f"{name}:{number}", input_format), name, number, input_format)
     else:
         header, rows = read_table(file, name, kind)
-        _check_names(dict.fromkeys(header), form, f"{name}:1")
+        _check_names(dict.fromkeys(header), input_format, f"{name}:1")
         for number, row in rows:
-            yield _document(row, name, number, form)
+            yield _document(row, name, number, input_format)
 
 
-def _object(line: str, place: str, form: InputFormat) -> Fields:
-    found = json_object(line, place, {form.text: "a text"}, advice="for plain text use --format lines")
-    _check_names(found, form, place)
+def _object(line: str, place: str, input_format: InputFormat) -> Fields:
+    found = json_object(line, place, {input_format.text: "a text"}, advice="for plain text use --format lines")
+    _check_names(found, input_format, place)
     if "NaN" in line or "Infinity" in line:
         try:
             json.dumps(found, allow_nan=False)
@@ -129,19 +129,19 @@ def _object(line: str, place: str, form: InputFormat) -> Fields:
     return found
 
 
-def _document(row: Fields, name: str, number: int, form: InputFormat) -> Document:
+def _document(row: Fields, name: str, number: int, input_format: InputFormat) -> Document:
     place = f"{name}:{number}"
-    text, known = string_field(row, form.text, place, _ADVICE), _id(row, place, form)
-    own = {form.text, form.id or "id", *form.dropped}
+    text, known = string_field(row, input_format.text, place, _ADVICE), _id(row, place, input_format)
+    own = {input_format.text, input_format.id or "id", *input_format.dropped}
     metadata = {key: value for key, value in row.items() if key not in own}
     return Document(place if known is None else known, text, {**metadata, "path": name, "line": number})
 
 
-def _id(row: Fields, place: str, form: InputFormat) -> str | int | None:
+def _id(row: Fields, place: str, input_format: InputFormat) -> str | int | None:
     """The id in the row; None where it has none, and no --id-field asks for one."""
-    name = form.id or "id"
-    found = row.get(name) if form.id is None else field(row, name, place, _ID_ADVICE)
-    if found is None and form.id is None:
+    name = input_format.id or "id"
+    found = row.get(name) if input_format.id is None else field(row, name, place, _ID_ADVICE)
+    if found is None and input_format.id is None:
         return None
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
         what = "empty" if found == "" else f"{found!r:.40} of type {type(found).__name__}"
@@ -149,12 +149,12 @@ def _id(row: Fields, place: str, form: InputFormat) -> str | int | None:
     return found
 
 
-def _check_names(row: Fields, form: InputFormat, place: str) -> None:
+def _check_names(row: Fields, input_format: InputFormat, place: str) -> None:
     """Raise InputError where a row lacks a field, or has a field with a name that the index itself uses."""
-    field(row, form.text, place, _ADVICE)
-    if form.id is not None:
-        field(row, form.id, place, _ID_ADVICE)
-    own = {form.text, form.id or "id", *form.dropped}
+    field(row, input_format.text, place, _ADVICE)
+    if input_format.id is not None:
+        field(row, input_format.id, place, _ID_ADVICE)
+    own = {input_format.text, input_format.id or "id", *input_format.dropped}
     taken = [name for name in PLACE if name in row and name not in own]
     if taken:
         raise InputError(

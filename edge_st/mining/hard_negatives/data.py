@@ -46,7 +46,9 @@ def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: S
     queries = check_texts(list(column(anchor)), anchor)
     positives = check_texts(list(column(positive)), positive)
     if len(queries) != len(positives):
-        raise InputError(f"{len(queries)} of {anchor!r} and {len(positives)} of {positive!r}; expected as many")
+        raise InputError(
+            f"column {anchor!r} has {len(queries)} rows, {positive!r} has {len(positives)}; expected the same number"
+        )
     if not queries:
         raise InputError("The dataset is empty. Please provide a non-empty dataset.")
     others = [] if corpus is None else check_texts(list(corpus) if not isinstance(corpus, str) else corpus, "corpus")

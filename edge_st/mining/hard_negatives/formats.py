@@ -48,8 +48,8 @@ class Format:
 
     def kept(self, pairs: Pairs, chosen: Chosen) -> NDArray[np.bool_]:
         """Which negatives (pairs, negatives) are in the table: all that were found, but no incomplete n-tuples."""
-        there = chosen.scores[pairs.owners] > -np.inf
-        return there & there.all(axis=1, keepdims=True) if self.name == "n-tuple" else there
+        found = chosen.scores[pairs.owners] > -np.inf
+        return found & found.all(axis=1, keepdims=True) if self.name == "n-tuple" else found
 
     def max_rows(self, pairs: Pairs) -> int:
         """The rows that the table has if all negatives of every query are found."""
