@@ -7,7 +7,7 @@ from pathlib import Path
 from measures import Ranking
 
 from edge_st import CrossEncoder, SentenceTransformer, util
-from edge_st.evaluation.candidates import ranked_by_words
+from edge_st.evaluation.candidates import bm25_candidates
 from edge_st.evaluation.datasets import RetrievalData
 
 K1, B = 1.5, 0.75
@@ -45,7 +45,7 @@ def dense(folder: Path, data: RetrievalData, depth: int) -> list[Ranking]:
 def lexical(data: RetrievalData, depth: int) -> list[Ranking]:
     """The best ``depth`` by BM25; none whose score is 0."""
     positions = {key: position for position, key in enumerate(data.corpus)}
-    return [[positions[key] for key in found] for found in ranked_by_words(data, depth).values()]
+    return [[positions[key] for key in found] for found in bm25_candidates(data, depth).values()]
 
 
 def fused(*rankings: list[Ranking]) -> list[Ranking]:

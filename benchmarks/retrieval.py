@@ -13,7 +13,7 @@ from measures import Ranking, ndcg, recall
 from rankings import K1, B, dense, drawn, fused, grades, lexical, reranked, texts
 
 from edge_st.evaluation.datasets import RetrievalData, read_beir
-from edge_st_runtime.store import bm25
+from edge_st_runtime.store.sparse import bm25
 
 DEPTH = 100
 

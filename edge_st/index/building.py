@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.store.vector_index import VectorIndex
+from edge_st_runtime.store.dense.index import VectorIndex
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from ..models.sentence_transformer import SentenceTransformer

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import Mode, VectorIndex
-from edge_st_runtime.store.vector_snapshot import encoded_id
+from edge_st_runtime.store.dense.index import Mode, VectorIndex
+from edge_st_runtime.store.dense.snapshot import encoded_id
 
 from ..models.sentence_transformer import SentenceTransformer
 from .building import created, first_rows, new_settings

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 from ..progress import progress_bar

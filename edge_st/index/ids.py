@@ -9,7 +9,7 @@ import numpy as np
 from edge_st_runtime.arrays import Ids
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_snapshot import Snapshot, encoded_id
+from edge_st_runtime.store.dense.snapshot import Snapshot, encoded_id
 
 Id: TypeAlias = str | int
 

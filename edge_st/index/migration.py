@@ -6,8 +6,8 @@ from typing import Any
 from edge_st_runtime.arrays import Ids
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 from ..progress import progress_bar
@@ -57,7 +57,7 @@ def _encode_again(
     store: VectorIndex, models: Models, settings: Mapping[str, Any], show_progress_bar: bool | None
 ) -> None:
     source = store.snapshot
-    target = store.migration(settings)
+    target = store.start_migration(settings)
     target.delete(_outdated(source, target.snapshot))
     rows = source.rows()
     with progress_bar(len(rows), show_progress_bar) as advance:
@@ -65,7 +65,7 @@ def _encode_again(
             portion = rows[at : at + TEXTS]
             _encode_missing(source, target, models, portion)
             advance(len(portion))
-    store.become(target)
+    store.finish_migration(target)
 
 
 def _encode_missing(source: Snapshot, target: VectorIndex, models: Models, rows: Ids) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.inputs import check_text, check_texts
 from .embeddings import as_array, check_dim, check_embeddings, scaled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_st_runtime.checks import check_count, check_number
-from edge_st_runtime.store.vector_snapshot import Snapshot, Wanted
+from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot
 
 from .filters import Filter, predicate
 from .ids import Id, existing_rows
@@ -28,10 +28,10 @@ class SearchRequest:
         if self.score_threshold is not None:
             check_number("score_threshold", self.score_threshold)
 
-    def resolved(self, snapshot: Snapshot, folder: Path) -> Wanted:
+    def resolved(self, snapshot: Snapshot, folder: Path) -> SearchOptions:
         """The request in the terms of ``snapshot``, which is that of the index in ``folder``: ids become rows.
 
         Raises OptionError for an invalid filter, InputError for an id that the index does not hold.
         """
         rows = None if self.ids is None else existing_rows(snapshot, self.ids, folder)
-        return Wanted(predicate(self.filter), rows, self.score_threshold, self.rescore_multiplier)
+        return SearchOptions(predicate(self.filter), rows, self.score_threshold, self.rescore_multiplier)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import WrongClassError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 
 from .cross_encoder import CrossEncoder
 from .sentence_transformer import SentenceTransformer

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
 
 from .base import BaseModel
 from .inputs import as_pairs, check_text, check_texts
-from .multi_process import Pool
 from .old_names import refuse_unknown, renamed
 from .outputs import Logits
 from .prompts import resolve_prompt
 from .results import shaped
 from .score_activations import ScoreActivation, activation_name, apply_activation, as_activation, saved_activation
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 _OLD_ARGUMENTS = {
     "model_name": "model_name_or_path",
@@ -84,7 +87,7 @@ class CrossEncoder(BaseModel):
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -127,7 +130,7 @@ class CrossEncoder(BaseModel):
         activation_fn: ScoreActivation | str | None = None,
         apply_softmax: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> list[dict[str, Any]]:

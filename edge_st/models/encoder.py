@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.splitting import Splitter
+from edge_st_runtime.text.splitting import Splitter
 from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions, parse_similarity
 
 from .base import BaseModel

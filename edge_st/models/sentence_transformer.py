@@ -3,23 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.pipeline import windows
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
 from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .multi_process import Pool
 from .old_names import encode_arguments
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
 
 
 class SentenceTransformer(Encoder):
@@ -73,7 +75,7 @@ class SentenceTransformer(Encoder):
         device: str | Sequence[str] | None = None,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:

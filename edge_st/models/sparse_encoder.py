@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.model.model_types import SPARSE_ENCODER
+from edge_st_runtime.model.classes import SPARSE_ENCODER
 from edge_st_runtime.modules.sparse import SparseAutoEncoder
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
 
 from .encoder import Encoder
-from .multi_process import Pool
 from .old_names import encode_arguments
-from .outputs import SparseEmbeddings
 from .results import shaped
+from .sparse_outputs import SparseEmbeddings
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 Embeddings: TypeAlias = SparseVector | SparseMatrix | NDArray[np.float32]
 Decoded: TypeAlias = list[tuple[str, float]]
@@ -67,7 +70,7 @@ class SparseEncoder(Encoder):
         save_to_cpu: bool = False,  # noqa: ARG002 - that is where they are
         device: str | Sequence[str] | None = None,
         max_active_dims: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:

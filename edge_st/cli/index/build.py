@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
 
-from ..shared import Subparsers, add_json, positive, print_json
+from ..arguments import Subparsers, add_json, positive
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index, SentenceTransformer
-    from edge_st_runtime.model.splitting import Piece
+    from edge_st_runtime.text.splitting import Chunk
 
     from .chunks import Row
     from .documents import InputFormat
@@ -144,7 +145,7 @@ def _input_format(args: argparse.Namespace) -> "InputFormat":
 
 def _check_target(path: Path) -> bool:
     """Whether there is an index in ``path``; raises where there is anything else."""
-    from edge_st_runtime.store.vector_index import MANIFEST
+    from edge_st_runtime.store.dense.index import MANIFEST
 
     if (path / MANIFEST).exists():
         return True
@@ -189,7 +190,7 @@ def _portions(
     from .ingestion import in_portions
     from .summary import BLANK
 
-    def split(texts: "Sequence[str]") -> "list[list[Piece]]":
+    def split(texts: "Sequence[str]") -> "list[list[Chunk]]":
         return model.split(texts, args.max_tokens, args.overlap)
 
     if not args.no_chunks:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..shared import Subparsers
+from ..arguments import Subparsers
 from . import build as index_build
 from . import delete as index_delete
 from . import maintenance as index_maintenance

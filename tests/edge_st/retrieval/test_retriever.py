@@ -11,7 +11,7 @@ import pytest
 from edge_st import CrossEncoder, Retriever, SentenceTransformer, SparseEncoder
 from edge_st.util import reciprocal_rank_fusion
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 from tests.support.passages import BOATS, DOOR, FOX, PASSAGES, TAX, TINY_RERANKER, filled, ids
 
 

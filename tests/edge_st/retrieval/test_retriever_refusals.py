@@ -8,7 +8,7 @@ import pytest
 
 from edge_st import Retriever, SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import FolderNotFoundError, InputError, InputTypeError, OptionError, WrongClassError
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 from tests.support.passages import BOATS, DOOR, FOX, PASSAGES, TAX, filled, ids
 from tests.support.tiny_rerankers import TinyReranker
 
