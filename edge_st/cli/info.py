@@ -9,7 +9,11 @@ from .output import print_json, table
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("info", help="print a model's engine, graph, dtype, limit and dimension")
+    parser = subparsers.add_parser(
+        "info",
+        help="print a model's engine, graph, dtype, limit and dimension",
+        description="Load a model, and print what it is and how it runs on this machine.",
+    )
     parser.add_argument("model", nargs="?", metavar="MODEL", help=MODEL_HELP)
     add_json(parser)
     parser.set_defaults(run=run)

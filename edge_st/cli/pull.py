@@ -10,7 +10,12 @@ from .arguments import Subparsers
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("pull", help="download the files that a model needs to run from the Hub")
+    parser = subparsers.add_parser(
+        "pull",
+        help="download the files that a model needs to run from the Hub",
+        description="Download the files that a model needs to run from the Hub into a new folder. An interrupted "
+        "download is continued when the command is run again.",
+    )
     parser.add_argument("repo_id", metavar="REPO_ID", help="the model on the Hub: organisation/name")
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to create")
     parser.add_argument("--revision", metavar="R", help="a branch, tag or commit (default: main)")

@@ -92,20 +92,20 @@ def _plain(metric: str, function: str) -> str:
 
 def _similarity(data: SimilarityData, model: Any) -> Measurement:
     evaluator, scores = _scored(data, data.scores, model)
-    wanted, count = np.asarray(data.scores), len(data.scores)
-    ranks, wanted_ranks = _ranks(scores), average_ranks(wanted)
+    gold, count = np.asarray(data.scores), len(data.scores)
+    ranks, gold_ranks = _ranks(scores), average_ranks(gold)
     return Measurement(
         metrics=evaluator(model),
         primary_metric=evaluator.primary_metric,
         values=ranks,
-        statistic=lambda values, items: spearman(wanted[items], values),
-        qualities=1 - np.abs(ranks - wanted_ranks) / count,
+        statistic=lambda values, items: spearman(gold[items], values),
+        qualities=1 - np.abs(ranks - gold_ranks) / count,
         title=lambda item: f"{data.sentences1[item]} ⟷ {data.sentences2[item]}",
         details=lambda item: (
-            f"scored {data.scores[item]:g} of {data.scale}: above {_share(wanted_ranks[item], count)} of the pairs",
-            f"score {scores[item]:.3f}: above {_share(ranks[item], count)} of them",
+            f"gold score {data.scores[item]:g} of {data.scale}: higher than {_share(gold_ranks[item], count)} of the pairs",
+            f"score {scores[item]:.3f}: higher than {_share(ranks[item], count)} of the pairs",
         ),
-        known=scores[wanted >= ALIKE * data.scale],
+        known=scores[gold >= ALIKE * data.scale],
         random=_random(data, data.scores, model),
     )
 
@@ -123,7 +123,7 @@ def _pairs(data: PairData, model: Any) -> Measurement:
         title=lambda item: f"{data.sentences1[item]} ⟷ {data.sentences2[item]}",
         details=lambda item: (
             "belong together" if labels[item] else "do not belong together",
-            f"score {scores[item]:.3f}: on the right side of {right[item]:.1%} of the pairs of the other kind",
+            f"score {scores[item]:.3f}: on the right side of {right[item]:.1%} of the pairs with the other label",
         ),
         known=scores[labels == 1],
         random=_random(data, data.labels, model),
@@ -198,7 +198,7 @@ def _ranking(data: RetrievalData, query: str, found: Sequence[Hit]) -> tuple[str
     ids = [hit["corpus_id"] for hit in found]
     lines = []
     for document in sorted(data.relevant_docs[query]):
-        place = f"came {ids.index(document) + 1}." if document in ids else f"not among the first {len(ids)}"
+        place = f"at rank {ids.index(document) + 1}" if document in ids else f"not among the first {len(ids)}"
         lines.append(f"relevant, {place}: {data.corpus[document]}")
     first = (f"found, score {hit['score']:.3f}: {data.corpus[hit['corpus_id']]}" for hit in found[:_SHOWN])
     return (*lines, *first)

@@ -204,7 +204,7 @@ class BaseModel:
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.model.fingerprint`."""
+        """32 hexadecimal digits over what decides a vector: weights, tokenizer, modules, prompts, limit and precision."""
         from .identity import fingerprint_of
 
         return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)

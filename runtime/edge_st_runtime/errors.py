@@ -4,24 +4,24 @@ Each message says what was found, what was expected and what to type next. Where
 built-in exception for the same cause, the class here inherits from it, so existing ``except`` clauses keep working.
 The built-in base stands in brackets.
 
-EdgeSTError
-├── FolderError                    a model folder cannot be used
-│   ├── FolderNotFoundError        (FileNotFoundError) no such model
-│   ├── NotAFolderError            (NotADirectoryError) a file where a model folder is expected
-│   ├── MissingFileError           (FileNotFoundError) a file that the model needs is not there
-│   ├── DamagedFileError           (ValueError) a file is truncated, has a wrong checksum or another content
-│   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
-│   └── UnsupportedModelError      (ValueError) a module, graph or setting that the runtime does not support
-│       └── WrongClassError        a model that another class opens
-├── EngineError                    (RuntimeError) an engine failed to load or run a graph
-│   ├── EngineMissingError         (ImportError) the engine is not installed
-│   └── ProviderError              (ValueError) a requested provider or device is not available
-├── PackageMissingError            (ImportError) an optional package is not installed
-├── HubError                       (OSError) a download failed
-├── OptionError                    (ValueError) an argument outside its allowed values
-├── InputTypeError                 (TypeError) something other than a text, or data other than numbers
-└── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
-    └── TextTooLongError           a text longer than the limit, with truncation="error"
+    EdgeSTError
+    ├── FolderError                    a model folder cannot be used
+    │   ├── FolderNotFoundError        (FileNotFoundError) no such model
+    │   ├── NotAFolderError            (NotADirectoryError) a file where a model folder is expected
+    │   ├── MissingFileError           (FileNotFoundError) a file that the model needs is not there
+    │   ├── DamagedFileError           (ValueError) a file is truncated, has a wrong checksum or another content
+    │   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
+    │   └── UnsupportedModelError      (ValueError) a module, graph or setting that the runtime does not support
+    │       └── WrongClassError        a model that another class opens
+    ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
+    │   ├── EngineMissingError         (ImportError) the engine is not installed
+    │   └── ProviderError              (ValueError) a requested provider or device is not available
+    ├── PackageMissingError            (ImportError) an optional package is not installed
+    ├── HubError                       (OSError) a download failed
+    ├── OptionError                    (ValueError) an argument outside its allowed values
+    ├── InputTypeError                 (TypeError) something other than a text, or data other than numbers
+    └── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
+        └── TextTooLongError           a text longer than the limit, with truncation="error"
 
 The errors of folders are raised for index folders, too.
 """

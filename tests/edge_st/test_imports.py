@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,20 @@ def test_public_names() -> None:
         assert getattr(edge_st, name) is not None
     with pytest.raises(AttributeError, match=r"has no attribute 'SentenceTransformers'"):
         _ = edge_st.SentenceTransformers
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("edge_st.sentence_transformer", "SentenceTransformer"),
+        ("edge_st.cross_encoder", "CrossEncoder"),
+        ("edge_st.sparse_encoder", "SparseEncoder"),
+        ("edge_st.index", "Index"),
+        ("edge_st.retriever", "Retriever"),
+        ("edge_st_runtime.errors", "EdgeSTError"),
+    ],
+)
+def test_older_paths(module: str, name: str) -> None:
+    import edge_st
+
+    assert getattr(import_module(module), name) is getattr(edge_st, name)

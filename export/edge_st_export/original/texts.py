@@ -93,7 +93,7 @@ _CANDIDATES = (0, 1, 5, 11, 20)
 @cache
 def questions() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Passages, each with queries that it answers."""
-    entries = json.loads(files("edge_st_export").joinpath("questions.json").read_text(encoding="utf-8"))
+    entries = json.loads(files(__package__).joinpath("questions.json").read_text(encoding="utf-8"))
     return tuple((entry["passage"], tuple(entry["queries"])) for entry in entries)
 
 

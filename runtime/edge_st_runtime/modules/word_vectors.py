@@ -19,7 +19,7 @@ from .loaders import word_weights
 
 @dataclass(frozen=True, eq=False)
 class WordTable(InNumPy):
-    """A row for every word: (vocabulary, hidden) float32."""
+    """The vector of every word: ``rows`` (vocabulary, hidden) float32."""
 
     rows: Floats
     meaning = output = TOKEN_EMBEDDINGS
@@ -30,13 +30,16 @@ class WordTable(InNumPy):
         return self.rows.shape[1]
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The row (batch, words, hidden) of every word."""
+        """The vectors (batch, words, hidden) of the words."""
         return self.rows[batch.input_ids]
 
 
 @dataclass(frozen=True, eq=False)
 class BagOfWords(InNumPy):
-    """A dimension for every word: its weight (words,), as often as the word occurs or, not ``cumulative``, once."""
+    """A bag of words: each word is a dimension, whose value is the word's weight (words,).
+
+    With ``cumulative`` it is the weight times the number of occurrences.
+    """
 
     weights: Floats
     cumulative: bool
@@ -48,7 +51,7 @@ class BagOfWords(InNumPy):
         return len(self.weights)
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The bags (batch, vocabulary)."""
+        """The bags of words (batch, vocabulary) float32."""
         bags = np.zeros((len(batch.input_ids), len(self.weights)), dtype=np.float32)
         rows, columns = np.nonzero(batch.attention_mask)
         np.add.at(bags, (rows, batch.input_ids[rows, columns]), 1)

@@ -1,4 +1,4 @@
-"""Long texts in pieces that a model takes whole: cut between words, at the end of a sentence where one ends in time."""
+"""Split long texts into chunks that a model takes whole: between words, and at the end of a sentence if possible."""
 
 import re
 import unicodedata
@@ -26,7 +26,7 @@ _JOINER, _SKIN_TONES = "\u200d", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``text``, which stands from character ``start`` to ``end`` of a longer one."""
+    """``text``, and the characters ``start`` to ``end`` where it stands in the text that was split."""
 
     start: int
     end: int
@@ -35,9 +35,9 @@ class Chunk:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Splitter:
-    """Cuts texts into pieces of ``max_tokens`` tokens at most, after ``prompt`` and special tokens included.
+    """Splits texts into chunks of at most ``max_tokens`` tokens, including special tokens and those of ``prompt``.
 
-    A piece begins about ``overlap`` tokens before the end of the one before it. Raises OptionError where that leaves
+    A chunk begins about ``overlap`` tokens before the end of the chunk before it. Raises OptionError where that leaves
     no room for a text.
     """
 
@@ -50,27 +50,28 @@ class Splitter:
         if self.room < 1:
             own = self.max_tokens - self.room
             raise OptionError(
-                f"max_tokens is {self.max_tokens}; expected more than the {own} tokens that go around every text"
+                f"max_tokens is {self.max_tokens}; expected more than the {own} tokens that are added to every text"
             )
         if self.overlap >= self.room:
             raise OptionError(
-                f"overlap is {self.overlap}; expected less than the {self.room} tokens that a piece has of its text"
+                f"overlap is {self.overlap}; expected less than the {self.room} tokens of text in a chunk"
             )
 
     @property
     def room(self) -> int:
-        """Tokens of a piece that are its text's."""
+        """The number of tokens that a chunk has room for, apart from special tokens and the prompt."""
         return self.max_tokens - self.count("")
 
     def count(self, text: str) -> int:
-        """Tokens of ``text`` as the model sees it."""
+        """The number of tokens of ``text`` with special tokens and the prompt."""
         return int(self.tokenizer([text], None, self.prompt).counts[0])
 
     def split(self, texts: Sequence[str]) -> list[list[Chunk]]:
-        """The pieces of each text, in order: all of it but the white space around them; none of a blank text.
+        """The chunks of each text, in order. They hold the whole text but white space between them.
 
-        Cuts are between words, in the last third of a piece where a paragraph or else a sentence ends there; a word
-        is cut that is longer than a piece. Raises OptionError where there is no room for a single character.
+        A blank text has no chunks. A chunk ends between words: at the end of a paragraph or else of a sentence, if one
+        ends in its last third. A word that is longer than a chunk is cut. Raises OptionError where there is no room for
+        a single character.
         """
         room, found = self.room, list[list[Chunk]]()
         for window in windows(texts):
@@ -79,14 +80,14 @@ class Splitter:
         return found
 
     def _fits(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text needs no cut; one that is surely too long is not counted."""
+        """For each text, whether it fits into one chunk. The tokens of a very long text are not counted."""
         short = [text.strip() for text in texts if len(text) <= _SURELY_LONG * self.max_tokens]
         counts = iter(self.tokenizer(short, None, self.prompt).counts.tolist())
         return [len(text) <= _SURELY_LONG * self.max_tokens and next(counts) <= self.max_tokens for text in texts]
 
 
 class _Cut:
-    """One text being cut from its beginning to its end."""
+    """One text that is split, from its beginning to its end."""
 
     def __init__(self, splitter: Splitter, text: str, room: int) -> None:
         self._splitter, self._text, self._room = splitter, text, room
@@ -113,7 +114,7 @@ class _Cut:
         return found.start() if found else self._length
 
     def _window(self, start: int) -> "_Window":
-        """What follows ``start``: more tokens than there is room for, or all of the text."""
+        """The text from ``start`` on, far enough to have more tokens than there is room for, or to its end."""
         while True:
             stop = min(start + self._size, self._length)
             window = _Window(self._text, start, stop, self._splitter.tokenizer.starts(self._text[start:stop]))
@@ -123,7 +124,7 @@ class _Cut:
             self._size *= 2
 
     def _end(self, window: "_Window", after: int) -> int | None:
-        """The best place to end a piece beyond ``after``, None where there is none between words."""
+        """The best place beyond ``after`` to end a chunk between words; None if there is none."""
         room = self._room
         while (end := window.end(after, room)) is not None:
             excess = self._excess(window.start, end)
@@ -133,7 +134,7 @@ class _Cut:
         return None
 
     def _end_within(self, window: "_Window") -> int:
-        """The furthest place to cut the word that the window begins with."""
+        """The last place at which the word that the window begins with can be cut."""
         room, end = self._room, window.start
         while room > 0 and (end := self._between_characters(window.start, window.place(room))) > window.start:
             excess = self._excess(window.start, end)
@@ -148,18 +149,18 @@ class _Cut:
         return window.start + 1
 
     def _excess(self, start: int, end: int) -> int:
-        """Tokens that the text from ``start`` to ``end`` has too many when it stands alone."""
+        """How many tokens the text from ``start`` to ``end`` has above ``max_tokens``, as a chunk by itself."""
         return self._splitter.count(self._text[start:end]) - self._splitter.max_tokens
 
     def _between_characters(self, start: int, place: int) -> int:
-        """``place``, or one before it that is not among the marks, joiners and tones of one character."""
+        """``place``, or a place before it that does not divide a character from its marks, joiners and skin tones."""
         found = place
         while start < found < self._length and _belongs_together(self._text[found - 1], self._text[found]):
             found -= 1
         return found if found > start else place
 
     def _before(self, window: "_Window", end: int, following: int) -> int:
-        """Where a word begins whose distance to ``end`` is the overlap at most; else ``following``."""
+        """The beginning of the first word that is at most the overlap before ``end``; else ``following``."""
         shared = window.place(max(0, window.tokens(end) - self._splitter.overlap))
         first = max(shared, window.start + 1)
         for gap in window.gaps(first - 1, self._room):
@@ -171,7 +172,7 @@ class _Cut:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """Characters ``start`` to ``stop`` of ``text``; ``starts`` (n,) says where in them each token begins."""
+    """Characters ``start`` to ``stop`` of ``text``; ``starts`` (n,) are the places in them where the tokens begin."""
 
     text: str
     start: int
@@ -179,7 +180,7 @@ class _Window:
     starts: Ids
 
     def place(self, tokens: int) -> int:
-        """The furthest place before which no more than ``tokens`` tokens begin."""
+        """The last place before which at most ``tokens`` tokens begin."""
         return self.start + int(self.starts[tokens]) if tokens < len(self.starts) else self.stop
 
     def tokens(self, place: int) -> int:
@@ -187,7 +188,7 @@ class _Window:
         return int(np.searchsorted(self.starts, place - self.start, side="left"))
 
     def end(self, after: int, room: int) -> int | None:
-        """Where a piece of ``room`` tokens at most ends best, beyond ``after``."""
+        """The best end beyond ``after`` for a chunk of at most ``room`` tokens; None if there is none."""
         if room < 1:
             return None
         if len(self.starts) <= room:
@@ -200,7 +201,7 @@ class _Window:
         return best[1] or None
 
     def gaps(self, first: int, room: int) -> Iterator["re.Match[str]"]:
-        """Where words end, from character ``first`` as far as ``room`` tokens go."""
+        """The gaps after words, from character ``first`` on, within ``room`` tokens."""
         last = self.place(room)
         return (gap for gap in _GAP.finditer(self.text, first, last + _TAIL) if gap.start() <= last)
 
@@ -212,7 +213,7 @@ class _Window:
 
 
 def _whole(text: str) -> list[Chunk]:
-    """A text in one piece, or in none where it is blank."""
+    """The text as one chunk; none if it is blank."""
     start = len(text) - len(text.lstrip())
     return [Chunk(start, len(text.rstrip()), text.strip())] if text.strip() else []
 

@@ -1,4 +1,4 @@
-"""Any number of texts, a window at a time."""
+"""Divide any number of texts into windows, so that their tokens are never all in memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -10,9 +10,9 @@ _FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 
 
 def windows(texts: Iterable[Text], *, growing: bool = False) -> Iterator[list[Text]]:
-    """Consecutive runs of texts, small enough to hold all their tokens at once.
+    """Consecutive texts in lists that are small enough to hold all their tokens at once.
 
-    With ``growing`` the first are short, so that the first results come soon.
+    With ``growing``, the first windows are short, so that the first results come soon.
     """
     window: list[Text] = []
     characters, most = 0, _FIRST_WINDOW_TEXTS if growing else _WINDOW_TEXTS

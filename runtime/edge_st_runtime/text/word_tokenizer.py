@@ -34,9 +34,9 @@ def _stripped(word: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class WordTokenizer:
-    """Words of the vocabulary; the others and stop words are left out.
+    """A tokenizer of the words of a vocabulary; other words and stop words are left out.
 
-    ``split`` cuts a text into words; each is looked up as it is, then after each of ``steps`` in turn.
+    ``split`` divides a text into words. Each word is looked up as it is, then after each of ``steps`` in turn.
     """
 
     vocabulary: Mapping[str, int]
@@ -54,29 +54,29 @@ class WordTokenizer:
 
     @property
     def size(self) -> int:
-        """Number of words."""
+        """The number of words in the vocabulary."""
         return max(self.vocabulary.values(), default=-1) + 1
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
-        """The words of ``texts``, all of them; raises InputError for a pair of texts."""
+        """The words of ``texts``, without truncation; raises InputError for a pair of texts."""
         found = [self._words(text, place) for place, text in enumerate(with_prompt(texts, prompt))]
         counts = np.array([len(words) for words in found], dtype=np.int64)
         return Tokens([np.array(words, dtype=np.int32) for words in found], None, counts, limit)
 
     def starts(self, text: str) -> Ids:
-        """The character (n,) at which each word of ``text`` that is in the vocabulary begins."""
+        """The character (n,) int64 at which each word of ``text`` begins that is in the vocabulary."""
         found = [[word.start()] * len(self._words(word[0], 0)) for word in _WRITTEN.finditer(text)]
         return np.array(list(chain.from_iterable(found)), dtype=np.int64)
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:  # noqa: ARG002
-        """0: sentence-transformers never leaves a prompt's words out of pooling."""
+        """0, because sentence-transformers never leaves a prompt's words out of pooling."""
         return 0
 
     def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:  # noqa: ARG002
-        """Raise OptionError for any limit: sentence-transformers obeys none, so a folder cannot keep one."""
+        """Raise OptionError for any limit: sentence-transformers applies none to these models."""
         if limit is not None:
             raise OptionError(
-                f"max_seq_length is {limit}; word vectors take texts of any length: cut the texts instead"
+                f"max_seq_length is {limit}; word vectors take texts of any length: shorten the texts instead"
             )
 
     def identity(self) -> Mapping[str, Any]:

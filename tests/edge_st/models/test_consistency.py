@@ -121,6 +121,8 @@ def test_a_model_of_messages_without_a_template(tmp_path: Path) -> None:
 def test_a_prompt_that_leaves_no_room(length: int, include_prompt: bool, tmp_path: Path) -> None:
     model = load(TinyModel(modules=[("Pooling", {"include_prompt": include_prompt}, {})], limit=24), tmp_path)
     prompt = "fox " * length
-    with pytest.raises(OptionError, match=rf"has {length + 1} tokens, max_seq_length is 24: no text would be left"):
+    with pytest.raises(
+        OptionError, match=rf"has {length + 1} tokens and max_seq_length is 24, so no text would be left"
+    ):
         model.encode("the fox", prompt=prompt)
     assert model.encode("the fox", prompt="fox " * 21).shape == (HIDDEN,)
