@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from . import util
     from .evaluation.input_example import InputExample
-    from .index.index import Index
+    from .index.corpus import Index
     from .models.cross_encoder import CrossEncoder
     from .models.sentence_transformer import SentenceTransformer
     from .models.sparse_encoder import SparseEncoder
@@ -46,7 +46,7 @@ _HOMES = {
     "BM25": "edge_st_runtime.store.sparse.bm25",
     "CrossEncoder": "edge_st.models.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
-    "Index": "edge_st.index.index",
+    "Index": "edge_st.index.corpus",
     "InputExample": "edge_st.evaluation.input_example",
     "InvertedIndex": "edge_st_runtime.store.sparse.inverted",
     "Retriever": "edge_st.retrieval.retriever",

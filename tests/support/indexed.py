@@ -13,7 +13,9 @@ _WHO = ["a cat", "the dog", "my neighbour", "an engineer", "the old king", "a sm
 _DOES = ["sleeps", "writes letters", "eats apples", "climbs", "waits", "sings loudly", "builds a house", "runs away"]
 _WHERE = ["in the garden", "near Paris", "on the roof", "at night", "before winter", "under water"]
 TEXTS = [f"{who} {does} {where}" for who in _WHO for does in _DOES for where in _WHERE]
+METADATA = [{"place": place, "third": place % 3 == 0, "words": text.split()} for place, text in enumerate(TEXTS)]
 QUERIES = ["kitten", "someone constructs a home", "music in the dark", "Wer schläft?", "fruit", ""]
+PRECISIONS = ["float32", "float16", "int8", "binary"]
 
 
 class Counted(SentenceTransformer):

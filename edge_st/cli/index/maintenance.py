@@ -1,4 +1,4 @@
-"""``edge-st index info``, ``compact``, ``migrate`` and ``verify``: what an index is, and keeping it well."""
+"""``edge-st index info``, ``compact``, ``migrate`` and ``verify``: the description and the upkeep of an index."""
 
 import argparse
 import sys
@@ -11,15 +11,15 @@ from ..output import print_json, table
 
 def add(actions: Subparsers) -> None:
     """Register the actions."""
-    info = _parser(actions, "info", "tell what an index holds and how", run_info)
+    info = _parser(actions, "info", "show the settings and the size of an index", run_info)
     add_json(info)
-    _parser(actions, "compact", "remove from the disk what is deleted, and make one segment of all", run_compact)
+    _parser(actions, "compact", "free the disk space of deleted rows and merge all segments", run_compact)
     migrate = _parser(
         actions,
         "migrate",
         "encode all texts again with another model",
         run_migrate,
-        "Until it is done searches find what they found. Interrupted, it goes on when it is given again.",
+        "Searches use the old embeddings until it is done. Run it again to continue after an interruption.",
     )
     migrate.add_argument("--model", required=True, metavar="NEW", help="the model to move to: a folder or a Hub id")
     _parser(actions, "verify", "read every file and compare it with its checksum", run_verify)
@@ -49,7 +49,7 @@ def run_info(args: argparse.Namespace) -> int:
 
 
 def run_compact(args: argparse.Namespace) -> int:
-    """Compact, and print what that gave."""
+    """Compact, and print the numbers of segments and bytes before and after."""
     from edge_st import Index
 
     with Index.open(args.path, "a") as index:
@@ -78,13 +78,13 @@ def run_migrate(args: argparse.Namespace) -> int:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    """Verify all files; what is wrong is an error."""
+    """Verify all files; a wrong checksum is an error."""
     from edge_st import Index
 
     index = Index.open(args.path)
     index.verify()
     found = index.info()
-    print(f"{args.path}: {found['rows']} rows, {found['bytes']} bytes, all as they were written")
+    print(f"{args.path}: {found['rows']} rows, {found['bytes']} bytes, all checksums are right")
     return 0
 
 

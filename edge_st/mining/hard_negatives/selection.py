@@ -1,8 +1,8 @@
-"""The arguments of `mine_hard_negatives`, checked."""
+"""Which candidates of a query `mine_hard_negatives` takes as its negatives: ranks, limits and sampling."""
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -13,37 +13,20 @@ from edge_st_runtime.errors import OptionError
 logger = logging.getLogger(__name__)
 _STRATEGIES = ("top", "random")
 _LIMITS = ("absolute_margin", "relative_margin", "max_score", "min_score")
-_SKIPPED_PER_NEGATIVE = 10
+#: candidates that are looked at for each negative where limits may leave some out
+_CANDIDATES_PER_NEGATIVE = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Encoding:
-    """How texts become vectors; raises OptionError for a ``use_multi_process`` that is neither a bool nor devices."""
-
-    batch_size: int
-    query_prompt_name: str | None
-    query_prompt: str | None
-    corpus_prompt_name: str | None
-    corpus_prompt: str | None
-    use_multi_process: Sequence[str] | bool
-    verbose: bool
-    cache_folder: str | None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.use_multi_process, bool | list | tuple):
-            raise OptionError(f"use_multi_process is {self.use_multi_process!r}; expected a bool or ['cpu', 'cpu']")
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Selection:
-    """Which candidates of a query become its negatives. Raises OptionError for values that can choose none."""
+    """Candidates by rank and score; ``limits`` are those that `given_limits` returns.
+
+    Raises OptionError for values that can select nothing.
+    """
 
     range_min: int
     range_max: int | None
-    max_score: float | None
-    min_score: float | None
-    absolute_margin: float | None
-    relative_margin: float | None
+    limits: Mapping[str, float]
     num_negatives: int
     sampling_strategy: str
     include_positives: bool
@@ -55,28 +38,19 @@ class Selection:
         if self.range_max is not None:
             check_count("range_max", self.range_max)
             self._check_range(self.range_max)
-        for name, value in self.limits.items():
-            if not isinstance(value, Real) or math.isnan(value):
-                raise OptionError(f"{name} is {value!r}; expected a number, or None")
         if self.sampling_strategy not in _STRATEGIES:
             known = " or ".join(map(repr, _STRATEGIES))
             raise OptionError(f"sampling_strategy is {self.sampling_strategy!r}; expected {known}")
 
     @property
-    def limits(self) -> dict[str, float]:
-        """The scores and margins that were given, by name."""
-        values = {name: getattr(self, name) for name in _LIMITS}
-        return {name: value for name, value in values.items() if value is not None}
-
-    @property
     def last(self) -> int:
-        """How many candidates of a query are looked at; needs `resolve_selection`."""
+        """The rank after the last candidate that is looked at; known after `resolve_selection`."""
         assert self.range_max is not None
         return self.range_max
 
     @property
     def may_lose_positives(self) -> bool:
-        """Whether ``include_positives`` does not make sure that they are among the negatives."""
+        """Whether positives may be missing among the negatives in spite of ``include_positives``."""
         return bool(self.range_min or self.range_max is not None or self.limits or self.sampling_strategy != "top")
 
     def _check_range(self, last: int) -> None:
@@ -89,10 +63,34 @@ class Selection:
             )
 
 
-def resolve_selection(given: Selection, most_positives: int, cross_encoder: Any) -> Selection:
-    """``given`` with a ``range_max`` that leaves room for positives and, where there are limits, for what they skip.
+def given_limits(
+    absolute_margin: float | None,
+    relative_margin: float | None,
+    max_score: float | None,
+    min_score: float | None,
+    margin: float | None,
+) -> dict[str, float]:
+    """The margins and scores that are not None, by name; ``margin`` is an older name of ``absolute_margin``.
 
-    Raises OptionError for a cross-encoder that gives several scores; warns of one that nothing needs.
+    Raises OptionError for a value that is no number.
+    """
+    if margin is not None:
+        logger.warning(
+            "margin is deprecated; use absolute_margin or relative_margin. absolute_margin is now %s", margin
+        )
+        absolute_margin = margin
+    values = zip(_LIMITS, (absolute_margin, relative_margin, max_score, min_score), strict=True)
+    limits = {name: value for name, value in values if value is not None}
+    for name, value in limits.items():
+        if not isinstance(value, Real) or math.isnan(value):
+            raise OptionError(f"{name} is {value!r}; expected a number, or None")
+    return limits
+
+
+def resolve_selection(given: Selection, max_positives: int, cross_encoder: Any) -> Selection:
+    """``given`` with a ``range_max``: room for ``max_positives``, and for what the limits may leave out.
+
+    Raises OptionError for a cross-encoder with several labels. Warns where a cross-encoder is not used.
     """
     labels = getattr(cross_encoder, "num_labels", 1)
     if labels != 1:
@@ -101,6 +99,6 @@ def resolve_selection(given: Selection, most_positives: int, cross_encoder: Any)
         logger.warning("cross_encoder is not used: it only scores for %s, of which none is given", ", ".join(_LIMITS))
     if given.range_max is not None:
         return given
-    skips = bool(set(given.limits) - ({"min_score"} if cross_encoder is None else set()))
-    wanted = given.num_negatives * (_SKIPPED_PER_NEGATIVE if skips else 1)
-    return replace(given, range_max=int(given.range_min) + wanted + most_positives)
+    lose_some = bool(set(given.limits) - ({"min_score"} if cross_encoder is None else set()))
+    candidates = given.num_negatives * (_CANDIDATES_PER_NEGATIVE if lose_some else 1)
+    return replace(given, range_max=int(given.range_min) + candidates + max_positives)

@@ -1,4 +1,4 @@
-"""Rows into an index: new ones are added, those it holds are left alone or replaced, and doubles refused."""
+"""Rows into an index: new rows are added, known rows skipped or updated, and an id that occurs twice is refused."""
 
 import hashlib
 from collections import Counter
@@ -7,25 +7,23 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
 
 from .chunks import Row, chunk_id, first_of, piece_count
 from .documents import place_of
+from .seen_ids import SeenIds
+from .summary import ADDED, REMOVED, SKIPPED, UPDATED
 
 if TYPE_CHECKING:
     from edge_st import Index
 
-ADDED, UPDATED, SKIPPED, REMOVED, BLANK = "added", "updated", "skipped", "removed", "blank"
-#: metadata by which a text is known again in an index that keeps none
+#: the metadata that holds a hash of the text, in an index that stores no texts
 TEXT_HASH = "text_hash"
 _ROWS = 1024
 
 
 def in_portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The rows, a number at a time that is quickly written; raises InputError for an id that occurs twice in one."""
+    """The rows in portions of 1024; raises InputError for an id that occurs twice in a portion."""
     rows = iter(rows)
     while portion := list(islice(rows, _ROWS)):
         places: dict[str | int, str] = {}
@@ -36,31 +34,32 @@ def in_portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield portion
 
 
-class Filling:
-    """One run that fills ``index``; ``counts`` says what became of the rows.
+class Ingestion:
+    """One run that brings rows into ``index`` and counts in ``counts`` what it did with them.
 
-    A row with the id and the text of one in the index is skipped. With ``update`` one with an id that is there
-    replaces what is there, unless that is the same, and rows that a document has no longer are removed.
+    A row whose id and text the index holds is skipped. With ``update`` a row whose text or metadata changed replaces
+    the old one, and pieces that a document no longer has are removed.
     """
 
     def __init__(self, index: "Index", counts: "Counter[str]", *, update: bool) -> None:
         self._index, self._update, self.counts = index, update, counts
         self._path, self._keeps_texts = index.info()["path"], index.info()["texts"]
-        self._seen = _Seen()
-        #: how many pieces the documents had that do not end yet
+        self._seen = SeenIds()
+        #: of documents whose last row is still to come: how many pieces they have in the index
         self._pieces: dict[str | int, int] = {}
 
     def take(self, portion: Sequence[Row]) -> None:
-        """Bring ``portion`` into the index; raises InputError, changing nothing, where an id is there already.
+        """Bring ``portion`` into the index.
 
-        That is, with another text and without ``update``, or from this same run.
+        Raises InputError, changing nothing, for an id that occurred in this run before, and without ``update`` for an
+        id that the index holds with another text.
         """
         rows = [row if self._keeps_texts else _with_hash(row) for row in portion]
-        there = self._index.find([row.id for row in rows])
-        self._check_seen(rows, there)
-        new = [row for row, old in zip(rows, there, strict=True) if old is None]
-        changed = [row for row, old in zip(rows, there, strict=True) if old is not None and self._differs(row, old)]
-        stale = self._stale(rows, there)
+        known = self._index.find([row.id for row in rows])
+        self._check_ids(rows, known)
+        new = [row for row, old in zip(rows, known, strict=True) if old is None]
+        changed = [row for row, old in zip(rows, known, strict=True) if old is not None and self._differs(row, old)]
+        stale = self._stale(rows, known)
         if new:
             self._index.add(_texts(new), _ids(new), _metadata(new), show_progress_bar=False)
             self.counts[ADDED] += len(new)
@@ -72,14 +71,14 @@ class Filling:
             self.counts[REMOVED] += len(stale)
         self.counts[SKIPPED] += len(rows) - len(new) - len(changed)
 
-    def _check_seen(self, rows: Sequence[Row], there: Sequence[dict[str, Any] | None]) -> None:
-        doubles = self._seen.take(_ids(rows))
-        for row, old, is_double in zip(rows, there, doubles, strict=True):
+    def _check_ids(self, rows: Sequence[Row], known: Sequence[dict[str, Any] | None]) -> None:
+        doubles = self._seen.add(_ids(rows))
+        for row, old, is_double in zip(rows, known, doubles, strict=True):
             if is_double and old is not None:
                 raise _double(row, place_of(old["metadata"]))
 
     def _differs(self, row: Row, old: dict[str, Any]) -> bool:
-        """Whether ``row`` must replace ``old``; raises InputError where it may not."""
+        """Whether ``row`` must replace ``old``; raises InputError where it must but is not allowed to."""
         if self._keeps_texts:
             same = old["text"] == row.text
         else:
@@ -92,11 +91,11 @@ class Filling:
             raise self._other_text(row, row.id, old)
         return False
 
-    def _stale(self, rows: Sequence[Row], there: Sequence[dict[str, Any] | None]) -> list[str | int]:
-        """Rows in the index of documents that end here, beyond their ends."""
+    def _stale(self, rows: Sequence[Row], known: Sequence[dict[str, Any] | None]) -> list[str | int]:
+        """The ids of pieces in the index that documents ending in ``rows`` no longer have."""
         self._pieces |= {
             row.first: piece_count(old["metadata"])
-            for row, old in zip(rows, there, strict=True)
+            for row, old in zip(rows, known, strict=True)
             if row.number == 1 and old is not None
         }
         lasts = [row for row in rows if row.is_last]
@@ -105,13 +104,13 @@ class Filling:
         found = dict(zip(names, self._index.find(names), strict=True))
         stale = list[str | int]()
         for row, name in zip(lasts, following, strict=True):
-            known = self._pieces.pop(row.first, 1)
-            if found[name] is not None or known > row.number:
-                stale += self._beyond(row, known)
+            had = self._pieces.pop(row.first, 1)
+            if found[name] is not None or had > row.number:
+                stale += self._beyond(row, had)
         return stale
 
-    def _beyond(self, last: Row, known: int) -> Iterator[str | int]:
-        """Further pieces than ``last`` of the same document: as many as it had, and what follows without a gap."""
+    def _beyond(self, last: Row, had: int) -> Iterator[str | int]:
+        """The ids of the document's pieces after ``last``: up to number ``had``, then to the first that is missing."""
         number = last.number
         while True:
             number += 1
@@ -121,46 +120,27 @@ class Filling:
                 if not self._update:
                     raise self._other_text(last, name, old)
                 yield name
-            elif number >= known:
+            elif number >= had:
                 return
 
     def _other_document(self, row: Row, old: dict[str, Any]) -> InputError:
         return InputError(
-            f"{row.place}: {self._path} holds another document's row by the id {row.id!r}, from "
-            f"{place_of(old['metadata'])}: further pieces of a long text are called ID#2, ID#3 …; give one of them "
-            "another id"
+            f"{row.place}: {self._path} holds a row of another document under the id {row.id!r}, from "
+            f"{place_of(old['metadata'])}: the further pieces of a long text have the ids ID#2, ID#3 …; give one of "
+            "the two documents another id"
         )
 
     def _other_text(self, row: Row, name: str | int, old: dict[str, Any]) -> InputError:
         return InputError(
-            f"{row.place}: {self._path} holds another text by the id {name!r}, from {place_of(old['metadata'])}; to "
-            "replace what changed add --update, else give the row an id of its own. The pieces of long texts change "
-            "with --max-tokens, --overlap and --no-chunks, too"
+            f"{row.place}: {self._path} holds another text under the id {name!r}, from {place_of(old['metadata'])}; "
+            "add --update to replace texts that changed, or give the row another id. The pieces of long texts also "
+            "change with --max-tokens, --overlap and --no-chunks"
         )
-
-
-class _Seen:
-    """The ids that a run has had, eight bytes each: arrays of hashes, each shorter than the one before."""
-
-    def __init__(self) -> None:
-        self._sorted: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
-
-    def take(self, ids: Iterable[str | int]) -> list[bool]:
-        """Whether each was there before; all are there now."""
-        hashes = hashes_of([encoded_id(found) for found in ids])
-        known = np.zeros(len(hashes), dtype=bool)
-        for those in self._sorted:
-            known |= those[np.minimum(np.searchsorted(those, hashes), len(those) - 1)] == hashes
-        self._sorted.append(np.sort(hashes))
-        while len(self._sorted) > 1 and len(self._sorted[-2]) <= len(self._sorted[-1]):
-            last = self._sorted.pop()
-            self._sorted[-1] = np.sort(np.concatenate([self._sorted[-1], last]))
-        return known.tolist()
 
 
 def _double(row: Row, place: str) -> InputError:
     return InputError(
-        f"{row.place}: the id {row.id!r} is that of {place}, too; expected one of its own for every row "
+        f"{row.place}: the id {row.id!r} is also that of {place}; expected a different id for every row "
         "(choose the field with --id-field)"
     )
 

@@ -1,4 +1,4 @@
-"""What became of the rows that a run was to bring into an index: counted, shown meanwhile, and told in the end."""
+"""What a run did with its rows: counts, a progress bar, and a note where the run fails."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -7,22 +7,22 @@ from typing import Any
 
 from edge_st_runtime.errors import EdgeSTError
 
-from .filling import ADDED, BLANK, REMOVED, SKIPPED, UPDATED
+ADDED, UPDATED, REMOVED, SKIPPED, BLANK = "added", "updated", "removed", "skipped", "blank"
 
 
 def as_json(counts: Mapping[str, int]) -> dict[str, int]:
-    """Every count, those of nothing included."""
+    """Every count, also those that are 0."""
     return {name: counts.get(name, 0) for name in (ADDED, UPDATED, REMOVED, SKIPPED, BLANK)}
 
 
 def as_text(counts: Mapping[str, int]) -> str:
-    """The same in words."""
+    """Every count, as in "3 added, 0 updated, …"."""
     return ", ".join(f"{count} {name}" for name, count in as_json(counts).items())
 
 
 @contextmanager
-def saying_how_far(path: str, counts: Mapping[str, int]) -> Iterator[None]:
-    """Where the block fails after it brought rows into the index, say how many."""
+def note_on_failure(path: str, counts: Mapping[str, int]) -> Iterator[None]:
+    """If the block fails after rows were brought into the index, print how many they are."""
     try:
         yield
     except (EdgeSTError, OSError, KeyboardInterrupt):
@@ -32,8 +32,8 @@ def saying_how_far(path: str, counts: Mapping[str, int]) -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int], Any]]:
-    """A function to call with the number of rows done, which a terminal shows."""
+def row_progress() -> Iterator[Callable[[int], Any]]:
+    """A function to call with the number of rows done; a terminal shows them in a bar."""
     if not sys.stderr.isatty():
         yield lambda _rows: None
         return
