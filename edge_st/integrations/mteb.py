@@ -17,7 +17,7 @@ from edge_st_runtime.model.pipeline import windows
 
 from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder
-from ..models.outputs import to_tensor
+from ..models.results import to_tensor
 from ..models.sentence_transformer import SentenceTransformer
 from ..models.sparse_encoder import SparseEncoder
 

@@ -1,8 +1,6 @@
-"""What every model class shares: loading, prompts, limits, identity, saving, pickling."""
+"""What every model class shares: loading, prompts, limits, identity, saving."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -10,27 +8,26 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.files.reading import reading
-from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.folder import SETTINGS_FILE
-from edge_st_runtime.model.loading import load_model
-from edge_st_runtime.model.model_types import CROSS_ENCODER
 from edge_st_runtime.model.pipeline import windows
-from edge_st_runtime.model.route import BAG, TABLES, WORDS
-from edge_st_runtime.modules.specs import Module, Pooling
 from edge_st_runtime.text.tokens import TextOrPair
 
-from ..hub.names import existing_folder
 from .inputs import as_batch, split_task
-from .limits import Truncation, as_limit, check_truncation
-from .model_card import Evaluated
+from .limits import changed_limits, longest_limit
+from .locating import locate
+from .model_card import ModelCardData
+from .multi_process import Pool, start_pool, stop_pool
 from .options import load_options, tokenizer_limit
-from .prompts import check_prompt, check_prompts, merge_prompts
-from .running import Running
+from .outputs import Output
+from .prompts import check_prompt, check_prompts, merge_prompts, resolve_prompt
+from .request import Request
+from .runner import Runner
+from .truncation import Truncation, check_truncation
 
 
-class BaseModel(Evaluated, Running):
+class BaseModel:
     """A loaded model folder. Source: the parts of sentence-transformers' BaseModel that inference needs."""
 
     _model_type = ""
@@ -65,7 +62,7 @@ class BaseModel(Evaluated, Running):
         low_memory: bool = False,
         truncation: Truncation = "silent",
     ) -> None:
-        self.truncation = check_truncation(truncation)
+        check_truncation(truncation)
         options = load_options(
             backend=backend,
             dtype=dtype,
@@ -76,178 +73,171 @@ class BaseModel(Evaluated, Running):
             low_memory=low_memory,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
-        path = self._locate(model_name_or_path, cache_folder, revision, local_files_only, token, options)
-        self._load(path, options)
-        saved = self._model.folder.settings
-        with reading(path / SETTINGS_FILE):
-            self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
-            self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
-            check_prompts(self.prompts, self.default_prompt_name)
-        self._limits = {name: route.limit for name, route in self._model.routes.items()}
-        if limit is not None:
-            self.max_seq_length = limit
-
-    def _load(self, path: Path, options: LoadOptions) -> None:
-        self._options = options
-        self._model = load_model(path.absolute(), options, self._model_type)
-        self._set_pipelines()
-
-    def _set_pipelines(self) -> None:
-        """The routes' pipelines, with the pooling as `set_pooling_include_prompt` left it."""
-        self._pipelines = {
-            name: replace(route.pipeline, modules=self._with_prompt_setting(route.pipeline.modules))
-            for name, route in self._model.routes.items()
-        }
-
-    def _route(self, task: str | None) -> str:
-        """The name of the route that ``task`` takes; raises OptionError for one that this model does not have."""
-        if not isinstance(task, str | None):
-            raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
-        return self._model.folder.route(task)
-
-    @property
-    def tasks(self) -> list[str | None]:
-        """What ``task`` may be: None where texts need none, and every task that a Router has a route for."""
-        return self._model.folder.tasks
-
-    @property
-    def _main_route(self) -> str:
-        """The route of texts without a task; where they need one, that of the first."""
-        return self._route(self.tasks[0])
-
-    def _locate(
-        self,
-        name: str | Path | None,
-        cache_folder: str | None,
-        revision: str | None,
-        local_files_only: bool,
-        token: bool | str | None,
-        options: LoadOptions,
-    ) -> Path:
-        if name is None:
-            if self._bundled is None:
-                raise OptionError(f"{type(self).__name__} has no bundled model; give a folder or a Hub name")
-            return self._bundled
-        folder = existing_folder(name)
-        if folder is not None:
-            return folder
-        from ..hub.resolve import resolve
-
-        return resolve(
-            name,
+        path = locate(
+            model_name_or_path,
+            options,
+            class_name=type(self).__name__,
+            model_type=self._model_type,
             organization=self._organization,
+            bundled=self._bundled,
             cache_folder=cache_folder,
             revision=revision,
             local_files_only=local_files_only,
             token=token,
-            backend=options.backend,
-            dtype=options.dtype,
-            file_name=options.file_name,
-            on_cpu=options.on_cpu,
-            model_type=self._model_type,
         )
+        self._runner = Runner(path, options, self._model_type, truncation)
+        saved = self._runner.folder.settings
+        with reading(path / SETTINGS_FILE):
+            self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
+            self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
+            check_prompts(self.prompts, self.default_prompt_name)
+        if limit is not None:
+            self.max_seq_length = limit
 
     def _texts(self, inputs: Any, task: str | None) -> tuple[list[TextOrPair], bool, str]:
         """The texts or pairs in ``inputs``, whether it was a single one, and the route they take."""
         if task is None and self.tasks != [None]:
             inputs, task = split_task(inputs)
-        return *self._as_batch(inputs), self._route(task)
+        return *self._as_batch(inputs), self._runner.route(task)
+
+    def _request(
+        self,
+        inputs: Any,
+        task: str | None,
+        prompt_name: str | None,
+        prompt: str | None,
+        batch_size: int,
+        output: Output,
+    ) -> Request:
+        """A call, checked before any work; raises InputTypeError, InputError and OptionError."""
+        texts, singular, route = self._texts(inputs, task)
+        check_count("batch_size", batch_size)
+        resolved = resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt)
+        return Request(texts, singular, route, resolved, batch_size, output)
+
+    @property
+    def tasks(self) -> list[str | None]:
+        """What ``task`` may be: every task that a Router has a route for, and None where texts need no task."""
+        return self._runner.folder.tasks
 
     def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
-        """Tokens of a text, or of each of several (n,) int64; special tokens count, nothing is truncated."""
+        """The number of tokens of a text, or of each of several (n,) int64.
+
+        Special tokens count. Nothing is truncated.
+        """
         texts, singular, route = self._texts(inputs, task)
-        tokenizer = self._pipelines[route].tokenizer
+        tokenizer = self._runner.pipelines[route].tokenizer
         counts = [tokenizer(window, None).counts for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
     def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
-        """``input_ids`` and ``attention_mask`` (n, tokens) int64, padded, as the model will see them."""
+        """``input_ids`` and ``attention_mask`` (n, tokens) int64, truncated and padded as the model will see them."""
         texts, _, route = self._texts(inputs, task)
         check_prompt(prompt)
-        features = self._pipelines[route].tokenize(texts, self._limits[route], prompt) if texts else {}
-        length = self._prompt_length(prompt, route)
+        pipeline, limit = self._runner.pipelines[route], self._runner.settings.limits[route]
+        features = pipeline.tokenize(texts, limit, prompt) if texts else {}
+        length = pipeline.prompt_length(prompt, limit)
         return features if length is None else {**features, "prompt_length": length}
 
     tokenize = preprocess
 
     @property
     def max_seq_length(self) -> int | float | None:
-        """Tokens a text is cut to, special tokens included; infinite for models that take any; settable.
+        """The number of tokens a text is cut to, special tokens included; settable.
 
-        Of several routes the greatest; set, it is that of all but those of word vectors. None is as many as the model
-        has positions. Raises OptionError for a limit beyond them or without room for a token.
+        It is infinite for models that take texts of any length. Of several routes it is the greatest limit; setting
+        it sets that of all routes but those of word vectors. None sets the number of positions that the model has.
+        Raises OptionError for a limit beyond that number, or one that leaves no room for a token.
         """
-        routes = self._model.folder.routes
-        unlimited = {name: math.inf if routes[name].kind in TABLES else None for name in routes}
-        limits = [unlimited[name] if limit is None else limit for name, limit in self._limits.items()]
-        return max((limit for limit in limits if limit is not None), default=None)
+        return longest_limit(self._runner)
 
     @max_seq_length.setter
     def max_seq_length(self, value: float | None) -> None:
-        limit = None if value is None or value == math.inf else as_limit(value)
-        routes = self._model.folder.routes
-        cut = {name: route for name, route in routes.items() if route.kind not in (WORDS, BAG)} or routes
-        for name, route in cut.items():
-            if limit is not None and route.positions is not None and limit > route.positions:
-                raise OptionError(f"max_seq_length is {limit}; this model has {route.positions} positions")
-            self._pipelines[name].tokenizer.check_limit(limit, pairs=self._model_type == CROSS_ENCODER)
-        self._limits = {
-            **self._limits,
-            **{name: route.positions if limit is None else limit for name, route in cut.items()},
-        }
+        self._runner.set(limits=changed_limits(self._runner, value))
 
     def get_max_seq_length(self) -> int | float | None:
         """`max_seq_length`."""
         return self.max_seq_length
 
+    @property
+    def truncation(self) -> Truncation:
+        """What happens to texts beyond `max_seq_length`: "silent", "warn" or "error"; settable."""
+        return self._runner.settings.truncation
+
+    @truncation.setter
+    def truncation(self, value: Truncation) -> None:
+        self._runner.set(truncation=check_truncation(value))
+
     def set_pooling_include_prompt(self, include_prompt: bool) -> None:
-        """Whether a prompt's tokens take part in pooling."""
-        self._include_prompt = include_prompt
-        self._set_pipelines()
+        """Say whether a prompt's tokens take part in pooling."""
+        self._runner.set(include_prompt=include_prompt)
 
     @property
     def tokenizer(self) -> Any:
-        """The ``tokenizers.Tokenizer``, with truncation and padding switched off; of several routes the first one's."""
-        return next(iter(self._pipelines.values())).tokenizer.tokenizer
+        """The ``tokenizers.Tokenizer``, with truncation and padding off; of several routes the first one's."""
+        return next(iter(self._runner.pipelines.values())).tokenizer.tokenizer
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._runner.device
+
+    def to(self, device: str) -> Self:
+        """The model itself, if it is on ``device``; raises OptionError otherwise."""
+        self._runner.check_device(device)
+        return self
+
+    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> Pool:
+        """Start a process for each of ``target_devices`` (default: four times "cpu"), each with a copy of the model."""
+        return start_pool(self._runner.copies_for(target_devices))
+
+    @staticmethod
+    def stop_multi_process_pool(pool: Pool) -> None:
+        """End the processes of ``pool``."""
+        stop_pool(pool)
 
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.model.fingerprint`."""
         from .identity import fingerprint_of
 
-        prompts, default = self.prompts, self.default_prompt_name
-        return fingerprint_of(
-            self._model, self._weights_digest, self._limits, prompts, default, self._with_prompt_setting
-        )
-
-    def _with_prompt_setting(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
-        setting = self._include_prompt
-        if setting is None:
-            return modules
-        return tuple(
-            replace(module, include_prompt=setting) if isinstance(module, Pooling) else module for module in modules
-        )
+        return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)
 
     @cached_property
     def _weights_digest(self) -> str:
         from .identity import digest_of
 
-        return digest_of(self._model)
+        return digest_of(self._runner.model)
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
-        route = self._model.routes[self._main_route]
+        runner = self._runner
+        choice = runner.main_choice
         return {
-            "path": str(self._model.folder.path),
-            **route.pipeline.backend.info(),
-            "graph": route.choice.file,
-            "dtype": route.choice.dtype,
-            "reason": route.choice.reason,
-            "max_seq_length": self._limits[self._main_route],
+            "path": str(runner.folder.path),
+            **runner.main_pipeline.backend.info(),
+            "graph": choice.file,
+            "dtype": choice.dtype,
+            "reason": choice.reason,
+            "max_seq_length": runner.main_limit,
             "prompts": self.prompts,
             "fingerprint": self.fingerprint,
             **({"tasks": self.tasks} if len(self.tasks) > 1 else {}),
         }
+
+    @cached_property
+    def model_card_data(self) -> ModelCardData:
+        """The model's name, and the metrics that evaluators found."""
+        return ModelCardData(model_name=self._runner.folder.path.name)
+
+    def evaluate(self, evaluator: Any, output_path: str | Path | None = None) -> Any:
+        """What ``evaluator`` gives for this model; a CSV file goes to ``output_path``, which is made if it is missing.
+
+        Source: sentence-transformers' method of this name.
+        """
+        if output_path is not None:
+            Path(output_path).mkdir(parents=True, exist_ok=True)
+        return evaluator(self, output_path)
 
     def save_pretrained(
         self,
@@ -257,47 +247,39 @@ class BaseModel(Evaluated, Running):
         train_datasets: list[str] | None = None,  # noqa: ARG002
         safe_serialization: bool = True,  # noqa: ARG002
     ) -> None:
-        """Write the model folder, with the prompts, limit and other settings that the model has now, to ``path``.
+        """Write the model folder to ``path``, with the prompts, the limit and the other settings of this moment.
 
-        None does nothing. The other arguments change nothing. Raises OptionError where ``path`` is inside the model
+        None does nothing. The other arguments have no effect. Raises OptionError where ``path`` is inside the model
         folder.
         """
-        if path is not None:
-            from .saving import save_folder
+        if path is None:
+            return
+        from .saving import changed_files, save_folder
 
-            save_folder(self._model.folder.path, Path(path), self._changes(), self._identity)
+        saved = self._settings_of(self._runner.folder.settings)
+        changes = changed_files(self._runner, saved, self._settings_now())
+        save_folder(self._runner.folder.path, Path(path), changes, self._identity)
 
     save = save_pretrained
 
-    def _changes(self) -> dict[str, dict[str, Any]]:
-        """Settings that are no longer those of the folder: file → keys with their values."""
-        folder = self._model.folder
-        saved = self._settings_of(folder.settings)
-        now = self._settings_now()
-        settings = {name: value for name, value in now.items() if value != saved[name]}
-        limits: dict[str, dict[str, Any]] = {}
-        for name, route in folder.routes.items():
-            if self._limits[name] != self._model.routes[name].limit:
-                limits |= route.with_limit(self._limits[name])
-        pooling = {} if self._include_prompt is None else {"include_prompt": self._include_prompt}
-        found = {SETTINGS_FILE: settings, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
-        return {name: values for name, values in found.items() if values}
-
     def _settings_now(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._saved_settings}
-
-    def _identity(self) -> dict[str, Any]:
-        return {"fingerprint": self.fingerprint, "max_seq_length": self._limits[self._main_route]}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""
         prompts = merge_prompts(self._default_prompts, None, saved.get("prompts"))
         return {"prompts": prompts, "default_prompt_name": saved.get("default_prompt_name")}
 
+    def _identity(self) -> dict[str, Any]:
+        return {"fingerprint": self.fingerprint, "max_seq_length": self._runner.main_limit}
+
     def eval(self) -> Self:
         """The model itself; it never trains."""
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "model_card_data"}
+
     def __repr__(self) -> str:
-        choice = self._model.routes[self._main_route].choice
-        return f"{type(self).__name__}({str(self._model.folder.path)!r}, {choice.engine}, {choice.dtype})"
+        choice = self._runner.main_choice
+        return f"{type(self).__name__}({str(self._runner.folder.path)!r}, {choice.engine}, {choice.dtype})"

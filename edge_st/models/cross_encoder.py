@@ -2,28 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-
-from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import check_count
-from edge_st_runtime.engines.signature import SCORES
 from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.model.model_types import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
-from edge_st_runtime.text.tokens import TextOrPair
 
 from .base import BaseModel
 from .inputs import as_pairs, check_text, check_texts
-from .old_names import renamed
-from .options import refuse_unknown
-from .outputs import feature, gather, to_tensor
+from .multi_process import Pool
+from .old_names import refuse_unknown, renamed
+from .outputs import Logits
 from .prompts import resolve_prompt
+from .results import shaped
 from .score_activations import ScoreActivation, activation_name, apply_activation, as_activation, saved_activation
-
-if TYPE_CHECKING:
-    from .multi_process import Pool
 
 _OLD_ARGUMENTS = {
     "model_name": "model_name_or_path",
@@ -49,7 +42,6 @@ class CrossEncoder(BaseModel):
     """
 
     _model_type = CROSS_ENCODER
-    _gives = SCORES
     _organization = "cross-encoder"
     _as_batch = staticmethod(as_pairs)
     _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "activation_fn")
@@ -92,7 +84,7 @@ class CrossEncoder(BaseModel):
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: "Pool | None" = None,
+        pool: Pool | None = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -112,22 +104,15 @@ class CrossEncoder(BaseModel):
         kwargs = renamed("predict", {**kwargs, **given}, _OLD_INPUTS, ("num_workers",))
         inputs, activation_fn = kwargs.pop("inputs", None), kwargs.pop("activation_fn", None)
         refuse_unknown("predict", kwargs)
-        pairs, singular = self._as_batch(inputs)
-        check_count("batch_size", batch_size)
         activation = self.activation_fn if activation_fn is None else as_activation(activation_fn)
-        options = {
-            "route": self._main_route,
-            "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
-            "batch_size": batch_size,
-        }
-        logits = self._run_here_or_in_processes(pairs, options, device, pool, chunk_size, show_progress_bar)
-        found = apply_activation(activation, logits)
-        if apply_softmax and found.ndim > 1:
-            found = softmax(found) if len(found) else found
-        if self.num_labels == 1 and found.ndim > 1:
-            found = found[:, 0]
-        result = to_tensor(found) if convert_to_tensor else found if convert_to_numpy else list(found)
-        return result[0] if singular else result
+        request = self._request(inputs, None, prompt_name, prompt, batch_size, Logits())
+        logits = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
+        scores = apply_activation(activation, logits)
+        if apply_softmax and scores.size and scores.ndim > 1:
+            scores = softmax(scores)
+        if self.num_labels == 1 and scores.ndim > 1:
+            scores = scores[:, 0]
+        return shaped(scores, singular=request.singular, as_array=convert_to_numpy, as_tensor=convert_to_tensor)
 
     def rank(
         self,
@@ -142,7 +127,7 @@ class CrossEncoder(BaseModel):
         activation_fn: ScoreActivation | str | None = None,
         apply_softmax: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: "Pool | None" = None,
+        pool: Pool | None = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> list[dict[str, Any]]:
@@ -190,8 +175,7 @@ class CrossEncoder(BaseModel):
 
     def _check_query(self, query: Any, prompt: str | None) -> None:
         """Raise InputTypeError or InputError for a query that is no text, or leaves no room for a document."""
-        limit = self._limits[self._main_route]
-        tokenizer = self._pipelines[self._main_route].tokenizer
+        limit, tokenizer = self._runner.main_limit, self._runner.main_pipeline.tokenizer
         count = int(tokenizer([(check_text(query, "query"), "")], None, prompt).counts[0])
         if limit is not None and count >= limit:
             raise InputError(
@@ -199,16 +183,10 @@ class CrossEncoder(BaseModel):
                 "room for a document; shorten the query, or set a higher max_seq_length"
             )
 
-    def _run_all(self, texts: list[TextOrPair], *, show_progress_bar: bool | None, **options: Any) -> Floats:
-        if not texts:
-            return np.empty((0, self.num_labels), dtype=np.float32)
-        select = feature(self._gives)
-        return self._gathered(texts, select, gather, show_progress_bar=show_progress_bar, **options)
-
     @property
     def num_labels(self) -> int:
         """Number of scores that a pair gets."""
-        return self._width
+        return self._runner.width
 
     @property
     def max_length(self) -> int | float | None:
@@ -235,12 +213,8 @@ class CrossEncoder(BaseModel):
 
     @property
     def _saved_activation(self) -> ScoreActivation:
-        folder = self._model.folder
-        return saved_activation(folder, folder.routes[self._main_route].config, self.num_labels)
-
-    def state_for(self, **options: Any) -> dict[str, Any]:
-        """`BaseModel.state_for` without `activation_fn`, which is applied here and may be a function without a name."""
-        return {name: value for name, value in super().state_for(**options).items() if name != "_activation_fn"}
+        folder = self._runner.folder
+        return saved_activation(folder, folder.routes[self._runner.main_route].config, self.num_labels)
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""

@@ -1,5 +1,6 @@
 """What the models that turn texts into vectors share: prompts of queries and documents, and similarity."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,8 +14,6 @@ from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFun
 
 from .base import BaseModel
 from .inputs import check_text, check_texts
-from .old_names import renamed
-from .options import refuse_unknown
 from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
 
 _UNLIMITED = 256
@@ -36,12 +35,12 @@ class Encoder(BaseModel):
         **shared: Any,
     ) -> None:
         super().__init__(model_name_or_path, **shared)
-        saved = self._settings_of(self._model.folder.settings)
+        saved = self._settings_of(self._runner.folder.settings)
         self.similarity_fn_name = similarity_fn_name or saved["similarity_fn_name"]
 
+    @abstractmethod
     def encode(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Embeddings of a text, a pair of texts, or a list of them."""
-        raise NotImplementedError
 
     def encode_query(
         self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
@@ -58,17 +57,20 @@ class Encoder(BaseModel):
         return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
 
     def split(self, text: Any, max_tokens: int | None = None, overlap: int = 0) -> list[Any]:
-        """``text`` in pieces that `encode_document` takes whole, in order; of several texts a list for each.
+        """Cut ``text`` into pieces that `encode_document` need not truncate; of several texts, a list for each.
 
-        A piece is frozen, with ``start`` and ``end``, which count characters of ``text``, and its own ``text``. It has
-        ``max_tokens`` tokens at most, the prompt and special tokens included (None: `max_seq_length`, or 256 for
-        models that take any number), and begins about ``overlap`` tokens before the one before it ends. Cuts are
-        between words, in the last third of a piece at the end of a paragraph or a sentence if there is one; only a
-        word that is longer than a piece is cut. The pieces hold all but the white space around them; a blank text has
-        none. A text of any length takes time in proportion to it.
+        A piece is a frozen object: its ``text``, and ``start`` and ``end``, its place in the original in characters.
+        It has ``max_tokens`` tokens at most, with the prompt and the special tokens. None means `max_seq_length`, or
+        256 for models that take texts of any length. A piece begins about ``overlap`` tokens before the end of the one
+        before it.
 
-        Raises InputTypeError or InputError for what is no text, OptionError for ``max_tokens`` beyond the model's
-        limit or without room for a text, and for an ``overlap`` that does not leave room for more.
+        Cuts are between words; where the last third of a piece has the end of a paragraph or of a sentence, the cut is
+        there. Only a word that is longer than a piece is cut itself. Together the pieces hold everything but the white
+        space around them. A blank text has none. The time is proportional to the length of the text.
+
+        Raises InputTypeError or InputError unless ``text`` is a str or a list of str. Raises OptionError for
+        ``max_tokens`` beyond the model's limit or without room for a text, and for an ``overlap`` that leaves no room
+        for new text.
         """
         texts = [check_text(text, "text")] if isinstance(text, str) else check_texts(text, "text")
         splitter = self._splitter(max_tokens, overlap)
@@ -76,8 +78,8 @@ class Encoder(BaseModel):
         return found[0] if isinstance(text, str) else found
 
     def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
-        route = self._route("document")
-        limit = self._limits[route]
+        route = self._runner.route("document")
+        limit = self._runner.settings.limits[route]
         most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit
         check_count("max_tokens", most)
         if limit is not None and most > limit:
@@ -86,15 +88,7 @@ class Encoder(BaseModel):
             raise OptionError(f"overlap is {overlap!r}; expected a whole number of tokens, 0 for none")
         name = task_prompt_name(self.prompts, DOCUMENT_NAMES, None, None)
         prompt = resolve_prompt(self.prompts, self.default_prompt_name, name, None)
-        return Splitter(self._pipelines[route].tokenizer, prompt, most, overlap)
-
-    def _accept_old_names(self, inputs: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
-        """The inputs, also as ``sentences``, and the task; raises OptionError for anything else in ``kwargs``."""
-        given = {} if inputs is None else {"inputs": inputs}
-        found = renamed("encode", {**kwargs, **given}, {"sentences": "inputs"})
-        inputs, task = found.pop("inputs", None), found.pop("task", None)
-        refuse_unknown("encode", found)
-        return inputs, task
+        return Splitter(self._runner.pipelines[route].tokenizer, prompt, most, overlap)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> NDArray[Any]:
         """Scores (n, m) of every pair from (n, dim) and (m, dim), by `similarity_fn_name`."""
@@ -113,9 +107,9 @@ class Encoder(BaseModel):
     def similarity_fn_name(self, value: str | SimilarityFunction) -> None:
         self._similarity_function = parse_similarity(value)
 
+    @abstractmethod
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings."""
-        raise NotImplementedError
 
     def get_sentence_embedding_dimension(self) -> int:
         """`get_embedding_dimension` by its older name."""

@@ -1,36 +1,30 @@
-"""The identity of a loaded model. Imported when it is asked for: without a record all weights are read for it."""
+"""The identity of a loaded model. It is computed when it is asked for: without a record that reads all weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from edge_st_runtime.files.weights import read_safetensors
 from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint, graph_digest, joined_digest, weights_digest
 from edge_st_runtime.model.loading import LoadedModel
-from edge_st_runtime.modules.specs import Module
 
-Modules = tuple[Module, ...]
+from .runner import Runner
 
 
-def fingerprint_of(
-    model: LoadedModel,
-    weights: str,
-    limits: Mapping[str, int | None],
-    prompts: Mapping[str, str],
-    default_prompt_name: str | None,
-    as_set: Callable[[Modules], Modules],
-) -> str:
-    """The fingerprint of ``model`` with these limits and prompts, and its modules as ``as_set`` leaves them."""
+def fingerprint_of(runner: Runner, weights: str, prompts: Mapping[str, str], default_prompt_name: str | None) -> str:
+    """The fingerprint of the model with the settings it has now; ``weights`` is its `digest_of`."""
+    model, settings = runner.model, runner.settings
     routes = {
-        name: RouteIdentity(model.routes[name].pipeline.tokenizer.identity(), as_set(route.modules), limits[name])
+        name: RouteIdentity(
+            model.routes[name].pipeline.tokenizer.identity(), settings.applied_to(route.modules), settings.limits[name]
+        )
         for name, route in model.folder.routes.items()
     }
     dtypes = {route.choice.dtype for route in model.routes.values()}
-    dtype = "int8" if "int8" in dtypes else "float32"
     return fingerprint(
         weights=weights,
         routes=routes,
         router=model.folder.router,
         prompts=prompts,
-        dtype=dtype,
+        dtype="int8" if "int8" in dtypes else "float32",
         default_prompt_name=default_prompt_name,
     )
 

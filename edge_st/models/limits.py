@@ -1,65 +1,44 @@
-"""What happens to texts beyond the model's limit."""
+"""The number of tokens a text is cut to, as a user sees and sets it."""
 
-import logging
-from collections.abc import Callable
-from typing import Literal, get_args
+import math
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_st_runtime.errors import OptionError, TextTooLongError
-from edge_st_runtime.model.pipeline import windows
-from edge_st_runtime.model.repeats import Distinct
-from edge_st_runtime.text.tokens import Tokenizer, Tokens
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.route import BAG, TABLES, WORDS
 
-Truncation = Literal["silent", "warn", "error"]
-logger = logging.getLogger(__name__)
+from .runner import Runner
 
 
-def check_truncation(truncation: str) -> Truncation:
-    """``truncation`` itself; raises OptionError unless it is "silent", "warn" or "error"."""
-    for known in get_args(Truncation):
-        if truncation == known:
-            return known
-    raise OptionError(f"truncation is {truncation!r}; expected one of {get_args(Truncation)}")
+def longest_limit(runner: Runner) -> int | float | None:
+    """The greatest limit of the routes; infinite where one takes texts of any length, None where none is known."""
+    routes = runner.folder.routes
+    unlimited = {name: math.inf if routes[name].kind in TABLES else None for name in routes}
+    limits = [unlimited[name] if limit is None else limit for name, limit in runner.settings.limits.items()]
+    return max((limit for limit in limits if limit is not None), default=None)
 
 
-def as_limit(value: float) -> int:
-    """``value`` as a whole number; raises OptionError for what is none."""
+def changed_limits(runner: Runner, value: float | None) -> Mapping[str, int | None]:
+    """The limits of all routes after `max_seq_length` is set to ``value``.
+
+    Routes of word vectors keep theirs where there are others. Raises OptionError for ``value`` that is no whole number,
+    is beyond the positions of the model or leaves no room for a token.
+    """
+    limit = None if value is None or value == math.inf else _whole(value)
+    routes = runner.folder.routes
+    cut = {name: route for name, route in routes.items() if route.kind not in (WORDS, BAG)} or routes
+    for name, route in cut.items():
+        if limit is not None and route.positions is not None and limit > route.positions:
+            raise OptionError(f"max_seq_length is {limit}; this model has {route.positions} positions")
+        tokenizer = runner.pipelines[name].tokenizer
+        tokenizer.check_limit(limit, pairs=runner.folder.model_type == CROSS_ENCODER)
+    new = {name: route.positions if limit is None else limit for name, route in cut.items()}
+    return {**runner.settings.limits, **new}
+
+
+def _whole(value: float) -> int:
     if not isinstance(value, int | float | np.integer) or not float(value).is_integer():
         raise OptionError(f"max_seq_length is {value!r}; expected a whole number of tokens, or None")
     return int(value)
-
-
-def truncation_guard(
-    truncation: Truncation, limit: int | None, distinct: Distinct, prompt: str | None, tokenizer: Tokenizer
-) -> Callable[[NDArray[np.int64], Tokens], None] | None:
-    """A function that warns of cut texts as they are tokenized, or None where nothing need be said.
-
-    With "error", all texts are counted first: raises TextTooLongError for the first beyond the limit.
-    """
-    if limit is None or truncation == "silent":
-        return None
-    if truncation == "warn":
-        return lambda rows, tokens: _warn(distinct, rows[tokens.counts > limit], limit)
-    start = 0
-    for window in windows(distinct.texts):
-        counts = tokenizer(window, None, prompt).counts
-        if (counts > limit).any():
-            first = int((counts > limit).argmax())
-            raise TextTooLongError(
-                f"inputs[{distinct.first[start + first]}] has {counts[first]} tokens, the model takes {limit}; split "
-                "it, or pass truncation='warn'"
-            )
-        start += len(window)
-    return None
-
-
-def _warn(distinct: Distinct, rows: NDArray[np.int64], limit: int) -> None:
-    if len(rows):
-        rows = distinct.places(distinct.first[rows])
-        logger.warning("%d text(s) cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
-
-
-def _short(rows: list[int]) -> str:
-    return ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")

@@ -1,37 +1,32 @@
-"""Run a model in several processes. Source: sentence-transformers' multi-process pools."""
+"""A pool of processes that answer questions about texts. Source: sentence-transformers' multi-process pools."""
 
 import math
 import multiprocessing
 import queue
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from edge_st_runtime.errors import EngineError, OptionError
-from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..progress import progress_bar
 
-if TYPE_CHECKING:
-    from .running import Running
-
 Pool: TypeAlias = dict[str, Any]
-_DEFAULT_WORKERS = 4
+Answer: TypeAlias = Callable[..., Any]
 _LARGEST_CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class _Worker:
-    """A process with a copy of the model, and our end of the line to it. Only one thread may ask it at a time."""
+    """A process, and our end of the line to it. Only one thread may ask it at a time."""
 
     process: Any
     line: Connection
@@ -52,14 +47,12 @@ class _Worker:
         return answer
 
 
-def start_pool(model: "Running", devices: Sequence[str] | None) -> Pool:
-    """Processes that each load the model on one of ``devices``: {"processes": them, "idle": a queue of workers}."""
-    devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
-    if not devices:
-        raise OptionError("target_devices is empty; expected one device a process, such as ['cpu', 'cpu']")
-    threads = max(1, thread_count() // len(devices))
-    states = [model.state_for(device=None if device == "cpu" else device, num_threads=threads) for device in devices]
-    workers = [_start(type(model), state) for state in states]
+def start_pool(makers: Sequence[Callable[[], Answer]]) -> Pool:
+    """A process for each of ``makers``, which is called there and gives what answers its questions.
+
+    The pool is ``{"processes": the processes, "idle": a queue of the workers that wait for a question}``.
+    """
+    workers = [_start(make) for make in makers]
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for worker in workers:
         idle.put(worker)
@@ -76,9 +69,9 @@ def stop_pool(pool: Pool) -> None:
 
 
 @contextmanager
-def borrowed_pool(model: "Running", pool: Pool | None, devices: Sequence[str] | None) -> Iterator[Pool]:
-    """``pool`` itself, or one over ``devices`` that ends with the block."""
-    workers = start_pool(model, devices) if pool is None else pool
+def borrowed_pool(pool: Pool | None, makers: Callable[[], Sequence[Callable[[], Answer]]]) -> Iterator[Pool]:
+    """``pool`` itself, or where there is none one of ``makers()`` that ends with the block."""
+    workers = start_pool(makers()) if pool is None else pool
     try:
         yield workers
     finally:
@@ -88,15 +81,15 @@ def borrowed_pool(model: "Running", pool: Pool | None, devices: Sequence[str] | 
 
 def run_chunks(
     pool: Pool,
-    settings: Mapping[str, Any],
     texts: list[TextOrPair],
-    options: Mapping[str, Any],
+    question: Callable[[list[TextOrPair]], tuple[Any, ...]],
     chunk_size: int | None,
     show_progress_bar: bool | None,
 ) -> Any:
-    """What one process with ``settings`` would give for all ``texts``, in their order; raises what a worker raised.
+    """What one process would answer for all ``texts``, in their order, from the answers to chunks of them.
 
-    Several threads may share a pool. After an interrupt or an error it serves on.
+    ``question`` makes of a chunk what a worker is asked. Raises what a worker raised. Several threads may share a
+    pool, and it can be used again after an interrupt or an error.
     """
     count = len(pool["processes"])
     if not count:
@@ -107,10 +100,52 @@ def run_chunks(
         raise OptionError(f"chunk_size is {chunk_size!r}; expected a whole number of at least 1, or None")
     # An empty list still goes to a worker: it knows the dimension.
     chunks = [texts[start : start + chunk_size] for start in range(0, max(1, len(texts)), chunk_size)]
-    ask = partial(_ask_idle, pool["idle"], settings, options)
-    # Never on this thread: an interrupt between a question and its answer would mix up the next ones.
-    with progress_bar(len(texts), show_progress_bar) as advance, ThreadPoolExecutor(count) as threads:
-        return _joined(_told(threads.map(ask, chunks), advance), len(texts))
+    answers = _answers(pool, list(map(question, chunks)))
+    with progress_bar(len(texts), show_progress_bar) as advance, closing(answers):
+        return _joined(_told(answers, advance), len(texts))
+
+
+def _answers(pool: Pool, questions: Sequence[tuple[Any, ...]]) -> Generator[Any, None, None]:
+    """The answers in the order of the questions.
+
+    Other threads ask the workers: an interrupt of this one between a question and its answer would mix up the next
+    ones. This thread only waits at a queue, which an interrupt leaves as it was.
+    """
+    asked: queue.SimpleQueue[tuple[int, tuple[Any, ...]]] = queue.SimpleQueue()
+    answered: queue.SimpleQueue[tuple[int, Any, Exception | None]] = queue.SimpleQueue()
+    for numbered in enumerate(questions):
+        asked.put(numbered)
+    for _ in range(min(len(pool["processes"]), len(questions))):
+        threading.Thread(target=_ask_all, args=(pool["idle"], asked, answered), daemon=True).start()
+    early: dict[int, tuple[Any, Exception | None]] = {}
+    try:
+        for number in range(len(questions)):
+            while number not in early:
+                found, *answer = answered.get()
+                early[found] = (answer[0], answer[1])
+            answer, error = early.pop(number)
+            if error is not None:
+                raise error
+            yield answer
+    finally:
+        with suppress(queue.Empty):  # what no thread has asked yet is dropped
+            while True:
+                asked.get_nowait()
+
+
+def _ask_all(idle: "queue.SimpleQueue[_Worker]", asked: Any, answered: Any) -> None:
+    """Ask idle workers one question after the other, until there are no more."""
+    with suppress(queue.Empty):
+        while True:
+            number, question = asked.get_nowait()
+            worker = idle.get()
+            try:
+                answer, error = worker.ask(*question), None
+            except Exception as raised:  # noqa: BLE001 - it is raised where the answer is waited for
+                answer, error = None, raised
+            finally:
+                idle.put(worker)
+            answered.put((number, answer, error))
 
 
 def _told(results: Iterator[Any], advance: Callable[[int], Any]) -> Iterator[Any]:
@@ -134,41 +169,26 @@ def _joined(results: Iterator[Any], count: int) -> Any:
     return joined
 
 
-def _ask_idle(
-    idle: "queue.SimpleQueue[_Worker]",
-    settings: Mapping[str, Any],
-    options: Mapping[str, Any],
-    chunk: list[TextOrPair],
-) -> Any:
-    worker = idle.get()
-    try:
-        return worker.ask(settings, options, chunk)
-    finally:
-        idle.put(worker)
-
-
-def _start(kind: "type[Running]", state: dict[str, Any]) -> _Worker:
+def _start(make: Callable[[], Answer]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(kind, state, theirs), daemon=True)
+    process = context.Process(target=_work, args=(make, theirs), daemon=True)
     process.start()
     theirs.close()  # so that the line breaks when the process ends
     return _Worker(process, ours)
 
 
-def _work(kind: "type[Running]", state: dict[str, Any], line: Connection) -> None:
+def _work(make: Callable[[], Answer], line: Connection) -> None:
     """Answer until the other end is closed; an interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    model = kind.__new__(kind)
-    model.__setstate__(state)
+    answer = make()
     while True:
         try:
-            settings, options, texts = line.recv()
+            question = line.recv()
         except EOFError:
             return
         try:
-            model.adopt(settings)
-            answer = model._run_all(texts, show_progress_bar=False, **options)
+            found = answer(*question)
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
-            answer = error
-        line.send(answer)
+            found = error
+        line.send(found)

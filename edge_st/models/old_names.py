@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from edge_st_runtime.errors import OptionError
+
 
 def renamed(
     caller: str, arguments: Mapping[str, Any], names: Mapping[str, str], without_effect: Collection[str] = ()
@@ -18,6 +20,24 @@ def renamed(
         if old in names:
             found.setdefault(names[old], value)
     return found
+
+
+def encode_arguments(inputs: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """The inputs of ``encode``, also where they are called ``sentences``, and the ``task``.
+
+    Raises OptionError for anything else in ``kwargs``.
+    """
+    given = {} if inputs is None else {"inputs": inputs}
+    found = renamed("encode", {**kwargs, **given}, {"sentences": "inputs"})
+    inputs, task = found.pop("inputs", None), found.pop("task", None)
+    refuse_unknown("encode", found)
+    return inputs, task
+
+
+def refuse_unknown(caller: str, kwargs: Mapping[str, Any]) -> None:
+    """Raise OptionError where ``kwargs`` holds anything."""
+    if kwargs:
+        raise OptionError(f"{caller}() got {sorted(kwargs)}, which this model does not use; see its help()")
 
 
 def _depth_of_caller() -> int:

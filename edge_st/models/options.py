@@ -81,12 +81,6 @@ def _frugal(options: LoadOptions) -> LoadOptions:
     )
 
 
-def refuse_unknown(caller: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise OptionError where there are any."""
-    if kwargs:
-        raise OptionError(f"{caller}() got {sorted(kwargs)}, which this model does not use; see its help()")
-
-
 def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
     """``model_max_length`` of sentence-transformers' ``processor_kwargs``; raises OptionError for other keys."""
     kwargs = dict(processor_kwargs or {})

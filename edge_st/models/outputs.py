@@ -1,66 +1,219 @@
-"""From vectors to what ``encode`` was asked to return."""
+"""What a call asks of the model for each text. An output is plain data, so that it can be sent to worker processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.errors import EngineMissingError, OptionError
+from edge_st_runtime.engines.signature import (
+    ACTIVE_INDICES,
+    ACTIVE_VALUES,
+    MAX_ACTIVE_DIMS,
+    SCORES,
+    SENTENCE_EMBEDDING,
+    TOKEN_EMBEDDINGS,
+)
+from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.pipeline import Rows
 from edge_st_runtime.model.repeats import Distinct
 from edge_st_runtime.modules.specs import Features
 from edge_st_runtime.vectors.dense import normalize
+from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector, select_max_active_dims
 
-_COPIED = 8192
+Batches: TypeAlias = Iterator[tuple[Rows, Any]]
+Advance: TypeAlias = Callable[[int], Any]
 OUTPUT_VALUES = ("sentence_embedding", "token_embeddings", None)
+_COPIED = 8192
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings")
 
 
-def sentence_embedding(truncate_dim: int | None, normalized: bool) -> Callable[[Features], Floats]:
-    """A function from features to vectors (batch, dim): cut to ``truncate_dim`` first, then normalized."""
+class Output(Protocol):
+    """One kind of result. ``needs_tokens`` says that a graph which pools by itself cannot give it."""
 
-    def select(features: Features) -> Floats:
-        vectors: Floats = features["sentence_embedding"][..., :truncate_dim]
-        return normalize(vectors) if normalized else vectors
+    needs_tokens: ClassVar[bool] = False
 
-    return select
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """Features that the modules are given besides those of the graph."""
+        return {}
+
+    def select(self, features: Features) -> Any:
+        """What is kept of a batch's features: one value for each of its texts."""
+        ...
+
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> Any:
+        """The result for all texts of a call, in their order. ``advance`` is told how many more are done."""
+        ...
+
+    def empty(self, width: int) -> Any:
+        """The result for no texts; ``width`` is the last axis of the model's embeddings or scores."""
+        ...
 
 
-def feature(name: str) -> Callable[[Features], Any]:
-    """A function from features to the one called ``name``."""
-    return lambda features: features[name]
+@dataclass(frozen=True)
+class Embeddings(Output):
+    """Sentence embeddings (texts, dim) float32, cut to ``truncate_dim`` and then, with ``normalize``, normalized."""
+
+    truncate_dim: int | None = None
+    normalize: bool = False
+
+    def select(self, features: Features) -> Floats:
+        """The embeddings (batch, dim)."""
+        vectors: Floats = features[SENTENCE_EMBEDDING][..., : self.truncate_dim]
+        return normalize(vectors) if self.normalize else vectors
+
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> Floats:
+        """The embeddings (texts, dim)."""
+        return _joined_rows(batches, distinct, advance)
+
+    def empty(self, width: int) -> Floats:
+        """(0, dim)."""
+        return np.empty((0, width), dtype=np.float32)[:, : self.truncate_dim]
 
 
-def token_embeddings(features: Features) -> list[Floats]:
-    """Each text's token embeddings (tokens, hidden), special tokens included, padding left out."""
-    tokens, mask = features["token_embeddings"], features["attention_mask"].astype(bool)
-    return [row[own] for row, own in zip(tokens, mask, strict=True)]
+@dataclass(frozen=True)
+class Logits(Output):
+    """A cross-encoder's logits (pairs, labels) float32."""
+
+    def select(self, features: Features) -> Floats:
+        """The logits (batch, labels)."""
+        logits: Floats = features[SCORES]
+        return logits
+
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> Floats:
+        """The logits (pairs, labels)."""
+        return _joined_rows(batches, distinct, advance)
+
+    def empty(self, width: int) -> Floats:
+        """(0, labels)."""
+        return np.empty((0, width), dtype=np.float32)
 
 
-def all_features(truncate_dim: int | None) -> Callable[[Features], list[dict[str, Any]]]:
-    """A function from features to one dictionary a text, padding left out."""
+@dataclass(frozen=True)
+class TokenEmbeddings(Output):
+    """A list of token embeddings (tokens, hidden) float32: special tokens included, padding left out."""
 
-    def select(features: Features) -> list[dict[str, Any]]:
+    needs_tokens: ClassVar[bool] = True
+
+    def select(self, features: Features) -> list[Floats]:
+        """Those of a batch."""
+        tokens, mask = features[TOKEN_EMBEDDINGS], features["attention_mask"].astype(bool)
+        return [row[own] for row, own in zip(tokens, mask, strict=True)]
+
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> list[Floats]:
+        """Those of all texts."""
+        return _joined_values(batches, distinct, advance)
+
+    def empty(self, width: int) -> list[Floats]:  # noqa: ARG002 - a list has no width
+        """[]."""
+        return []
+
+
+@dataclass(frozen=True)
+class AllFeatures(Output):
+    """A list of dictionaries with every feature of a text, padding left out."""
+
+    truncate_dim: int | None = None
+
+    def select(self, features: Features) -> list[dict[str, Any]]:
+        """Those of a batch."""
         mask = features["attention_mask"].astype(bool)
         rows = [dict[str, Any]() for _ in mask]
         for name, values in features.items():
             if name == "prompt_length":
                 values = [values] * len(rows)
-            elif name == "sentence_embedding":
-                values = values[..., :truncate_dim]
+            elif name == SENTENCE_EMBEDDING:
+                values = values[..., : self.truncate_dim]
             for row, value, own in zip(rows, values, mask, strict=True):
                 row[name] = value[own] if name in _PER_TOKEN else value
         return rows
 
-    return select
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> list[dict[str, Any]]:
+        """Those of all texts."""
+        return _joined_values(batches, distinct, advance)
+
+    def empty(self, width: int) -> list[dict[str, Any]]:  # noqa: ARG002 - a list has no width
+        """[]."""
+        return []
 
 
-def gather(batches: Iterator[tuple[Rows, Floats]], distinct: Distinct, advance: Callable[[int], Any]) -> Floats:
-    """The vectors (count, dim) of all texts from the batches' of the distinct ones, of which there is at least one."""
+@dataclass(frozen=True)
+class SparseEmbeddings(Output):
+    """A SparseMatrix (texts, dim) with the ``max_active_dims`` largest values of each text; None keeps all."""
+
+    max_active_dims: int | None = None
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The limit, which the graph may apply."""
+        return {} if self.max_active_dims is None else {MAX_ACTIVE_DIMS: self.max_active_dims}
+
+    def select(self, features: Features) -> list[SparseVector]:
+        """The vectors of a batch."""
+        if ACTIVE_VALUES in features:
+            rows = zip(features[ACTIVE_INDICES], features[ACTIVE_VALUES], strict=True)
+            return [_sparse_vector(indices, values, features["width"]) for indices, values in rows]
+        dense = SparseMatrix.from_dense(features[SENTENCE_EMBEDDING])
+        return list(select_max_active_dims(dense, self.max_active_dims))
+
+    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> SparseMatrix:
+        """The vectors of all texts."""
+        rows: list[SparseVector] = _joined_values(batches, distinct, advance)
+        return SparseMatrix.from_rows(rows, rows[0].dim)
+
+    def empty(self, width: int) -> SparseMatrix:
+        """(0, dim)."""
+        return SparseMatrix.from_rows([], width)
+
+
+def dense_output(output_value: str | None, truncate_dim: int | None, normalize: bool) -> Output:
+    """What `SentenceTransformer.encode` gives for its arguments of these names; raises OptionError."""
+    check_truncate_dim(truncate_dim)
+    if output_value == "sentence_embedding":
+        return Embeddings(truncate_dim, normalize)
+    if output_value == "token_embeddings":
+        return TokenEmbeddings()
+    if output_value is None:
+        return AllFeatures(truncate_dim)
+    raise OptionError(f"output_value is {output_value!r}; expected one of {OUTPUT_VALUES}")
+
+
+def check_truncate_dim(value: int | None) -> int | None:
+    """``value`` itself; raises OptionError unless it is a whole number or None."""
+    if value is not None and not isinstance(value, int | np.integer):
+        raise OptionError(f"truncate_dim is {value!r}; expected a whole number of dimensions, or None")
+    return value
+
+
+def check_tokens(output: Output, *, pools: bool) -> None:
+    """Raise OptionError for token embeddings of a model whose graph gives none, since it pools by itself."""
+    if output.needs_tokens and pools:
+        raise OptionError(
+            "this model gives sentence embeddings only: it is static, or its graph pools by itself; for token "
+            "embeddings export it again with: edge-st export"
+        )
+
+
+def spread(found: Any, distinct: Distinct) -> Any:
+    """The result for the distinct texts (an array, a sparse matrix or a list) as that for all texts."""
+    if not len(distinct.copies):
+        return found
+    source = np.empty(distinct.count, dtype=np.int64)
+    source[distinct.first] = np.arange(len(distinct.first))
+    source[distinct.copies] = source[distinct.originals]
+    if not isinstance(found, list):
+        return found[source]
+    copies = set(distinct.copies.tolist())
+    return [deepcopy(found[row]) if place in copies else found[row] for place, row in enumerate(source.tolist())]
+
+
+def _joined_rows(batches: Batches, distinct: Distinct, advance: Advance) -> Floats:
+    """An array with one row for each of all texts; there is at least one batch."""
     first = next(batches)
     vectors = np.empty((distinct.count, first[1].shape[1]), dtype=np.float32)
     for rows, values in chain([first], batches):
@@ -73,10 +226,8 @@ def gather(batches: Iterator[tuple[Rows, Floats]], distinct: Distinct, advance: 
     return vectors
 
 
-def gather_lists(
-    batches: Iterator[tuple[Rows, list[Any]]], distinct: Distinct, advance: Callable[[int], Any]
-) -> list[Any]:
-    """One value a text, in the order of all texts; each is its own."""
+def _joined_values(batches: Batches, distinct: Distinct, advance: Advance) -> list[Any]:
+    """A list with one value for each of all texts; no two share a value."""
     found: list[Any] = [None] * distinct.count
     for rows, values in batches:
         for row, value in zip(distinct.first[rows].tolist(), values, strict=True):
@@ -88,44 +239,7 @@ def gather_lists(
     return found
 
 
-def spread(found: Any, distinct: Distinct) -> Any:
-    """``found``, an array, sparse matrix or list of the distinct texts, for all texts."""
-    if not len(distinct.copies):
-        return found
-    source = np.empty(distinct.count, dtype=np.int64)
-    source[distinct.first] = np.arange(len(distinct.first))
-    source[distinct.copies] = source[distinct.originals]
-    if not isinstance(found, list):
-        return found[source]
-    copies = set(distinct.copies.tolist())
-    return [deepcopy(found[row]) if place in copies else found[row] for place, row in enumerate(source.tolist())]
-
-
-def check_output_value(output_value: str | None, *, pools: bool) -> None:
-    """Raise OptionError for an unknown value, or for token embeddings of a model that has none."""
-    if output_value not in OUTPUT_VALUES:
-        raise OptionError(f"output_value is {output_value!r}; expected one of {OUTPUT_VALUES}")
-    if output_value == "token_embeddings" and pools:
-        raise OptionError(
-            "this model gives sentence embeddings only: it is static, or its graph pools by itself; for token "
-            "embeddings export it again with: edge-st export"
-        )
-
-
-def check_truncate_dim(value: int | None) -> int | None:
-    """``value`` itself; raises OptionError for what is neither a whole number nor None."""
-    if value is not None and not isinstance(value, int | np.integer):
-        raise OptionError(f"truncate_dim is {value!r}; expected a whole number of dimensions, or None")
-    return value
-
-
-def to_tensor(vectors: NDArray[Any]) -> Any:
-    """``vectors`` as a torch tensor; raises EngineMissingError where torch is not installed."""
-    try:
-        import torch
-    except ImportError:
-        raise EngineMissingError(
-            "convert_to_tensor=True needs torch, which edge-st does not install; take the NumPy array "
-            "(convert_to_tensor=False), or: pip install torch"
-        ) from None
-    return torch.from_numpy(np.ascontiguousarray(vectors))
+def _sparse_vector(indices: NDArray[np.int64], values: NDArray[np.float32], dim: int) -> SparseVector:
+    kept = np.flatnonzero(values)
+    kept = kept[np.argsort(indices[kept])]
+    return SparseVector(indices[kept].astype(np.int32), values[kept], dim)

@@ -1,4 +1,4 @@
-"""Write a model folder, with the settings that changed since it was loaded, so that it is never half there."""
+"""Write a model folder with the settings that changed since it was loaded. It is never half there."""
 
 import json
 import shutil
@@ -9,16 +9,35 @@ from typing import Any
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import read_json, read_optional_json, sha256
+from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.model.record import FILE_NAME
+
+from .runner import Runner
 
 Changes = Mapping[str, Mapping[str, Any]]
 
 
-def save_folder(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
-    """Copy ``source`` to ``target``, which appears whole; files of an existing ``target`` are replaced one by one.
+def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is no longer as in the folder: the names of its JSON files, with the new values of keys.
 
-    ``changes`` are new values for keys of its JSON files. A record then gets their checksums and what ``identity()``
-    gives for its keys "fingerprint" and "max_seq_length", and loses golden vectors that the old settings gave.
+    ``saved`` and ``now`` are the settings of the model, then and now; limits and pooling are the runner's.
+    """
+    folder, settings = runner.folder, runner.settings
+    changed = {name: value for name, value in now.items() if value != saved[name]}
+    limits: dict[str, dict[str, Any]] = {}
+    for name, route in folder.routes.items():
+        if settings.limits[name] != runner.model.routes[name].limit:
+            limits |= route.with_limit(settings.limits[name])
+    pooling = {} if settings.include_prompt is None else {"include_prompt": settings.include_prompt}
+    found = {SETTINGS_FILE: changed, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
+    return {name: values for name, values in found.items() if values}
+
+
+def save_folder(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
+    """Copy ``source`` to ``target``. A new ``target`` appears whole; in an existing one files are replaced one by one.
+
+    ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
+    ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
     Raises OptionError where ``target`` lies inside ``source`` or is a file.
     """
     source, target = source.resolve(), target.resolve()

@@ -1,38 +1,25 @@
 """SentenceTransformer: the inference side of sentence-transformers' class of this name."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.pipeline import windows
-from edge_st_runtime.modules.specs import Features
 from edge_st_runtime.text.tokens import TextOrPair
-from edge_st_runtime.vectors.dense import check_precision, quantize
+from edge_st_runtime.vectors.dense import check_precision
 from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .outputs import (
-    all_features,
-    check_output_value,
-    check_truncate_dim,
-    gather,
-    gather_lists,
-    sentence_embedding,
-    to_tensor,
-    token_embeddings,
-)
-from .prompts import resolve_prompt
-
-if TYPE_CHECKING:
-    from .multi_process import Pool
+from .multi_process import Pool
+from .old_names import encode_arguments
+from .outputs import Embeddings, check_truncate_dim, dense_output
+from .results import shaped, stored
 
 
 class SentenceTransformer(Encoder):
@@ -69,7 +56,7 @@ class SentenceTransformer(Encoder):
     ) -> None:
         """``shared`` are `BaseModel`'s arguments."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
-        saved = self._settings_of(self._model.folder.settings)
+        saved = self._settings_of(self._runner.folder.settings)
         self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
 
     def encode(
@@ -86,7 +73,7 @@ class SentenceTransformer(Encoder):
         device: str | Sequence[str] | None = None,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        pool: "Pool | None" = None,
+        pool: Pool | None = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -104,24 +91,16 @@ class SentenceTransformer(Encoder):
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
-        inputs, task = self._accept_old_names(inputs, kwargs)
-        texts, singular, route = self._texts(inputs, task)
-        _check_options(batch_size, precision, output_value, truncate_dim, pools=self._pipelines[route].pools)
-        options: dict[str, Any] = {
-            "route": route,
-            "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
-            "batch_size": batch_size,
-            "output_value": output_value,
-            "normalize_embeddings": normalize_embeddings,
-            "truncate_dim": self.truncate_dim if truncate_dim is None else truncate_dim,
-        }
-        found = self._run_here_or_in_processes(texts, options, device, pool, chunk_size, show_progress_bar)
-        if output_value != "sentence_embedding":
-            return found[0] if singular else found
-        if precision not in (None, "float32"):  # which it is; quantize would copy it
-            found = quantize(found, precision)
-        result = to_tensor(found) if convert_to_tensor else found if convert_to_numpy else list(found)
-        return result[0] if singular else result
+        inputs, task = encode_arguments(inputs, kwargs)
+        check_precision(precision)
+        cut = self.truncate_dim if truncate_dim is None else truncate_dim
+        output = dense_output(output_value, cut, normalize_embeddings)
+        request = self._request(inputs, task, prompt_name, prompt, batch_size, output)
+        found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
+        if isinstance(output, Embeddings):
+            found = stored(found, precision)
+            return shaped(found, singular=request.singular, as_array=convert_to_numpy, as_tensor=convert_to_tensor)
+        return shaped(found, singular=request.singular)
 
     def encode_iter(self, inputs: Iterable[Any], **options: Any) -> Iterator[NDArray[Any]]:
         """Embeddings (dim,) of any number of texts, one after the other, in bounded memory.
@@ -144,32 +123,14 @@ class SentenceTransformer(Encoder):
                 raise TextTooLongError(f"counted from text {start}: {error}") from None
             start += len(window)
 
-    def _run_all(
-        self,
-        texts: list[TextOrPair],
-        *,
-        show_progress_bar: bool | None,
-        output_value: str | None = None,
-        normalize_embeddings: bool = False,
-        truncate_dim: int | None = None,
-        **options: Any,
-    ) -> Any:
-        options["show_progress_bar"] = show_progress_bar
-        if output_value == "sentence_embedding":
-            if not texts:
-                return np.empty((0, self._width), dtype=np.float32)[:, :truncate_dim]
-            return self._gathered(texts, sentence_embedding(truncate_dim, normalize_embeddings), gather, **options)
-        take: Callable[[Features], list[Any]] = token_embeddings if output_value else all_features(truncate_dim)
-        return self._gathered(texts, take, gather_lists, **options)
-
     @property
     def has_token_embeddings(self) -> bool:
         """Whether ``output_value="token_embeddings"`` is to be had."""
-        return not self._pipelines[self._main_route].pools
+        return not self._runner.main_pipeline.pools
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings, after ``truncate_dim``."""
-        return self._width if self.truncate_dim is None else min(self.truncate_dim, self._width)
+        return self._runner.width if self.truncate_dim is None else min(self.truncate_dim, self._runner.width)
 
     @contextmanager
     def truncate_embeddings(self, truncate_dim: int | None) -> Iterator[None]:
@@ -184,12 +145,3 @@ class SentenceTransformer(Encoder):
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         return {**super()._settings_of(saved), "truncate_dim": saved.get("truncate_dim")}
-
-
-def _check_options(
-    batch_size: int, precision: str | None, output_value: str | None, truncate_dim: int | None, *, pools: bool
-) -> None:
-    check_count("batch_size", batch_size)
-    check_precision(precision)
-    check_truncate_dim(truncate_dim)
-    check_output_value(output_value, pools=pools)

@@ -1,29 +1,26 @@
 """SparseEncoder: the inference side of sentence-transformers' class of this name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
-from edge_st_runtime.engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
+from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.model.model_types import SPARSE_ENCODER
 from edge_st_runtime.modules.sparse import SparseAutoEncoder
-from edge_st_runtime.modules.specs import Features
-from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.vectors.similarity import SimilarityFunction
-from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector, select_max_active_dims
+from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
 
 from .encoder import Encoder
-from .outputs import gather_lists
-from .prompts import resolve_prompt
-
-if TYPE_CHECKING:
-    from .multi_process import Pool
+from .multi_process import Pool
+from .old_names import encode_arguments
+from .outputs import SparseEmbeddings
+from .results import shaped
 
 Embeddings: TypeAlias = SparseVector | SparseMatrix | NDArray[np.float32]
 Decoded: TypeAlias = list[tuple[str, float]]
@@ -70,7 +67,7 @@ class SparseEncoder(Encoder):
         save_to_cpu: bool = False,  # noqa: ARG002 - that is where they are
         device: str | Sequence[str] | None = None,
         max_active_dims: int | None = None,
-        pool: "Pool | None" = None,
+        pool: Pool | None = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -86,41 +83,18 @@ class SparseEncoder(Encoder):
         outside their values, TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SparseEncoder.encode.
         """
-        inputs, task = self._accept_old_names(inputs, kwargs)
-        texts, singular, route = self._texts(inputs, task)
-        check_count("batch_size", batch_size)
+        inputs, task = encode_arguments(inputs, kwargs)
         most = self.max_active_dims if max_active_dims is None else max_active_dims
         if most is not None:
             check_count(MAX_ACTIVE_DIMS, most)
-        options = {
-            "route": route,
-            "prompt": resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt),
-            "batch_size": batch_size,
-            "max_active_dims": most,
-        }
-        found = self._run_here_or_in_processes(texts, options, device, pool, chunk_size, show_progress_bar)
-        if not convert_to_sparse_tensor:
-            found = found.to_dense()
-        if singular:
-            return found[0]
-        return found if convert_to_tensor else list(found)
-
-    def _run_all(
-        self,
-        texts: list[TextOrPair],
-        *,
-        show_progress_bar: bool | None,
-        max_active_dims: int | None = None,
-        **options: Any,
-    ) -> SparseMatrix:
-        extra = {} if max_active_dims is None else {MAX_ACTIVE_DIMS: max_active_dims}
-        select = _sparse_rows(max_active_dims)
-        rows = self._gathered(texts, select, gather_lists, show_progress_bar=show_progress_bar, extra=extra, **options)
-        return SparseMatrix.from_rows(rows, rows[0].dim if rows else self.get_embedding_dimension())
+        request = self._request(inputs, task, prompt_name, prompt, batch_size, SparseEmbeddings(most))
+        found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
+        rows = found if convert_to_sparse_tensor else found.to_dense()
+        return shaped(rows, singular=request.singular, as_array=convert_to_tensor)
 
     def get_embedding_dimension(self) -> int:
         """Width of the embeddings: mostly the size of the vocabulary."""
-        return self._width
+        return self._runner.width
 
     def decode(self, embeddings: Embeddings, top_k: int | None = None) -> Decoded | list[Decoded]:
         """The tokens of an embedding (dim,) with their weights, heaviest first; of several (n, dim) a list of those.
@@ -135,7 +109,7 @@ class SparseEncoder(Encoder):
 
     def _decode(self, row: SparseVector, top_k: int | None) -> Decoded:
         order = np.argsort(-row.values, kind="stable")[:top_k]
-        name = self._pipelines[self._main_route].tokenizer.tokenizer.id_to_token
+        name = self._runner.main_pipeline.tokenizer.tokenizer.id_to_token
         return [(name(row.indices[place].item()), row.values[place].item()) for place in order]
 
     @staticmethod
@@ -171,30 +145,12 @@ class SparseEncoder(Encoder):
         return found[0] if embeddings_2.ndim == 1 else found
 
     def _own_max_active_dims(self) -> int | None:
-        modules = (module for route in self._pipelines.values() for module in route.modules)
+        modules = (module for route in self._runner.pipelines.values() for module in route.modules)
         return next((module.k for module in modules if isinstance(module, SparseAutoEncoder)), None)
 
     def info(self) -> dict[str, Any]:
         """What was loaded and how it runs, as values that JSON can hold."""
         return {**super().info(), "max_active_dims": self.max_active_dims}
-
-
-def _sparse_rows(max_active_dims: int | None) -> Callable[[Features], list[SparseVector]]:
-    """A function from features to one vector a text, with at most so many dimensions."""
-
-    def select(features: Features) -> list[SparseVector]:
-        if ACTIVE_VALUES in features:
-            rows = zip(features[ACTIVE_INDICES], features[ACTIVE_VALUES], strict=True)
-            return [_vector(indices, values, features["width"]) for indices, values in rows]
-        return list(select_max_active_dims(SparseMatrix.from_dense(features[SENTENCE_EMBEDDING]), max_active_dims))
-
-    return select
-
-
-def _vector(indices: NDArray[np.int64], values: NDArray[np.float32], dim: int) -> SparseVector:
-    kept = np.flatnonzero(values)
-    kept = kept[np.argsort(indices[kept])]
-    return SparseVector(indices[kept].astype(np.int32), values[kept], dim)
 
 
 def _matrix(embeddings: Any) -> SparseMatrix:

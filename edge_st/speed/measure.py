@@ -98,7 +98,7 @@ def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Spe
         load_ms=load_ms,
         peak_memory=peak_memory(),
         num_threads=model.info()["threads"],
-        token_budget=model._pipelines[model._main_route].backend.token_budget,
+        token_budget=model._runner.main_pipeline.backend.token_budget,
     )
 
 

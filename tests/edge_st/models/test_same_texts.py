@@ -22,7 +22,7 @@ LONG = "the quick brown fox " * 20
 
 def counted(model: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """A function that tells how many texts have reached the engine since."""
-    backend = model._pipelines[model._main_route].backend
+    backend = model._runner.main_pipeline.backend
     run, texts = backend.run, []
     monkeypatch.setattr(backend, "run", lambda batch: (texts.append(batch.shape[0]), run(batch))[1])
     return lambda: sum(texts)

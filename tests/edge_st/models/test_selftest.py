@@ -231,6 +231,6 @@ def test_the_route_of_a_router_that_has_a_graph(off: float, dtype: str, tmp_path
     ]
     entries = [graph_entry(FLOAT32, "onnx"), graph_entry(INT8, "onnx", "int8", 0.97)]
     write_record(tmp_path / "model", entries, golden={"texts": TEXTS, "vectors": parts})
-    routes = SparseEncoder(tmp_path / "model", backend="onnx", dtype="int8")._model.routes
+    routes = SparseEncoder(tmp_path / "model", backend="onnx", dtype="int8")._runner.model.routes
     assert {name: route.choice.dtype for name, route in routes.items()} == {"query": "float32", "document": dtype}
     assert len(kept(cache)) == 1

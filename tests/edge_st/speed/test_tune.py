@@ -70,7 +70,7 @@ def test_what_is_found_is_used(folder: Path, quick: Path, capsys: pytest.Capture
     info = model.info()
     assert (info["engine"], info["graph"], info["threads"]) == (best["engine"], best["file"], best["num_threads"])
     assert info["reason"] == f"tuned on this machine on {best['date']}"
-    assert model._pipelines[""].backend.token_budget == best["token_budget"]
+    assert model._runner.main_pipeline.backend.token_budget == best["token_budget"]
 
 
 def test_the_table(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +97,7 @@ def test_what_is_asked_for_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert chosen(folder, "engine", dtype="float32") == ["onnx"]
     assert chosen(folder, "engine", model_kwargs={"file_name": FLOAT32}) == ["onnx"]
     model = SentenceTransformer(folder, model_kwargs={"token_budget": 64})
-    assert model._pipelines[""].backend.token_budget == 64
+    assert model._runner.main_pipeline.backend.token_budget == 64
     assert model.info()["engine"] == "onnx"
     monkeypatch.setenv("EDGE_ST_NUM_THREADS", "3")
     assert chosen(folder, *keys[:2]) == ["openvino", 3]

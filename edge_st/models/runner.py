@@ -1,0 +1,210 @@
+"""A loaded model that runs requests: in batches, from many threads, in worker processes, and after a pickle."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.machine.threads import thread_count
+from edge_st_runtime.model.choosing import LoadOptions
+from edge_st_runtime.model.folder import ModelFolder
+from edge_st_runtime.model.graphs import Choice
+from edge_st_runtime.model.loading import load_model
+from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.pipeline import Pipeline
+from edge_st_runtime.model.repeats import find_distinct
+
+from ..progress import progress_bar
+from .outputs import check_tokens, spread
+from .request import Request
+from .settings import Settings
+from .truncation import Truncation, truncation_guard
+
+_DEFAULT_WORKERS = 4
+
+
+class Runner:
+    """A model folder, loaded with ``options``; safe to call from many threads.
+
+    It pickles as its path, options and settings: the copy loads the folder again.
+    """
+
+    def __init__(self, path: Path, options: LoadOptions, model_type: str, truncation: Truncation = "silent") -> None:
+        self.options = options
+        self.model = load_model(path.absolute(), options, model_type)
+        self.settings = Settings({name: route.limit for name, route in self.model.routes.items()}, truncation)
+
+    @property
+    def settings(self) -> Settings:
+        """What may change; settable."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self.pipelines: dict[str, Pipeline] = {
+            name: replace(route.pipeline, modules=settings.applied_to(route.pipeline.modules))
+            for name, route in self.model.routes.items()
+        }
+
+    def set(self, **changes: Any) -> None:
+        """Change `Settings` by name."""
+        self.settings = replace(self.settings, **changes)
+
+    @property
+    def folder(self) -> ModelFolder:
+        """The folder as it was read."""
+        return self.model.folder
+
+    def route(self, task: str | None) -> str:
+        """The name of the route that ``task`` takes; raises OptionError for a task that this model does not have."""
+        if not isinstance(task, str | None):
+            raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
+        return self.folder.route(task)
+
+    @property
+    def main_route(self) -> str:
+        """The route of texts without a task; in models where texts need one, that of the first task."""
+        return self.route(self.folder.tasks[0])
+
+    @property
+    def main_pipeline(self) -> Pipeline:
+        """The pipeline of the main route."""
+        return self.pipelines[self.main_route]
+
+    @property
+    def main_limit(self) -> int | None:
+        """The limit in tokens of the main route."""
+        return self.settings.limits[self.main_route]
+
+    @property
+    def main_choice(self) -> Choice:
+        """The graph that the main route runs, and why."""
+        return self.model.routes[self.main_route].choice
+
+    def run(
+        self,
+        request: Request,
+        device: str | Sequence[str] | None = None,
+        pool: dict[str, Any] | None = None,
+        chunk_size: int | None = None,
+        show_progress_bar: bool | None = None,
+    ) -> Any:
+        """The result for all texts: from this process, from those of ``pool``, or from one for each of ``device``."""
+        self.check_device(device)
+        check_tokens(request.output, pools=self.pipelines[request.route].pools)
+        devices = device if isinstance(device, list | tuple) else None
+        if pool is None and devices is None:
+            return self.run_here(request, show_progress_bar)
+        return self._run_in_processes(request, devices, pool, chunk_size, show_progress_bar)
+
+    def run_here(self, request: Request, show_progress_bar: bool | None) -> Any:
+        """The result for all texts, in their order. A text that occurs several times is computed once."""
+        if not request.texts:
+            return request.output.empty(self.width)
+        pipeline, limit = self.pipelines[request.route], self.settings.limits[request.route]
+        prompt_length = pipeline.prompt_length(request.prompt, limit)
+        distinct = find_distinct(request.texts)
+        batches = pipeline.run(
+            distinct.texts,
+            request.output.select,
+            limit=limit,
+            prompt=request.prompt,
+            batch_size=request.batch_size,
+            extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
+            inspect=truncation_guard(self.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
+        )
+        with progress_bar(len(request.texts), show_progress_bar) as advance:
+            return request.output.gather(batches, distinct, advance)
+
+    def _run_in_processes(
+        self,
+        request: Request,
+        devices: Sequence[str] | None,
+        pool: dict[str, Any] | None,
+        chunk_size: int | None,
+        show_progress_bar: bool | None,
+    ) -> Any:
+        from .multi_process import borrowed_pool, run_chunks
+
+        distinct, settings = find_distinct(request.texts), self.settings
+        if settings.truncation == "error":  # counted here, where the place of a text among all is known
+            limit, tokenizer = settings.limits[request.route], self.pipelines[request.route].tokenizer
+            truncation_guard("error", limit, distinct, request.prompt, tokenizer)
+            settings = replace(settings, truncation="silent")
+
+        def question(texts: Sequence[Any]) -> tuple[Settings, Request]:
+            return settings, replace(request, texts=texts)
+
+        with borrowed_pool(pool, partial(self.copies_for, devices)) as workers:
+            found = run_chunks(workers, list(distinct.texts), question, chunk_size, show_progress_bar)
+        return spread(found, distinct)
+
+    def copies_for(self, devices: Sequence[str] | None) -> list[Callable[[], "Answer"]]:
+        """For each device a function that makes a copy of this runner, in the process where it is called.
+
+        It returns the copy's `answer`. The cores are shared out among the copies. None means four times "cpu". Raises
+        OptionError for an empty list.
+        """
+        devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
+        if not devices:
+            raise OptionError("target_devices is empty; expected one device a process, such as ['cpu', 'cpu']")
+        threads = max(1, thread_count() // len(devices))
+        options = [
+            replace(self.options, device=None if device == "cpu" else device, num_threads=threads) for device in devices
+        ]
+        return [partial(_copied, {**self.__getstate__(), "options": each}) for each in options]
+
+    def answer(self, settings: Settings, request: Request) -> Any:
+        """What `run_here` gives with ``settings``."""
+        self.settings = settings
+        return self.run_here(request, show_progress_bar=False)
+
+    @cached_property
+    def width(self) -> int:
+        """The last axis of the embeddings or scores on the main route; where the graph does not tell, a text is run."""
+        pipeline = self.main_pipeline
+        if pipeline.width is not None:
+            return pipeline.width
+        name = SCORES if self.folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
+        ((_, rows),) = pipeline.run(["a"], lambda features: features[name], limit=self.main_limit, batch_size=1)
+        return int(rows.shape[1])
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self.options.device or "cpu"
+
+    def check_device(self, device: str | Sequence[str] | None) -> None:
+        """Raise OptionError for another device than the model's own; a list asks for several processes."""
+        if not isinstance(device, str | list | tuple | None):
+            raise OptionError(f"device is {device!r}; expected a str, or a list of them to encode in several processes")
+        if isinstance(device, str) and device != self.device:
+            raise OptionError(
+                f"device={device!r}, but the model is on {self.device!r}; pass device= to the constructor"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        folder = self.folder
+        return {
+            "path": folder.path,
+            "options": self.options,
+            "model_type": folder.model_type,
+            "settings": self.settings,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"], state["options"], state["model_type"])  # type: ignore[misc]
+        self.settings = state["settings"]
+
+
+Answer = Callable[[Settings, Request], Any]
+
+
+def _copied(state: dict[str, Any]) -> Answer:
+    runner = Runner.__new__(Runner)
+    runner.__setstate__(state)
+    return runner.answer
