@@ -15,8 +15,13 @@ from filelock import FileLock
 #: (name, make): what ``make`` returned for a folder of this name, which nobody may change afterwards
 MadeOnce: TypeAlias = Callable[[str, Callable[[Path], Any]], Any]
 
+
+def _read_only(mapping: dict[Any, Any]) -> "MappingProxyType[Any, Any]":
+    return MappingProxyType(mapping)
+
+
 # what an export tried for int8 has some, and they have no pickles of their own
-copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 
 def made_once(factory: pytest.TempPathFactory) -> MadeOnce:
