@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from .rows import Metadata
 

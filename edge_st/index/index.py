@@ -13,8 +13,8 @@ from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.checks import check_count, check_number
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import Mode, VectorIndex
-from edge_st_runtime.store.vector_snapshot import Snapshot, Wanted, encoded_id
+from edge_st_runtime.store.dense.index import Mode, VectorIndex
+from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot, encoded_id
 from edge_st_runtime.vectors.similarity import SimilarityFunction, parse_similarity
 
 from ..models.inputs import check_text, check_texts
@@ -228,7 +228,7 @@ class Index:
         snapshot = self._store.snapshot
         queries, single = self._queries(query, snapshot)
         rows = None if ids is None else self._find(snapshot, ids)
-        wanted = Wanted(accept(filter), rows, score_threshold, rescore_multiplier)
+        wanted = SearchOptions(accept(filter), rows, score_threshold, rescore_multiplier)
         scores, found = snapshot.search(queries, top_k, _similarity(snapshot), wanted)
         hits = [as_hits(snapshot, *each) for each in zip(scores, found, strict=True)]
         return hits[0] if single else hits

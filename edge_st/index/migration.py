@@ -3,8 +3,8 @@
 from edge_st_runtime.arrays import Ids
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 from ..progress import progress_bar
@@ -35,7 +35,7 @@ def migrate(
         "similarity": similarity,
         "model": identity,
     }
-    target = store.migration(settings)
+    target = store.start_migration(settings)
     target.delete(_outdated(source, target.snapshot))
     rows = source.rows()
     with progress_bar(len(rows), show_progress_bar) as done:
@@ -43,7 +43,7 @@ def migrate(
             portion = rows[at : at + TEXTS]
             _move(source, target, model, portion)
             done(len(portion))
-    store.become(target)
+    store.finish_migration(target)
 
 
 def _move(source: Snapshot, target: VectorIndex, model: SentenceTransformer, rows: Ids) -> None:

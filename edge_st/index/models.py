@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.store.vector_index import VectorIndex
+from edge_st_runtime.store.dense.index import VectorIndex
 
 from ..models.sentence_transformer import SentenceTransformer
 

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.store.strings import Strings
-from edge_st_runtime.store.vector_segments import Rows
-from edge_st_runtime.store.vector_snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.dense.segment import Rows
+from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.dense.strings import Strings
 
 from ..models.inputs import check_texts
 

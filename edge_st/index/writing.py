@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import VectorIndex
+from edge_st_runtime.store.dense.index import VectorIndex
 from edge_st_runtime.vectors.dense import normalize
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 

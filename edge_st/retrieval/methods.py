@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.store.bm25 import BM25
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.bm25 import BM25
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.similarity import SimilarityFunction, dot_score
 from edge_st_runtime.vectors.sparse import SparseMatrix
 

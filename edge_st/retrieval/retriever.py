@@ -9,7 +9,7 @@ import numpy as np
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 
 from ..models.base import BaseModel
 from ..models.cross_encoder import CrossEncoder

@@ -8,12 +8,12 @@ from typing import Any
 
 from edge_st.models.classes import open_model
 from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import Variant
+from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.fingerprint import joined_digest
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 from edge_st_runtime.text.tokens import TextOrPair
 
@@ -153,9 +153,9 @@ def _compared(
     return peer, original.prompts, described.tasks, texts
 
 
-def _tables(folder: Path) -> Variant:
+def _tables(folder: Path) -> GraphVariant:
     """What runs a model without a graph."""
-    return Variant(open_model(folder).info()["graph"], "numpy")
+    return GraphVariant(open_model(folder).info()["graph"], "numpy")
 
 
 def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Head]]:
@@ -170,31 +170,31 @@ def _first_modules(original: Any, described: ModelFolder) -> tuple[str, list[Hea
     return joined_digest(digests.values()), list(heads.values())
 
 
-def _convert(heads: list[Head], plan: Plan, progress: Progress) -> tuple[list[Variant], list[str]]:
+def _convert(heads: list[Head], plan: Plan, progress: Progress) -> tuple[list[GraphVariant], list[str]]:
     """Write the graphs that the plan asks for, of every first module that has one."""
     variants, notes = [], []
     if "onnx" in plan.engines:
         progress.step("converting to ONNX")
         for head in heads:
             to_onnx(head)
-        variants.append(Variant(ONNX_FILE, "onnx"))
+        variants.append(GraphVariant(ONNX_FILE, "onnx"))
     if plan.optimize:
         progress.step(f"optimizing for ONNX Runtime ({plan.optimize})")
         for head in heads:
             optimize(head.path / ONNX_FILE, head.config, plan.optimize)
-        variants.insert(0, Variant(optimized_file(plan.optimize), "onnx"))
+        variants.insert(0, GraphVariant(optimized_file(plan.optimize), "onnx"))
     if plan.fp16:
         progress.step("converting to float16 for GPUs")
         for head in heads:
             optimize(head.path / ONNX_FILE, head.config, FLOAT16_LEVEL)
-        variants.append(Variant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
+        variants.append(GraphVariant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
     if "openvino" in plan.engines:
         progress.step("converting to OpenVINO")
         for head in heads:
             to_openvino(head)
-        variants.append(Variant(OPENVINO_FILE, "openvino"))
+        variants.append(GraphVariant(OPENVINO_FILE, "openvino"))
         if has_bfloat16():
-            variants.append(Variant(OPENVINO_FILE, "openvino", "bfloat16"))
+            variants.append(GraphVariant(OPENVINO_FILE, "openvino", "bfloat16"))
         else:
             notes.append("bfloat16 is not in the record: this CPU cannot measure it")
     return variants, notes

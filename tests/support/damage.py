@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_st_runtime.store.segment_files import Column, read_segment, write_segment
+from edge_st_runtime.store.segment_file import Column, read_segment, write_segment
 from edge_st_runtime.store.segment_folder import publish
 
 

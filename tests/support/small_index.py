@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
 DIM = 30

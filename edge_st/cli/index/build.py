@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
 
-from ..shared import Subparsers, add_json, positive, print_json
+from ..arguments import Subparsers, add_json, positive
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index, SentenceTransformer
-    from edge_st_runtime.model.splitting import Piece
+    from edge_st_runtime.text.splitting import Chunk
 
     from .chunks import Row
     from .documents import Form
@@ -134,7 +135,7 @@ def _form(args: argparse.Namespace) -> "Form":
 
 def _check_target(path: Path) -> bool:
     """Whether there is an index; raises where something else is there."""
-    from edge_st_runtime.store.vector_index import MANIFEST
+    from edge_st_runtime.store.dense.index import MANIFEST
 
     if (path / MANIFEST).exists():
         return True
@@ -174,7 +175,7 @@ def _portions(
     from .documents import read_documents
     from .filling import BLANK, in_portions
 
-    def split(texts: "Sequence[str]") -> "list[list[Piece]]":
+    def split(texts: "Sequence[str]") -> "list[list[Chunk]]":
         return model.split(texts, args.max_tokens, args.overlap)
 
     if not args.no_chunks:

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..shared import Subparsers, add_json, print_json, table
+from ..arguments import Subparsers, add_json
+from ..output import print_json, table
 
 
 def add(actions: Subparsers) -> None:

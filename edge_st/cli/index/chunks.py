@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from edge_st_runtime.model.splitting import Piece
+from edge_st_runtime.text.splitting import Chunk
 
 from .documents import Document
 
 #: texts → the pieces of each
-Split: TypeAlias = Callable[[Sequence[str]], list[list[Piece]]]
+Split: TypeAlias = Callable[[Sequence[str]], list[list[Chunk]]]
 _TEXTS, _CHARACTERS = 1024, 1_000_000
 
 
@@ -57,7 +57,7 @@ def as_rows(documents: Iterable[Document], split: Split | None, blank: Callable[
                 yield from _chunks(document, pieces)
 
 
-def _chunks(document: Document, pieces: Sequence[Piece]) -> Iterator[Row]:
+def _chunks(document: Document, pieces: Sequence[Chunk]) -> Iterator[Row]:
     if len(pieces) == 1:
         yield _row(document, 1, pieces[0].text if document.is_file else document.text, document.metadata, is_last=True)
         return
@@ -68,7 +68,7 @@ def _chunks(document: Document, pieces: Sequence[Piece]) -> Iterator[Row]:
         yield _row(document, number, piece.text, metadata, is_last=number == len(pieces))
 
 
-def _lines(document: Document, pieces: Sequence[Piece]) -> list[int]:
+def _lines(document: Document, pieces: Sequence[Chunk]) -> list[int]:
     """The line of a file in which each piece begins; that of its row where a text is a field of one."""
     lines = [document.metadata["line"]]
     if not document.is_file:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..shared import Subparsers
+from ..arguments import Subparsers
 from . import build as index_build
 from . import care as index_care
 from . import delete as index_delete

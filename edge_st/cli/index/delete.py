@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import InputError, OptionError
 
-from ..shared import Subparsers, add_json, print_json
+from ..arguments import Subparsers, add_json
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index

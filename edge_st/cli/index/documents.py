@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 from edge_st_runtime.errors import InputError, OptionError
 
 from ...input_files import Fields, decoded, existing, field, json_object, string_field
+from ..csv_files import DELIMITERS, read_table
 from ..records import JSONL_ENDINGS
 from ..search import ENDINGS, find_files
-from ..tables import DELIMITERS, read_table
 
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
 FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)

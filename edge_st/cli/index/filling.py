@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.store.vector_snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
 
 from .chunks import Row, chunk_id, first_of, piece_count
 from .documents import place_of

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, OptionError
 
-from ..shared import load
+from ..arguments import load
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer

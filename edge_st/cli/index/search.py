@@ -7,7 +7,8 @@ from typing import Any
 
 from edge_st_runtime.errors import OptionError
 
-from ..shared import Subparsers, add_json, not_blank, positive, print_json, snippet
+from ..arguments import Subparsers, add_json, not_blank, positive
+from ..output import print_json, snippet
 
 _DESCRIPTION = """\
 Rank the rows of the index in folder PATH by meaning. With --filter only rows are found whose metadata have the value:

@@ -11,12 +11,12 @@ import numpy as np
 
 from edge_st.verification.comparison import FLOAT32_DIFFERENCE, queries_in_order
 from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import Variant, open_variant
+from edge_st.verification.variants import GraphVariant, open_variant
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.parity import correlations, cosines
 from edge_st_runtime.model.record import FLOAT32_COSINE, Golden
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.vectors.parity import correlations, cosines
 
 from ..errors import ExportError
 from ..original.texts import ALL, is_golden
@@ -102,7 +102,7 @@ def make_reference(
     return tuple(Part(name, task, texts, plain_output(model, list(texts), name, task)) for name, task, texts in calls)
 
 
-def measure(folder: Path, variant: Variant, reference: Reference) -> GraphReport:
+def measure(folder: Path, variant: GraphVariant, reference: Reference) -> GraphReport:
     """Run ``variant`` of ``folder`` over the reference's texts."""
     model = open_variant(folder, variant)
     names = [text for part in reference for text in part.texts]

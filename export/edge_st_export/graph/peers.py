@@ -11,7 +11,7 @@ from typing import Any
 import sentence_transformers
 
 from edge_st.models.base import BaseModel
-from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
+from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, read_record
@@ -81,7 +81,7 @@ def _load(kind: Any, folder: Path, backend: str) -> Any:
         return kind(str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs)
 
 
-def enter(folder: Path, variant: Variant) -> None:
+def enter(folder: Path, variant: GraphVariant) -> None:
     """Where ``folder`` has a record, measure the new ``variant`` against its float32 graph and write it down."""
     if not (folder / FILE_NAME).is_file():
         return

@@ -142,7 +142,9 @@ def test_a_wrong_ranking_is_named_by_its_line(line: str, folder: Path) -> None:
 def test_a_judged_query_without_a_ranking(folder: Path) -> None:
     file = folder / "NanoSciFact" / "bm25.jsonl"
     file.write_text('{"query-id": "nobody", "corpus-ids": ["d1"]}\n')
-    with pytest.raises(InputError, match=rf"^{re.escape(str(file))} has no line of query 'q\d'; expected one of every"):
+    with pytest.raises(
+        InputError, match=rf"^{re.escape(str(file))} has no line for the query 'q\d'; expected one for every"
+    ):
         CrossEncoderNanoBEIREvaluator(["SciFact"], folder)
 
 

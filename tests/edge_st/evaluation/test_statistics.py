@@ -20,7 +20,7 @@ from edge_st.evaluation.statistics import (
     spearman,
 )
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 LOG3 = math.log2(3)
 
@@ -197,7 +197,7 @@ def test_no_other_threshold_between_scores_does_better() -> None:
 
 @pytest.mark.parametrize("search", [best_accuracy, best_f1])
 def test_a_threshold_needs_a_label_for_each_score(search: Callable[..., Any]) -> None:
-    with pytest.raises(InputError, match="2 scores and 1 labels; expected as many of each"):
+    with pytest.raises(InputError, match="2 scores and 1 labels; expected the same number of each"):
         search([1, 2], [1], True)
 
 

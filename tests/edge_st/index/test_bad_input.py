@@ -212,7 +212,7 @@ def test_wrong_folders(tmp_path: Path, model: SentenceTransformer, index: Index)
         Index.open(tmp_path, "rw")  # type: ignore[arg-type]
     with pytest.raises(FolderError, match="cannot write to"):
         Index.build(model, ["a"], tmp_path / "file" / "below")
-    with pytest.raises(FolderError, match=r"holds an index already; add to it with Index\.open\(path, mode='a'\)"):
+    with pytest.raises(FolderError, match=r"already holds an index; add to it with Index\.open\(path, mode='a'\)"):
         Index.build(model, ["a"], index.info()["path"])
     check(index, HELD)
 
@@ -250,7 +250,7 @@ def test_numbers_beyond_the_precision(tmp_path: Path, tiny_folder: Path) -> None
     model = SentenceTransformer(tiny_folder, backend="onnx", similarity_fn_name="dot")
     dim = model.get_embedding_dimension()
     with Index.build(model, ["a"], tmp_path / "x", precision="float16") as index:
-        with pytest.raises(OptionError, match=r"beyond float16; expected precision='float32'"):
+        with pytest.raises(OptionError, match=r"too large for float16; use precision='float32'"):
             index.add(["b"], embeddings=np.full((1, dim), 1e6))
         assert len(index) == 1
 
@@ -262,7 +262,7 @@ def test_a_build_that_fails_at_once_leaves_no_index(tmp_path: Path, tiny_folder:
         with pytest.raises(InputTypeError, match=r"texts\[\d\] is"):
             Index.build(model, texts, tmp_path / "x")
     large = np.full((1, model.get_embedding_dimension()), 1e6)
-    with pytest.raises(OptionError, match="beyond float16"):
+    with pytest.raises(OptionError, match="too large for float16"):
         Index.build(model, ["a"], tmp_path / "x", embeddings=large, precision="float16")
     with Index.build(model, ["a"], tmp_path / "x", embeddings=large) as index:
         assert len(index) == 1

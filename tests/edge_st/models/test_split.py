@@ -13,8 +13,8 @@ from tokenizers import Tokenizer
 
 from edge_st import SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
-from edge_st_runtime.model.splitting import Piece, Splitter
-from edge_st_runtime.model.words import read_word_tokenizer
+from edge_st_runtime.text.splitting import Chunk, Splitter
+from edge_st_runtime.text.word_tokenizer import read_word_tokenizer
 from tests.support.tiny_models import LIMIT, TinyModel, write_json
 from tests.support.tiny_tokenizers import NASTY, WORDS, byte_bpe, clip_bpe, unigram, wordpiece
 
@@ -52,7 +52,7 @@ LONG = {
 }
 
 
-def check(model: SentenceTransformer, text: str, most: int, pieces: list[Piece]) -> None:
+def check(model: SentenceTransformer, text: str, most: int, pieces: list[Chunk]) -> None:
     """Every piece fits, stands where it says and goes beyond the one before; together they hold all but white space."""
     assert all(piece.text == text[piece.start : piece.end] == piece.text.strip() != "" for piece in pieces)
     assert all(before.end < after.end and before.start < after.start for before, after in pairwise(pieces))
@@ -111,7 +111,7 @@ def test_a_model_without_a_limit(bundled: SentenceTransformer, text: str) -> Non
 
 
 def test_a_text_that_fits_is_one_piece_and_a_blank_one_none(limited: SentenceTransformer) -> None:
-    assert limited.split(" a fox \n") == [Piece(1, 6, "a fox")]
+    assert limited.split(" a fox \n") == [Chunk(1, 6, "a fox")]
     assert [limited.split(text) for text in ("", " \t\n", "\u3000" * 10_000)] == [[], [], []]
 
 
@@ -213,7 +213,7 @@ def test_word_vectors_count_the_words_of_their_vocabulary(tmp_path: Path) -> Non
     config = {"vocab": ["PADDING_TOKEN", *WORDS], "stop_words": ["of"], "do_lower_case": False}
     write_json(tmp_path / "whitespacetokenizer_config.json", config)
     write_json(tmp_path / "wordembedding_config.json", {"tokenizer_class": "x.WhitespaceTokenizer"})
-    tokenizer = read_word_tokenizer("WordEmbeddings", tmp_path)
+    tokenizer = read_word_tokenizer(tmp_path)
     (pieces,) = Splitter(tokenizer, None, 10, 2).split(["the old unheard library of the fox. " * 30])
     assert len(pieces) > 10
     assert all(piece.text.endswith("fox.") for piece in pieces)

@@ -13,7 +13,7 @@ import pytest
 from edge_st import CrossEncoder, Retriever, SentenceTransformer, SparseEncoder
 from edge_st.util import reciprocal_rank_fusion
 from edge_st_runtime.errors import FolderNotFoundError, InputError, InputTypeError, OptionError, WrongClassError
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 from tests.support.tiny_graphs import TinyGraph
 from tests.support.tiny_models import TinyModel, write_json
 from tests.support.tiny_rerankers import TinyReranker

@@ -95,7 +95,7 @@ def test_folders_that_do_not(case: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["verify", str(WRONG[case](tmp_path)), "--json"]) == 1
     captured = capsys.readouterr()
     assert [row["equal"] for row in json.loads(captured.out)] == [False, True, False, True]
-    assert "2 of 4 outputs are not the original's" in captured.err
+    assert "2 of 4 outputs differ from the original's" in captured.err
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.engines.backend import EngineOptions, open_backend
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from tests.export.zoo.examining import Zoo
 
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra")

@@ -28,7 +28,7 @@ from edge_st_runtime.errors import (
 )
 from edge_st_runtime.files.reading import sha256
 from edge_st_runtime.machine.cpu import has_bfloat16
-from edge_st_runtime.model.parity import cosines
+from edge_st_runtime.vectors.parity import cosines
 from tests.export.originals import load_original, save_original
 from tests.support.hub_server import HubServer
 from tests.support.tiny_models import write_json

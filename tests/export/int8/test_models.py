@@ -22,8 +22,8 @@ from edge_st_export.int8.rewrite import INTEGER_PRODUCT
 from edge_st_export.original.texts import ORDINARY
 from edge_st_runtime.errors import DamagedFileError
 from edge_st_runtime.machine.cpu import has_int8
-from edge_st_runtime.model.parity import correlations, cosines
 from edge_st_runtime.model.record import read_record
+from edge_st_runtime.vectors.parity import correlations, cosines
 from tests.export.folder.test_export import files_of
 from tests.export.int8.int8_models import LAYERS, MODELS
 from tests.support.hub_server import HubServer

@@ -10,7 +10,7 @@ from edge_st_export import ExportError, export_model
 from edge_st_export.int8.gate import Gate, parse_gate
 from edge_st_export.int8.options import LEAST_TEXTS, Int8, read_texts
 from edge_st_runtime.errors import EdgeSTError, InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from tests.export.folder.test_export import files_of
 from tests.export.folder.test_export_cli import run
 from tests.export.int8.int8_models import MODELS

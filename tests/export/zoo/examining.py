@@ -13,7 +13,7 @@ from edge_st_export.original.alone import comparable
 from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_export.plan import ENGINES
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from tests.export.zoo.answers import answers
 from tests.export.zoo.building import NUMPY
 from tests.export.zoo.cases import CASES, CONVERTED

@@ -175,4 +175,4 @@ def test_verify_tells_of_a_file_that_changed(index: Path, command: IndexCommand)
         assert str(segment) in command.fails(action, index)
     manifest = index / "index.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "added": 0}))
-    assert "is not as it was written" in command.fails("info", index)
+    assert "was changed since it was written" in command.fails("info", index)
