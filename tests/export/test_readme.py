@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_st_export import ExportReport, export_model
-from tests.export.zoo.cases import CASES
+from edge_st_export import ExportReport
+from tests.export.zoo.examining import Zoo
 from tests.support.command_parsers import command_parsers
 from tests.support.readme import (
     PAGES,
@@ -24,23 +24,13 @@ SMALL = {"reranker": "classifier-bert", "splade": "splade-bert"}
 REAL = "docs/guides/export"
 
 
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of exported models of the other classes."""
-    folder = tmp_path_factory.mktemp("others")
-    for name, case in SMALL.items():
-        original = CASES[case].build(tmp_path_factory.mktemp(case) / case)
-        export_model(original, folder / name, engines=["onnx"], quiet=True)
-    return folder
-
-
 @pytest.fixture
-def folder(small_folder: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(small_folder: Path, zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a page takes to be there but for "models/minilm"; the original is a small model by the real one's name."""
     write_files(tmp_path)
     (tmp_path / "models").mkdir()
-    for name in SMALL:
-        (tmp_path / "models" / name).symlink_to(others / name)
+    for name, case in SMALL.items():
+        (tmp_path / "models" / name).symlink_to(zoo.exported(case).path)
     (tmp_path / "all-MiniLM-L6-v2").symlink_to(small_folder)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -182,11 +182,11 @@ def test_what_is_one_character_to_the_eye_is_not_cut(bundled: SentenceTransforme
 
 def test_time_grows_with_the_text(bundled: SentenceTransformer) -> None:
     text = sentences(5000, 12)
-    start = time.perf_counter()
+    start = time.process_time()
     short = bundled.split(text[: len(text) // 8], overlap=20)
-    middle = time.perf_counter()
+    middle = time.process_time()
     pieces = bundled.split(text, overlap=20)
-    end = time.perf_counter()
+    end = time.process_time()
     assert len(pieces) == pytest.approx(8 * len(short), rel=0.1)
     assert end - middle < 24 * (middle - start)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.zoo.cases import CASES, examine, tables
+from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo, examine
+from tests.export.zoo.tables import tables
 
 PAGE = (Path(__file__).parents[3] / "docs" / "supported-models.md").read_text(encoding="utf-8")
 
@@ -14,8 +16,8 @@ ROUNDING = 4e-6
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
-    found = examine(name, tmp_path)
+def test_every_output_is_the_originals(name: str, zoo: Zoo) -> None:
+    found = examine(name, zoo.original(name), zoo.exported(name).path)
     assert set(found) == set(CASES[name].engines)
     for engine, comparisons in found.items():
         assert [row for row in comparisons if not row.equal] == [], engine
