@@ -1,8 +1,8 @@
-"""Texts a second and the time of one text: edge-st beside sentence-transformers and fastembed.
+"""Texts per second and the time of one text: edge-st beside sentence-transformers and fastembed.
 
-Every peer is a process of its own environment, kept alive and asked in turn (A B C A B C …) on the same cores. Short
-texts are drawn from the source; mixed ones have 12 to 256 tokens, each length as likely as the others. The source is
-Python's documentation, or the texts of ``--texts`` (.tsv: every column that is not a number; else a text a line).
+Every peer runs in a process of its own environment; the peers are measured in turn (A B C A B C …) on the same cores.
+Short texts are drawn from the source. Mixed texts have 12 to 256 tokens; every length is equally likely. The source is
+Python's documentation, or the file of ``--texts`` (.tsv: every column that is not a number; else one text per line).
 """
 
 import argparse
@@ -32,9 +32,11 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--texts", type=Path, help=".tsv or .txt file of real texts")
     made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--short", type=int, default=1000, help="how many short texts")
-    made.add_argument("--mixed", type=int, default=384, help="how many mixed texts")
-    made.add_argument("--against", default="sentence-transformers onnx", choices=PEERS, help="the peer of the ratios")
+    made.add_argument("--short", type=int, default=1000, help="the number of short texts")
+    made.add_argument("--mixed", type=int, default=384, help="the number of mixed texts")
+    made.add_argument(
+        "--against", default="sentence-transformers onnx", choices=PEERS, help="the peer that ratios refer to"
+    )
     options = made.parse_args()
     common = setup(options)
     loads = _loads(options, common)

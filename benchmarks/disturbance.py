@@ -1,4 +1,4 @@
-"""How much of the machine went to other work meanwhile."""
+"""The share of the machine that other processes used during a measurement."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def disturbance() -> Iterator[None]:
-    """Say at the end how much of the machine went to processes that are no part of the measurement (Linux)."""
+    """Print at the end the share of the machine that processes outside the measurement used (Linux)."""
     before, own, began = _busy_seconds(), _own_seconds(), time.perf_counter()
     yield
     others = _busy_seconds() - before - (_own_seconds() - own)

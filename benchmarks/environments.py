@@ -1,7 +1,7 @@
-"""Make the peers' environments, one each; the benchmarks find them in .venv-bench/ (edge-st runs in the current one).
+"""Make an environment for each peer in .venv-bench/, where the benchmarks find them. edge-st runs in the current one.
 
-Another folder, or one made before, is named to a benchmark with ``--env st=PATH``. llama.cpp is compiled here, which
-takes minutes: set ``CMAKE_ARGS=-DGGML_NATIVE=ON`` in the environment, so that it is compiled for this CPU.
+``--env st=PATH`` names another environment to a benchmark. llama.cpp is compiled, which takes minutes; set the
+environment variable ``CMAKE_ARGS=-DGGML_NATIVE=ON``, so that it is compiled for this CPU.
 """
 
 import argparse
@@ -15,7 +15,7 @@ CONSTRAINTS = str(ROOT / "export" / "constraints.txt")
 REQUIREMENTS = {
     "st": [
         *("-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
-        *("nncf", "datasets"),  # with which it makes a static int8 graph
+        *("nncf", "datasets"),  # to make its static int8 graph
     ],
     "fastembed": ["fastembed"],
     "ctranslate2": ["ctranslate2", "transformers", "torch"],
@@ -25,9 +25,9 @@ REQUIREMENTS = {
 
 
 def main() -> None:
-    """Make those that are not there."""
+    """Make the environments that are missing, and install the peers."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("names", nargs="*", default=list(REQUIREMENTS), help="which (default: all)")
+    made.add_argument("names", nargs="*", default=list(REQUIREMENTS), help="the environments to make (default: all)")
     made.add_argument("--folder", type=Path, default=ENVIRONMENTS)
     options = made.parse_args()
     for name in options.names:

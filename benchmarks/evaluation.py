@@ -1,8 +1,8 @@
-"""The same evaluators on the same data: edge-st's on its engines beside sentence-transformers' on torch.
+"""The same evaluators on the same data: those of edge-st on its engines, those of sentence-transformers on torch.
 
 Run ``python benchmarks/evaluation.py EXPORTED --original ORIGINAL --sts FILE.tsv --retrieval BEIR_FOLDER``; a qrels
-file inside the folder names another split. Every peer is a process of its own on the same cores, one after the other.
-Printed: each peer's primary metrics, the largest difference of any metric to torch's, and the seconds it took.
+file of the folder chooses another split. The peers run one after the other, each in a process of its own, on the same
+cores. Printed are each peer's primary metrics and seconds, and the largest difference of a metric to torch's.
 """
 
 import argparse
@@ -26,7 +26,9 @@ def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
     made.add_argument("--sts", type=Path, required=True, help="score TAB text TAB text")
-    made.add_argument("--retrieval", type=Path, required=True, help="a folder in BEIR's layout, or one of its qrels")
+    made.add_argument(
+        "--retrieval", type=Path, required=True, help="a folder in BEIR's layout, or one of its qrels files"
+    )
     options = made.parse_args()
     common = setup(options)
     with disturbance(), tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: peers as processes on the same cores asked in turn, and tables."""
+"""What the benchmarks share: peers as processes on the same cores, measurements in turn, and tables."""
 
 import argparse
 import json
@@ -34,13 +34,13 @@ _OF_PEER = {
     "usearch": "search",
 }
 _INT8 = {"edge-st onnx int8": "onnx/model_int8.onnx", "edge-st openvino int8": "openvino/openvino_model_int8.xml"}
-#: seconds between two peers' turns, in which the threads of the one before stop spinning
+#: seconds between two peers' turns, so that the threads of the first stop spinning
 _PAUSE = 0.25
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The command line's common part: where peers live, what they open, on which cores."""
+    """The common options: the peers' environments, the model that they open, and the cores that they use."""
 
     environments: dict[str, str]
     folder: Path
@@ -50,14 +50,14 @@ class Setup:
     task: str = "dense"
 
     def python(self, peer: str) -> Path:
-        """The interpreter of ``peer``'s environment; edge-st's is this one."""
+        """The interpreter of ``peer``'s environment; that of edge-st is the current one."""
         name = _OF_PEER[peer.split()[0].rstrip(",")]
         if name in self.environments:
             return Path(self.environments[name], "bin", "python")
         return Path(sys.executable) if name == "edge" else ENVIRONMENTS / name / "bin" / "python"
 
     def opening(self, peer: str) -> dict[str, Any]:
-        """The arguments of workers/peers.py's ``open_peer``."""
+        """The arguments of ``open_peer`` in workers/peers.py."""
         folder = "" if peer == "edge-st static" else str(self.folder)
         return {
             "peer": peer,
@@ -69,10 +69,10 @@ class Setup:
         }
 
     def available(self, peers: Sequence[str]) -> list[str]:
-        """Those of ``peers`` that can run here; says what the others lack."""
-        return [peer for peer in peers if not self._complain(peer)]
+        """The ``peers`` that can run here; prints what the others lack."""
+        return [peer for peer in peers if not self._lacks(peer)]
 
-    def _complain(self, peer: str) -> bool:
+    def _lacks(self, peer: str) -> bool:
         lacks = None
         if not self.python(peer).is_file():
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
@@ -90,24 +90,28 @@ class Setup:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The options of comparisons of a model that is there."""
+    """The options of benchmarks that compare peers on an exported model."""
     made = common_parser(description)
     made.add_argument("folder", type=Path, help="an exported model folder with onnx/ and openvino/")
-    made.add_argument("--original", type=Path, help="the original folder, for the torch peer (default: the same)")
+    made.add_argument("--original", type=Path, help="the original model, for the torch peer (default: the same folder)")
     return made
 
 
 def common_parser(description: str | None) -> argparse.ArgumentParser:
-    """The options that all comparisons take."""
+    """The options of all benchmarks that compare peers."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--graph", default="onnx/model.onnx", help="the ONNX file that all peers run")
-    made.add_argument("--threads", type=int, help="cores for every peer (default: all that this process may use)")
-    made.add_argument("--env", action="append", default=[], metavar="NAME=PATH", help="an environment: edge, st, …")
+    made.add_argument(
+        "--threads", type=int, help="the number of cores for every peer (default: all that this process may use)"
+    )
+    made.add_argument(
+        "--env", action="append", default=[], metavar="NAME=PATH", help="the environment of a peer: edge, st, …"
+    )
     return made
 
 
 def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
-    """The common options, read; ``task`` is one of workers/peers.py."""
+    """The setup from the parsed options; ``task`` is a key of TASKS in workers/peers.py, or "search"."""
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     busy = os.getloadavg()[0]
     print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
@@ -122,7 +126,7 @@ def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
 
 
 def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.Popen[str]:
-    """A process of ``peer``'s environment on the cores of ``setup``, with pipes for stdin and stdout."""
+    """Start a worker script in ``peer``'s environment on the cores of ``setup``, with pipes for stdin and stdout."""
     variables = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(len(setup.cores))}
     if peer.startswith("edge-st"):
         variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime"), str(ROOT / "export")])
@@ -138,14 +142,14 @@ def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.P
 
 
 class Worker:
-    """A peer kept alive in a process of its own, asked by name; ``label`` tells it from others of the same name."""
+    """A peer in a process of its own, which stays alive. ``label`` tells it from other workers with the same peer."""
 
     def __init__(self, setup: Setup, peer: str, label: str | None = None) -> None:
         self.peer, self._opening = label or peer, setup.opening(peer)
         self._process = start(setup, peer, "serve.py")
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to a request of workers/serve.py; raises RuntimeError where the worker died."""
+        """Send a request to workers/serve.py and return the answer; raises RuntimeError where the worker died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps({"do": do, **arguments}), file=self._process.stdin, flush=True)
@@ -156,18 +160,18 @@ class Worker:
         return found
 
     def open(self) -> None:
-        """Load the model and let it answer a first request."""
+        """Load the model and run a first request."""
         self.ask("open", **self._opening)
 
     def give(self, name: str, texts: Sequence[Any]) -> None:
-        """Hand over ``texts`` (or other requests that JSON can write) under ``name``."""
+        """Send ``texts``, or other inputs that JSON can hold, under ``name``."""
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             json.dump(texts, file)
             file.flush()
             self.ask("load_texts", name=name, file=file.name)
 
     def result(self, name: str) -> NDArray[Any]:
-        """What the model makes of all that was given as ``name``."""
+        """The model's output for all inputs that were given as ``name``."""
         with tempfile.NamedTemporaryFile(suffix=".npy") as file:
             self.ask("encode", name=name, save=file.name)
             found: NDArray[Any] = np.load(file.name)
@@ -183,7 +187,7 @@ class Worker:
 
 
 def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
-    """Each peer's seconds for all that was given as ``name``, round by round, asked A B C A B C …"""
+    """Each peer's seconds for all inputs called ``name``, for every round; the peers take turns (A B C A B C …)."""
     seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for _ in range(rounds):
         for worker in workers:
@@ -193,7 +197,7 @@ def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list
 
 
 def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: int) -> dict[str, list[float]]:
-    """Each peer's median milliseconds for one text of ``name``, round by round; each asks for ``count`` others."""
+    """Each peer's median milliseconds for one text, in every round of ``count`` new texts."""
     medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for number in range(rounds + 1):
         for worker in workers:
@@ -205,7 +209,7 @@ def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: in
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows in aligned columns, the first to the left, the others to the right."""
+    """A text table; the first column is aligned to the left, the others to the right."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     rest = [[cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)] for line in lines]
@@ -213,13 +217,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as a Markdown table."""
+    """A Markdown table."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
 
 
 def comparison(title: str, found: dict[str, list[float]], best: Best, *against: str) -> list[list[str]]:
-    """A table's header and rows: each peer's rounds, and what they are in proportion to those of ``against``."""
+    """The header and the rows of a table: each peer's best and median, and their ratios to the peers ``against``."""
     others = [peer for peer in against if peer in found]
     header = [title, "best", "median"]
     for other in others:
@@ -235,6 +239,6 @@ def comparison(title: str, found: dict[str, list[float]], best: Best, *against: 
 
 
 def reference(peers: Sequence[str], otherwise: str) -> int:
-    """The place of the peer that the others' results are compared to: torch where it runs, else ``otherwise``."""
+    """The position of the peer whose results are the reference: torch if it runs, else ``otherwise``."""
     exact = "sentence-transformers torch"
     return peers.index(exact if exact in peers else otherwise if otherwise in peers else peers[0])

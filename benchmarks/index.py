@@ -1,8 +1,8 @@
-"""What a large index costs: building it, opening it in a fresh process, the first and the next answers, and memory.
+"""The cost of a large index: time to build, to open in a fresh process and to search, and memory.
 
-Run ``python benchmarks/index.py --work FOLDER``. The vectors are random ones of unit length; an index that is in the
-folder from an earlier run is used again. Opening does not count importing edge-st. Resident megabytes are the whole
-process', with the mapped file's pages.
+Run ``python benchmarks/index.py --work FOLDER``. The vectors are random. An index that an earlier run left in the
+folder is used again. The time to open does not include the import of edge-st. Resident megabytes are those of the whole
+process, with the pages of the mapped file.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _AT_ONCE, _ASKED = 500_000, 20
 def main() -> None:
     """Measure and print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--work", type=Path, required=True, help="where the index is made, and stays")
+    made.add_argument("--work", type=Path, required=True, help="the folder that the index is made and kept in")
     made.add_argument("--rows", type=int, default=5_000_000)
     made.add_argument("--dim", type=int, default=384)
     made.add_argument("--precision", default="int8")
@@ -49,7 +49,7 @@ def _vectors(count: int, options: argparse.Namespace) -> NDArray[np.float32]:
 
 
 def _ask(path: Path, dim: int) -> str:
-    """Open and search the index; in a fresh process."""
+    """Open and search the index; this runs in a fresh process."""
     imported = _resident()
     began = time.perf_counter()
     index = Index.open(path)

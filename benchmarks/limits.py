@@ -1,4 +1,4 @@
-"""The texts a second that a machine cannot pass: what its matrix products allow at a model's size."""
+"""The upper limit of texts per second on a machine: its speed of matrix multiplication over a model's operations."""
 
 import json
 from dataclasses import dataclass, replace
@@ -11,22 +11,22 @@ from tokenizers import Tokenizer
 
 @dataclass(frozen=True)
 class Limits:
-    """The most operations a second by precision, and what a token of the model costs."""
+    """The largest number of operations per second by precision, and the operations per token of the model."""
 
     rates: dict[str, float]
     per_token: float
 
     def texts(self, precision: str, tokens: float) -> float:
-        """Texts of so many tokens a second."""
+        """The limit of texts per second, for texts of so many tokens."""
         return self.rates[precision] / (self.per_token * tokens)
 
     def or_better(self, other: Self) -> Self:
-        """With the higher rates: what disturbs only ever makes them lower."""
+        """With the higher of both rates: disturbances only make them lower."""
         return replace(self, rates={name: max(rate, other.rates[name]) for name, rate in self.rates.items()})
 
 
 def measured(common: Setup) -> Limits:
-    """By workers/limits.py on the cores of ``common``. Raises RuntimeError where it fails."""
+    """Measure the limits with workers/limits.py on the cores of ``common``. Raises RuntimeError where that fails."""
     process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)))
     answer, _ = process.communicate()
     if process.returncode:
@@ -35,14 +35,14 @@ def measured(common: Setup) -> Limits:
 
 
 def per_token(folder: Path) -> float:
-    """The operations that a BERT-like model's weights cost a token; attention's own products are left out."""
+    """The operations per token with a BERT-like model's weights, without the multiplications within attention."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     width, inner = config["hidden_size"], config["intermediate_size"]
     return 2.0 * config["num_hidden_layers"] * (4 * width * width + 2 * width * inner)
 
 
 def mean_tokens(texts: list[str], folder: Path) -> float:
-    """Of the texts as the model's tokenizer cuts them, special tokens included."""
+    """The mean number of tokens of a text, special tokens included."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -1,8 +1,8 @@
-"""Resident memory while many texts of mixed length are encoded, round after round.
+"""Resident memory while many texts of mixed lengths are encoded in several rounds.
 
-Lengths are lognormal (median 60) between 3 and 512 tokens, and every thousandth text has 8,000. The texts are there
-before the model is loaded, so that what is counted above the loaded model is the encoder's own; the result of a round
-(20,000 × 384 float32: 31 MB) is in it. The peak is the kernel's (VmHWM), reset before every round.
+Lengths are lognormal (median 60) between 3 and 512 tokens, and every thousandth text has 8,000. The texts are in memory
+before the model is loaded, so that the memory above the loaded model is that of encoding. It includes the result of a
+round (20,000 × 384 float32: 31 MB). The peak is that of the kernel (VmHWM), reset before every round.
 """
 
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""Speed and quality of every precision: edge-st in float32, bfloat16 and int8 beside its peers at theirs.
+"""Speed and quality in every precision: edge-st in float32, bfloat16 and int8 beside its peers in theirs.
 
 Run ``python benchmarks/precision.py EXPORTED --original ORIGINAL --sts sts-dev.tsv --squad SQUAD`` with a folder that
-``edge-st export MODEL EXPORTED --dtype int8`` wrote. Peers are processes of their own environments, kept alive and
-asked in turn on the same cores; those that are not there are left out. What a peer must be given first, such as
-sentence-transformers' int8 graphs, is made by the peer's own tools and kept in ``--prepared``. Short texts have 16 to
-32 tokens (24 on average), mixed ones 12 to 256. Cosines are to sentence-transformers on torch in float32. A share is of
-the texts a second that the machine's matrix product in the variant's precision would allow.
+``edge-st export MODEL EXPORTED --dtype int8`` wrote. Every peer runs in a process of its own environment; the peers are
+measured in turn on the same cores. Peers that are not installed are left out. Files that a peer needs, such as
+sentence-transformers' int8 graphs, are made with the peer's own tools and kept in ``--prepared``. Short texts have 16
+to 32 tokens (24 on average), mixed texts 12 to 256. Cosines are to sentence-transformers on torch in float32. The share
+of the limit is relative to the texts per second that the machine's matrix multiplication in this precision would allow.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from variants import TORCH, Variant, Wanted, opened, variants
 
 SINGLES = 40
 CALIBRATION = 300
-#: a model of BERT base's size costs eight times as much a text
+#: a model of BERT base's size takes eight times as long for a text
 BASE_SHARE = 8
 
 
@@ -60,22 +60,26 @@ def _options() -> argparse.Namespace:
     made = common_parser(__doc__)
     made.add_argument("folder", type=Path, help="a folder exported with --dtype int8")
     made.add_argument("--original", type=Path, help="the original folder, for torch, CTranslate2 and llama.cpp")
-    made.add_argument("--folder", action="append", default=[], dest="folders", metavar="NAME=PATH", help="another one")
+    made.add_argument(
+        "--folder", action="append", default=[], dest="folders", metavar="NAME=PATH", help="another exported folder"
+    )
     made.add_argument(
         "--base", action="store_true", help="a BERT base with random weights, made with FOLDER's tokenizer"
     )
     made.add_argument("--sts", type=Path, required=True, help="score TAB text TAB text; texts are drawn from it")
-    made.add_argument("--squad", type=Path, required=True, help="SQuAD in BEIR's layout, for its paragraphs")
-    made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout: nDCG@10 on train too (slow)")
-    made.add_argument("--calibration", type=Path, help="what OpenVINO's int8 of sentence-transformers is fitted to")
-    made.add_argument("--prepared", type=Path, default=ENVIRONMENTS / "models", help="keeps what peers were given")
-    made.add_argument("--without", action="append", default=[], help="leave out variants whose name has this")
+    made.add_argument("--squad", type=Path, required=True, help="SQuAD in BEIR's layout, whose paragraphs are compared")
+    made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout, to add nDCG@10 on its split train (slow)")
+    made.add_argument("--calibration", type=Path, help="calibration texts for sentence-transformers' int8 on OpenVINO")
+    made.add_argument(
+        "--prepared", type=Path, default=ENVIRONMENTS / "models", help="the folder for files made for peers"
+    )
+    made.add_argument("--without", action="append", default=[], help="leave out variants whose name contains this")
     made.add_argument("--rounds", type=int, default=4)
-    made.add_argument("--short", type=int, default=600, help="how many short texts")
-    made.add_argument("--mixed", type=int, default=192, help="how many mixed texts")
-    made.add_argument("--paragraphs", type=int, default=500, help="how many of SQuAD's are compared")
-    made.add_argument("--start", action="store_true", help="also seconds to the first vector, and peak memory")
-    made.add_argument("--markdown", type=Path, help="write the table there as well")
+    made.add_argument("--short", type=int, default=600, help="the number of short texts")
+    made.add_argument("--mixed", type=int, default=192, help="the number of mixed texts")
+    made.add_argument("--paragraphs", type=int, default=500, help="the number of SQuAD's paragraphs that are compared")
+    made.add_argument("--start", action="store_true", help="also measure seconds to the first vector, and peak memory")
+    made.add_argument("--markdown", type=Path, help="also write the table to this file")
     made.add_argument("--chart", type=Path, help="draw speed against quality: .svg or .png")
     return made.parse_args()
 
@@ -116,14 +120,14 @@ def _less(options: argparse.Namespace) -> int:
 
 
 def _prepared(options: argparse.Namespace, common: Setup) -> Path:
-    """A folder of this model's own: its name, and its weights' digest."""
+    """The folder for this model's files, named after the model and the digest of its weights."""
     record = json.loads((common.folder / "edge_st.json").read_text(encoding="utf-8"))
     place: Path = options.prepared.resolve() / f"{common.folder.name}-{record['weights_sha256'][:12]}"
     return place
 
 
 def _base(common: Setup, prepared: Path) -> Setup:
-    """The same with the random model's folders, which are made where they are not there."""
+    """The same with the folders of a model with random weights, which are made if they are missing."""
     folder = prepared.resolve() / "base"
     original, exported = folder / "original", folder / "exported"
     if not exported.is_dir():
@@ -138,8 +142,8 @@ def _base(common: Setup, prepared: Path) -> Setup:
 def _report(rows: list[Row], limits: Limits, tokens: dict[str, float], options: argparse.Namespace) -> None:
     found = [row.cells(limits, tokens) for row in rows]
     lines = [
-        f"matrix products: {', '.join(f'{name} {rate / 1e9:.0f}' for name, rate in limits.rates.items())} GFLOP/s; "
-        f"a token of the model costs {limits.per_token / 1e6:.1f} MFLOP",
+        f"matrix multiplication: {', '.join(f'{name} {rate / 1e9:.0f}' for name, rate in limits.rates.items())} GFLOP/s"
+        f"; a token of the model costs {limits.per_token / 1e6:.1f} MFLOP",
         *(
             f"limit, {name} texts of {count:.0f} tokens: "
             + ", ".join(f"{precision} {limits.texts(precision, count):.0f}/s" for precision in limits.rates)

@@ -1,4 +1,4 @@
-"""How good a variant's vectors are: beside torch's, on STS-B, and in retrieval."""
+"""The quality of a variant's vectors: cosine to torch's, STS-B, and retrieval."""
 
 import random
 import sys
@@ -22,7 +22,7 @@ Vectors = NDArray[Any]
 
 @dataclass(frozen=True)
 class Data:
-    """STS pairs, paragraphs (also compared to the reference), and a retrieval set where one is wanted."""
+    """STS pairs, paragraphs, and a retrieval set if there is one."""
 
     similarity: SimilarityData
     paragraphs: list[str]
@@ -30,13 +30,13 @@ class Data:
 
     @property
     def compared(self) -> list[str]:
-        """What is compared to the reference: the pairs' texts, first all left ones, and the paragraphs."""
+        """The texts that are compared to the reference: first and second sentences of the pairs, then paragraphs."""
         return [*self.similarity.sentences1, *self.similarity.sentences2, *self.paragraphs]
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Mean and worst cosine to the reference, Spearman on STS-B; nDCG@10 where there is a retrieval set."""
+    """Mean and worst cosine to the reference, Spearman on STS-B, and nDCG@10 if there is a retrieval set."""
 
     cosine_mean: float
     cosine_min: float
@@ -45,9 +45,10 @@ class Quality:
 
 
 def read(sts: Path, squad: Path, count: int, retrieval: Path | None, less: int = 1) -> Data:
-    """``count`` paragraphs, drawn by a fixed seed; a retrieval set's queries are those of its training judgements.
+    """Read the data: the STS pairs, ``count`` paragraphs drawn with a fixed seed, and the split train of ``retrieval``.
 
-    With ``less`` above 1 one of so many pairs and paragraphs is enough. Raises SystemExit where ``sts`` holds no pairs.
+    With ``less`` above 1 only one of so many pairs and paragraphs is used. Raises SystemExit where ``sts`` holds no
+    pairs.
     """
     similarity = read_dataset(sts)
     if not isinstance(similarity, SimilarityData):
@@ -64,7 +65,7 @@ def read(sts: Path, squad: Path, count: int, retrieval: Path | None, less: int =
 
 
 def qualities(workers: Mapping[str, Worker], reference: str, data: Data) -> dict[str, Quality]:
-    """Each worker's; ``reference`` is the label of the one that the others are compared to."""
+    """The quality of each worker; ``reference`` is the label of the one that the others are compared to."""
     for worker in workers.values():
         worker.give("compared", data.compared)
     exact = workers[reference].result("compared")

@@ -1,4 +1,4 @@
-"""Rankings of a set's documents for each of its queries, by edge-st; documents are known by their positions."""
+"""Rankings of documents for the queries of a retrieval set, by edge-st. Documents are given by their positions."""
 
 import random
 from dataclasses import replace
@@ -7,14 +7,14 @@ from pathlib import Path
 from measures import Ranking
 
 from edge_st import CrossEncoder, SentenceTransformer, util
-from edge_st.evaluation.candidates import ranked_by_words
+from edge_st.evaluation.candidates import bm25_candidates
 from edge_st.evaluation.datasets import RetrievalData
 
 K1, B = 1.5, 0.75
 
 
 def drawn(data: RetrievalData, count: int | None) -> RetrievalData:
-    """The data with ``count`` of its queries, drawn by a fixed seed; with all where there are no more, or for None."""
+    """The data with ``count`` of its queries, drawn with a fixed seed; with all queries for None or a larger count."""
     if count is None or count >= len(data.queries):
         return data
     kept = random.Random(1).sample(list(data.queries), count)
@@ -29,13 +29,13 @@ def texts(data: RetrievalData) -> tuple[list[str], list[str]]:
 
 
 def grades(data: RetrievalData) -> list[dict[int, int]]:
-    """Of each query the grades above 0 by document."""
+    """The grades above 0 of each query, by document."""
     positions = {key: position for position, key in enumerate(data.corpus)}
     return [{positions[key]: grade for key, grade in data.grades[query].items() if grade > 0} for query in data.queries]
 
 
 def dense(folder: Path, data: RetrievalData, depth: int) -> list[Ranking]:
-    """The best ``depth`` by the cosine of the vectors of the exported model in ``folder``."""
+    """The best ``depth`` documents by cosine, with the exported model in ``folder``."""
     model = SentenceTransformer(str(folder))
     queries, documents = texts(data)
     found = util.semantic_search(model.encode_query(queries), model.encode_document(documents), top_k=depth)
@@ -43,9 +43,9 @@ def dense(folder: Path, data: RetrievalData, depth: int) -> list[Ranking]:
 
 
 def lexical(data: RetrievalData, depth: int) -> list[Ranking]:
-    """The best ``depth`` by BM25; none whose score is 0."""
+    """The best ``depth`` documents by BM25, without those with a score of 0."""
     positions = {key: position for position, key in enumerate(data.corpus)}
-    return [[positions[key] for key in found] for found in ranked_by_words(data, depth).values()]
+    return [[positions[key] for key in found] for found in bm25_candidates(data, depth).values()]
 
 
 def fused(*rankings: list[Ranking]) -> list[Ranking]:
@@ -54,7 +54,7 @@ def fused(*rankings: list[Ranking]) -> list[Ranking]:
 
 
 def reranked(folder: Path, data: RetrievalData, before: list[Ranking], candidates: int) -> list[Ranking]:
-    """The first ``candidates`` in the order of the exported CrossEncoder in ``folder``; the others behind them."""
+    """The first ``candidates`` documents reordered by the exported CrossEncoder in ``folder``, then the others."""
     model, after = CrossEncoder(str(folder)), []
     queries, documents = texts(data)
     for query, of in zip(queries, before, strict=True):
@@ -64,6 +64,6 @@ def reranked(folder: Path, data: RetrievalData, before: list[Ranking], candidate
 
 
 def _fuse(rankings: tuple[Ranking, ...]) -> list[dict[str, float]]:
-    """Fuse one query's rankings; only the places count, so the scores are those."""
+    """Fuse the rankings of one query. Only ranks count, so the scores are made from them."""
     hits = [[{"corpus_id": i, "score": -float(place)} for place, i in enumerate(ranking)] for ranking in rankings]
     return util.reciprocal_rank_fusion(hits, k=60)

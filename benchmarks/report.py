@@ -1,4 +1,4 @@
-"""What benchmarks/precision.py found as rows, ratios and a chart."""
+"""The results of benchmarks/precision.py as rows, ratios and a chart."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from edge_st.comparison.charts import COLORS, plot
 from edge_st_runtime.files.writing import replacing
 
 _SIZE = (760, 460)
-#: by who runs it; the colours are those of the other charts, and the precision is the fill
+#: the marker of each library; colours are those of the other charts, and a filled marker means int8
 _MARKERS = {"edge-st": "o", "sentence-transformers": "s", "fastembed": "^", "ctranslate2": "D", "llama.cpp": "v"}
-#: the least distance drawn: float32's own rounding
+#: the smallest distance that is drawn: float32's rounding
 _NEAREST = 1e-8
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant: texts a second on short and on mixed texts and p50 milliseconds of one, each by round; its quality."""
+    """A variant with its quality, and for every round short and mixed texts per second and p50 milliseconds of one."""
 
     variant: Variant
     short: list[float]
@@ -30,7 +30,7 @@ class Row:
     quality: Quality
 
     def cells(self, limits: Limits, tokens: dict[str, float]) -> list[str]:
-        """As ``header`` names them: the best round, the median in brackets, the best's share of the limit."""
+        """The cells below ``header``: the best round, the median in brackets, and the best's share of the limit."""
         cells = [self.variant.label]
         for name, rates in (("short", self.short), ("mixed", self.mixed)):
             share = max(rates) / limits.texts(self.variant.precision, tokens[name])
@@ -42,7 +42,7 @@ class Row:
 
 
 def header(rows: Sequence[Row]) -> list[str]:
-    """Of the table that `Row.cells` fills."""
+    """The header of the table that `Row.cells` fills."""
     names = ["variant: best (median)"]
     for name in ("short", "mixed"):
         names += [f"{name} texts/s", "of limit"]
@@ -51,7 +51,10 @@ def header(rows: Sequence[Row]) -> list[str]:
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
-    """edge-st's fastest beside the fastest of sentence-transformers and of all peers; by best, and round by round."""
+    """The ratio of edge-st's fastest variant to the fastest of sentence-transformers and to that of all peers.
+
+    Ratios are those of the best rounds, with the median of the ratios of every round.
+    """
     lossless = [row for row in rows if row.variant.is_lossless]
     int8 = [row for row in rows if not row.variant.is_lossless]
     lines = []
@@ -63,7 +66,7 @@ def ratios(rows: Sequence[Row]) -> list[str]:
 
 
 def write_chart(rows: Sequence[Row], path: Path) -> None:
-    """Mixed texts a second against 1 − mean cosine, better upwards; int8 is filled."""
+    """Draw mixed texts per second against 1 − mean cosine, with the best quality at the top."""
     with plot(_SIZE) as (figure, axes), replacing(path) as part:
         for number, row in enumerate(rows):
             color = COLORS[number % len(COLORS)]
@@ -76,7 +79,8 @@ def write_chart(rows: Sequence[Row], path: Path) -> None:
                 markerfacecolor="white" if row.variant.is_lossless else color,
                 label=row.variant.label,
             )
-        axes.set(xlabel="texts of mixed lengths a second", ylabel="1 − mean cosine to PyTorch in float32", yscale="log")
+        axes.set(xlabel="texts of mixed lengths per second", ylabel="1 − mean cosine to PyTorch in float32")
+        axes.set_yscale("log")
         axes.set_xlim(left=0)
         axes.invert_yaxis()
         axes.margins(0.1)

@@ -1,9 +1,9 @@
-"""Rerank one query's paragraphs: edge-st's CrossEncoder beside sentence-transformers'.
+"""Rerank paragraphs for one query: edge-st's CrossEncoder beside sentence-transformers'.
 
-Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``, the data in BEIR's layout. Query
-and paragraphs, the right one among them, are drawn by a fixed seed. Every peer is a process of its own environment,
-kept alive and asked in turn on the same cores. Printed: the milliseconds of one call of ``rank``, documents a second at
-best, the ratio to sentence-transformers on the same engine, and how the scores and the order differ from torch's.
+Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``; the data is in BEIR's layout. The
+query and the paragraphs, the relevant one among them, are drawn with a fixed seed. Every peer runs in a process of its
+own environment; the peers are measured in turn on the same cores. Printed are the milliseconds of one call of ``rank``,
+documents per second at best, the ratio to sentence-transformers, and how scores and order differ from torch's.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from disturbance import disturbance
 from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, table
-from measures import agreement
+from measures import ranking_difference
 from rankings import drawn, grades, texts
 
 from edge_st.evaluation.datasets import read_beir
@@ -35,8 +35,8 @@ AGAINST = ("sentence-transformers onnx", "sentence-transformers openvino")
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
-    made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout, for instance SQuAD")
-    made.add_argument("--split", default="test", help="the query comes from qrels/SPLIT.tsv")
+    made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout, such as SQuAD")
+    made.add_argument("--split", default="test", help="the query is taken from qrels/SPLIT.tsv")
     made.add_argument("--documents", type=int, default=100)
     made.add_argument("--rounds", type=int, default=5)
     options = made.parse_args()
@@ -49,16 +49,16 @@ def main() -> None:
 
 
 def one_search(folder: Path, split: str, count: int) -> tuple[str, list[str]]:
-    """A query and ``count`` documents, those that answer it among them."""
+    """A query and ``count`` documents, with the relevant ones among them."""
     data = drawn(read_beir(folder, split, titles=False), 1)
     (query,), documents = texts(data)
-    draw, right = random.Random(5), sorted(grades(data)[0])
-    others = draw.sample([i for i in range(len(documents)) if i not in right], count - len(right))
-    return query, [documents[i] for i in draw.sample([*right, *others], count)]
+    draw, relevant = random.Random(5), sorted(grades(data)[0])
+    others = draw.sample([i for i in range(len(documents)) if i not in relevant], count - len(relevant))
+    return query, [documents[i] for i in draw.sample([*relevant, *others], count)]
 
 
 def opened(stack: ExitStack, common: Setup, peer: str) -> Worker:
-    """The peer with its model; sentence-transformers exports the original itself where it cannot run our graph."""
+    """The peer with its model. sentence-transformers exports the original itself if it cannot run edge-st's graph."""
     worker = stack.enter_context(Worker(common, peer))
     try:
         worker.open()
@@ -79,9 +79,9 @@ def _compare(workers: list[Worker], options: argparse.Namespace) -> None:
     title = f"1 query, {options.documents} documents, ms"
     header, *rows = comparison(title, milliseconds, min, *AGAINST)
     for row, one in zip(rows, found, strict=True):
-        alike = agreement(one, exact)
+        change = ranking_difference(one, exact)
         row.append(f"{1000 * options.documents / min(milliseconds[row[0]]):.0f}")
-        row += [f"{alike.difference:.1e}", f"differs, by {alike.gap:.1e}" if alike.reordered else "same"]
+        row += [f"{change.score:.1e}", f"differs, by {change.gap:.1e}" if change.reordered else "same"]
     print("\n" + table([*header, "documents/s", "max score difference", "order"], rows))
 
 

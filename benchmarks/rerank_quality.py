@@ -1,16 +1,17 @@
-"""Whether edge-st's CrossEncoder puts real candidates into the order that sentence-transformers on torch does.
+"""The quality of reranking: edge-st's CrossEncoder beside sentence-transformers' on torch.
 
 Run ``python benchmarks/rerank_quality.py EXPORTED --original ORIGINAL --dense DENSE --data BEIR_FOLDER``. The
-candidates of each query are the best that edge-st's SentenceTransformer finds with the exported folder DENSE; each peer
-reranks the same ones in a process of its own. Printed: nDCG@10 before and after, how many queries a peer orders
-otherwise than torch, the largest gap of torch's scores that it turned round, and the largest difference of a score.
+candidates of each query are the best documents that edge-st finds with the dense model in the exported folder DENSE.
+Every peer reranks the same candidates in a process of its own. Printed are nDCG@10 before and after, the number of
+queries whose order differs from torch's, the largest difference by torch's scores of two documents that swapped places,
+and the largest difference of a score.
 """
 
 from pathlib import Path
 from typing import Any
 
 from harness import Setup, Worker, parser, setup, table
-from measures import Ranking, agreement, ndcg
+from measures import Ranking, ndcg, ranking_difference
 from numpy.typing import NDArray
 from rankings import dense, drawn, grades, texts
 
@@ -23,10 +24,10 @@ PEERS = ["edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openv
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
-    made.add_argument("--dense", type=Path, required=True, help="an exported folder that finds the candidates")
+    made.add_argument("--dense", type=Path, required=True, help="the exported dense model that finds the candidates")
     made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout")
-    made.add_argument("--split", default="split-test", help="the queries come from qrels/SPLIT.tsv")
-    made.add_argument("--queries", type=int, default=300, help="how many, drawn by a fixed seed")
+    made.add_argument("--split", default="split-test", help="the queries are taken from qrels/SPLIT.tsv")
+    made.add_argument("--queries", type=int, default=300, help="the number of queries, drawn with a fixed seed")
     made.add_argument("--candidates", type=int, default=20)
     options = made.parse_args()
     common = setup(options, "rerank")
@@ -45,10 +46,10 @@ def _compare(common: Setup, data: RetrievalData, before: list[Ranking]) -> None:
         after = [[of[int(i)] for i in ids] for of, ids in zip(before, ranks[..., 0], strict=True)]
         row = [peer, f"{ndcg(after, judged):.4f}"]
         if exact is not None:
-            alike = agreement(ranks, exact)
-            row += [str(alike.reordered), f"{alike.gap:.1e}", f"{alike.difference:.1e}"]
+            change = ranking_difference(ranks, exact)
+            row += [str(change.reordered), f"{change.gap:.1e}", f"{change.score:.1e}"]
         rows.append(row)
-    beside = ["other orders than torch", "largest gap turned round", "max score difference"]
+    beside = ["reordered queries", "largest score gap swapped", "max score difference"]
     print(table(["reranked by", "nDCG@10", *(beside if exact is not None else [])], rows))
 
 

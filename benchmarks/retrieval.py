@@ -1,7 +1,7 @@
-"""nDCG@10 and recall@100 of dense search, BM25, both fused, and fused and reranked, all by edge-st.
+"""nDCG@10 and recall@100 of dense search, BM25, their fusion, and the fusion reranked, all by edge-st.
 
 Run ``python benchmarks/retrieval.py --dense EXPORTED --reranker EXPORTED --data BEIR_FOLDER``. Everything is encoded
-anew. Where the package bm25s can be imported, its figures for the same tokens, k1 and b stand in the same table.
+anew. If the package bm25s is installed, the table also has its figures for the same tokens, k1 and b.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from measures import Ranking, ndcg, recall
 from rankings import K1, B, dense, drawn, fused, grades, lexical, reranked, texts
 
 from edge_st.evaluation.datasets import RetrievalData, read_beir
-from edge_st_runtime.store import bm25
+from edge_st_runtime.store.sparse import bm25
 
 DEPTH = 100
 
@@ -24,9 +24,11 @@ def main() -> None:
     made.add_argument("--dense", type=Path, required=True, help="an exported SentenceTransformer")
     made.add_argument("--reranker", type=Path, required=True, help="an exported CrossEncoder")
     made.add_argument("--data", type=Path, required=True, help="a folder in BEIR's layout")
-    made.add_argument("--split", default="train", help="the queries come from qrels/SPLIT.tsv")
-    made.add_argument("--queries", type=int, help="how many, drawn by a fixed seed (default: all)")
-    made.add_argument("--candidates", type=int, default=20, help=f"how many of the {DEPTH} found are reranked")
+    made.add_argument("--split", default="train", help="the queries are taken from qrels/SPLIT.tsv")
+    made.add_argument("--queries", type=int, help="the number of queries, drawn with a fixed seed (default: all)")
+    made.add_argument(
+        "--candidates", type=int, default=20, help=f"how many of the {DEPTH} documents found are reranked"
+    )
     options = made.parse_args()
     data = drawn(read_beir(options.data, options.split), options.queries)
     judged = grades(data)
@@ -43,14 +45,14 @@ def _rankings(options: argparse.Namespace, data: RetrievalData) -> dict[str, lis
     if find_spec("bm25s"):
         found["BM25 of bm25s"] = _bm25s(data)
     else:
-        print("bm25s is not installed: BM25 stands alone")
+        print("bm25s is not installed and is left out")
     hybrid = found["hybrid"] = fused(found["dense"], found["BM25"])
     found[f"hybrid, {options.candidates} reranked"] = reranked(options.reranker, data, hybrid, options.candidates)
     return found
 
 
 def _bm25s(data: RetrievalData) -> list[Ranking]:
-    """What bm25s finds with Lucene's formula and edge-st's words; none whose score is 0."""
+    """Rankings by bm25s with Lucene's formula and edge-st's words, without documents with a score of 0."""
     import bm25s
 
     queries, documents = texts(data)

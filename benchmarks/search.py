@@ -1,11 +1,11 @@
 """Search of a million vectors: edge-st beside faiss and usearch, in float32, float16, int8 and bits.
 
-Run ``python benchmarks/search.py MODEL --data scifact/qrels/train.tsv squad-dev/qrels/test.tsv --work FOLDER``
-(environments.py makes that of faiss and usearch, called search). The documents of the data sets are encoded by the
-exported model, and repeated with noise until there are ``--rows``; the queries are the data sets' own. Every peer is a
-process of its own on the same cores, asked in turn. Printed: milliseconds for one query and for 64 at once, and their
-ratios to faiss' and to edge-st's float32; recall@10 beside the exact search; and resident megabytes with the corpus
-open and at the peak of the searches, mapped files included.
+Run ``python benchmarks/search.py MODEL --data scifact/qrels/train.tsv squad-dev/qrels/test.tsv --work FOLDER``. faiss
+and usearch run in the environment "search" that environments.py makes. The documents of the data sets are encoded with
+the exported model, and repeated with noise until there are ``--rows``; the queries are those of the data sets. Every
+peer runs in a process of its own on the same cores; the peers are measured in turn. Printed are the milliseconds for
+one query and for 64 at once, with ratios to faiss and to edge-st's float32; recall@10 against exact search; and
+resident megabytes with the corpus open and at the peak, mapped files included.
 """
 
 import argparse
@@ -32,10 +32,12 @@ def main() -> None:
     """Measure and print."""
     made = common_parser(__doc__)
     made.add_argument("folder", type=Path, help="an exported SentenceTransformer")
-    made.add_argument("--data", type=Path, nargs="+", required=True, help="qrels files in folders of BEIR's layout")
-    made.add_argument("--work", type=Path, required=True, help="where vectors and indexes are made, and stay: 10 GB")
+    made.add_argument("--data", type=Path, nargs="+", required=True, help="qrels files of folders in BEIR's layout")
+    made.add_argument(
+        "--work", type=Path, required=True, help="the folder that vectors and indexes are made and kept in: 10 GB"
+    )
     made.add_argument("--rows", type=int, default=1_000_000)
-    made.add_argument("--noise", type=float, default=0.4, help="length of the noise beside a vector's 1")
+    made.add_argument("--noise", type=float, default=0.4, help="the length of the noise; vectors have length 1")
     made.add_argument("--rounds", type=int, default=5)
     options = made.parse_args()
     options.original = options.folder
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Make what is missing of corpus, queries and indexes."""
+    """Make the corpus, the queries and the indexes that are missing."""
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "corpus.npy").exists():
@@ -68,7 +70,7 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def _repeat(vectors: NDArray[np.float32], path: Path, options: argparse.Namespace) -> None:
-    """The vectors, and copies of them with noise, at unit length."""
+    """Write the vectors, and copies of them with noise, at unit length."""
     generator = np.random.default_rng(0)
     dim = vectors.shape[1]
     corpus = np.lib.format.open_memmap(path, "w+", np.float32, (options.rows, dim))

@@ -1,6 +1,6 @@
-"""Megabytes that ``pip install edge-st[onnx]`` puts into a fresh environment, and what ``import edge_st`` loads.
+"""The installed size of ``pip install edge-st[onnx]`` in a fresh environment, and the modules of ``import edge_st``.
 
-The wheel is built from this checkout. Counted is site-packages without pip, setuptools and byte-code caches.
+The wheel is built from this checkout. The size is that of site-packages without pip, setuptools and byte code.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     """Measure and print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--extra", default="onnx", help="the extra to install (default: onnx)")
-    made.add_argument("--compare", nargs="*", default=[], metavar="PACKAGE", help="other packages to size")
+    made.add_argument("--compare", nargs="*", default=[], metavar="PACKAGE", help="other packages to measure")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wheel = _wheel(Path(folder))
@@ -51,7 +51,7 @@ def _installed(folder: Path, requirement: str) -> Path:
 
 
 def _sizes(python: Path) -> Counter[str]:
-    """Bytes of every top-level folder or module of site-packages."""
+    """The bytes of every top-level folder or module in site-packages."""
     (site,) = python.parent.parent.glob("lib/python*/site-packages")
     sizes: Counter[str] = Counter()
     for path in site.rglob("*"):
@@ -62,7 +62,7 @@ def _sizes(python: Path) -> Counter[str]:
 
 
 def _modules(python: Path) -> str:
-    """How many modules ``import edge_st`` loads, and which it must not load."""
+    """How many modules ``import edge_st`` loads, and those among them that it must not load."""
     code = "import sys, edge_st; print(*{name.partition('.')[0] for name in sys.modules}, len(sys.modules))"
     *names, count = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     heavy = sorted(set(names) & set(FORBIDDEN))

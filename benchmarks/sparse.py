@@ -1,10 +1,11 @@
 """Sparse embeddings of long texts: edge-st's SparseEncoder beside sentence-transformers' on torch.
 
-Run ``python benchmarks/sparse.py --tokenizer FOLDER``, a folder with BERT's tokenizer. The model is a SPLADE model of
-BERT base's size with random weights, made and exported by the environment of sentence-transformers, in a temporary
-folder or in ``--model``, where a later run finds it. Every peer is a fresh process of its own environment, asked in
-turn on the same cores. Printed: texts a second and their ratio to torch's; resident megabytes with the model loaded,
-and the most that the process ever held (the kernel's VmHWM); the largest difference of a weight to torch's.
+Run ``python benchmarks/sparse.py --tokenizer FOLDER`` with a folder that has BERT's tokenizer. The model is a SPLADE
+model of BERT base's size with random weights. It is made and exported in the environment of sentence-transformers, in a
+temporary folder, or in ``--model``, where a later run finds it. Every peer runs in a process of its own environment;
+the peers are measured in turn on the same cores. Printed are texts per second and their ratio to torch's, resident
+megabytes with the model loaded and at the peak of the process (VmHWM), and the largest difference of a weight to
+torch's.
 """
 
 import argparse
@@ -26,9 +27,11 @@ def main() -> None:
     """Measure and print."""
     made = common_parser(__doc__)
     made.add_argument("--tokenizer", type=Path, required=True, help="a folder with the tokenizer of a BERT model")
-    made.add_argument("--model", type=Path, help="where original/ and exported/ are, or are made and stay")
-    made.add_argument("--count", type=int, default=64, help="how many texts")
-    made.add_argument("--tokens", type=int, default=256, help="how long each is")
+    made.add_argument(
+        "--model", type=Path, help="the folder with original/ and exported/, which are made if they are missing"
+    )
+    made.add_argument("--count", type=int, default=64, help="the number of texts")
+    made.add_argument("--tokens", type=int, default=256, help="the tokens of each text")
     made.add_argument("--rounds", type=int, default=3)
     options = made.parse_args()
     with ExitStack() as stack:

@@ -1,6 +1,6 @@
-"""From the start of the interpreter to the first vector, and the peak of memory by then.
+"""Seconds from the start of the interpreter to the first vector, and peak memory by then.
 
-Whole processes, run in turn (A B C A B C …) on the same cores after one unmeasured run each.
+Whole processes are run in turn (A B C A B C …) on the same cores. The first run of each is not counted.
 """
 
 import json
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def starts(peers: Sequence[tuple[str, Setup, str]], rounds: int) -> tuple[list[str], list[list[str]]]:
-    """A table's header and rows for peers given as (label, setup, peer)."""
+    """The header and the rows of a table for peers given as (label, setup, peer)."""
     found: dict[str, list[tuple[float, float]]] = {label: [] for label, _, _ in peers}
     for number in range(rounds + 1):
         for label, own, peer in peers:

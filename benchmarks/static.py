@@ -1,6 +1,6 @@
-"""The bundled static model on one core: texts a second, and Spearman's rank correlation on an STS file.
+"""The bundled static model on one core: texts per second, and Spearman's rank correlation on an STS file.
 
-The file has a score, a tab, a text, a tab, a text on each line; without one the texts are Python's documentation.
+The file has a score, a tab, a text, a tab and a text on each line. Without one the texts are Python's documentation.
 """
 
 import argparse

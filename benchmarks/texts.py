@@ -1,4 +1,4 @@
-"""Texts of wanted lengths, the same on every run: real ones from a file, else sentences of Python's documentation."""
+"""Texts of given lengths, the same in every run: from a file, or sentences of Python's documentation."""
 
 import pydoc_data.topics
 import random
@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 
 def sentences(file: Path | None) -> list[str]:
-    """Texts of ``file``: lines, or the columns that are no numbers of a .tsv; without one, documentation sentences."""
+    """The lines of ``file``, or the columns of a .tsv that are not numbers; for None sentences of documentation."""
     if file is None:
         topics = " ".join(text for _, text in sorted(pydoc_data.topics.topics.items()))
         prose = re.sub(r"[^A-Za-z0-9,.;:()' -]+", " ", topics)
@@ -24,13 +24,13 @@ def sentences(file: Path | None) -> list[str]:
 
 
 def short(source: list[str], count: int) -> list[str]:
-    """``count`` of the texts, drawn without order."""
+    """``count`` of the texts in random order."""
     drawn = random.Random(1).sample(source, min(count, len(source)))
     return [text for text, _ in zip(cycle(drawn), range(count), strict=False)]
 
 
 def mixed(source: list[str], lengths: Iterable[int], tokenizer_json: Path) -> list[str]:
-    """One text of each number of tokens, special tokens included: texts joined, then cut after the last whole token."""
+    """One text for each number of tokens, special tokens included. Texts are joined, then cut between tokens."""
     tokenizer = Tokenizer.from_file(str(tokenizer_json))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -39,13 +39,13 @@ def mixed(source: list[str], lengths: Iterable[int], tokenizer_json: Path) -> li
 
 
 def even_lengths(count: int, least: int, most: int) -> list[int]:
-    """``count`` lengths, each of ``least`` … ``most`` as likely as the others."""
+    """``count`` lengths, uniformly distributed from ``least`` to ``most``."""
     draw = random.Random(3)
     return [draw.randint(least, most) for _ in range(count)]
 
 
 def lognormal_lengths(count: int, median: float, least: int, most: int) -> list[int]:
-    """``count`` lengths as texts have them: many short, few long."""
+    """``count`` lengths with a lognormal distribution: many short, few long."""
     draw = random.Random(4)
     return [min(most, max(least, round(median * draw.lognormvariate(0, 1)))) for _ in range(count)]
 

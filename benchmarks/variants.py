@@ -1,4 +1,4 @@
-"""The rows of benchmarks/precision.py: every way to run one model, by edge-st and by its peers."""
+"""The rows of benchmarks/precision.py: the variants of one model, run by edge-st and by its peers."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,10 @@ _PEERS = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """A variant that needs a file of its own: what workers/prepare.py makes, who runs it, and which file it is."""
+    """A variant that needs its own file.
+
+    ``made`` is what workers/prepare.py makes, ``graph`` the file in it, ``peer`` the peer that runs it.
+    """
 
     label: str
     peer: str
@@ -61,7 +64,7 @@ _PREPARED = (
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """A row: its label, who runs it, what it computes in, and what it opens."""
+    """A row: its label, the peer that runs it, its precision, and the model that it opens."""
 
     label: str
     peer: str
@@ -86,9 +89,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Further edge-st folders by name, where prepared files are kept and what they are fitted to.
+    """Which variants are wanted.
 
-    ``without`` are parts of the labels of those that are not wanted.
+    ``others`` are further exported folders by name, ``prepared`` is the folder for prepared files, ``calibration`` are
+    the texts for their calibration. Variants whose label contains one of ``without`` are left out.
     """
 
     others: Mapping[str, Path]
@@ -102,7 +106,7 @@ class Wanted:
 
 
 def variants(common: Setup, wanted: Wanted) -> list[Variant]:
-    """Those that are wanted and can run here; says what the others lack."""
+    """The variants that are wanted and can run here; prints what the others lack."""
     found = [Variant(peer, peer, _EDGE[peer], common) for peer in common.available(list(_EDGE))]
     for name, folder in wanted.others.items():
         own = replace(common, folder=folder.resolve())
@@ -112,7 +116,7 @@ def variants(common: Setup, wanted: Wanted) -> list[Variant]:
 
 
 def opened(stack: ExitStack, found: Sequence[Variant]) -> dict[Variant, Worker]:
-    """Each variant's worker with its model loaded; says which cannot load it."""
+    """The worker of each variant with its model loaded; prints which variants cannot be loaded."""
     workers = {}
     for variant in found:
         worker = stack.enter_context(Worker(variant.setup, variant.peer, variant.label))
@@ -143,7 +147,7 @@ def _with_files(common: Setup, wanted: Wanted) -> Iterator[Variant]:
 
 
 def _made(common: Setup, each: Prepared, target: Path, texts: Path) -> bool:
-    """Whether the target is there, made now where it was not."""
+    """Whether the target exists; it is made if it does not."""
     if target.is_dir():
         return True
     print(f"making {target.name} for {each.label}", file=sys.stderr)

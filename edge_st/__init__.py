@@ -1,6 +1,6 @@
 """sentence-transformers models on ONNX Runtime or OpenVINO, without PyTorch.
 
-Names are loaded when they are first used, so that ``import edge_st`` and the command line start at once.
+Names are imported when they are first used, so that ``import edge_st`` and the command line start at once.
 """
 
 from importlib import import_module
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edge_st_runtime.errors import EdgeSTError
-    from edge_st_runtime.store.bm25 import BM25
-    from edge_st_runtime.store.inverted import InvertedIndex
+    from edge_st_runtime.store.sparse.bm25 import BM25
+    from edge_st_runtime.store.sparse.inverted import InvertedIndex
     from edge_st_runtime.vectors.similarity import SimilarityFunction
     from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 
     from . import util
     from .evaluation.input_example import InputExample
-    from .index.index import Index
+    from .index.corpus import Index
     from .models.cross_encoder import CrossEncoder
     from .models.sentence_transformer import SentenceTransformer
     from .models.sparse_encoder import SparseEncoder
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BM25": "edge_st_runtime.store.bm25",
+    "BM25": "edge_st_runtime.store.sparse.bm25",
     "CrossEncoder": "edge_st.models.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
-    "Index": "edge_st.index.index",
+    "Index": "edge_st.index.corpus",
     "InputExample": "edge_st.evaluation.input_example",
-    "InvertedIndex": "edge_st_runtime.store.inverted",
+    "InvertedIndex": "edge_st_runtime.store.sparse.inverted",
     "Retriever": "edge_st.retrieval.retriever",
     "SentenceTransformer": "edge_st.models.sentence_transformer",
     "SimilarityFunction": "edge_st_runtime.vectors.similarity",

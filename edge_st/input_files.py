@@ -1,4 +1,4 @@
-"""Files that users name: whether they are there, and their lines as texts or JSON objects."""
+"""Read files that users name: their lines as texts or as JSON objects."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def existing(path: str | Path) -> Path:
-    """The path, if something is there; OptionError otherwise."""
+    """The path of a file or folder that exists; raises OptionError where it does not."""
     found = Path(path)
     if not found.exists():
         raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
@@ -22,9 +22,10 @@ def existing(path: str | Path) -> Path:
 
 
 def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
-    r"""The lines of a UTF-8 file with their numbers from 1, without a byte order mark and without ``\n`` or ``\r\n``.
+    r"""The lines of a UTF-8 file with their numbers from 1.
 
-    Raises InputError naming file, line and byte where one is not UTF-8.
+    A byte order mark and the line ends ``\n`` or ``\r\n`` are removed. Raises InputError, which names file, line and
+    byte, for what is not UTF-8.
     """
     for number, raw in enumerate(file, 1):
         line = raw.removeprefix(_BOM) if number == 1 else raw
@@ -36,7 +37,7 @@ def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a file but the empty ones, each after its place ``FILE:LINE``; raises InputError as `decoded`."""
+    """The lines of a file that are not empty, each with its place ``FILE:LINE``; raises InputError as `decoded`."""
     with path.open("rb") as file:
         for number, line in decoded(file, str(path)):
             if line:
@@ -44,17 +45,17 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_objects(path: Path, example: Fields) -> Iterator[tuple[str, Fields]]:
-    """The JSON objects of a file of one a line, each after its place; raises InputError as `json_object`."""
+    """The JSON objects of a JSONL file, each with its place ``FILE:LINE``; raises InputError as `json_object`."""
     for place, line in read_lines(path):
         if not line.isspace():
             yield place, json_object(line, place, example)
 
 
 def json_object(line: str, place: str, example: Fields, advice: str = "") -> Fields:
-    """The JSON object that ``line`` holds.
+    """The JSON object in ``line``.
 
-    Raises InputError where it holds something else, with the ``example`` of one, or with ``advice`` where it is not
-    JSON at all.
+    Raises InputError for anything else. The message shows the ``example``; where ``line`` is not JSON at all, it ends
+    with ``advice`` if that is given.
     """
     expected = f"expected an object such as {json.dumps(example)}"
     try:
@@ -67,14 +68,14 @@ def json_object(line: str, place: str, example: Fields, advice: str = "") -> Fie
 
 
 def field(found: Fields, name: str, place: str, advice: str = "") -> Any:
-    """The value of a field; raises InputError, ending in ``advice``, where there is none."""
+    """The value of a field; raises InputError, whose message ends with ``advice``, where the field is missing."""
     if name not in found:
         raise InputError(f"{place}: no field {name!r}; it has {', '.join(found) or 'none'}{advice}")
     return found[name]
 
 
 def string_field(found: Fields, name: str, place: str, advice: str = "") -> str:
-    """The value of a field that holds a string; raises InputError as `field`, and where it holds something else."""
+    """The string in a field; raises InputError as `field`, and where the value is not a valid string."""
     value = field(found, name, place, advice)
     if not isinstance(value, str):
         raise InputError(f"{place}: field {name!r} is {type(value).__name__}; expected a string")

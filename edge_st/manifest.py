@@ -1,6 +1,6 @@
-"""The manifest of known models: which there are, what they need, which commit is fetched.
+"""Read, check and filter the manifest of known models, ``models_manifest.yaml``.
 
-Facts live in ``models_manifest.yaml`` (its head says where each comes from); this file reads, checks and filters them.
+The comment at the top of that file says where each fact comes from.
 """
 
 import difflib
@@ -20,10 +20,11 @@ _MULTILINGUAL = "multilingual"
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model of the manifest, keys as the head of the file explains them. ``None`` and empty mean: not known.
+    """One model of the manifest. None and empty values mean that a fact is not known.
 
-    ``dimension`` is the length of a vector (sparse: the size of the vocabulary), ``max_seq_length`` counts tokens,
-    ``size_mb`` units of 2**20 bytes as stored; ``languages`` holds two-letter codes or just ``"multilingual"``.
+    The comment at the top of the manifest explains the fields. ``dimension`` is the length of a vector, for sparse
+    models the size of the vocabulary. ``max_seq_length`` is in tokens, ``size_mb`` in units of 2**20 bytes as stored.
+    ``languages`` are two-letter codes, or only ``"multilingual"``.
     """
 
     id: str
@@ -49,14 +50,14 @@ class ModelEntry:
 
 
 def load_manifest(path: str | Path | None = None) -> tuple[ModelEntry, ...]:
-    """Read and check a manifest, by default the one that comes with the package.
+    """Read and check a manifest, by default the one in the package.
 
     Returns:
         The entries in the order of the file.
 
     Raises:
         MissingFileError: there is no such file.
-        DamagedFileError: not YAML, or an entry breaks the rules; the message names the entry and the key.
+        DamagedFileError: not YAML, or an entry is not valid; the message names the entry and the key.
     """
     return _packaged() if path is None else _read(Path(path))
 
@@ -65,7 +66,7 @@ def find_model(name: str) -> ModelEntry:
     """Look a model up by ``organisation/name`` or by ``name`` alone, in any case.
 
     Raises:
-        OptionError: no such model; the message lists the closest names.
+        OptionError: no such model; the message lists similar names.
     """
     entries = load_manifest()
     wanted = name.strip().casefold()
@@ -86,15 +87,15 @@ def filter_models(
     max_size_mb: float | None = None,
     text: str | None = None,
 ) -> tuple[ModelEntry, ...]:
-    """Keep the entries that meet every given condition. An entry that does not know the fact is not kept.
+    """The entries that meet every given condition. An entry whose fact is not known does not meet it.
 
     Args:
-        entries: what to choose from.
+        entries: the entries to choose from.
         task: one of ``TASKS``.
-        language: two-letter code (multilingual models count as speaking it), or ``"multilingual"``.
-        licence: identifier, in any case.
-        max_size_mb: largest stored size.
-        text: words that must all occur in the id, the architecture or the purpose, in any case.
+        language: a two-letter code, which multilingual models meet, too, or ``"multilingual"``.
+        licence: a licence identifier, in any case.
+        max_size_mb: the largest stored size.
+        text: words that must all occur in the id, the architecture or ``good_for``, in any case.
 
     Raises:
         OptionError: an unknown task.
@@ -114,7 +115,7 @@ def filter_models(
 
 
 def format_table(entries: Sequence[ModelEntry]) -> str:
-    """The entries as a plain text table with one line each; ``-`` stands for what is not known."""
+    """The entries as a text table with a line for each; ``-`` stands for an unknown fact."""
     header = ("model", "task", "dim", "tokens", "MB", "licence", "languages", "good for")
     rows = [header, *(_row(entry) for entry in entries)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -172,7 +173,7 @@ def _parse(text: str, path: Path) -> object:
 
 
 def _refuse_repeated_keys(node: object, path: Path) -> None:
-    """YAML keeps the last of two equal keys without a word, so look before it does."""
+    """Refuse repeated keys: YAML would keep the last one silently."""
     import yaml
 
     if isinstance(node, yaml.SequenceNode):

@@ -1,11 +1,11 @@
-"""How much memory this process has used, and sizes in words."""
+"""The peak memory of this process, and sizes as text."""
 
 import sys
 from pathlib import Path
 
 
 def peak_memory() -> int | None:
-    """The largest resident size of this process so far, in bytes; None where the system does not tell (Windows)."""
+    """The largest resident size of this process so far, in bytes; None on systems that do not tell (Windows)."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -24,5 +24,5 @@ def _peak_of_getrusage() -> int | None:
 
 
 def megabytes(size: float) -> str:
-    """Bytes as MB (10^6 bytes), to one decimal."""
+    """Bytes as MB (10^6 bytes) with one decimal."""
     return f"{size / 1e6:.1f} MB"

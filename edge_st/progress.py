@@ -1,4 +1,4 @@
-"""A progress bar over texts, shown as sentence-transformers would."""
+"""A progress bar, shown when sentence-transformers would show one."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,7 +12,10 @@ logger = logging.getLogger("edge_st")
 def progress_bar(
     total: int, show: bool | None, unit: str = "text", name: str | None = None
 ) -> Iterator[Callable[[int], Any]]:
-    """A function to call with the number of items done; None shows a bar where the package logs INFO or DEBUG."""
+    """Yield a function to call with the number of items done since the last call.
+
+    With None for ``show``, the bar is shown if the logger "edge_st" is at level INFO or DEBUG.
+    """
     if not (logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG) if show is None else show):
         yield lambda _done: None
         return

@@ -77,11 +77,12 @@ def semantic_search(
 ) -> list[list[dict[str, int | float]]]:
     """The ``top_k`` best corpus entries of each query: ``{"corpus_id": int, "score": float}``, best first.
 
-    ``query_embeddings`` is (queries, dim) or (dim,), ``corpus_embeddings`` (n, dim), which may be memory-mapped and
-    larger than the memory. Equal scores are in the corpus' order; a score that is NaN is never found. Only entries
-    that ``mask`` (n,) of bool marks are found, and scores of ``score_threshold`` or more. Raises OptionError for
-    ``top_k`` or a chunk size below 1, InputError for a mask of another length or vectors of another width. Source:
-    sentence-transformers' function of this name, which has neither ``mask`` nor ``score_threshold``.
+    ``query_embeddings`` is (queries, dim) or (dim,), ``corpus_embeddings`` is (n, dim) and may be memory-mapped and
+    larger than the memory. Entries with equal scores are in the order of the corpus; entries that score NaN are left
+    out. ``mask`` (n,) of bool restricts the search to entries that are True, ``score_threshold`` to entries with this
+    score or more. Raises OptionError for ``top_k`` or a chunk size below 1, InputError for a mask of another length or
+    embeddings of another width. Source: sentence-transformers' function of this name, which has neither ``mask`` nor
+    ``score_threshold``.
     """
     queries, corpus = np.atleast_2d(np.asarray(query_embeddings)), np.asarray(corpus_embeddings)
     if corpus.size == 0:
@@ -107,9 +108,9 @@ def quantize_embeddings(
 ) -> Any:
     """Embeddings (n, dim) as "int8", "uint8", "binary" or "ubinary"; "float32" returns them as float32.
 
-    A list of several matrices (tokens, dim) becomes a list of them, with the same ranges; an empty list an empty list.
-    `edge_st_runtime.vectors.dense.quantize` has shapes, dtypes and errors. Source: sentence-transformers' function of
-    this name.
+    A list of matrices (tokens, dim) becomes a list of quantized matrices that share their ranges. An empty list stays
+    an empty list. Shapes, dtypes and errors are those of `edge_st_runtime.vectors.dense.quantize`. Source:
+    sentence-transformers' function of this name.
     """
     check_precision(precision)
     if isinstance(embeddings, list | tuple):
@@ -121,17 +122,17 @@ def quantize_embeddings(
 
 
 def normalize_embeddings(embeddings: ArrayLike) -> NDArray[Any]:
-    """Each vector of (…, dim) at unit Euclidean length as float32, float64 as float64; zero vectors stay zero."""
+    """``embeddings`` (…, dim) at unit Euclidean length, as float64 where they are, else float32; zeros stay zeros."""
     vectors = as_numbers(embeddings)
     return normalize(vectors if vectors.dtype == np.float64 else vectors.astype(np.float32, copy=False))
 
 
 def select_max_active_dims(embeddings: Any, max_active_dims: int | None) -> Any:
-    """The ``max_active_dims`` values of each embedding that are farthest from 0; None keeps all.
+    """Keep the ``max_active_dims`` values of each embedding with the greatest magnitude; None keeps all.
 
-    SparseVector and SparseMatrix stay what they are; of (…, dim) the other values are set to 0 in a copy. Of equal
-    values the lower dimension comes first. Raises OptionError below 1. Source: sentence-transformers' function of this
-    name.
+    SparseVector and SparseMatrix give their own type. An array (…, dim) gives a copy in which the other values are 0.
+    Of equal magnitudes the lower dimension is kept. Raises OptionError for a number below 1. Source:
+    sentence-transformers' function of this name.
     """
     if max_active_dims is None:
         return embeddings
@@ -148,9 +149,9 @@ def select_max_active_dims(embeddings: Any, max_active_dims: int | None) -> Any:
 
 
 def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:
-    """The first ``truncate_dim`` dimensions of (…, dim); None keeps all, a negative number leaves so many out.
+    """The first ``truncate_dim`` dimensions of (…, dim); None keeps all, a negative number drops so many at the end.
 
-    Raises OptionError for what is no whole number.
+    Raises OptionError for another type than an integer.
     """
     check_truncate_dim(truncate_dim)
     return (as_numbers(embeddings) if isinstance(embeddings, list | tuple) else embeddings)[..., :truncate_dim]

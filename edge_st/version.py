@@ -1,3 +1,3 @@
-"""The version, kept here alone: the build reads it."""
+"""The version; the build reads it from here."""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""Evaluate one peer by its own evaluators: the metrics and seconds of each, as one line of JSON on stdout.
+"""Evaluate one peer with its own evaluators; print their metrics and seconds as one line of JSON.
 
-``evaluate.py PEER OPENING DATA``: OPENING is JSON, the arguments of the peer's SentenceTransformer; DATA a JSON file
-with the arguments of each evaluator by its name.
+``evaluate.py PEER OPENING DATA``: OPENING is JSON with the arguments of the peer's SentenceTransformer, DATA a JSON
+file with the arguments of each evaluator by its name.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Open the peer given as JSON on the command line, encode one text and say so, then the peak of memory."""
+"""Open the peer given as JSON on the command line, encode one text, print "ready", then print the peak memory."""
 
 import json
 import os

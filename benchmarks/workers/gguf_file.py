@@ -1,4 +1,4 @@
-"""A BERT model as the GGUF file that llama.cpp runs, as its own converter writes it, from safetensors."""
+"""Write a BERT model from safetensors as a GGUF file for llama.cpp, as llama.cpp's own converter does."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from other_engines import pools_first
 from safetensors.numpy import load_file
 
-#: llama.cpp reads these as float32, whatever the others are
+#: llama.cpp always reads these as float32
 _EXACT = ("token_types", "position_embd")
 _SPACE = "\u2581"
 
@@ -47,7 +47,7 @@ def _settings(writer: Any, config: Mapping[str, Any], original: Path, kind: str)
 
 
 def _vocabulary(writer: Any, config: Mapping[str, Any], original: Path) -> None:
-    """Tokens that begin a word carry a mark, those that continue one carry none: the reverse of WordPiece."""
+    """Write the vocabulary. Tokens that begin a word get a mark, others get none: the reverse of WordPiece."""
     model = json.loads((original / "tokenizer.json").read_text(encoding="utf-8"))
     ids = model["model"]["vocab"]
     tokens = sorted(ids, key=ids.__getitem__)

@@ -1,7 +1,8 @@
-"""What the machine multiplies a second at most: one large product of matrices in float32, bfloat16 and int8.
+"""The speed of one large matrix multiplication in float32, bfloat16 and int8.
 
-float32 and int8 (MatMulIntegerToFloat) run on ONNX Runtime, bfloat16 on OpenVINO. Argument: the threads. Printed: JSON,
-the precision → operations a second, a multiplication and an addition counted as two.
+float32 and int8 (MatMulIntegerToFloat) run on ONNX Runtime, bfloat16 on OpenVINO. The argument is the number of
+threads. Printed is JSON with the operations per second by precision; a multiplication and an addition count as two
+operations.
 """
 
 import json
@@ -21,7 +22,7 @@ def main() -> None:
     threads = int(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    found = {name: 2 * SIZE**3 / min(_seconds(made(threads))) for name, made in PRODUCTS.items()}
+    found = {name: 2 * SIZE**3 / min(_seconds(made(threads))) for name, made in MULTIPLICATIONS.items()}
     print(json.dumps(found), file=answers, flush=True)
 
 
@@ -85,7 +86,7 @@ def _bfloat16(threads: int) -> Callable[[], Any]:
     return lambda: request.infer({0: values}, share_inputs=True, share_outputs=True)
 
 
-PRODUCTS = {"float32": _float32, "bfloat16": _bfloat16, "int8": _int8}
+MULTIPLICATIONS = {"float32": _float32, "bfloat16": _bfloat16, "int8": _int8}
 
 
 if __name__ == "__main__":

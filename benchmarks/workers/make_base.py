@@ -1,7 +1,7 @@
 """Make a SentenceTransformer of bge-base's size and shape with random weights, and export it with int8.
 
-Arguments: a folder with a BERT tokenizer, the folder of the original, the folder of the export. What is there already
-stays. int8's gate is open: what random weights lose says nothing about a trained model.
+Arguments: a folder with a BERT tokenizer, the folder of the original, the folder of the export. Folders that exist are
+kept. The gate for int8 is open: the loss with random weights says nothing about a trained model.
 """
 
 import sys
@@ -12,7 +12,7 @@ ANYTHING = 1e-6
 
 
 def make(tokenizer: Path, original: Path) -> None:
-    """Save the model to ``original`` by sentence-transformers: CLS pooling, normalized."""
+    """Save the model to ``original`` with sentence-transformers: CLS pooling, normalized."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, Pooling, Transformer

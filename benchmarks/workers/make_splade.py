@@ -1,8 +1,7 @@
 """Make a SPLADE model of BERT base's size with random weights, and export it for edge-st.
 
-Arguments: a folder with a BERT tokenizer, the folder of the original, the folder of the export. What is there already
-stays. The bias of the last layer leaves each text about as many weights as a trained model does: a few hundred of
-30,522.
+Arguments: a folder with a BERT tokenizer, the folder of the original, the folder of the export. Folders that exist are
+kept. The bias of the last layer leaves each text about as many weights as a trained model has: a few hundred of 30,522.
 """
 
 import sys
@@ -13,7 +12,7 @@ BIAS = -2.1
 
 
 def make(tokenizer: Path, original: Path) -> None:
-    """Save the model to ``original`` by sentence-transformers."""
+    """Save the model to ``original`` with sentence-transformers."""
     import torch
     from sentence_transformers import SparseEncoder
     from sentence_transformers.base.modules import Transformer

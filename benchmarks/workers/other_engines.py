@@ -1,6 +1,6 @@
-"""Peers that bring an engine of their own and leave tokens, pooling or batches to their user.
+"""Peers with an engine of their own that leave tokenization, pooling or batching to the user.
 
-Limit and pooling are read from the original's folder. Vectors are normalized.
+The limit and the pooling are read from the folder of the original. Vectors are normalized.
 """
 
 import json
@@ -12,31 +12,31 @@ from typing import Any
 
 import numpy as np
 
-#: tokens of a batch: what ran fastest with CTranslate2 (of texts times their longest) and with llama.cpp (of all)
+#: tokens of a batch, the fastest with CTranslate2 (texts times longest text) and with llama.cpp (all tokens)
 TOKEN_BUDGET = 512
 Encode = Callable[[Any], Any]
 
 
 def limit(original: Path) -> int:
-    """The most tokens of a text that the model reads."""
+    """The largest number of tokens of a text that the model takes."""
     files = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
     found = (json.loads((original / file).read_text(encoding="utf-8")).get(key) for file, key in files.items())
     return next(int(value) for value in found if value)
 
 
 def pools_first(original: Path) -> bool:
-    """Whether a text's vector is its first token's; else it is the tokens' mean."""
+    """Whether the model pools with the first token; otherwise with the mean of all tokens."""
     config = json.loads((original / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
     return bool(config.get("pooling_mode_cls_token")) or config.get("pooling_mode") == "cls"
 
 
 def normalized(vectors: Any) -> Any:
-    """Each row over its length."""
+    """Rows scaled to length 1."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def ctranslate2(folder: Path, original: Path, threads: int | None) -> Encode:
-    """CTranslate2 in int8: texts sorted by length, in batches of a token budget, one a thread at a time."""
+    """CTranslate2 in int8: texts sorted by length, in batches of a token budget, one batch per thread."""
     import ctranslate2 as engine
     from tokenizers import Tokenizer
 
@@ -69,16 +69,16 @@ def ctranslate2(folder: Path, original: Path, threads: int | None) -> Encode:
 
 
 def llama_cpp(file: Path, original: Path, threads: int | None) -> Encode:
-    """llama.cpp, which pools by what the file says and fills batches with texts in their order."""
+    """llama.cpp, which pools as the file says and fills batches with texts in their order."""
     from llama_cpp import Llama
 
     most, cores = limit(original), threads or len(os.sched_getaffinity(0))
 
     class Limited(Llama):
-        """With the model's limit, and the last token kept, as sentence-transformers cuts."""
+        """Truncates to the model's limit and keeps the last token, as sentence-transformers does."""
 
         def tokenize(self, text: bytes, **options: bool) -> list[int]:
-            """Of at most ``most`` tokens."""
+            """At most ``most`` tokens."""
             tokens: list[int] = super().tokenize(text, **options)
             return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
 
@@ -92,7 +92,7 @@ def llama_cpp(file: Path, original: Path, threads: int | None) -> Encode:
 
 
 def _batches(ids: Sequence[list[int]]) -> Iterator[list[list[int]]]:
-    """Rows, sorted by length, in parts of the budget."""
+    """Batches of rows sorted by length, each within the token budget."""
     part: list[list[int]] = []
     for row in ids:
         if part and len(row) * (len(part) + 1) > TOKEN_BUDGET:

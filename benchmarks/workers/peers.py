@@ -1,9 +1,9 @@
-"""The peers, each opened in its own environment: a name → a function from what a task gives to what the model makes.
+"""Functions that open the peers, each in its own environment. They return a function from inputs to outputs.
 
-The task chooses the class: "dense" and "sparse" take a text or a list of texts, "rerank" takes (query, documents)
-pairs. ``folder`` holds the graphs that all peers run, ``original`` the model as sentence-transformers' torch backend
-reads it. ``graph`` is the ONNX file, relative to ``folder``. ``threads`` is None where the process' affinity already
-leaves an engine just the cores it may use; else it is told, in the way its user would tell it.
+The task chooses the class and the inputs: "dense" and "sparse" take a text or a list of texts, "rerank" takes (query,
+documents) pairs. ``folder`` holds the graphs that all peers run, ``original`` the model for sentence-transformers'
+torch backend. ``graph`` is the ONNX file, relative to ``folder``. ``threads`` is None where the process' affinity
+already limits an engine to the right cores; otherwise the engine is told the number in its own way.
 """
 
 import json
@@ -18,7 +18,7 @@ Encode = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """What every peer is opened with."""
+    """The arguments to open a peer."""
 
     task: str
     folder: str
@@ -29,7 +29,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Task:
-    """A class that edge-st and sentence-transformers both have, what is asked of its instances, and a first request."""
+    """A class of edge-st and sentence-transformers, the function that runs it, and a first input."""
 
     name: str
     ask: Callable[[Any], Encode]
@@ -37,12 +37,12 @@ class Task:
 
 
 def encoding(model: Any) -> Encode:
-    """What ``model.encode`` gives for texts."""
+    """Run ``model.encode`` on texts."""
     return lambda texts: model.encode(texts, show_progress_bar=False)
 
 
 def ranking(model: Any) -> Encode:
-    """The (corpus_id, score) pairs that ``model.rank`` gives for each query and its documents, best first."""
+    """Run ``model.rank`` on queries with documents; outputs are (corpus_id, score) pairs, best first."""
 
     def rank(searches: Sequence[tuple[str, list[str]]]) -> list[list[tuple[int, float]]]:
         found = [model.rank(query, documents, show_progress_bar=False) for query, documents in searches]
@@ -64,7 +64,7 @@ def edge_onnx(setting: Setting) -> Encode:
 
 
 def edge_openvino(setting: Setting) -> Encode:
-    """edge-st on OpenVINO in the fastest precision that the folder's record calls lossless."""
+    """edge-st on OpenVINO in its fastest lossless precision."""
     return _edge(setting, backend="openvino", dtype="auto")
 
 
@@ -74,7 +74,7 @@ def edge_in(backend: str, dtype: str) -> Callable[[Setting], Encode]:
 
 
 def edge_static(setting: Setting) -> Encode:
-    """edge-st's static model: ``folder``, or the bundled one where that is empty."""
+    """edge-st's static model in ``folder``; the bundled one where that is empty."""
     from edge_st import SentenceTransformer
 
     return SentenceTransformer(setting.folder or None).encode
@@ -90,7 +90,7 @@ def st_torch(setting: Setting) -> Encode:
 
 
 def st_onnx(setting: Setting) -> Encode:
-    """sentence-transformers on ONNX Runtime; it exports the model itself where ``folder`` has no graph."""
+    """sentence-transformers on ONNX Runtime. It exports the model itself if ``folder`` has no graph."""
     there = Path(setting.folder, setting.graph).is_file()
     kwargs: dict[str, Any] = {"provider": "CPUExecutionProvider", "export": not there}
     if there:
@@ -104,7 +104,7 @@ def st_onnx(setting: Setting) -> Encode:
 
 
 def st_openvino(setting: Setting) -> Encode:
-    """sentence-transformers on OpenVINO, which chooses the precision by the CPU; it exports as ``st_onnx`` does."""
+    """sentence-transformers on OpenVINO, which chooses the precision for the CPU. It exports as ``st_onnx`` does."""
     kwargs: dict[str, Any] = {"export": not list(Path(setting.folder).glob("openvino/*.xml"))}
     if setting.graph.endswith(".xml"):
         kwargs["file_name"] = setting.graph
@@ -189,9 +189,9 @@ def _fastembed(setting: Setting, **options: int) -> Encode:
 
 
 def open_peer(peer: str, task: str, folder: str, original: str, graph: str, threads: int) -> Encode:
-    """Open the peer of this name with ``threads`` threads, and answer a first request.
+    """Open the peer of this name with ``threads`` threads, and run a first input.
 
-    Those of the task "search" are in searchers.py.
+    The peers of the task "search" are in searchers.py.
     """
     if task == "search":
         from searchers import open_searcher
@@ -206,5 +206,5 @@ def open_peer(peer: str, task: str, folder: str, original: str, graph: str, thre
 
 
 def array(found: Any) -> Any:
-    """What a peer gave as something that NumPy saves: sparse rows of edge-st or of torch become dense ones."""
+    """The output of a peer in a form that NumPy saves: sparse rows of edge-st or of torch become dense ones."""
     return found.to_dense() if hasattr(found, "to_dense") else found

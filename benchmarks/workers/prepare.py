@@ -1,7 +1,7 @@
-"""Make what a peer runs, by the peer's own means.
+"""Make the files that a peer runs, with the peer's own tools.
 
-Arguments: what, the exported folder, the original, the target, texts. The target is a folder; ``texts`` is a file of
-calibration texts, one a line, which OpenVINO's int8 needs.
+Arguments: what to make, the exported folder, the original, the target folder, and a file of calibration texts, one per
+line, which OpenVINO's int8 needs.
 """
 
 import json
@@ -22,7 +22,7 @@ def onnx_int8(exported: Path, target: Path, **_: Path) -> None:
 
 
 def openvino_int8(exported: Path, target: Path, texts: Path, **_: Path) -> None:
-    """sentence-transformers' static int8, fitted to 300 texts as it does by default, but to given ones."""
+    """sentence-transformers' static int8, calibrated with 300 texts as by default, but with the given ones."""
     from optimum.intel import OVQuantizationConfig
     from sentence_transformers import SentenceTransformer, export_static_quantized_openvino_model
 
@@ -66,7 +66,7 @@ MAKERS = {
 
 
 def main() -> None:
-    """Make it beside the target, and rename."""
+    """Make the files beside the target, then rename."""
     what = sys.argv[1]
     exported, original, target, texts = map(Path, sys.argv[2:])
     part = target.with_name(f"{target.name}.part")

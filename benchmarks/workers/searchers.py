@@ -1,7 +1,8 @@
-"""Those that search a million vectors, each opened in its own environment: a name → a function from query numbers.
+"""Functions that open a library for vector search, each in its own environment. They return a search function.
 
-The function takes one number, or a list, and gives the ids (queries, 10) of what it finds. ``folder`` holds
-``corpus.npy`` (n, dim) and ``queries.npy`` (m, dim), float32 at unit length, and an index of edge-st a precision.
+A search function takes the number of a query, or a list of numbers, and returns the ids (queries, 10) that it finds.
+``folder`` holds ``corpus.npy`` (n, dim) and ``queries.npy`` (m, dim), float32 at unit length, and an edge-st index for
+each precision.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ def open_searcher(peer: str, folder: Path, threads: int) -> Search:
     return lambda numbers: find(queries[numbers if isinstance(numbers, list) else [numbers]])
 
 
-def edge(form: str, folder: Path, threads: int) -> Search:  # noqa: ARG001 - told by affinity
+def edge(form: str, folder: Path, threads: int) -> Search:  # noqa: ARG001 - affinity limits it
     """edge-st's index in this precision, memory-mapped; or its semantic_search over an array."""
     import numpy as np
 
@@ -36,7 +37,7 @@ def edge(form: str, folder: Path, threads: int) -> Search:  # noqa: ARG001 - tol
 
 
 def faiss(form: str, folder: Path, threads: int) -> Search:
-    """faiss' exhaustive indexes: IndexFlatIP, the scalar quantizer to 8 bits, and bits."""
+    """faiss' exhaustive indexes: IndexFlatIP, 8-bit scalar quantization, and binary."""
     import faiss as library
     import numpy as np
 

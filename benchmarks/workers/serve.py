@@ -1,6 +1,6 @@
-"""A process that holds one peer and answers requests: one line of JSON in, one out.
+"""A process that runs one peer and answers requests: one line of JSON in, one line out.
 
-Its stdout is the answers' alone: what libraries print goes to stderr.
+Only answers go to stdout. What libraries print goes to stderr.
 """
 
 import json
@@ -20,19 +20,19 @@ class Server:
         self._encode: Callable[[Any], Any] = len
 
     def load_texts(self, name: str, file: str) -> dict[str, Any]:
-        """Keep the texts (or other requests) in ``file``, a JSON list, under ``name``."""
+        """Keep the texts, or other inputs, in ``file``, a JSON list, under ``name``."""
         self._texts[name] = json.loads(Path(file).read_text(encoding="utf-8"))
         return {"count": len(self._texts[name])}
 
     def open(self, **opening: Any) -> dict[str, Any]:
-        """Open the peer and let it answer a first request."""
+        """Open the peer and run a first input."""
         from peers import open_peer
 
         self._encode = open_peer(**opening)
         return {}
 
     def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
-        """Encode all texts called ``name`` in one call; ``save`` names an .npy file for what comes of it."""
+        """Encode all texts called ``name`` in one call; ``save`` is an .npy file for the output."""
         start = time.perf_counter()
         vectors = self._encode(self._texts[name])
         seconds = time.perf_counter() - start
@@ -44,7 +44,7 @@ class Server:
         return {"seconds": seconds}
 
     def single(self, name: str, first: int, count: int) -> dict[str, Any]:
-        """Encode ``count`` of the texts one by one, from number ``first`` on, round and round."""
+        """Encode ``count`` of the texts one by one, from number ``first`` on; after the last the first follows."""
         texts, milliseconds = self._texts[name], []
         for i in range(first, first + count):
             start = time.perf_counter()
@@ -53,7 +53,7 @@ class Server:
         return {"milliseconds": milliseconds}
 
     def memory(self, reset_peak: bool = False) -> dict[str, Any]:
-        """Resident megabytes now and at their peak since the last reset (Linux)."""
+        """Resident megabytes now, and at the peak since the last reset (Linux)."""
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         values = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "VmHWM")))
         if reset_peak:

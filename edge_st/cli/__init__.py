@@ -1,8 +1,9 @@
 """The command ``edge-st``.
 
-Every command is a module with ``add(subparsers) -> None``, which registers its parser with
-``set_defaults(run=function(args) -> int)``. Installed distributions add commands by the same contract through the
-entry-point group ``edge_st.commands``. What a command needs beyond argparse it imports when it runs.
+Every command is a module with ``add(subparsers) -> None``. It adds a parser and registers the function to run with
+``set_defaults(run=function)``; the function takes the parsed arguments and returns the exit code. Other distributions
+add commands in the same way, through the entry-point group ``edge_st.commands``. A command imports what it needs beyond
+argparse when it runs, so that the command line starts at once.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import bench, demo, doctor, embed, evaluate, info, models, plugins, pull, rerank, search, tune, verify
+from . import bench, demo, doctor, embed, evaluate, info, list_models, plugins, pull, rerank, search, tune, verify
 from .index import command as index
 
 COMMANDS = {
@@ -24,7 +25,7 @@ COMMANDS = {
     "index": index.add,
     "rerank": rerank.add,
     "info": info.add,
-    "list": models.add,
+    "list": list_models.add,
     "pull": pull.add,
     "verify": verify.add,
     "eval": evaluate.add,
@@ -33,11 +34,11 @@ COMMANDS = {
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
-EXIT_CODES = "exit codes: 0 ok, 1 error, 2 wrong usage, 130 interrupted, 141 the reader of the output went away"
+EXIT_CODES = "exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 output pipe closed"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; ``argv`` defaults to the process' own arguments."""
+    """Run one command and return its exit code. ``argv`` defaults to the arguments of the process."""
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as stop:
@@ -76,7 +77,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 class _Version(argparse.Action):
-    """Prints the version; looks it up only when asked."""
+    """Prints the version."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002 (argparse's name)
         super().__init__(option_strings, dest, nargs=0, help=help)
@@ -98,7 +99,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe once more when it exits."""
+    """Send what is left of stdout to the null device, so that the interpreter does not report the closed pipe again."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

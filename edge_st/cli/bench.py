@@ -1,4 +1,4 @@
-"""``edge-st bench``: how fast every variant of a model runs on this machine, and what it is worth."""
+"""``edge-st bench``: the speed of every variant of a model on this machine, beside its recorded quality."""
 
 import argparse
 from importlib.util import find_spec
@@ -6,14 +6,18 @@ from pathlib import Path
 
 from edge_st_runtime.errors import OptionError, PackageMissingError
 
-from .shared import Subparsers, add_json, print_json
-from .speeds import add_measured, as_table, folder_of, read_texts, say
+from .arguments import Subparsers, add_json
+from .bench_and_tune import add_measured, folder_of, read_texts, report_progress, speed_table
+from .output import print_json
 
 _ENDINGS = (".svg", ".png")
 _DESCRIPTION = """\
-Measure every variant of MODEL that runs here, each in a process of its own: short texts and texts of mixed lengths a
-second, milliseconds for a single short one, milliseconds to load, the process' peak memory, and the worst cosine to the
-original that the export recorded. Nothing is kept; see edge-st tune for that.
+Measure every variant of MODEL that runs on this machine, each in a process of its own. Printed are
+  short texts per second, and texts of mixed lengths per second
+  milliseconds for one short text, and milliseconds to load the model
+  the peak memory of the process
+  the worst cosine to the original model, as recorded by the export
+Nothing is saved; edge-st tune saves the fastest setting.
 """
 
 
@@ -26,15 +30,16 @@ def add(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_measured(parser)
-    parser.add_argument("--texts", metavar="FILE", help="texts to measure with, one a line")
-    parser.add_argument("--chart", metavar="FILE", help="draw speed against quality: .svg or .png")
+    parser.add_argument("--texts", metavar="FILE", help="texts to measure with, one per line (default: built-in texts)")
+    parser.add_argument("--chart", metavar="FILE", help="write a chart of speed against quality (.svg or .png)")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    from ..speed.variants import Row, measured, settings_here
+    from ..speed.measuring import Row, measure_in_turn
+    from ..speed.settings import settings_here
 
     chart = None if args.chart is None else Path(args.chart)
     if chart is not None:
@@ -42,23 +47,23 @@ def run(args: argparse.Namespace) -> int:
     folder, texts = folder_of(args.model), read_texts(args.texts)
     settings = settings_here(folder, args.dtype)
     speeds = {}
-    for setting, speed in measured(folder, list(settings), texts):
-        say(setting, speed)
+    for setting, speed in measure_in_turn(folder, list(settings), texts):
+        report_progress(setting, speed)
         speeds[setting] = speed
     rows = [Row(setting, speed, settings[setting]) for setting, speed in speeds.items()]
     if args.json:
         print_json([row.as_json() for row in rows])
     else:
-        print(as_table(rows))
+        print(speed_table(rows))
     if chart is not None:
-        from ..speed.charts import write_chart
+        from ..speed.chart import write_chart
 
         write_chart(rows, chart)
     return 0
 
 
 def _check_chart(path: Path) -> None:
-    """Refuse before anything is measured what could not be drawn or written in the end."""
+    """Refuse a chart that could not be drawn or written, before anything is measured."""
     if path.suffix.lower() not in _ENDINGS:
         raise OptionError(f"--chart {path}: expected a name that ends with {' or '.join(_ENDINGS)}")
     if not path.absolute().parent.is_dir():

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..memory import megabytes, peak_memory
-from .shared import Subparsers, add_json, add_model, load, print_json, table
+from .arguments import Subparsers, add_json, add_model, load
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
@@ -17,7 +18,7 @@ TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the demo found. ``similarity`` is (3, 3) over ``sentences``; memory is in bytes."""
+    """The figures of the demo. ``similarity`` is (3, 3), of every two ``sentences``; ``peak_memory`` is in bytes."""
 
     model: str
     engine: str
@@ -34,7 +35,11 @@ class Report:
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("demo", help="embed, compare and search a few built-in sentences; show the speed")
+    parser = subparsers.add_parser(
+        "demo",
+        help="embed, compare and search a few built-in sentences, and show the speed",
+        description="Embed and compare three sentences, search a small corpus, and measure speed and memory.",
+    )
     add_model(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -51,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(name: str | None) -> Report:
-    """Load the model and do what the demo shows."""
-    from .samples import TRIPLE
+    """Load the model, compare, search and time."""
+    from .demo_texts import TRIPLE
 
     start = time.perf_counter()
     model = load(name)
@@ -76,7 +81,7 @@ def measure(name: str | None) -> Report:
 def _searches(model: "SentenceTransformer") -> list[dict[str, object]]:
     from edge_st import Retriever
 
-    from .samples import CORPUS, QUERIES
+    from .demo_texts import CORPUS, QUERIES
 
     retriever = Retriever(model)
     retriever.add(CORPUS)
@@ -88,8 +93,8 @@ def _searches(model: "SentenceTransformer") -> list[dict[str, object]]:
 
 
 def _speed(model: "SentenceTransformer") -> float:
-    """Texts a second over distinct short texts, in one run."""
-    from .samples import CORPUS
+    """Texts per second, measured in one call with distinct short texts."""
+    from .demo_texts import CORPUS
 
     texts = [f"{CORPUS[number % len(CORPUS)]} ({number})" for number in range(SPEED_TEXTS)]
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""``edge-st doctor``: what is installed, what this machine can do, and the commands that mend what is missing."""
+"""``edge-st doctor``: what is installed, what this machine can do, and the commands that fix what is wrong."""
 
 import argparse
 import platform
@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..version import __version__
-from .shared import Subparsers, add_json, print_json, table
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from .probes import Probe
@@ -18,7 +19,7 @@ EXPORT = "pip install -c constraints.txt edge-st-export"
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something wrong ("error", "warning") or worth knowing ("note"), and the command that changes it."""
+    """A problem (level "error" or "warning") or a fact worth knowing ("note"), and the command that changes it."""
 
     level: str
     message: str
@@ -27,10 +28,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found. A package or engine maps to its version, devices and error (None where all is well).
+    """What the doctor found.
 
-    Of ``installed_models`` there is one for each name that a package gives a model: see `probes.installed_models`.
-    ``fast_dtypes`` are those in which the CPU is faster than in float32; int8 also where its features are not known.
+    ``packages`` and ``engines`` map a name to its version, devices and error (None where it works).
+    ``fast_dtypes`` are those in which this CPU is faster than in float32; int8 is among them also where the CPU's
+    features are not known. ``installed_models`` are rows as `list_installed_models` gives them.
     """
 
     edge_st: str
@@ -51,15 +53,15 @@ def add(subparsers: Subparsers) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "doctor",
-        help="check engines, CPU, threads and the bundled model; say what is missing and the command that adds it",
-        description="Check the installation. The exit code is 0 if at least the bundled model works.",
+        help="check engines, CPU, threads and models, and print the commands that fix what is wrong",
+        description="Check the installation. The exit code is 0 if the bundled model works.",
     )
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine, advise, print."""
+    """Examine the installation, and print what was found with advice."""
     report = examine()
     findings = advise(report)
     works = report.bundled_model["error"] is None
@@ -71,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def examine() -> Report:
-    """Look at everything; nothing that is missing or broken raises."""
+    """Look at everything. What is missing or broken is reported, and raises nothing."""
     from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16, has_int8
 
     from . import probes
+    from .installed_models import list_installed_models
 
     return Report(
         edge_st=__version__,
@@ -87,13 +90,13 @@ def examine() -> Report:
         fast_dtypes=[dtype for dtype, fast in (("bfloat16", has_bfloat16()), ("int8", has_int8())) if fast],
         threads=probes.probe_threads(),
         bundled_model=_finding(probes.run_probe(probes.BUNDLED_MODEL)),
-        installed_models=probes.installed_models(),
+        installed_models=list_installed_models(),
         edge_st_export=probes.installed_version("edge-st-export"),
     )
 
 
 def advise(report: Report) -> list[Advice]:
-    """What to do about a report, the worst first."""
+    """The advice on a report, errors first."""
     found = [*_on_packages(report), *_on_engines(report), *_on_threads(report), *_on_models(report)]
     if report.edge_st_export is None:
         found.append(Advice("note", "edge-st-export is not installed (needed on a build machine only)", EXPORT))
@@ -101,10 +104,7 @@ def advise(report: Report) -> list[Advice]:
 
 
 def _finding(probe: "Probe") -> dict[str, object]:
-    return {
-        **probe.found,
-        "error": probe.error,
-    }
+    return {**probe.found, "error": probe.error}
 
 
 def _on_packages(report: Report) -> list[Advice]:
@@ -131,7 +131,7 @@ def _on_engines(report: Report) -> list[Advice]:
         ]
     for name, finding in report.engines.items():
         if name not in missing and finding["error"] is not None:
-            found.append(Advice("warning", f"{name} does not work: {finding['error']}", _mend(name, finding)))
+            found.append(Advice("warning", f"{name} does not work: {finding['error']}", _fix(name, finding)))
     several = report.onnxruntime_distributions
     if len(several) > 1:
         fix = f"pip uninstall -y {' '.join(several)} && pip install {several[-1]}"
@@ -139,7 +139,7 @@ def _on_engines(report: Report) -> list[Advice]:
     return found
 
 
-def _mend(name: str, finding: dict[str, object]) -> str:
+def _fix(name: str, finding: dict[str, object]) -> str:
     other = next(engine for engine in ENGINES if engine != name)
     if "illegal instruction" in str(finding["error"]):
         return f'pip uninstall -y {name} && pip install "edge-st[{ENGINES[other]}]"'

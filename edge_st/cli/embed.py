@@ -1,4 +1,4 @@
-"""``edge-st embed``: texts in, vectors out, streaming in bounded memory."""
+"""``edge-st embed``: texts in, embeddings out, as a stream in bounded memory."""
 
 import argparse
 import sys
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import OptionError
 
-from .shared import Subparsers, add_model, add_records, load, positive
+from .arguments import Subparsers, add_model, add_records, load, positive
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
 
+    from .embedding_files import Key, Row
     from .records import Record
-    from .writers import Key, Row
 
 PRECISIONS = ("float32", "binary", "ubinary")
 DESCRIPTION = """\
-Embed one text per line, or one JSON object per line, from files or the standard input ('-', the default).
-Blank lines of plain text are texts too (""), so that row n belongs to line n; blank JSONL lines are skipped.
-OUT.npy gets an array (texts, dimension) in input order; OUT.jsonl, and '-' for the standard output, get one
-{"index": 0, "embedding": [...]} a line, with the object's own "id" in place of "index" where it has one.
+Embed one text per line, or one JSON object per line, from files or standard input ('-', the default).
+A blank line of plain text is embedded as an empty text, so that row n belongs to line n. Blank JSONL lines are skipped.
+OUT.npy gets an array (texts, dimension) in the order of the input. OUT.jsonl, or '-' for standard output, gets one
+{"index": 0, "embedding": [...]} per line; an object that has an "id" keeps it in place of "index".
 """
 
 
@@ -35,20 +35,29 @@ def add(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_records(parser)
-    parser.add_argument("-o", "--output", required=True, type=_output, metavar="OUT", help="OUT.npy, OUT.jsonl or '-'")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=_output,
+        metavar="OUT",
+        help="OUT.npy, OUT.jsonl, or '-' for standard output",
+    )
     add_model(parser)
-    parser.add_argument("--prompt-name", metavar="NAME", help="one of the model's prompts, such as query")
+    parser.add_argument("--prompt-name", metavar="NAME", help="the name of one of the model's prompts, such as query")
     parser.add_argument("--normalize", action="store_true", help="scale every vector to length 1")
-    parser.add_argument("--precision", type=_precision, default="float32", help=" | ".join(PRECISIONS))
+    parser.add_argument(
+        "--precision", type=_precision, default="float32", help=f"{', '.join(PRECISIONS)} (default: float32)"
+    )
     parser.add_argument("--truncate-dim", type=positive, metavar="D", help="keep the first D dimensions")
     parser.add_argument(
-        "--batch-size", type=positive, default=32, metavar="N", help="texts a batch at most (default: 32)"
+        "--batch-size", type=positive, default=32, metavar="N", help="most texts in a batch (default: 32)"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the files, then stream records through the model into the output."""
+    """Check the files, then stream texts through the model into the output."""
     from .records import read_records
 
     _check_files(args.files, args.output)
@@ -70,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _remember_keys(records: "Iterable[Record]", keys: "deque[Key]") -> Iterator[str]:
-    """The texts; each one's key is queued until its vector comes out, in the same order."""
+    """The texts. The key of each is queued until its vector comes out; both keep the order."""
     for index, record in enumerate(records):
         keys.append(("index", index) if record.id is None else ("id", record.id))
         yield record.text
@@ -81,7 +90,7 @@ def _write(
 ) -> int:
     from edge_st_runtime.files.writing import replacing
 
-    from .writers import write_jsonl, write_npy
+    from .embedding_files import write_jsonl, write_npy
 
     keyed = ((keys.popleft(), row) for row in rows)
     if output == "-":
@@ -103,7 +112,7 @@ def _progress(rows: "Iterator[Row]") -> "Iterator[Row]":
 
 
 def _check_files(files: list[str], output: str) -> None:
-    """Everything that can be known before the model is loaded."""
+    """Raise OptionError for files that cannot be read or written, before the model is loaded."""
     from .records import check_files
 
     target = None if output == "-" else Path(output).resolve()
@@ -112,20 +121,22 @@ def _check_files(files: list[str], output: str) -> None:
     check_files(files)
     for name in files:
         if name != "-" and Path(name).resolve() == target:
-            raise OptionError(f"{name} is input and output at once; choose another output")
+            raise OptionError(f"{name} is both input and output; choose another output")
 
 
 def _output(text: str) -> str:
     if text != "-" and Path(text).suffix not in {".npy", ".jsonl"}:
-        raise argparse.ArgumentTypeError(f"{text!r} ends neither in .npy nor in .jsonl, and is not '-'")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} ends neither in .npy nor in .jsonl, and is not '-' (standard output)"
+        )
     return text
 
 
 def _precision(text: str) -> str:
     if text in {"int8", "uint8"}:
         raise argparse.ArgumentTypeError(
-            f"{text} needs the range of all embeddings, which a stream does not know; write float32 and quantize the "
-            f"array with edge_st.quantize_embeddings, or take one of: {', '.join(PRECISIONS)}"
+            f"{text} needs the range of all embeddings, which is not known while they are streamed; write float32 and "
+            f"quantize the array with edge_st.quantize_embeddings, or choose one of: {', '.join(PRECISIONS)}"
         )
     if text not in PRECISIONS:
         raise argparse.ArgumentTypeError(f"{text!r} is not one of: {', '.join(PRECISIONS)}")

@@ -1,4 +1,4 @@
-"""``edge-st eval``: what models, engines, precisions and dimensions cost, on data of one's own."""
+"""``edge-st eval``: models, engines, precisions and dimensions compared on the user's own data."""
 
 import argparse
 import sys
@@ -12,77 +12,104 @@ from typing import TYPE_CHECKING, Any
 from edge_st_runtime.errors import OptionError
 
 from ..memory import megabytes
-from .shared import Subparsers, add_json, positive, print_json, table
+from .arguments import Subparsers, add_json, positive
+from .output import print_json, table
 
 if TYPE_CHECKING:
     from ..comparison.results import Difference, Interval, Result
     from ..evaluation.datasets import Dataset
 
 DESCRIPTION = """\
-Measure one or several models on one or several data sets, side by side: quality with its 95 % confidence interval and
-what a paired randomization test says of the difference to the first row, speed, the process' peak memory, dimension,
-and bytes a vector. Each model, engine and dtype runs in a process of its own. What it gave, and how fast, is kept, so
-that an interrupted command goes on where it was; another --cache measures anew. Options that take several values go
-after the paths.
+Compare models on data sets. For each data set a table shows
+  the quality of each model with its 95 % confidence interval
+  the difference to the first row, with the verdict of a paired randomization test
+  speed, the peak memory of the process, the dimension, and bytes per vector
+Every combination of model, engine and dtype runs in a process of its own. Outputs and timings are kept in a cache: run
+an interrupted command again to continue it, and choose another --cache to measure anew.
 
-Among the paths, files and folders of these kinds are data, the others models (folders or Hub names; none: the bundled
-model):
-  a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), or one of its qrels files to name the split
-  .tsv: score TAB sentence1 TAB sentence2 (0 to 5: STS; 0 or 1: pairs), or anchor TAB positive TAB negative
-  .csv with a header, .jsonl: sentence1, sentence2, score or label; or anchor, positive, negative
+These paths are data sets:
+  a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv); one of its qrels files chooses the split
+  .tsv files with score TAB sentence1 TAB sentence2 (scores 0 to 5: STS; 0 or 1: pairs), or anchor TAB positive TAB
+  negative
+  .csv files with a header and .jsonl files, with sentence1, sentence2, score or label; or anchor, positive, negative
+All other paths are models: folders or Hub ids. Without one, the bundled model is measured. Options that take several
+values go after the paths.
 """
-_HEAD = ("variant", "quality", "95 %", "to the first", "paired test", "a second", "memory", "dim", "bytes")
+_HEAD = ("variant", "quality", "95 %", "to the first", "paired test", "per second", "memory", "dim", "bytes")
 
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "eval",
-        help="measure models on data sets, side by side",
+        help="compare models on data sets: quality, speed, memory",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="+", metavar="MODEL|DATA", help="models, and at least one data set")
-    parser.add_argument("--backend", nargs="+", default=["auto"], metavar="B", help="engines to compare, such as onnx")
-    parser.add_argument("--dtype", nargs="+", default=["auto"], metavar="T", help="such as float32 int8")
-    parser.add_argument("--truncate-dim", nargs="+", type=positive, metavar="D", help="dimensions to cut embeddings to")
+    _add_variants(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts (needs edge-st[report])")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="the folder for outputs and timings (default: ~/.cache/edge-st/eval)"
+    )
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_variants(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which variants of each model are compared."""
+    parser.add_argument(
+        "--backend",
+        nargs="+",
+        default=["auto"],
+        metavar="B",
+        help="engines to compare, such as onnx openvino (default: auto)",
+    )
+    parser.add_argument(
+        "--dtype",
+        nargs="+",
+        default=["auto"],
+        metavar="T",
+        help="dtypes to compare, such as float32 int8 (default: auto)",
+    )
+    parser.add_argument(
+        "--truncate-dim",
+        nargs="+",
+        type=positive,
+        metavar="D",
+        help="dimensions to truncate embeddings to (default: all of the model's)",
+    )
     parser.add_argument(
         "--precision",
         nargs="+",
         default=["float32"],
         choices=("float32", "int8", "uint8", "binary", "ubinary"),
-        help="what embeddings are kept in; of retrieval sets those of the documents",
+        help="precisions to keep embeddings in; on retrieval sets only those of documents (default: float32)",
     )
     parser.add_argument(
         "--candidates",
         type=positive,
         metavar="N",
-        help="documents a query, the best by BM25, that a cross-encoder ranks (default: 20)",
+        help="the number of documents that a cross-encoder ranks for each query, the best by BM25 (default: 20)",
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts; needs edge-st[report]")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where outputs are kept (default: ~/.cache/edge-st/eval)"
-    )
-    add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print a table for each data set."""
     from ..comparison.cache import default_folder
     from ..comparison.compare import compare
-    from ..comparison.jobs import CANDIDATES
+    from ..comparison.inputs import CANDIDATES
     from ..comparison.page import check_page, write_page
-    from ..comparison.plan import Plan, Way
+    from ..comparison.plan import ModelConfiguration, Plan
 
     if args.html:
         check_page(args.html)
     models, data = split(args.paths)
     names = Counter(Path(model).name for model in models if model)
     told_apart = [(model, model if model and names[Path(model).name] > 1 else "") for model in models]
-    hows = list(product(dict.fromkeys(args.backend), dict.fromkeys(args.dtype)))
+    options = list(product(dict.fromkeys(args.backend), dict.fromkeys(args.dtype)))
     plan = Plan(
-        ways=[Way(model, *how, name=name) for model, name in told_apart for how in hows],
+        configurations=[ModelConfiguration(model, *each, name=name) for model, name in told_apart for each in options],
         data=data,
         cache=args.cache or default_folder(),
         truncate_dims=list(dict.fromkeys(args.truncate_dim or [None])),
@@ -101,7 +128,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def split(paths: Sequence[str]) -> tuple[list[str | None], list["Dataset"]]:
-    """The models (None: the bundled one) and the data sets among ``paths``; raises OptionError without a data set."""
+    """The models and the data sets among ``paths``; the bundled model is None.
+
+    Raises OptionError where there is no data set.
+    """
     from ..evaluation.datasets import is_dataset, read_dataset
 
     chosen: dict[Path, str] = {}
@@ -120,16 +150,16 @@ def split(paths: Sequence[str]) -> tuple[list[str | None], list["Dataset"]]:
 
 
 def as_record(result: "Result") -> dict[str, Any]:
-    """A result as JSON has it; the scores of single pairs are left out."""
+    """A result as a JSON object, without the scores of single pairs."""
     left_out = ("known", "random", "worst")
     record = {name: value for name, value in asdict(result).items() if name not in left_out}
     if result.difference:
-        record["difference"]["real"] = result.difference.real
+        record["difference"]["real"] = result.difference.significant
     return _without_nan(record)
 
 
 def _without_nan(value: Any) -> Any:
-    """The same with None in place of NaN, which JSON has not."""
+    """The same with None in place of NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {name: _without_nan(of) for name, of in value.items()}
     return None if value != value else value

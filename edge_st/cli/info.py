@@ -1,14 +1,19 @@
-"""``edge-st info``: what a model is and how it would run here."""
+"""``edge-st info``: facts about a model, and how it runs on this machine."""
 
 import argparse
 import json
 
-from .shared import MODEL_HELP, Subparsers, add_json, print_json, table
+from .arguments import MODEL_HELP, Subparsers, add_json
+from .output import print_json, table
 
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("info", help="print a model's engine, graph, precision, limit and dimension")
+    parser = subparsers.add_parser(
+        "info",
+        help="print a model's engine, graph, dtype, limit and dimension",
+        description="Load a model, and print what it is and how it runs on this machine.",
+    )
     parser.add_argument("model", nargs="?", metavar="MODEL", help=MODEL_HELP)
     add_json(parser)
     parser.set_defaults(run=run)

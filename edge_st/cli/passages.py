@@ -1,4 +1,4 @@
-"""Cut a text or Markdown file into passages of a size that an embedding can stand for."""
+"""Split a text or Markdown file into passages short enough for one embedding each."""
 
 import re
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ FENCE = re.compile(r"\s*(```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a file; ``line`` is the 1-based number of its first line."""
+    """A passage of a file; ``line`` is the number of its first line, from 1."""
 
     line: int
     text: str
 
 
 def split_passages(text: str) -> list[Passage]:
-    """Passages of about 100 to 200 words, in order.
+    """Split ``text`` into passages of about 100 to 200 words, in order.
 
-    Neighbouring paragraphs are joined until there are enough words; a Markdown heading begins a new passage; a
-    paragraph of more than 200 words is cut at sentence ends, a longer sentence between words.
+    Neighbouring paragraphs are joined until there are enough words. A Markdown heading begins a new passage. A
+    paragraph of more than 200 words is cut between sentences, and a sentence of more than 200 words between words.
     """
     passages: list[Passage] = []
     open_parts: list[Passage] = []
@@ -47,7 +47,7 @@ def _parts(text: str) -> Iterator[Passage]:
 
 
 def _paragraphs(text: str) -> Iterator[Passage]:
-    """Runs of lines between blank lines; a heading is one by itself; fenced code stays in one piece."""
+    """Paragraphs: runs of lines between blank lines. A heading is a paragraph; fenced code stays in one."""
     start, lines, fenced = 1, list[str](), False
     for number, line in enumerate(text.split("\n"), 1):
         heading = not fenced and HEADING.match(line) is not None
@@ -66,7 +66,7 @@ def _paragraphs(text: str) -> Iterator[Passage]:
 
 
 def _cut(paragraph: Passage) -> Iterator[Passage]:
-    """Pieces of at most MAX_WORDS words that end with a sentence where one ends."""
+    """Pieces of at most MAX_WORDS words, which end where a sentence ends if they can."""
     begin = end = count = 0
     for stop in _stops(paragraph.text):
         words = len(WORD.findall(paragraph.text, end, stop))

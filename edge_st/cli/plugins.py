@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError
 
-from .shared import Subparsers
+from .arguments import Subparsers
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -18,12 +18,12 @@ INSTALL_EXPORT = (
 EXPORT_COMMANDS = ("convert", "export", "export-static", "pack")
 EXPORT_IS_MISSING = (
     "the command {0!r} comes with the package edge-st-export, which is not installed here; on the build machine "
-    f"type: {INSTALL_EXPORT}"
+    f"run: {INSTALL_EXPORT}"
 )
 
 
 def add_all(subparsers: Subparsers) -> None:
-    """Register every such command, in the order of their names; the built-in ones keep theirs."""
+    """Register every such command, in the order of their names. None can replace a built-in command."""
     from importlib.metadata import entry_points
 
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -32,13 +32,13 @@ def add_all(subparsers: Subparsers) -> None:
 
 
 def load_one(group: str, name: str, command: str) -> Any:
-    """What the entry point ``name`` of ``group`` names, for ``command``; raises EdgeSTError where it is not there."""
+    """Load the entry point ``name`` of ``group`` for ``command``; raises EdgeSTError where that is not possible."""
     from importlib.metadata import entry_points
 
     found = list(entry_points(group=group, name=name))
     if not found:
         raise EdgeSTError(
-            f"{command} needs the package edge-st-export, which is not installed here; on the build machine type: "
+            f"{command} needs the package edge-st-export, which is not installed here; on the build machine run: "
             f"{INSTALL_EXPORT}"
         )
     try:
@@ -51,7 +51,7 @@ def _add(point: "EntryPoint", subparsers: Subparsers) -> None:
     try:
         add = point.load()
     except (ImportError, AttributeError) as error:
-        # no argument begins with "\0", so the parser takes whatever options the command would have had
+        # no argument begins with "\0", so the parser accepts all options as plain arguments
         broken = subparsers.add_parser(point.name, help="cannot be loaded", add_help=False, prefix_chars="\0")
         broken.add_argument("rest", nargs="*")
         broken.set_defaults(run=partial(_report, point, str(error)))

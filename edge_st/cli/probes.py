@@ -1,4 +1,4 @@
-"""What ``edge-st doctor`` finds out. Compiled packages are imported in a child process, which they may crash."""
+"""What ``edge-st doctor`` looks at. Compiled packages are imported in a child process, in case they crash."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from edge_st_runtime.errors import FolderError, OptionError
+from edge_st_runtime.errors import OptionError
 
 TIMEOUT_SECONDS = 120
 ILLEGAL_INSTRUCTION_WINDOWS = 0xC000001D
@@ -36,14 +36,17 @@ ONNXRUNTIME_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-dire
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a child process printed, or why it did not come to that."""
+    """What a child process printed, or why it failed."""
 
     found: dict[str, object] = field(default_factory=dict)
     error: str | None = None
 
 
 def run_probe(code: str, timeout: float = TIMEOUT_SECONDS) -> Probe:
-    """Run Python code in a child with this process' import path; its last line of output is a JSON object."""
+    """Run Python code in a child process with this process' import path.
+
+    The code prints a JSON object as its last line.
+    """
     environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", code]
     try:
@@ -58,14 +61,14 @@ def run_probe(code: str, timeout: float = TIMEOUT_SECONDS) -> Probe:
 
 
 def probe_package(name: str) -> Probe:
-    """Import an engine or another compiled package and ask for its version (and devices)."""
+    """Import an engine or another compiled package; found are its version and an engine's devices."""
     if find_spec(name) is None:
         return Probe(error="not installed")
     return run_probe({"onnxruntime": ONNXRUNTIME, "openvino": OPENVINO}.get(name) or VERSION.format(name))
 
 
 def installed_version(distribution: str) -> str | None:
-    """The version of an installed distribution."""
+    """The version of an installed distribution; None where it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -73,38 +76,12 @@ def installed_version(distribution: str) -> str | None:
 
 
 def onnxruntime_distributions() -> list[str]:
-    """The installed distributions that all bring a package called onnxruntime; more than one overwrite each other."""
+    """The installed distributions of the package onnxruntime. Several of them overwrite each other's files."""
     return [name for name in ONNXRUNTIME_DISTRIBUTIONS if installed_version(name) is not None]
 
 
-def installed_models() -> list[dict[str, str | None]]:
-    """Every name that an installed package gives a model: its folder, or else the error and the command that mends it.
-
-    The keys are "name", "distribution", "version", "folder", "error" and "fix".
-    """
-    from ..hub import installed
-
-    models = installed.installed_models()
-    clashing = {later: first for first, later in installed.clashes(models)}
-    rows: list[dict[str, str | None]] = []
-    for model in models:
-        row: dict[str, str | None] = {
-            "name": model.name, "distribution": model.distribution, "version": model.version,
-            "folder": None, "error": None, "fix": None,
-        }  # fmt: skip
-        try:
-            row["folder"] = str(model.folder())
-        except FolderError as error:
-            row |= {"error": str(error), "fix": model.reinstall}
-        if model in clashing:
-            both = f"{clashing[model].owner} and {model.owner} both bring it; neither is loaded by this name"
-            row |= {"error": both, "fix": f"pip uninstall -y {model.distribution}"}
-        rows.append(row)
-    return rows
-
-
 def probe_threads() -> dict[str, object]:
-    """Cores and threads as the runtime sees them."""
+    """Cores, limits and the number of threads, as the runtime sees them."""
     from edge_st_runtime.machine import threads
 
     affinity = len(os.sched_getaffinity(0)) if sys.platform == "linux" else None

@@ -1,27 +1,37 @@
-"""``edge-st pull``: the files that the runtime needs, from the Hub into a folder."""
+"""``edge-st pull``: download the files that the runtime needs from the Hub into a folder."""
 
 import argparse
 import shlex
 from pathlib import Path
 
 from ..memory import megabytes
-from .shared import Subparsers
+from .arguments import Subparsers
 
 
 def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("pull", help="download what running a model needs from the Hub")
-    parser.add_argument("repo_id", metavar="REPO_ID", help="organisation/name")
-    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to make")
-    parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: main)")
-    parser.add_argument("--backend", choices=("onnx", "openvino", "auto"), default="auto", help="for which engine")
-    parser.add_argument("--token", metavar="T", help="access token (default: the one you are logged in with)")
-    parser.add_argument("--force", action="store_true", help="replace OUT if it is a model folder")
+    parser = subparsers.add_parser(
+        "pull",
+        help="download the files that a model needs to run from the Hub",
+        description="Download the files that a model needs to run from the Hub into a new folder. An interrupted "
+        "download is continued when the command is run again.",
+    )
+    parser.add_argument("repo_id", metavar="REPO_ID", help="the model on the Hub: organisation/name")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to create")
+    parser.add_argument("--revision", metavar="R", help="a branch, tag or commit (default: main)")
+    parser.add_argument(
+        "--backend",
+        choices=("onnx", "openvino", "auto"),
+        default="auto",
+        help="the engine to download the graph for (default: auto)",
+    )
+    parser.add_argument("--token", metavar="T", help="an access token (default: that of your login)")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it is already a model folder")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Download, then say where it is and how to go on."""
+    """Download, then print the folder and the next command."""
     from edge_st.hub.pull import pull
 
     folder = pull(

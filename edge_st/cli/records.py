@@ -1,4 +1,4 @@
-"""Texts from files: one a line, or one JSON object a line."""
+"""Read texts from files: one text or one JSON object per line."""
 
 import dataclasses
 import sys
@@ -16,7 +16,10 @@ JSONL_ENDINGS = {".jsonl", ".ndjson"}
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One text, the ``id`` of the JSON object it came from, if it had one, and where it stands; lines count from 1."""
+    """One text and the file and line that it comes from; lines count from 1.
+
+    ``id`` is that of the JSON object, None where it has none.
+    """
 
     text: str
     id: str | int | None = None
@@ -25,17 +28,17 @@ class Record:
 
 
 def check_files(files: Sequence[str]) -> None:
-    """Raise OptionError for a file that is not there, or is a folder."""
+    """Raise OptionError for a file that does not exist or is a folder."""
     for name in files:
         if name != "-" and existing(name).is_dir():
             raise OptionError(f"{name} is a folder; name its files, for example {name}/*.txt")
 
 
 def read_records(files: Sequence[str], form: str, field: str) -> Iterator[Record]:
-    """The records of all files in order, read as they are asked for; "-" is the standard input.
+    """Yield the records of all files in order; "-" is standard input.
 
-    ``form`` is "lines", "jsonl" or "auto" (by the file's ending). Raises InputError naming file and line where a line
-    is not UTF-8, not a JSON object, or has no string in ``field``.
+    ``form`` is "lines", "jsonl" or "auto", which goes by the file's ending. Raises InputError, naming file and line,
+    for a line that is not UTF-8, is not a JSON object, or has no string in ``field``.
     """
     for name in files:
         jsonl = form == "jsonl" or (form == "auto" and Path(name).suffix.lower() in JSONL_ENDINGS)
@@ -55,7 +58,7 @@ def _read(file: BinaryIO, name: str, field: str | None) -> Iterator[Record]:
 
 
 def _parse(line: str, field: str, place: str) -> tuple[str, str | int | None]:
-    """The text and the id of a JSON object."""
+    """The text and the id of the JSON object in ``line``."""
     found = json_object(line, place, {field: "a text"}, advice="for plain text use --format lines")
     text, key = string_field(found, field, place, advice=" (choose with --field)"), found.get("id")
     if key is not None and not isinstance(key, str | int):

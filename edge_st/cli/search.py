@@ -1,4 +1,4 @@
-"""``edge-st search``: the passages of text files that answer a query."""
+"""``edge-st search``: find the passages of text files that answer a query."""
 
 import argparse
 import os
@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING
 from edge_st_runtime.errors import InputError, OptionError
 
 from ..input_files import existing
-from .shared import Subparsers, add_json, add_model, load, not_blank, positive, print_json, snippet
+from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
+from .output import print_json, snippet
 
 if TYPE_CHECKING:
     from edge_st import Retriever
 
 ENDINGS = {".txt", ".md", ".markdown", ".rst"}
+_DESCRIPTION = f"""\
+Rank passages by meaning. With --hybrid they are ranked by words, too, and both rankings are fused. With --rerank a
+cross-encoder puts the best of them in order. Folders are searched recursively for {", ".join(sorted(ENDINGS))} files;
+hidden ones are left out. Files that are not UTF-8 are skipped with a note.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage and where it stands."""
+    """A passage, its file and the number of its first line."""
 
     path: str
     line: int
@@ -32,30 +38,39 @@ def add(subparsers: Subparsers) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "search",
-        help="rank the passages of text and Markdown files by a query",
-        description="Rank passages by meaning, with --hybrid by words too, with --rerank by a cross-encoder that reads "
-        f"the best of them again. Folders are read recursively for {', '.join(sorted(ENDINGS))} files; hidden ones are "
-        "left out. Files that are not UTF-8 are skipped with a note.",
+        help="find the passages of text and Markdown files that answer a query",
+        description=_DESCRIPTION,
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders")
     parser.add_argument(
-        "-q", "--query", action="append", required=True, type=not_blank, metavar="QUERY", help="may be repeated"
+        "-q",
+        "--query",
+        action="append",
+        required=True,
+        type=not_blank,
+        metavar="QUERY",
+        help="the query; may be repeated",
     )
-    parser.add_argument("-k", type=positive, default=5, metavar="K", help="passages a query (default: 5)")
+    parser.add_argument(
+        "-k", type=positive, default=5, metavar="K", help="passages to print for each query (default: 5)"
+    )
     add_model(parser)
-    parser.add_argument("--hybrid", action="store_true", help="search by words (BM25) too, and fuse both rankings")
-    parser.add_argument("--sparse", metavar="M", help="a sparse model in place of BM25; implies --hybrid")
-    parser.add_argument("--rerank", metavar="M", help="a cross-encoder that puts the candidates in order")
+    parser.add_argument("--hybrid", action="store_true", help="also rank by words (BM25), and fuse both rankings")
+    parser.add_argument("--sparse", metavar="M", help="a sparse model to use in place of BM25; implies --hybrid")
+    parser.add_argument("--rerank", metavar="M", help="a cross-encoder that reorders the candidates")
     parser.add_argument(
         "--candidates",
         type=positive,
         metavar="N",
-        help="passages that --rerank reads (default: 50, or K if that is more)",
+        help="passages that the cross-encoder scores (default: 50, or K if that is more)",
     )
     output = parser.add_mutually_exclusive_group()
     add_json(output)
     output.add_argument(
-        "--context", type=positive, metavar="N", help="print the best passages joined: N characters a query at most"
+        "--context",
+        type=positive,
+        metavar="N",
+        help="print the best passages as one text of at most N characters for each query",
     )
     parser.set_defaults(run=run)
 
@@ -90,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_files(path: Path) -> Iterator[Path]:
-    """The file itself, or a folder's text files, sorted; hidden files and folders are left out."""
+    """The file itself, or the text files of a folder, sorted; hidden files and folders are left out."""
     if not path.is_dir():
         yield path
         return
@@ -102,7 +117,7 @@ def find_files(path: Path) -> Iterator[Path]:
 
 
 def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":
-    """The retriever that the options ask for, with the passages by their position."""
+    """A retriever with the models that the options ask for; the passages' ids are their positions."""
     from edge_st import Retriever
 
     retriever = Retriever(load(args.model), args.sparse or ("bm25" if args.hybrid else None), args.rerank)

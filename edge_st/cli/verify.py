@@ -1,4 +1,4 @@
-"""``edge-st verify``: does a model folder give the vectors of the model it was made from?"""
+"""``edge-st verify``: compare the outputs of a model folder with those of the original model."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, FolderNotFoundError
 
+from .arguments import Subparsers, add_json
+from .output import print_json, table
 from .plugins import load_one
-from .shared import Subparsers, add_json, print_json, table
 
 if TYPE_CHECKING:
     from ..verification.comparison import Comparison
-    from ..verification.variants import Variant
+    from ..verification.variants import GraphVariant
 
 GROUP = "edge_st.originals"
 _DESCRIPTION = """\
-Compare every graph of FOLDER that runs here with the original: with the vectors that the export kept of it or, given
---against, with the original itself, run by sentence-transformers (that needs edge-st-export). Exits with 1 if any
-output is not near enough.
+Compare every graph of FOLDER that runs on this machine with the original model. The outputs are compared with those of
+the original that the export kept in edge_st.json. With --against they are compared with the original itself, run by
+sentence-transformers; this needs edge-st-export. The exit code is 1 if an output differs by more than its tolerance.
 """
 
 
@@ -26,19 +27,19 @@ def add(subparsers: Subparsers) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "verify",
-        help="compare a model folder with its original",
+        help="compare a model folder with the original model",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", metavar="FOLDER", help="an exported model folder, or an installed model's name")
-    parser.add_argument("--against", metavar="ORIGINAL", help="the original: a Hub name or a folder")
-    parser.add_argument("--trust-remote-code", action="store_true", help="let ORIGINAL run code of its own")
+    parser.add_argument("folder", metavar="FOLDER", help="an exported model folder, or the name of an installed model")
+    parser.add_argument("--against", metavar="ORIGINAL", help="the original model: a Hub id or a folder")
+    parser.add_argument("--trust-remote-code", action="store_true", help="let ORIGINAL run its own code")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every comparison; 1 if one of them fails."""
+    """Print every comparison; raises EdgeSTError if one of them fails."""
     found = _compare(args)
     rows = [(variant, comparison) for variant, comparisons in found.items() for comparison in comparisons]
     if args.json:
@@ -47,13 +48,15 @@ def run(args: argparse.Namespace) -> int:
         print(table([_HEAD, *(_cells(variant, row) for variant, row in rows)]))
     unequal = [row for _, row in rows if not row.equal]
     if unequal:
-        raise EdgeSTError(f"{len(unequal)} of {len(rows)} outputs are not the original's; export the model again")
+        raise EdgeSTError(f"{len(unequal)} of {len(rows)} outputs differ from the original's; export the model again")
     if not rows:
-        raise EdgeSTError(f"nothing to compare: no graph of {args.folder} runs here, or its record has no vectors left")
+        raise EdgeSTError(
+            f"nothing to compare: no graph of {args.folder} runs here, or its record has no reference outputs"
+        )
     return 0
 
 
-def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]]":
+def _compare(args: argparse.Namespace) -> "Mapping[GraphVariant, Sequence[Comparison]]":
     from ..hub.installed import find_installed
     from ..hub.names import existing_folder
     from ..verification.checks import verify_folder
@@ -73,7 +76,7 @@ def _compare(args: argparse.Namespace) -> "Mapping[Variant, Sequence[Comparison]
 _HEAD = ("variant", "graph", "output", "cosine min", "max difference", "")
 
 
-def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
+def _cells(variant: "GraphVariant", row: "Comparison") -> tuple[str, ...]:
     return (
         f"{variant.engine} {variant.dtype}",
         variant.file or "-",
@@ -85,7 +88,7 @@ def _cells(variant: "Variant", row: "Comparison") -> tuple[str, ...]:
 
 
 def _why(row: "Comparison") -> str:
-    """Which of the two limits it does not keep to."""
+    """Which of the two tolerances is exceeded."""
     if row.most is None or not row.cosine_min >= row.least:
         return f"below {row.least:.5f}"
     return f"beyond {row.most * max(1.0, row.scale):.1e}"

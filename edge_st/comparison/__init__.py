@@ -1,1 +1,1 @@
-"""Models and variants side by side on the same data: quality, speed, memory and dimension."""
+"""Models compared on the same data: quality, speed, memory and dimension."""

@@ -1,4 +1,4 @@
-"""Outputs of models, kept in a folder, so that an interrupted comparison goes on where it was."""
+"""Outputs of models, kept in a folder, so that an interrupted comparison continues where it stopped."""
 
 import hashlib
 import json
@@ -14,17 +14,18 @@ from edge_st_runtime.files.writing import replacing
 from edge_st_runtime.machine.local_cache import cache_folder
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
-from .jobs import Job, Pair
+from .inputs import Inputs
+from .random_pairs import Pair
 
 #: embeddings (n, dim), or scores of pairs (n,)
 Outputs: TypeAlias = Floats | SparseMatrix
-#: how many texts, or pairs of them, are computed before they are kept
+#: how many texts, or pairs of texts, are computed before their outputs are written
 PORTION, PAIR_PORTION = 512, 128
 
 
 @dataclass(frozen=True)
 class Portion:
-    """What a model gave for some texts, the seconds it took, and the process' peak memory then, in bytes."""
+    """A model's outputs for some texts, the seconds they took, and the process' peak memory by then, in bytes."""
 
     outputs: Outputs
     seconds: float
@@ -32,20 +33,22 @@ class Portion:
 
 
 class Cache:
-    """The outputs of one way of running one model, which ``identity`` tells from all others."""
+    """The outputs of one model as it is run; ``identity`` is different for every other model, engine and dtype."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         self._folder = folder / hashlib.sha256(identity.encode()).hexdigest()[:32]
 
-    def portions(self, job: Job, compute: Callable[[Sequence[str | Pair]], Portion] | None = None) -> Iterator[Portion]:
-        """A job's portions in order; what is missing or damaged is computed and kept.
+    def portions(
+        self, inputs: Inputs, compute: Callable[[Sequence[str | Pair]], Portion] | None = None
+    ) -> Iterator[Portion]:
+        """The portions of the outputs in order; one that is missing or damaged is computed and kept.
 
-        Raises KeyError for a missing one where there is nothing to compute it with.
+        Raises KeyError for such a portion where there is no ``compute``.
         """
-        size = PAIR_PORTION if job.side == "pair" else PORTION
-        for start in range(0, len(job.texts), size):
-            texts = job.texts[start : start + size]
-            path = self._folder / f"{job.side}-{_digest(texts)}.npz"
+        size = PAIR_PORTION if inputs.side == "pair" else PORTION
+        for start in range(0, len(inputs.texts), size):
+            texts = inputs.texts[start : start + size]
+            path = self._folder / f"{inputs.side}-{_digest(texts)}.npz"
             found = _read(path)
             if found is None:
                 if compute is None:
@@ -57,12 +60,12 @@ class Cache:
 
 
 def default_folder() -> Path:
-    """Where outputs are kept unless a folder is named: below XDG_CACHE_HOME, or ~/.cache."""
+    """The folder for outputs where none is named: below XDG_CACHE_HOME, or ~/.cache."""
     return cache_folder("eval")
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:
-    """All rows of several outputs of the same width."""
+    """Several outputs of the same width as one, row after row."""
     if isinstance(parts[0], SparseMatrix):
         return SparseMatrix.concatenate([part for part in parts if isinstance(part, SparseMatrix)])
     return np.concatenate([np.asarray(part) for part in parts])

@@ -1,4 +1,4 @@
-"""Charts as SVG to stand within an HTML page: they take its font and the colour of its text."""
+"""Charts as SVG within an HTML page. They take the font and the text colour of the page."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from edge_st_runtime.arrays import Floats
 from .results import Result
 from .thresholds import Threshold
 
-#: legible on white and on near black; variants beyond them take them again, and are told apart by their numbers
+#: legible on white and on near black; further variants repeat them, and are told apart by their numbers
 COLORS = ("#3b7dd8", "#d9652b", "#2f9e6e", "#b44fc4", "#a88400", "#d1405f", "#1f9aa8", "#7d6ad6")
 KNOWN, RANDOM = COLORS[0], COLORS[1]
-#: in pixels, as are the distances below
+#: sizes in pixels, as are the distances below
 _SCATTER_SIZE, _HISTOGRAM_SIZE = (390, 285), (340, 210)
-#: stands for the colour of the page's text until the SVG is written
+#: a placeholder for the colour of the page's text
 _INK = "#010203"
 _STYLE: Mapping[Any, Any] = {
     "svg.fonttype": "none",
@@ -39,10 +39,10 @@ _STYLE: Mapping[Any, Any] = {
     "grid.color": _INK,
     "grid.alpha": 0.14,
 }
-#: from this ratio of the fastest to the slowest on, speeds stand on a logarithmic axis
+#: the axis of speeds is logarithmic where the ratio of the fastest to the slowest is at least this
 _WIDE = 5.0
 _BINS = 32
-#: where a point's number may stand, the best places first, and how far from other numbers and from intervals
+#: where the number of a point may be, the best places first, and its least distance to numbers and intervals
 _RADII, _ANGLES = (13, 20, 28, 38, 50, 64), np.radians((45, 135, 315, 225, 0, 180, 90, 270))
 _STEPS = [radius * np.array((np.cos(angle), np.sin(angle))) for radius, angle in product(_RADII, _ANGLES)]
 _NUMBER_ROOM, _BAR_ROOM = 14.0, 9.0
@@ -50,7 +50,7 @@ _NUMBER_ROOM, _BAR_ROOM = 14.0, 9.0
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing by its size in pixels and what an ``<svg>`` of that view box holds."""
+    """A drawing: its size in pixels, and the content of an ``<svg>`` with a view box of that size."""
 
     width: int
     height: int
@@ -58,13 +58,16 @@ class Chart:
 
 
 def quality_against_speed(results: Sequence[Result], name: str) -> Chart | None:
-    """Points with their intervals, numbered from 1 as ``results`` are; None where nothing can be placed."""
+    """A chart of quality against speed with a point and an interval for each result, numbered from 1.
+
+    None where no result has both a quality and a speed.
+    """
     placed = [(number, r) for number, r in enumerate(results, 1) if np.isfinite([_speed(r), r.quality.value]).all()]
     if not placed:
         return None
     with plot(_SCATTER_SIZE) as (figure, axes):
         _set_scale(axes, [_speed(result) for _, result in placed])
-        axes.set(xlabel="texts, or pairs, a second", ylabel="quality")
+        axes.set(xlabel="texts, or pairs, per second", ylabel="quality")
         axes.margins(0.12)
         axes.grid(visible=True)
         for number, result in placed:
@@ -77,7 +80,7 @@ def quality_against_speed(results: Sequence[Result], name: str) -> Chart | None:
 
 
 def score_histogram(known: Floats, random: Floats, threshold: Threshold, name: str) -> Chart:
-    """The shares of known and of random pairs by their score, with the threshold marked."""
+    """A histogram of the scores (n,) of known and of random pairs, in percent of each, with the threshold marked."""
     with plot(_HISTOGRAM_SIZE) as (figure, axes):
         edges = _edges(np.concatenate((known, random)).astype(np.float64))
         for scores, color, gid in ((random, RANDOM, "random"), (known, KNOWN, "known")):
@@ -95,7 +98,7 @@ def score_histogram(known: Floats, random: Floats, threshold: Threshold, name: s
 
 
 def _edges(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of equal bins, with room around scores that are all the same."""
+    """The edges of equal bins, with room around scores that are all the same."""
     low, high = scores.min(), scores.max()
     room = 0.0 if high - low > 1e-6 * abs(high) else max(0.5, abs(high) / 10)
     return np.linspace(low - room, high + room, _BINS + 1)
@@ -118,7 +121,7 @@ def _set_scale(axes: Axes, speeds: Sequence[float]) -> None:
 
 
 def _number(figure: Figure, axes: Axes, placed: Sequence[tuple[int, Result]]) -> None:
-    """Write each point's number beside it, clear of every interval and of the other numbers."""
+    """Write the number of each point beside it, away from the intervals and the other numbers."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     bars = [_bar(axes, result) for _, result in placed]
@@ -144,7 +147,7 @@ def _number(figure: Figure, axes: Axes, placed: Sequence[tuple[int, Result]]) ->
 
 
 def _bar(axes: Axes, result: Result) -> NDArray[np.float64]:
-    """Where an interval stands in the figure: (x, low, high)."""
+    """The position of an interval in the figure: (x, low, high)."""
     quality = result.quality
     ends = [end for end in (quality.value, quality.low, quality.high) if np.isfinite(end)]
     places = axes.transData.transform([(_speed(result), end) for end in (min(ends), max(ends))])
@@ -164,7 +167,7 @@ def _is_free(
 
 @contextmanager
 def plot(size: tuple[int, int]) -> Iterator[tuple[Figure, Axes]]:
-    """One plot of ``size`` in pixels, in the style of all charts, whatever the user's own is."""
+    """A plot of ``size`` in pixels, in the style of all charts instead of the user's own."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -177,7 +180,7 @@ _OWN_STYLE = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>|font-family: [^;\
 
 
 def _chart(figure: Figure, name: str, size: tuple[int, int]) -> Chart:
-    """The drawing without the document around it; ``name`` begins its ids, so that no two charts share one."""
+    """The drawing without the document around it; its ids begin with ``name``, so that charts do not share ids."""
     file = StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     body = file.getvalue().partition("<svg")[2].partition(">")[2].rpartition("</svg>")[0]

@@ -1,4 +1,4 @@
-"""Several models and ways of running them on the same data sets."""
+"""Models and their configurations compared on the same data sets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,86 +14,96 @@ from ..evaluation.significance import bootstrap, interval, p_value
 from ..evaluation.statistics import Values
 from ..models.processes import in_process
 from .cache import Cache, Portion, joined
-from .jobs import jobs_of
-from .measures import Measured, measured
-from .plan import Plan, Way
-from .recalled import Described, Recalled, RecalledEncoder, recalled
-from .results import Difference, Example, Interval, Result, Variant
+from .cached_models import CachedEncoder, CachedModel, ModelDescription, cached_model
+from .inputs import inputs_of
+from .measurements import Measurement, measure
+from .plan import ModelConfiguration, Plan
+from .results import Difference, Example, Interval, ModelVariant, Result
 from .running import describe_model, run_model
 
 R = TypeVar("R")
 _WORST = 10
-#: letters of a text
+#: characters of a text
 _SHOWN = 400
 
 
 @dataclass(frozen=True)
-class _First:
-    """What the others of a data set are compared with."""
+class _Reference:
+    """The first variant of a data set, with which its others are compared."""
 
     bootstrapped: Values
-    measured: Measured
+    measurement: Measurement
 
 
 def compare(plan: Plan) -> Iterator[Result]:
-    """Every variant's result on every data set, as soon as it is there; the first of a data set is the reference.
+    """Yield the result of every variant on every data set as soon as it is measured.
 
-    All models are loaded once and checked before one is run, and two ways that come to the same are run once. Each runs
-    in a process of its own, so that one's memory is not another's; what models gave is kept in ``plan.cache``. Raises
-    OptionError where a data set or a cut does not fit a model, or the cache cannot be written, EngineError where a
-    process dies, and what loading a model raises.
+    The first variant of a data set is the reference that its others are compared with. All models are loaded and
+    checked before any is run. Configurations that turn out to be the same are run once. Each runs in a process of its
+    own, so that its memory can be measured; outputs are kept in ``plan.cache``.
+
+    Raises OptionError where a data set, truncation or precision does not fit a model or the cache cannot be written,
+    EngineError where a process dies, and what loading a model raises.
     """
-    found: dict[tuple[str | None, str], tuple[Way, Described]] = {}
-    for way in plan.ways:
-        described = _in_process(describe_model, plan, way)
-        found.setdefault((way.model, described.identity), (way, described))
+    found: dict[tuple[str | None, str], tuple[ModelConfiguration, ModelDescription]] = {}
+    for configuration in plan.configurations:
+        description = _in_process(describe_model, plan, configuration)
+        found.setdefault((configuration.model, description.identity), (configuration, description))
     try:
         plan.cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(
-            f"no folder can be made at {plan.cache} ({error.strerror}); choose one with --cache"
+            f"cannot make the folder {plan.cache} ({error.strerror}); choose another one with --cache"
         ) from error
-    firsts: dict[str, _First] = {}
-    for way, described in found.values():
-        _in_process(run_model, plan, way)
+    references: dict[str, _Reference] = {}
+    for configuration, description in found.values():
+        _in_process(run_model, plan, configuration)
         for data in plan.data:
-            yield from _results(plan, way, described, data, firsts)
+            yield from _results(plan, configuration, description, data, references)
 
 
-def _in_process(work: Callable[[Plan, Way], R], plan: Plan, way: Way) -> R:
+def _in_process(work: Callable[[Plan, ModelConfiguration], R], plan: Plan, configuration: ModelConfiguration) -> R:
     died = (
-        f"the process that ran {way} was ended from outside, for want of memory perhaps; what it had finished is kept "
-        f"in {plan.cache}: the same command goes on from there"
+        f"the process that ran {configuration} was ended from outside, perhaps because memory ran out; what it had "
+        f"finished is kept in {plan.cache}; run the same command again to continue from there"
     )
-    return in_process(work, plan, way, died=died)
+    return in_process(work, plan, configuration, died=died)
 
 
-def _results(plan: Plan, way: Way, described: Described, data: Dataset, firsts: dict[str, _First]) -> Iterator[Result]:
-    cache = Cache(plan.cache, described.identity)
-    jobs = jobs_of(data, described.model_type, plan.candidates)
-    portions = {job.side: list(cache.portions(job)) for job in jobs}
-    outputs: Any = {job.side: (job, joined([each.outputs for each in portions[job.side]])) for job in jobs}
+def _results(
+    plan: Plan,
+    configuration: ModelConfiguration,
+    description: ModelDescription,
+    data: Dataset,
+    references: dict[str, _Reference],
+) -> Iterator[Result]:
+    cache = Cache(plan.cache, description.identity)
+    inputs = inputs_of(data, description.model_type, plan.candidates)
+    portions = {each.side: list(cache.portions(each)) for each in inputs}
+    outputs: Any = {each.side: (each, joined([part.outputs for part in portions[each.side]])) for each in inputs}
     every = [portion for of in portions.values() for portion in of]
-    texts = sum(len(job.texts) for job in jobs)
+    texts = sum(len(each.texts) for each in inputs)
     for dim, precision in product(plan.truncate_dims, plan.precisions):
-        model = recalled(described, outputs, dim, precision)
-        yield _result(_variant(way, model, texts, every), data, measured(data, model), firsts)
+        model = cached_model(description, outputs, dim, precision)
+        yield _result(_variant(configuration, model, texts, every), data, measure(data, model), references)
 
 
-def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion]) -> Variant:
-    described = model.described
-    encoder = model if isinstance(model, RecalledEncoder) else None
+def _variant(
+    configuration: ModelConfiguration, model: CachedModel, texts: int, portions: Sequence[Portion]
+) -> ModelVariant:
+    description = model.description
+    encoder = model if isinstance(model, CachedEncoder) else None
     precision = encoder.precision if encoder else "float32"
-    cut = f"{encoder.truncate_dim}d" if encoder and encoder.truncate_dim else ""
-    depth = max((len(ranked) for job in model.jobs.values() for ranked in job.ranked.values()), default=0)
+    truncation = f"{encoder.truncate_dim}d" if encoder and encoder.truncate_dim else ""
+    depth = max((len(ranked) for inputs in model.inputs.values() for ranked in inputs.ranked.values()), default=0)
     ranked = f"of {depth} by BM25" if depth else ""
     kept = "" if precision == "float32" else precision
-    words = (way.short_name, described.engine, described.dtype, cut, kept, ranked)
-    return Variant(
+    words = (configuration.short_name, description.engine, description.dtype, truncation, kept, ranked)
+    return ModelVariant(
         label=" ".join(filter(None, words)),
-        model=way.model or "bundled",
-        engine=described.engine,
-        dtype=described.dtype,
+        model=configuration.model or "bundled",
+        engine=description.engine,
+        dtype=description.dtype,
         precision=precision,
         dimension=encoder.dimension if encoder else None,
         vector_bytes=encoder.vector_bytes if encoder else None,
@@ -102,40 +112,43 @@ def _variant(way: Way, model: Recalled, texts: int, portions: Sequence[Portion])
     )
 
 
-def _result(variant: Variant, data: Dataset, found: Measured, firsts: dict[str, _First]) -> Result:
+def _result(variant: ModelVariant, data: Dataset, found: Measurement, references: dict[str, _Reference]) -> Result:
     bootstrapped = bootstrap(found.statistic, found.values)
-    value = found.metrics[found.measure]
-    first = firsts.setdefault(data.name, _First(bootstrapped, found))
+    value = found.metrics[found.primary_metric]
+    reference = references.setdefault(data.name, _Reference(bootstrapped, found))
     difference = None
-    if first.measured is not found:
-        apart = value - first.measured.metrics[first.measured.measure]
-        chance = p_value(found.statistic, first.measured.values, found.values)
-        difference = Difference(Interval(apart, *interval(bootstrapped - first.bootstrapped)), chance)
+    if reference.measurement is not found:
+        gain = value - reference.measurement.metrics[reference.measurement.primary_metric]
+        probability = p_value(found.statistic, reference.measurement.values, found.values)
+        difference = Difference(Interval(gain, *interval(bootstrapped - reference.bootstrapped)), probability)
     return Result(
         variant=variant,
         data=data.name,
         items=len(found.values),
-        measure=found.measure,
+        measure=found.primary_metric,
         quality=Interval(value, *interval(bootstrapped)),
         difference=difference,
         metrics=found.metrics,
         known=np.asarray(found.known),
         random=np.asarray(found.random),
-        worst=tuple(_worst(found, first.measured)),
+        worst=tuple(_worst(found, reference.measurement)),
     )
 
 
-def _worst(found: Measured, first: Measured) -> Iterator[Example]:
-    """The items that lost most against the first variant, or in it itself those of lower quality than the best."""
-    reference = found is first
-    before = np.full(len(found.qualities), found.qualities.max()) if reference else first.qualities
+def _worst(found: Measurement, reference: Measurement) -> Iterator[Example]:
+    """The items that lost most against the reference; for the reference itself, its items of lowest quality.
+
+    Items that lost nothing, or that are as good as the best one, are left out.
+    """
+    is_reference = found is reference
+    before = np.full(len(found.qualities), found.qualities.max()) if is_reference else reference.qualities
     order = np.argsort(found.qualities - before, kind="stable")
     for item in order[:_WORST].tolist():
         own = float(found.qualities[item])
         if own < before[item]:
-            details = tuple(map(_cut, found.details(item)))
-            yield Example(_cut(found.title(item)), own, None if reference else float(before[item]), details)
+            details = tuple(map(_shortened, found.details(item)))
+            yield Example(_shortened(found.title(item)), own, None if is_reference else float(before[item]), details)
 
 
-def _cut(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that needs nothing besides itself."""
+"""A comparison as one self-contained HTML page."""
 
 import math
 import re
@@ -38,7 +38,7 @@ class _Histogram:
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page shows of one data set; ``histograms`` has None for a variant without scores."""
+    """One data set on the page; ``histograms`` has None for a variant without scores."""
 
     data: str
     results: Sequence[Result]
@@ -48,9 +48,9 @@ class _Section:
 
 
 def write_page(results: Sequence[Result], path: Path, title: str) -> None:
-    """Write every data set's table, charts and worst items to ``path``, which is complete or not there at all.
+    """Write a page with the table, charts and worst items of every data set to ``path``, whole or not at all.
 
-    Of each data set the first result is that which the others were compared with. Raises OptionError where ``path``
+    The first result of a data set is the one that the others were compared with. Raises OptionError where ``path``
     cannot be written, and PackageMissingError without Matplotlib or Jinja2.
     """
     check_page(path)
@@ -63,11 +63,11 @@ def write_page(results: Sequence[Result], path: Path, title: str) -> None:
 
 
 def check_page(path: Path) -> None:
-    """Raise what `write_page` raises and can be known before there is something to write."""
+    """Raise the errors of `write_page` that can be known before there are results."""
     if path.is_dir():
         raise OptionError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}")
     if path.exists() and not path.is_file():
-        raise OptionError(f"{path} is no regular file; give the name of one, such as page.html")
+        raise OptionError(f"{path} is not a regular file; give the name of one, such as page.html")
     if not path.resolve().parent.is_dir():
         raise OptionError(f"the folder of {path} does not exist: {path.resolve().parent}; make it first")
     if not (find_spec("jinja2") and find_spec("matplotlib")):
@@ -117,7 +117,7 @@ def _histogram(result: Result, name: str) -> _Histogram | None:
 
 
 def _printable(value: Any) -> Any:
-    """Of a text what HTML and UTF-8 allow; markup as it is."""
+    """A text without characters that HTML or UTF-8 do not allow; markup and other values unchanged."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _CONTROLS.sub("", value))

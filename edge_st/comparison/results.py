@@ -1,4 +1,4 @@
-"""What a comparison found: one `Result` for each variant on each data set."""
+"""The results of a comparison: one `Result` for each variant on each data set."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edge_st_runtime.arrays import Floats
 
-#: below this p-value a difference is called one
+#: a difference with a lower p-value is called significant
 SIGNIFICANCE = 0.05
 
 
@@ -21,27 +21,30 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much a variant's quality is above the first one's on the same items, and the paired test's p-value."""
+    """A variant's quality minus that of the first variant on the same items, and the p-value of the paired test."""
 
     interval: Interval
     p_value: float
 
     @property
-    def real(self) -> bool:
-        """Whether it is one by the paired test, and not chance."""
+    def significant(self) -> bool:
+        """Whether the p-value is below `SIGNIFICANCE`."""
         return self.p_value < SIGNIFICANCE
 
     @property
     def verdict(self) -> str:
-        """The same in words."""
-        if not self.real:
+        """Better, worse, or no difference shown."""
+        if not self.significant:
             return "no difference shown"
         return "better" if self.interval.value > 0 else "worse"
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way of running one model; speed in texts (of cross-encoders pairs) a second, memory and vectors in bytes."""
+class ModelVariant:
+    """A model as one row of a comparison: engine, dtype, precision and dimension, with its speed and memory.
+
+    Speed is in texts per second, of cross-encoders in pairs. ``vector_bytes`` and ``peak_memory`` are in bytes.
+    """
 
     label: str
     model: str
@@ -55,20 +58,23 @@ class Variant:
 
     @property
     def unit(self) -> str:
-        """What speed counts."""
+        """What the speed counts: texts or pairs."""
         return "pairs" if self.dimension is None else "texts"
 
 
-def speed(variant: Variant) -> str:
-    """A variant's speed with what it counts."""
+def speed(variant: ModelVariant) -> str:
+    """A variant's speed with its unit."""
     rate = variant.texts_per_second
     return f"{rate:,.{0 if rate >= 100 else 1}f} {variant.unit}" if math.isfinite(rate) else "–"
 
 
 @dataclass(frozen=True)
 class Example:
-    """One item of a data set with its own quality, that of the first variant (None in itself), and what was expected
-    and found, a line each."""
+    """One item of a data set, to show what a variant does.
+
+    ``quality`` is the item's own, ``first`` that of the first variant (None for the first variant itself). ``details``
+    are lines that say what was expected and what was found.
+    """
 
     text: str
     quality: float
@@ -78,14 +84,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Result:
-    """A variant's quality on the ``items`` (pairs, triplets or queries) of one data set.
+    """A variant's quality on one data set.
 
-    ``measure`` is the name of the primary metric, of which ``quality`` is the value; ``metrics`` holds every metric.
-    ``known`` and ``random`` are the scores (n,) of pairs known to belong together and of pairs drawn at random;
-    ``worst`` the items that lost most against the first variant, or those of lowest quality where this is the first.
+    ``items`` is the number of pairs, triplets or queries. ``measure`` names the primary metric, ``quality`` is its
+    value; ``metrics`` holds all metrics. ``known`` and ``random`` are the scores (n,) of pairs known to belong together
+    and of pairs drawn at random. ``worst`` holds the items that lost most against the first variant; for the first
+    variant itself, its items of lowest quality.
     """
 
-    variant: Variant
+    variant: ModelVariant
     data: str
     items: int
     measure: str

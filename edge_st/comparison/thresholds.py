@@ -1,4 +1,4 @@
-"""The score from which on a pair is said to belong together."""
+"""The threshold score at or above which a pair is said to belong together."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from edge_st_runtime.arrays import Floats
 
 @dataclass(frozen=True)
 class Threshold:
-    """A score, and the shares of known pairs at or above it and of random pairs below it."""
+    """A score, the share of known pairs at or above it, and the share of random pairs below it."""
 
     score: float
     known_above: float
@@ -17,7 +17,7 @@ class Threshold:
 
     @property
     def accuracy(self) -> float:
-        """Balanced accuracy: the mean of both shares, 0.5 by chance however many pairs of each kind there are."""
+        """Balanced accuracy: the mean of both shares. Chance gives 0.5, however many pairs of each kind there are."""
         return (self.known_above + self.random_below) / 2
 
     def __str__(self) -> str:
@@ -26,7 +26,10 @@ class Threshold:
 
 
 def best_threshold(known: Floats, random: Floats) -> Threshold:
-    """The threshold of highest balanced accuracy, halfway between two neighbouring scores; neither may be empty."""
+    """The threshold of highest balanced accuracy, halfway between two neighbouring scores.
+
+    ``known`` (n,) and ``random`` (m,) are scores; neither may be empty.
+    """
     scores = np.unique(np.concatenate((known, random)).astype(np.float64))
     above = 1 - np.searchsorted(np.sort(known), scores) / known.size
     below = np.searchsorted(np.sort(random), scores) / random.size

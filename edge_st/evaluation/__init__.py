@@ -1,6 +1,6 @@
-"""Evaluators: the field's measures of embedding models and rerankers, without PyTorch, scikit-learn or SciPy.
+"""Evaluators of embedding models and rerankers, without PyTorch, scikit-learn or SciPy.
 
-Source: sentence-transformers' ``evaluation`` packages, whose classes of the same names these are in one place.
+Source: the ``evaluation`` packages of sentence-transformers, with the same classes in one place.
 """
 
 from edge_st_runtime.vectors.similarity import SimilarityFunction

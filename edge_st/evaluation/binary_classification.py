@@ -1,4 +1,4 @@
-"""How well a threshold of similarity tells pairs that belong together from those that do not."""
+"""Binary classification of sentence pairs by their similarity: do they belong together or not?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +20,13 @@ _COLUMNS = ("accuracy", "accuracy_threshold", "f1", "precision", "recall", "f1_t
 
 
 class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
-    """Accuracy, F1, average precision and Matthews' correlation of the similarity of ``sentences1[i]`` and
-    ``sentences2[i]`` with ``labels[i]``, 0 or 1; thresholds are those that reach the best accuracy and F1.
+    """Accuracy, F1, average precision and Matthews' correlation of classifying pairs by their similarity.
 
-    Raises InputError for lists of different lengths and other labels, OptionError for an unknown similarity function.
+    Pair i is ``sentences1[i]`` and ``sentences2[i]``; ``labels[i]`` is 1 where they belong together, else 0. Accuracy
+    and F1 are those at the best threshold of each.
+
+    Raises InputError for lists of different lengths and for other labels, OptionError for an unknown similarity
+    function.
     Source: sentence-transformers' class of this name.
     """
 
@@ -55,7 +58,7 @@ class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
         self.similarity_fn_names = as_names(similarity_fn_names)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """The measures as ``NAME_MEASURE`` for each similarity function, and of several the largest as ``max_…``."""
+        """The metrics as ``FUNCTION_METRIC``; with several similarity functions also the largest as ``max_METRIC``."""
         found = self.compute_metrics(model)
         self.csv_headers = ["epoch", "steps", *(f"{name}_{column}" for name in found for column in _COLUMNS)]
         row = [of[column] for of in found.values() for column in _COLUMNS]
@@ -67,13 +70,13 @@ class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
         return self._finish(model, metrics, row, output_path, epoch, steps)
 
     def compute_metrics(self, model: Any) -> dict[str, dict[str, float]]:
-        """The measures of each similarity function by name."""
+        """The metrics of each similarity function, by its name."""
         return {name: self._measures(name, scores) for name, scores in self.similarities(model).items()}
 
     compute_metrices = compute_metrics
 
     def similarities(self, model: Any) -> dict[str, NDArray[Any]]:
-        """The similarity (n,) of each pair by each similarity function; every distinct text is embedded once."""
+        """The similarity (n,) of each pair by every similarity function. Every distinct text is embedded once."""
         texts = list(dict.fromkeys([*self.sentences1, *self.sentences2]))
         places = {text: place for place, text in enumerate(texts)}
         vectors = self.embed_inputs(model, texts)
@@ -98,13 +101,13 @@ class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
     def find_best_acc_and_threshold(
         scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool
     ) -> tuple[float, float]:
-        """The best accuracy that a threshold reaches, and that threshold."""
+        """The best accuracy at any threshold, and that threshold."""
         return best_accuracy(scores, labels, high_score_more_similar)
 
     @staticmethod
     def find_best_f1_and_threshold(
         scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool
     ) -> tuple[float, float, float, float]:
-        """The best F1 that a threshold reaches, its precision and recall, and that threshold."""
+        """The best F1 at any threshold, its precision and recall, and that threshold."""
         best = best_f1(scores, labels, high_score_more_similar)
         return best.f1, best.precision, best.recall, best.threshold

@@ -1,12 +1,15 @@
-"""The documents that a cross-encoder gets to rank."""
+"""The candidates that a cross-encoder ranks: documents found by BM25."""
 
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 
 from .datasets import RetrievalData
 
 
-def ranked_by_words(data: RetrievalData, depth: int) -> dict[str, list[str]]:
-    """The ids of each query's ``depth`` best documents by BM25, best first; none that shares no word with it."""
+def bm25_candidates(data: RetrievalData, depth: int) -> dict[str, list[str]]:
+    """The ids of each query's ``depth`` best documents by BM25, best first.
+
+    Documents that share no word with the query are left out.
+    """
     index = BM25()
     index.add(list(data.corpus.values()))
     scores, places = index.search(list(data.queries.values()), depth)

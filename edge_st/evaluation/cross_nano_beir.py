@@ -1,4 +1,4 @@
-"""How much a cross-encoder improves the rankings of BM25 over the sets of NanoBEIR."""
+"""A cross-encoder's reranking of BM25 results, evaluated on the datasets of NanoBEIR."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,18 +8,21 @@ import numpy as np
 
 from .cross_reranking import CrossEncoderRerankingEvaluator, with_gains
 from .evaluator import Metrics
-from .nano_beir import SeveralSets
+from .nano_beir import MultiDatasetEvaluator
 from .nano_data import HUB_ID, NAMES, check_names, read_rankings, read_set
 
 _NOT_RERANKED = ("arguana", "touche2020")
 
 
-class CrossEncoderNanoBEIREvaluator(SeveralSets):
-    """`CrossEncoderRerankingEvaluator` on each query's ``rerank_k`` best documents by BM25 in the sets of NanoBEIR.
+class CrossEncoderNanoBEIREvaluator(MultiDatasetEvaluator):
+    """`CrossEncoderRerankingEvaluator` on the datasets of NanoBEIR, and the means of the metrics.
 
-    ``dataset_names`` (None: the 11 sets without ArguAna and Touche2020) and ``dataset_id`` as for `NanoBEIREvaluator`;
-    a set's folder may hold the rankings in ``bm25.jsonl``, lines of ``{"query-id": …, "corpus-ids": […]}``, else BM25
-    searches here. Raises what `NanoBEIREvaluator` raises. Source: sentence-transformers' class of this name.
+    The ``rerank_k`` best documents by BM25 are reranked for each query. ``dataset_names`` and ``dataset_id`` are as for
+    `NanoBEIREvaluator`, but None for ``dataset_names`` takes 11 datasets, without ArguAna and Touche2020. The folder of
+    a dataset may hold the BM25 rankings in ``bm25.jsonl``, one ``{"query-id": …, "corpus-ids": […]}`` per line;
+    otherwise they are computed.
+
+    Raises what `NanoBEIREvaluator` raises. Source: sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -76,14 +79,14 @@ class CrossEncoderNanoBEIREvaluator(SeveralSets):
         ]
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """The metrics of every set, and of all as ``NanoBEIR_R100_mean_…``."""
-        found, over_all = self._run(model, output_path, epoch, steps)
-        own = ("map", f"mrr@{self.at_k}", f"ndcg@{self.at_k}")
-        card = with_gains(over_all, {name: over_all[f"base_{name}"] for name in own})
-        row = [over_all[name] for name in own]
-        return {**found, **self._finish(model, over_all, row, output_path, epoch, steps, card)}
+        """The metrics of each dataset, and their means as ``NanoBEIR_R100_mean_…``."""
+        found, means = self._run(model, output_path, epoch, steps)
+        names = ("map", f"mrr@{self.at_k}", f"ndcg@{self.at_k}")
+        card = with_gains(means, {name: means[f"base_{name}"] for name in names})
+        row = [means[name] for name in names]
+        return {**found, **self._finish(model, means, row, output_path, epoch, steps, card)}
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         names = ("dataset_names", "dataset_id", "rerank_k", "at_k", "always_rerank_positives")
         return {name: getattr(self, name) for name in names}

@@ -1,4 +1,4 @@
-"""How a cross-encoder's scores of pairs go with what is known of them: their class, or scores that people gave."""
+"""A cross-encoder's scores of sentence pairs, evaluated against labels or against gold scores."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 from .evaluator import BaseEvaluator, Metrics, check_same_length, method_of
 from .input_example import labels
@@ -14,7 +14,7 @@ from .statistics import at_best_thresholds, average_precision, f1_averages, spea
 
 
 class _PairEvaluator(BaseEvaluator):
-    """An evaluator of a model with ``predict``."""
+    """An evaluator that scores ``sentence_pairs`` with a model's ``predict``."""
 
     def __init__(
         self,
@@ -36,12 +36,15 @@ class _PairEvaluator(BaseEvaluator):
 
     @classmethod
     def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
-        """The evaluator of examples with two ``texts`` and a ``label``; ``kwargs`` are the other arguments."""
+        """Make the evaluator from examples with two ``texts`` and a ``label``.
+
+        ``kwargs`` are the evaluator's other arguments.
+        """
         kept, build = list(examples), cast("Callable[..., Self]", cls)
         return build([example.texts for example in kept], labels(kept), **kwargs)
 
     def scores_of(self, model: Any) -> Any:
-        """The model's scores of the pairs: (n,), of several labels (n, labels)."""
+        """The model's scores of the pairs: (n,), or (n, labels) for a model with several labels."""
         return method_of(self, model, "predict")(
             self.sentence_pairs,
             prompt_name=self.prompt_name,
@@ -52,8 +55,10 @@ class _PairEvaluator(BaseEvaluator):
 
 
 class CrossEncoderClassificationEvaluator(_PairEvaluator):
-    """How well the scores of pairs tell their ``labels``: of one label accuracy, F1 and average precision with the best
-    thresholds; of several the F1 of the highest.
+    """Classification of sentence pairs by a cross-encoder's scores, against ``labels``.
+
+    A model with one label gives accuracy and F1, each at its best threshold, and average precision. A model with
+    several labels predicts the one with the highest score, which gives F1 averages.
 
     Raises InputError for lists of different lengths. Source: sentence-transformers' class of this name.
     """
@@ -74,7 +79,7 @@ class CrossEncoderClassificationEvaluator(_PairEvaluator):
         self.labels = np.asarray(labels)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """``accuracy``, ``f1``, …; of several labels ``f1_macro``, ``f1_micro`` and ``f1_weighted``."""
+        """``accuracy``, ``f1`` and so on; for several labels ``f1_macro``, ``f1_micro`` and ``f1_weighted``."""
         scores = np.asarray(self.scores_of(model))
         metrics = self._binary(scores) if model.num_labels == 1 else self._multiclass(scores)
         return self._finish(model, metrics, list(metrics.values()), output_path, epoch, steps)
@@ -95,7 +100,7 @@ class CrossEncoderClassificationEvaluator(_PairEvaluator):
 
 
 class CrossEncoderCorrelationEvaluator(_PairEvaluator):
-    """Pearson's and Spearman's correlation of the scores of pairs with the ``scores`` that are known.
+    """Pearson's and Spearman's correlation of a cross-encoder's scores with the gold ``scores`` of the pairs.
 
     Raises InputError for lists of different lengths. Source: sentence-transformers' class of this name.
     """

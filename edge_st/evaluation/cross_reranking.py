@@ -1,4 +1,4 @@
-"""How well a cross-encoder puts relevant documents before others."""
+"""Reranking of documents by a cross-encoder: do relevant documents come first?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from .reranking import as_at_k, as_list, as_samples
 
 @dataclass(frozen=True)
 class _Task:
-    """A query's documents to score, which of them are relevant, and the measures of the ranking it had, if any."""
+    """A query, its documents to score, and which are relevant (1) or not (0).
+
+    ``before`` has the metrics of the ranking that is to be improved, None where there is none.
+    """
 
     query: str
     documents: list[str]
@@ -26,12 +29,14 @@ class _Task:
 
 
 class CrossEncoderRerankingEvaluator(BaseEvaluator):
-    """Mean average precision, and MRR and nDCG at ``at_k``, of documents by a cross-encoder's scores.
+    """Mean average precision, MRR and nDCG at ``at_k`` of documents ranked by a cross-encoder.
 
-    ``samples`` are dictionaries (or the values of one) with a ``query``, a list ``positive``, and either ``negative``
-    or ``documents``, a ranking to improve, whose own measures are the ``base_`` ones. Positives that it lacks are
-    scored too where ``always_rerank_positives``; else they count as not found. Raises InputError for a sample without
-    these. Source: sentence-transformers' class of this name.
+    ``samples`` are dictionaries, or a dictionary of them, with a ``query``, a list ``positive``, and either a list
+    ``negative`` or a ranking ``documents``. The metrics of such a ranking before it is reranked get the prefix
+    ``base_``. Positive documents that the ranking lacks are scored, too, if ``always_rerank_positives`` is true; else
+    they count as not found.
+
+    Raises InputError for a sample that lacks one of these. Source: sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -62,7 +67,7 @@ class CrossEncoderRerankingEvaluator(BaseEvaluator):
         self.primary_metric = f"ndcg@{self.at_k}"
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """``map``, ``mrr@K`` and ``ndcg@K``, and with rankings to improve ``base_map``, … too."""
+        """``map``, ``mrr@K`` and ``ndcg@K``; for samples with ``documents`` also ``base_map``, ``base_mrr@K``, …"""
         tasks = [self._task(sample) for sample in self.samples]
         metrics = at_k_metrics(mean_measures(self._after(model, tasks)), self.at_k)
         row = list(metrics.values())
@@ -86,7 +91,7 @@ class CrossEncoderRerankingEvaluator(BaseEvaluator):
         return _Task(sample["query"], positive + others, [1] * len(positive) + [0] * len(others), before)
 
     def _after(self, model: Any, tasks: Sequence[_Task]) -> list[RankMeasures]:
-        """Each task's measures by the model's scores; all pairs are scored in one call."""
+        """The metrics of each task by the model's scores. All pairs are scored in one call."""
         kept = [task for task in tasks if any(task.relevant)]
         pairs = [[task.query, document] for task in kept for document in task.documents]
         scores = self._scores(model, pairs) if pairs else np.zeros(0)
@@ -104,7 +109,7 @@ class CrossEncoderRerankingEvaluator(BaseEvaluator):
         )
 
     def compute_metrics(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[float, float, float]:
-        """Reciprocal rank, nDCG and average precision of one query's relevance and scores (documents,)."""
+        """Reciprocal rank, nDCG and average precision of one query, from relevance and scores (documents,)."""
         found = self._measures(y_true, y_pred)
         return found.mrr, found.ndcg, found.map
 
@@ -112,13 +117,13 @@ class CrossEncoderRerankingEvaluator(BaseEvaluator):
         return scored_measures(relevant, scores, self.at_k, np.argsort(np.asarray(scores))[::-1])
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         ranked = self.samples and "documents" in self.samples[0]
         return {"at_k": self.at_k, **({"always_rerank_positives": self.always_rerank_positives} if ranked else {})}
 
 
 def with_gains(metrics: Mapping[str, float], base: Mapping[str, float]) -> dict[str, Any]:
-    """The metrics as text with their gain over those of ``base``; as they are where there are none."""
+    """The metrics as text, each with its gain over ``base``; unchanged where ``base`` is empty."""
     return {name: f"{metrics[name]:.4f} ({metrics[name] - of:+.4f})" for name, of in base.items()} or dict(metrics)
 
 

@@ -1,4 +1,4 @@
-"""How the similarity of embeddings goes with scores that people gave."""
+"""The similarity of embeddings evaluated against gold similarity scores (STS)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.model.parity import pearson
 from edge_st_runtime.vectors.dense import check_precision
+from edge_st_runtime.vectors.parity import pearson
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from .embeddings import EmbeddingEvaluator, as_main, as_names
@@ -18,10 +18,10 @@ from .statistics import spearman
 
 
 class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
-    """Pearson's and Spearman's correlation of the similarity of ``sentences1[i]`` and ``sentences2[i]`` with
-    ``scores[i]``.
+    """Pearson's and Spearman's correlation of the similarity of sentence pairs with their gold scores.
 
-    ``precision`` quantizes both sides. Raises InputError for lists of different lengths, OptionError for an unknown
+    Pair i is ``sentences1[i]`` and ``sentences2[i]``, its gold score ``scores[i]``. ``precision`` quantizes the
+    embeddings of both. Raises InputError for lists of different lengths, OptionError for an unknown
     similarity function or precision. Source: sentence-transformers' class of this name.
     """
 
@@ -56,7 +56,7 @@ class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
         self.csv_file = "_".join(filter(None, ("similarity_evaluation", name, precision, "results.csv")))
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """``pearson_NAME`` and ``spearman_NAME`` of each similarity function; of several the largest as ``_max``."""
+        """``pearson_FUNCTION``, ``spearman_FUNCTION``; with several functions also the largest as ``…_max``."""
         found = {
             name: {"pearson": pearson(self.scores, scores), "spearman": spearman(self.scores, scores)}
             for name, scores in self.similarities(model).items()
@@ -72,13 +72,13 @@ class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
         return self._finish(model, metrics, row, output_path, epoch, steps)
 
     def similarities(self, model: Any) -> dict[str, NDArray[Any]]:
-        """The similarity (n,) of each pair by each similarity function."""
+        """The similarity (n,) of each pair by every similarity function."""
         first, second = (self._vectors(model, side) for side in (self.sentences1, self.sentences2))
         names = self.similarity_fn_names or [model.similarity_fn_name]
         return {name: self._pairwise(name, first, second) for name in names}
 
     def _vectors(self, model: Any, sentences: Sequence[str]) -> Any:
-        """Embeddings (n, dim); of a binary precision the bits."""
+        """Embeddings (n, dim); with a binary precision, their bits as 0 and 1."""
         embeddings = self.embed_inputs(model, sentences)
         if self.precision == "binary":
             embeddings = (embeddings.astype(np.int16) + 128).astype(np.uint8)
@@ -90,9 +90,9 @@ class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
 
     @property
     def description(self) -> str:
-        """What is measured, in words."""
+        """What is evaluated, in words."""
         return "Semantic Similarity"
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {**super().get_config_dict(), **given(precision=self.precision)}

@@ -1,4 +1,4 @@
-"""What the evaluators of embeddings share: how texts become vectors, and which similarity functions score them."""
+"""What the evaluators of embeddings share: encoding texts, and similarity functions."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -39,8 +39,9 @@ class EmbeddingEvaluator(BaseEvaluator):
     def embed_inputs(
         self, model: Any, sentences: Sequence[str], encode_fn_name: str | None = None, **kwargs: Any
     ) -> Any:
-        """Embeddings (n, dim) by ``model``, for "query" by its ``encode_query``, for "document" ``encode_document``.
+        """Encode ``sentences`` with ``model``: embeddings (n, dim).
 
+        ``encode_fn_name`` is "query" for ``encode_query``, "document" for ``encode_document``, None for ``encode``.
         Raises OptionError for a model of another kind.
         """
         encode = method_of(self, model, f"encode_{encode_fn_name}" if encode_fn_name else "encode")
@@ -54,20 +55,23 @@ class EmbeddingEvaluator(BaseEvaluator):
         return {"convert_to_numpy": True, "truncate_dim": self.truncate_dim}
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return given(truncate_dim=self.truncate_dim)
 
     def _pairwise(self, name: str, first: Any, second: Any) -> NDArray[Any]:
-        """Scores (n,) of ``first[i]`` with ``second[i]``; distances are negated."""
+        """The similarity (n,) of ``first[i]`` and ``second[i]``; distances are negated."""
         return self._functions[SimilarityFunction(name)][1](first, second)
 
 
 def as_names(names: Sequence[str] | None, main: str | SimilarityFunction | None = None) -> list[str]:
-    """The names of similarity functions, else of the main one, else none; raises OptionError for an unknown one."""
+    """The similarity functions by name; without ``names`` the main one, if there is one.
+
+    Raises OptionError for an unknown one.
+    """
     wanted: Sequence[str | SimilarityFunction] = names or ([] if main is None else [main])
     return [parse_similarity(name).value for name in wanted]
 
 
 def as_main(main: str | SimilarityFunction | None) -> SimilarityFunction | None:
-    """The similarity function, if there is one; raises OptionError for an unknown one."""
+    """The main similarity function, or None; raises OptionError for an unknown one."""
     return parse_similarity(main) if main else None

@@ -1,4 +1,4 @@
-"""What every evaluator is. Source: sentence-transformers' BaseEvaluator, and what its evaluators repeat."""
+"""The base of all evaluators. Source: sentence-transformers' BaseEvaluator, and what its evaluators repeat."""
 
 import csv
 import logging
@@ -14,10 +14,11 @@ Metrics: TypeAlias = dict[str, float]
 
 
 class BaseEvaluator:
-    """Measures a model: ``evaluator(model, output_path=None, epoch=-1, steps=-1)`` gives its metrics by name.
+    """Evaluates a model: ``evaluator(model, output_path=None, epoch=-1, steps=-1)`` returns metrics by name.
 
-    ``primary_metric`` is the key of the one that counts, ``greater_is_better`` its direction. With an ``output_path``
-    and ``write_csv``, a row is appended to ``csv_file`` there; the folder is made if it is missing.
+    ``primary_metric`` is the name of the most important metric, ``greater_is_better`` its direction. If an
+    ``output_path`` is given and ``write_csv`` is true, a row is appended to ``csv_file`` in that folder, which is
+    created if it is missing.
     """
 
     name = ""
@@ -32,11 +33,11 @@ class BaseEvaluator:
         self.csv_headers = ["epoch", "steps"]
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Any:
-        """Evaluate ``model``; the metrics by name."""
+        """Evaluate ``model`` and return the metrics by name."""
         raise NotImplementedError
 
     def prefix_name_to_metrics(self, metrics: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """The metrics with ``name`` and an underscore before each key, and before `primary_metric`; as float."""
+        """The metrics as float, each key with the prefix ``name_``. `primary_metric` gets the prefix, too."""
         if not name:
             return {key: _as_float(value) for key, value in metrics.items()}
         if self.primary_metric is not None and not self.primary_metric.startswith(f"{name}_"):
@@ -46,7 +47,7 @@ class BaseEvaluator:
     def store_metrics_in_model_card_data(
         self, model: Any, metrics: Mapping[str, Any], epoch: int = 0, step: int = 0
     ) -> None:
-        """Leave the metrics with the model's card."""
+        """Store the metrics in the data of the model's card."""
         model.model_card_data.set_evaluation_metrics(self, metrics, epoch, step)
 
     @property
@@ -56,11 +57,11 @@ class BaseEvaluator:
         return re.sub("([a-z])([A-Z])", r"\g<1> \g<2>", name)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {}
 
     def extra_metrics(self) -> Metrics:
-        """Metrics beside those of the evaluator, for the end of the CSV row and of the dictionary."""
+        """Further metrics, which go to the end of the CSV row and of the dictionary."""
         return {}
 
     def _finish(
@@ -73,9 +74,9 @@ class BaseEvaluator:
         steps: int,
         card: Mapping[str, Any] | None = None,
     ) -> Metrics:
-        """Write the CSV ``row``, and return the metrics with the evaluator's name before them.
+        """Write the CSV ``row``, and return the metrics with the evaluator's name as prefix.
 
-        They are left with the model's card; so is ``card``, where it is given, in their place.
+        The metrics are stored in the data of the model's card, or ``card`` in their place where it is given.
         """
         extra = self.extra_metrics()
         self._write_row(output_path, [epoch, steps, *row, *extra.values()], extra)
@@ -98,7 +99,7 @@ SentenceEvaluator = BaseEvaluator
 
 
 def folder_of(output_path: str | Path) -> Path:
-    """The folder to write to, made if it is missing."""
+    """The folder to write to; it is created if it is missing."""
     path = Path(output_path)
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -110,14 +111,14 @@ def given(**settings: Any) -> dict[str, Any]:
 
 
 def check_same_length(**lists: Sequence[Any]) -> None:
-    """Raise InputError unless all are of one length, and that is not 0."""
+    """Raise InputError unless all lists have the same length and are not empty."""
     if len({len(values) for values in lists.values()}) > 1 or not all(map(len, lists.values())):
         found = ", ".join(f"{len(values)} {name}" for name, values in lists.items())
-        raise InputError(f"{found}; expected as many of each, and at least one")
+        raise InputError(f"{found}; expected the same number of each, and at least one")
 
 
 def method_of(evaluator: object, model: Any, name: str) -> Any:
-    """The model's method of this name; raises OptionError for a model of another kind."""
+    """The model's method of this name; raises OptionError for a model without it."""
     found = getattr(model, name, None)
     if found is None:
         raise OptionError(f"{type(evaluator).__name__} takes a model with {name}(), which {type(model).__name__} lacks")
@@ -125,7 +126,7 @@ def method_of(evaluator: object, model: Any, name: str) -> Any:
 
 
 def best_of(metrics: Mapping[str, Mapping[str, float]], name: str) -> float:
-    """The largest of the values called ``name``."""
+    """The largest value of the metric ``name`` over all similarity functions."""
     return max(of[name] for of in metrics.values())
 
 

@@ -1,4 +1,4 @@
-"""How well a model finds the relevant documents of a corpus for each query."""
+"""Retrieval: does a model find the relevant documents of a corpus for each query?"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from .statistics import Values
 ScoreFunctions: TypeAlias = Mapping[str, Callable[[Any, Any], Any]]
 #: scores and corpus positions (queries, ranks), best first
 Ranked: TypeAlias = tuple[Floats, NDArray[np.int64]]
-#: a measure such as "ndcg@k", then k
-ByMeasure: TypeAlias = dict[str, dict[int, Any]]
-#: each measure's title in the CSV file, in the order of its columns
+#: values by metric, such as "ndcg@k", and by k
+ByMetric: TypeAlias = dict[str, dict[int, Any]]
+#: the title of each metric in the CSV file, in the order of the columns
 _TITLES = (
     {"accuracy@k": "Accuracy"},
     {"precision@k": "Precision", "recall@k": "Recall"},
@@ -36,12 +36,14 @@ _TITLES = (
 
 
 class InformationRetrievalEvaluator(EmbeddingEvaluator):
-    """Accuracy, precision, recall, MRR, nDCG (gains of 0 and 1) and mean average precision at several ranks.
+    """Accuracy, precision, recall, MRR, nDCG (with gains of 0 and 1) and mean average precision at several ranks.
 
-    ``queries`` and ``corpus`` are texts by id, ``relevant_docs`` the ids of each query's relevant documents; queries
-    without one are left out. The corpus is encoded ``corpus_chunk_size`` texts at a time and searched exactly; equal
-    scores keep the corpus' order. ``score_functions`` (default: the model's) score embeddings (n, dim) with (m, dim) as
-    (n, m). Raises InputError where no query has a relevant document. Source: sentence-transformers' class of this name.
+    ``queries`` and ``corpus`` are texts by id. ``relevant_docs`` holds the ids of each query's relevant documents;
+    queries without any are left out. The corpus is encoded ``corpus_chunk_size`` texts at a time and searched exactly.
+    Documents with equal scores keep the order of the corpus. ``score_functions`` map embeddings (n, dim) and (m, dim)
+    to scores (n, m); the default is the model's own function.
+
+    Raises InputError where no query has a relevant document. Source: sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -79,8 +81,8 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         self.queries_ids = [query for query in queries if relevant_docs.get(query)]
         if not self.queries_ids or not corpus:
             raise InputError(
-                f"{len(queries)} queries, {len(corpus)} documents, judgements of {len(relevant_docs)} queries, and no "
-                "query with a relevant document; expected relevant_docs as {query id: {document id, ...}}"
+                f"{len(queries)} queries, {len(corpus)} documents and relevant_docs for {len(relevant_docs)} queries, "
+                "but no query has a relevant document; expected relevant_docs as {query id: {document id, ...}}"
             )
         self.queries = [queries[query] for query in self.queries_ids]
         self.corpus_ids, self.corpus = list(corpus), list(corpus.values())
@@ -104,7 +106,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         *args: Any,
         **kwargs: Any,
     ) -> Metrics:
-        """``FUNCTION_MEASURE@K`` for each score function; the other arguments are those of `compute_all_metrics`."""
+        """The metrics as ``FUNCTION_METRIC@K``; further arguments are those of `compute_all_metrics`."""
         found = self.compute_all_metrics(model, *args, **{**kwargs, "output_path": output_path})
         metrics = flat(found)
         names = sorted(found)
@@ -115,11 +117,11 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         return self._finish(model, metrics, row, output_path, epoch, steps)
 
     def csv_keys(self, names: Sequence[str]) -> list[str]:
-        """The metrics of the score functions called ``names``, in the order of the CSV file's columns."""
-        return [f"{name}_{measure[:-1]}{k}" for name in names for measure, _, k in self._columns()]
+        """The names of the metrics of these score functions, in the order of the CSV file's columns."""
+        return [f"{name}_{metric[:-1]}{k}" for name in names for metric, _, k in self._columns()]
 
     def main_metric(self, metrics: Metrics, names: Sequence[str]) -> str:
-        """The nDCG of the main score function, or of the best one where none was named."""
+        """The name of the nDCG of the main score function, or of the best function where none is named."""
         named = [self.main_score_function.value] if self.main_score_function else names
         return max((f"{name}_ndcg@{max(self.ndcg_at_k)}" for name in named), key=lambda key: metrics.get(key, 0.0))
 
@@ -129,11 +131,11 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         corpus_model: Any = None,
         corpus_embeddings: Any = None,
         output_path: str | Path | None = None,
-    ) -> dict[str, ByMeasure]:
-        """The measures of each score function as ``found["cosine"]["ndcg@k"][10]``.
+    ) -> dict[str, ByMetric]:
+        """The metrics of each score function, as ``found["cosine"]["ndcg@k"][10]``.
 
-        ``corpus_model`` encodes the corpus in place of ``model``; ``corpus_embeddings`` (documents, dim) are taken in
-        place of encoding it.
+        ``corpus_model`` encodes the corpus in place of ``model``. With ``corpus_embeddings`` (documents, dim) the
+        corpus is not encoded.
         """
         ranked = self.search(model, corpus_model, corpus_embeddings)
         if self.write_predictions and output_path is not None:
@@ -144,7 +146,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
     compute_metrices = compute_all_metrics
 
     def search(self, model: Any, corpus_model: Any = None, corpus_embeddings: Any = None) -> dict[str, Ranked]:
-        """Scores and corpus positions (queries, ranks) of each score function, as deep as any measure looks."""
+        """Scores and corpus positions (queries, ranks) for each score function, up to the largest k of any metric."""
         functions = self.score_functions or {model.similarity_fn_name: model.similarity}
         depth = max(k for _, _, k in self._columns())
         queries = self._embed_side(model, "query", self.queries)
@@ -171,12 +173,12 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         }
         return self.embed_inputs(model, texts, side, **prompts[side])
 
-    def compute_metrics(self, queries_result_list: Sequence[Iterable[Mapping[str, Any]]]) -> ByMeasure:
-        """The measures of ``{"corpus_id": id, "score": float}`` for each query, in any order."""
+    def compute_metrics(self, queries_result_list: Sequence[Iterable[Mapping[str, Any]]]) -> ByMetric:
+        """The metrics of results: for each query a list of ``{"corpus_id": id, "score": float}`` in any order."""
         return averages(self.by_query(self.hits_of(queries_result_list)))
 
     def hits_of(self, queries_result_list: Sequence[Iterable[Mapping[str, Any]]]) -> Hits:
-        """Whether the results (queries, ranks) are relevant, best first; False beyond the last."""
+        """Whether each result is relevant: (queries, ranks), best first; False beyond a query's last result."""
         depth = max(map(len, queries_result_list), default=0)  # type: ignore[arg-type]
         hits = np.zeros((len(self.queries_ids), depth), dtype=bool)
         for row, query, found in zip(hits, self.queries_ids, queries_result_list, strict=True):
@@ -185,7 +187,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         return hits
 
     def hits(self, ids: NDArray[np.int64]) -> Hits:
-        """Whether the documents at these corpus positions (queries, ranks) are relevant to their query."""
+        """Whether the documents at the corpus positions ``ids`` (queries, ranks) are relevant to their query."""
         places = {document: place for place, document in enumerate(self.corpus_ids)}
         relevant = (
             [places[each] for each in self.relevant_docs[query] if each in places] for query in self.queries_ids
@@ -193,7 +195,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         return np.array([np.isin(row, wanted) for row, wanted in zip(ids, relevant, strict=True)])
 
     def by_query(self, hits: Hits) -> dict[str, dict[int, Values]]:
-        """Every measure of each query (queries,), from hits (queries, ranks)."""
+        """Every metric for each query (queries,), from hits (queries, ranks)."""
         relevant = np.array([len(self.relevant_docs[query]) for query in self.queries_ids])
         both = self.precision_recall_at_k
         return {
@@ -206,17 +208,17 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         }
 
     def _columns(self) -> list[tuple[str, str, int]]:
-        """(measure, title, k) of each column of the CSV file."""
+        """(metric, title, k) of each column of the CSV file."""
         ranks = (self.accuracy_at_k, self.precision_recall_at_k, self.mrr_at_k, self.ndcg_at_k, self.map_at_k)
         return [
-            (measure, title, k)
+            (metric, title, k)
             for titles, ks in zip(_TITLES, ranks, strict=True)
             for k in ks
-            for measure, title in titles.items()
+            for metric, title in titles.items()
         ]
 
     def results(self, ranked: Ranked) -> list[list[dict[str, Any]]]:
-        """What `search` found as ``{"corpus_id": id, "score": float}`` for each query, best first."""
+        """The results of `search`: for each query a list of ``{"corpus_id": id, "score": float}``, best first."""
         rows = zip(*(array.tolist() for array in ranked), strict=True)
         return [
             [{"corpus_id": self.corpus_ids[place], "score": score} for score, place in zip(*row, strict=True)]
@@ -230,7 +232,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
                 file.write(json.dumps({"query_id": query_id, "query": query, "results": results}) + "\n")
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {
             **super().get_config_dict(),
             **given(
@@ -242,16 +244,16 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         }
 
 
-def averages(found: Mapping[str, Mapping[int, Values]]) -> ByMeasure:
-    """The mean of every measure over the queries."""
+def averages(found: Mapping[str, Mapping[int, Values]]) -> ByMetric:
+    """The mean of every metric over the queries."""
     return {name: {k: float(np.mean(each)) for k, each in values.items()} for name, values in found.items()}
 
 
-def flat(found: Mapping[str, ByMeasure]) -> Metrics:
-    """The measures of each score function as ``FUNCTION_MEASURE@K``; of one without a name as ``MEASURE@K``."""
+def flat(found: Mapping[str, ByMetric]) -> Metrics:
+    """The metrics as ``FUNCTION_METRIC@K``, or as ``METRIC@K`` for a score function without a name."""
     return {
-        "_".join(filter(None, (name, f"{measure[:-1]}{k}"))): value
-        for name, measures in found.items()
-        for measure, values in measures.items()
+        "_".join(filter(None, (name, f"{metric[:-1]}{k}"))): value
+        for name, of in found.items()
+        for metric, values in of.items()
         for k, value in values.items()
     }

@@ -1,4 +1,4 @@
-"""Texts with a label. Source: sentence-transformers' class of this name."""
+"""Texts with a label, as sentence-transformers' InputExample, and evaluators made from them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 @dataclass
 class InputExample:
-    """``texts`` that belong together, and the ``label`` of what they are to each other."""
+    """``texts``, such as a pair or a triplet, and their ``label``."""
 
     guid: str = ""
     texts: list[str] = field(default_factory=list)
@@ -15,17 +15,20 @@ class InputExample:
 
 
 class FromSentencePairs:
-    """An evaluator whose first arguments are two lists of sentences and a list of what is known of each pair."""
+    """An evaluator whose first arguments are two lists of sentences and a list of labels or scores."""
 
     @classmethod
     def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
-        """The evaluator of examples with two ``texts`` and a ``label``; ``kwargs`` are the other arguments."""
+        """Make the evaluator from examples with two ``texts`` and a ``label``.
+
+        ``kwargs`` are the evaluator's other arguments.
+        """
         kept, build = list(examples), cast("Callable[..., Self]", cls)
         return build(*columns(kept, 2), labels(kept), **kwargs)
 
 
 def columns(examples: Iterable[Any], count: int) -> list[list[str]]:
-    """The first ``count`` texts of each example, a list for each place."""
+    """``count`` lists: the first texts of all examples, the second texts, and so on."""
     kept = list(examples)
     return [[example.texts[place] for example in kept] for place in range(count)]
 

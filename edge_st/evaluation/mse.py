@@ -1,4 +1,4 @@
-"""How far a model's embeddings are from those of its teacher."""
+"""The mean squared error between a model's embeddings and those of its teacher."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +15,12 @@ _ROWS = 1000
 
 
 class MSEEvaluator(EmbeddingEvaluator):
-    """The mean squared error of the embeddings of ``target_sentences`` against those that ``teacher_model`` gives
-    ``source_sentences``; as -100 times it, so that greater is better.
+    """The mean squared error between a model's embeddings of ``target_sentences`` and the teacher's.
 
-    Raises InputError for lists of different lengths, or embeddings of different widths. Source: sentence-transformers'
-    class of this name.
+    ``teacher_model`` encodes ``source_sentences``. The metric is the error times -100, so that greater is better.
+
+    Raises InputError for lists of different lengths, and for embeddings of different dimensions. Source:
+    sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -65,5 +66,5 @@ class MSEEvaluator(EmbeddingEvaluator):
 
     @property
     def description(self) -> str:
-        """What is measured, in words."""
+        """What is evaluated, in words."""
         return "Knowledge Distillation"

@@ -1,4 +1,4 @@
-"""The measures over the sets of NanoBEIR, small samples of BEIR's, and their means."""
+"""Retrieval evaluated on the datasets of NanoBEIR, which are small samples of BEIR."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,18 +15,18 @@ from .information_retrieval import InformationRetrievalEvaluator, ScoreFunctions
 from .nano_data import HUB_ID, NAMES, check_names, read_set
 
 
-class SeveralSets(BaseEvaluator):
-    """Runs an evaluator for each set, and ``aggregate_fn`` over the values that a metric has in all of them."""
+class MultiDatasetEvaluator(BaseEvaluator):
+    """Runs an evaluator for each dataset, and aggregates the values of each metric with ``aggregate_fn``."""
 
     evaluators: Sequence[Any]
     aggregate_fn: Callable[[list[float]], float]
     show_progress_bar: bool
 
     def _run(self, model: Any, output_path: str | Path | None, epoch: int, steps: int) -> tuple[Metrics, Metrics]:
-        """The metrics of every set, and those over all sets."""
+        """The metrics of each dataset, and the aggregated ones."""
         found: Metrics = {}
         values: dict[str, list[float]] = {}
-        with progress_bar(len(self.evaluators), self.show_progress_bar, "set") as advance:
+        with progress_bar(len(self.evaluators), self.show_progress_bar, "dataset") as advance:
             for evaluator in self.evaluators:
                 metrics = evaluator(model, output_path, epoch, steps)
                 found |= metrics
@@ -36,13 +36,15 @@ class SeveralSets(BaseEvaluator):
         return found, {name: float(self.aggregate_fn(of)) for name, of in values.items()}
 
 
-class NanoBEIREvaluator(SeveralSets):
-    """`InformationRetrievalEvaluator` on each set of NanoBEIR in ``dataset_names`` (None: all 13), and their means.
+class NanoBEIREvaluator(MultiDatasetEvaluator):
+    """`InformationRetrievalEvaluator` on the datasets of NanoBEIR, and the means of the metrics.
 
-    ``dataset_id`` is a folder that holds the sets in BEIR's layout, each as ``NanoSciFact/`` and so on, or what
-    ``datasets.load_dataset`` takes, if that package is installed. ``query_prompts`` and ``corpus_prompts`` are one
-    prompt for all sets, or one for each by its name. Raises OptionError for unknown names and missing prompts, and what
-    `edge_st.evaluation.datasets.read_beir` raises. Source: sentence-transformers' class of this name.
+    ``dataset_names`` chooses datasets; None takes all 13. ``dataset_id`` is a folder with the datasets in BEIR's layout
+    (``NanoSciFact/`` and so on), or the name of a dataset for ``datasets.load_dataset`` if that package is installed.
+    ``query_prompts`` and ``corpus_prompts`` are a prompt for all datasets, or a prompt for each dataset by its name.
+
+    Raises OptionError for unknown names and missing prompts, and what `edge_st.evaluation.datasets.read_beir` raises.
+    Source: sentence-transformers' class of this name.
     """
 
     information_retrieval_class: ClassVar[type[InformationRetrievalEvaluator]] = InformationRetrievalEvaluator
@@ -92,18 +94,18 @@ class NanoBEIREvaluator(SeveralSets):
             "score_functions": score_functions,
             "main_score_function": main_score_function,
             "write_predictions": write_predictions,
-            **self._cut,
+            **self._truncation,
         }
         self.evaluators = [self._evaluator(name, options) for name in self.dataset_names]
 
     @property
-    def _cut(self) -> dict[str, int | None]:
-        """How many dimensions are kept, by the name of the argument that says so."""
+    def _truncation(self) -> dict[str, int | None]:
+        """The argument that limits the dimensions, and its value."""
         return {"truncate_dim": self.truncate_dim}
 
     @property
     def _suffix(self) -> str:
-        return "".join(f"_{dims}" for dims in self._cut.values() if dims is not None)
+        return "".join(f"_{dims}" for dims in self._truncation.values() if dims is not None)
 
     def _evaluator(self, name: str, options: Mapping[str, Any]) -> InformationRetrievalEvaluator:
         data = read_set(self.dataset_id, name)
@@ -118,15 +120,15 @@ class NanoBEIREvaluator(SeveralSets):
         )
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """The metrics of every set, and of all as ``NanoBEIR_mean_…``."""
-        found, over_all = self._run(model, output_path, epoch, steps)
+        """The metrics of each dataset, and their means as ``NanoBEIR_mean_…``."""
+        found, means = self._run(model, output_path, epoch, steps)
         extra = self.extra_metrics()
-        over_all = {name: value for name, value in over_all.items() if name not in extra}
+        means = {name: value for name, value in means.items() if name not in extra}
         names, first = sorted(self.score_functions or [model.similarity_fn_name]), self.evaluators[0]
         self.csv_headers = first.csv_headers
-        self.primary_metric = first.main_metric(over_all, names)
-        row = [over_all[key] for key in first.csv_keys(names)]
-        return {**found, **self._finish(model, over_all, row, output_path, epoch, steps)}
+        self.primary_metric = first.main_metric(means, names)
+        row = [means[key] for key in first.csv_keys(names)]
+        return {**found, **self._finish(model, means, row, output_path, epoch, steps)}
 
     def _as_prompts(self, side: str, prompts: str | Mapping[str, str] | None) -> Mapping[str, str] | None:
         if prompts is None or isinstance(prompts, str):
@@ -139,11 +141,15 @@ class NanoBEIREvaluator(SeveralSets):
     def store_metrics_in_model_card_data(
         self, model: Any, metrics: Mapping[str, Any], epoch: int = 0, step: int = 0
     ) -> None:
-        """Leave the metrics over all sets with the model's card, unless there is only one."""
+        """Store the means in the data of the model's card, unless there is only one dataset."""
         if len(self.dataset_names) > 1:
             super().store_metrics_in_model_card_data(model, metrics, epoch, step)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         prompts = {"query_prompts": self.query_prompts, "corpus_prompts": self.corpus_prompts}
-        return {"dataset_names": self.dataset_names, "dataset_id": self.dataset_id, **given(**self._cut, **prompts)}
+        return {
+            "dataset_names": self.dataset_names,
+            "dataset_id": self.dataset_id,
+            **given(**self._truncation, **prompts),
+        }

@@ -1,4 +1,4 @@
-"""The sets of NanoBEIR: from a local folder, or through the package ``datasets`` from the Hub or its snapshot."""
+"""The datasets of NanoBEIR, from a local folder or through the package ``datasets``."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from edge_st_runtime.errors import InputError, OptionError, PackageMissingError
 
 from ..input_files import read_objects
-from .candidates import ranked_by_words
+from .candidates import bm25_candidates
 from .datasets import RetrievalData, read_beir
 
 HUB_ID = "sentence-transformers/NanoBEIR-en"
-#: the names of the sets, as they stand in the names of metrics
+#: the names of the datasets, as metrics spell them
 NAMES = {
     name.lower(): name
     for name in (
@@ -24,7 +24,7 @@ _ROW = {"query-id": "an id", "corpus-ids": ["an id"]}
 
 
 def check_names(names: Iterable[str] | None, default: Iterable[str]) -> list[str]:
-    """The names, or the default ones for None; raises OptionError for none or an unknown one."""
+    """The names, or ``default`` for None; raises OptionError for an empty list or an unknown name."""
     found = list(default if names is None else names)
     unknown = [name for name in found if name.lower() not in NAMES]
     if not found or unknown:
@@ -34,10 +34,13 @@ def check_names(names: Iterable[str] | None, default: Iterable[str]) -> list[str
 
 
 def read_set(dataset_id: str | Path, name: str) -> RetrievalData:
-    """The set called ``name``.
+    """Read the dataset ``name``.
 
-    A folder holds ``Nano<Name>/`` in BEIR's layout; anything else is given to ``datasets.load_dataset``. Raises
-    OptionError and InputError as `read_beir`, PackageMissingError without ``datasets``, OptionError where it fails.
+    If ``dataset_id`` is a folder with ``Nano<Name>/``, that is read in BEIR's layout. Otherwise ``dataset_id`` goes to
+    ``datasets.load_dataset``.
+
+    Raises OptionError and InputError as `read_beir`, PackageMissingError where ``datasets`` is not installed,
+    OptionError where it cannot load the dataset.
     """
     folder = _local(dataset_id, name)
     if folder:
@@ -54,27 +57,29 @@ def read_set(dataset_id: str | Path, name: str) -> RetrievalData:
 
 
 def read_rankings(dataset_id: str | Path, name: str, data: RetrievalData, depth: int) -> dict[str, list[str]]:
-    """The first ``depth`` documents of each query by BM25.
+    """The first ``depth`` documents by BM25 for each query that has a relevant document.
 
-    A folder may hold them in ``bm25.jsonl``, a line ``{"query-id": …, "corpus-ids": […]}`` for each query; else they
-    are searched for here. Queries without a relevant document are left out. Raises InputError for a line that is not
-    so, and as `read_set`.
+    The dataset's folder may hold the rankings in ``bm25.jsonl``, one ``{"query-id": …, "corpus-ids": […]}`` per line;
+    otherwise they are computed. Raises InputError for any other line, and what `read_set` raises.
     """
     folder = _local(dataset_id, name)
     if folder is None:
         rows = _hub_rows(dataset_id, "bm25", name, ("query-id", "corpus-ids"))
         return {row["query-id"]: list(row["corpus-ids"][:depth]) for row in rows}
     if not (folder / _RANKINGS).is_file():
-        return ranked_by_words(data, depth)
+        return bm25_candidates(data, depth)
     found, ids = {}, list(data.corpus)
     for place, row in read_objects(folder / _RANKINGS, _ROW):
         query, documents = row.get("query-id"), row.get("corpus-ids")
         if not (isinstance(query, str) and isinstance(documents, list) and all(each in ids for each in documents)):
-            raise InputError(f"{place}: expected a query-id, and corpus-ids of documents of {folder.name}")
+            raise InputError(f"{place}: expected a query-id, and corpus-ids that are documents of {folder.name}")
         found[query] = documents[:depth]
     missing = next((query for query in data.queries if query not in found), None)
     if missing is not None:
-        raise InputError(f"{folder / _RANKINGS} has no line of query {missing!r}; expected one of every judged query")
+        raise InputError(
+            f"{folder / _RANKINGS} has no line for the query {missing!r}; expected one for every "
+            "query with a relevant document"
+        )
     return {query: found[query] for query in data.queries}
 
 
@@ -83,7 +88,7 @@ def _split(name: str) -> str:
 
 
 def _local(dataset_id: str | Path, name: str) -> Path | None:
-    """The folder of the set, where ``dataset_id`` is a folder that holds it."""
+    """The dataset's folder in ``dataset_id``; None where there is none."""
     folder = Path(dataset_id) / _split(name)
     return folder if folder.is_dir() else None
 

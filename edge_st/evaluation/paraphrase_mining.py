@@ -1,4 +1,4 @@
-"""How well a model finds the pairs of texts that mean the same."""
+"""Paraphrase mining: does a model find the pairs of sentences that mean the same?"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,12 @@ _COLUMNS = ("precision", "recall", "f1", "threshold", "average_precision")
 
 
 class ParaphraseMiningEvaluator(EmbeddingEvaluator):
-    """Average precision of the mined pairs, and the best F1 that a threshold of cosine reaches among them.
+    """Average precision of the mined pairs, and the best F1 at any cosine threshold.
 
-    ``sentences_map`` holds texts by id; those that mean the same are pairs of ids in ``duplicates_list``, or
-    ``duplicates_dict[id1][id2]`` is true. ``add_transitive_closure`` adds what follows from these. The other arguments
-    are those of `edge_st.util.paraphrase_mining`. Source: sentence-transformers' class of this name.
+    ``sentences_map`` holds sentences by id. Two of them are duplicates if their ids are a pair in ``duplicates_list``,
+    or if ``duplicates_dict[id1][id2]`` is true. ``add_transitive_closure`` makes duplicates of duplicates duplicates,
+    too. The other arguments are those of `edge_st.util.paraphrase_mining`. Source: sentence-transformers' class of this
+    name.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class ParaphraseMiningEvaluator(EmbeddingEvaluator):
 
     @staticmethod
     def add_transitive_closure(graph: Duplicates) -> Duplicates:
-        """``graph`` with every two ids that are connected through others marked as duplicates, in place."""
+        """Mark every two ids that are connected through others as duplicates, in place; return ``graph``."""
         visited: set[str] = set()
         for start in list(graph):
             if start in visited:
@@ -118,7 +119,7 @@ class ParaphraseMiningEvaluator(EmbeddingEvaluator):
         return graph
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         own = {"add_transitive_closure": self._closed, "max_pairs": self.max_pairs, "top_k": self.top_k}
         return {**own, **super().get_config_dict()}
 
@@ -128,7 +129,7 @@ def _as_duplicates(
     pairs: Iterable[tuple[str, str]] | None,
     table: Mapping[str, Mapping[str, bool]] | None,
 ) -> Duplicates:
-    """Both ways of naming duplicates as one; pairs with an unknown id are left out."""
+    """Pairs and table of duplicates in one table. Pairs with an unknown id are left out."""
     found: Duplicates = defaultdict(dict, {one: dict(others) for one, others in (table or {}).items()})
     for one, other in pairs or ():
         if one in sentences and other in sentences:

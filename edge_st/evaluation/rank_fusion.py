@@ -1,4 +1,4 @@
-"""What the fusion of two rankings gains over each of them."""
+"""Reciprocal rank fusion of dense and sparse rankings, evaluated against both."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,18 @@ from .evaluator import BaseEvaluator, Metrics, check_same_length, folder_of
 from .ranking import at_k_metrics, listed_measures, mean_measures
 from .reranking import as_list
 
-_WAYS = ("dense", "sparse", "fusion")
+_RANKINGS = ("dense", "sparse", "fusion")
 _TITLES = ("MAP", "MRR@{k}", "NDCG@{k}")
 
 
 class ReciprocalRankFusionEvaluator(BaseEvaluator):
-    """Mean average precision, and MRR and nDCG at ``at_k``, of dense and sparse rankings and of their fusion.
+    """Mean average precision, MRR and nDCG at ``at_k`` of dense rankings, sparse rankings and their fusion.
 
-    It is called without a model. Both lists of samples hold the same queries in the same order, each with a
-    ``query_id``, a ``query``, its ``positive`` documents and a ranking, ``documents``. Raises InputError for others.
-    Source: sentence-transformers' class of this name.
+    The evaluator is called without a model. Both lists of samples hold the same queries in the same order. A sample
+    has a ``query_id``, a ``query``, its ``positive`` documents and a ranking ``documents``.
+
+    Raises InputError for lists of different queries or lengths, and for a sample without a ``query_id``. Source:
+    sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -50,19 +52,19 @@ class ReciprocalRankFusionEvaluator(BaseEvaluator):
         stem = "_".join(filter(None, ("ReciprocalRankFusion_evaluation", name)))
         self.csv_file, self.predictions_file = f"{stem}_results.csv", f"{stem}_predictions.jsonl"
         titles = [title.format(k=at_k) for title in _TITLES]
-        self.csv_headers = ["epoch", "steps", *(f"{way.title()}_{title}" for way in _WAYS for title in titles)]
+        self.csv_headers = ["epoch", "steps", *(f"{kind.title()}_{title}" for kind in _RANKINGS for title in titles)]
         self.primary_metric = f"ndcg@{at_k}"
 
     def __call__(self, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:  # type: ignore[override]
-        """``dense_map``, …, ``sparse_map``, …, and those of the fusion: ``map``, ``mrr@K`` and ``ndcg@K``."""
+        """``map``, ``mrr@K`` and ``ndcg@K`` of the fusion; the others get the prefixes ``dense_`` and ``sparse_``."""
         rankings: dict[str, list[list[str]]] = {
             "dense": [list(sample["documents"]) for sample in self.dense_samples],
             "sparse": [list(sample["documents"]) for sample in self.sparse_samples],
         }
         rankings["fusion"] = [self._fused(*both) for both in zip(rankings["dense"], rankings["sparse"], strict=True)]
         metrics: Metrics = {}
-        for way, ranked in rankings.items():
-            prefix = "" if way == "fusion" else f"{way}_"
+        for kind, ranked in rankings.items():
+            prefix = "" if kind == "fusion" else f"{kind}_"
             metrics |= {f"{prefix}{name}": value for name, value in self._measures(ranked).items()}
         self._write_row(output_path, [epoch, steps, *metrics.values()], {})
         if self.write_predictions and output_path is not None:
@@ -89,7 +91,7 @@ class ReciprocalRankFusionEvaluator(BaseEvaluator):
                 file.write(json.dumps({**found, "positive": positive, "documents": ranking}) + "\n")
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {"at_k": self.at_k, "rrf_k": self.rrf_k, "write_predictions": self.write_predictions}
 
 
@@ -99,5 +101,6 @@ def _check(place: int, dense: Mapping[str, Any], sparse: Mapping[str, Any]) -> N
             raise InputError(f"{kind}_samples[{place}] has no 'query_id'; it has {', '.join(map(repr, sample))}")
     if dense["query_id"] != sparse["query_id"]:
         raise InputError(
-            f"samples {place} are of the queries {dense['query_id']!r} and {sparse['query_id']!r}; expected the same"
+            f"dense_samples[{place}] has the query_id {dense['query_id']!r}, sparse_samples[{place}] has "
+            f"{sparse['query_id']!r}; expected the same"
         )

@@ -1,4 +1,7 @@
-"""Measures of rankings against what is relevant: of retrieved documents, and of documents that were scored."""
+"""Metrics of rankings: of retrieved documents, and of scored documents.
+
+Hits (queries, ranks) say of each retrieved document, best first, whether it is relevant to the query.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -12,44 +15,47 @@ Hits: TypeAlias = NDArray[np.bool_]
 
 
 def accuracy(hits: Hits, k: int) -> Values:
-    """Whether one of the first ``k`` is relevant: (queries,) of 0 and 1, from hits (queries, ranks), best first."""
+    """1 where one of the first ``k`` documents is relevant, else 0: (queries,), from hits (queries, ranks)."""
     return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def precision(hits: Hits, k: int) -> Values:
-    """The share of relevant ones among ``k``: (queries,), from hits (queries, ranks)."""
+    """The number of relevant documents among the first ``k``, over ``k``: (queries,), from hits (queries, ranks)."""
     return np.asarray(hits[:, :k].sum(axis=1) / k)
 
 
 def recall(hits: Hits, relevant: NDArray[np.int64], k: int) -> Values:
-    """The share of the ``relevant`` (queries,) documents that are among the first ``k`` of hits (queries, ranks)."""
+    """The share of the relevant documents that are among the first ``k``: (queries,), from hits (queries, ranks).
+
+    ``relevant`` (queries,) is the number of relevant documents of each query.
+    """
     return hits[:, :k].sum(axis=1) / relevant
 
 
 def reciprocal_rank(hits: Hits, k: int) -> Values:
-    """1 / the rank of the first relevant one among the first ``k``, else 0: (queries,), from hits (queries, ranks)."""
+    """1 / the rank of the first relevant document if it is among the first ``k``, else 0: (queries,)."""
     first = hits[:, :k]
     return np.where(first.any(axis=1), 1 / (first.argmax(axis=1) + 1), 0.0) if first.size else np.zeros(len(hits))
 
 
 def mean_precision(hits: Hits, relevant: NDArray[np.int64], k: int) -> Values:
-    """Average precision at ``k``: (queries,), from hits (queries, ranks) and the number of ``relevant`` (queries,)."""
+    """Average precision at ``k``: (queries,), from hits (queries, ranks) and ``relevant`` (queries,) as in `recall`."""
     first = hits[:, :k]
     shares = np.cumsum(first, axis=1) / np.arange(1, first.shape[1] + 1)
     return (shares * first).sum(axis=1) / np.minimum(relevant, k)
 
 
 def binary_ndcg(hits: Hits, relevant: NDArray[np.int64], k: int) -> Values:
-    """nDCG at ``k`` with gains of 0 and 1: (queries,), from hits (queries, ranks) and ``relevant`` (queries,)."""
+    """nDCG at ``k`` with gains of 0 and 1: (queries,), from hits (queries, ranks) and ``relevant`` as in `recall`."""
     first = hits[:, :k]
     ideal = np.cumsum(discounts(k))[np.minimum(relevant, k) - 1]
     return first @ discounts(first.shape[1]) / ideal
 
 
 def graded_ndcg(ranking: Sequence[Any], grades: Mapping[Any, float], k: int = 10) -> float:
-    """nDCG at ``k`` of ids, best first, with the ``grades`` above 0 as gains, as trec_eval has it and BEIR reports it.
+    """nDCG at ``k`` of a ranking of ids, best first, with the ``grades`` of relevant ids as gains.
 
-    0 without a grade.
+    0 where there are no grades. This is trec_eval's definition, which BEIR reports.
     """
     gains = [grades.get(found, 0.0) for found in ranking[:k]]
     ideal = sorted(grades.values(), reverse=True)[:k]
@@ -58,12 +64,12 @@ def graded_ndcg(ranking: Sequence[Any], grades: Mapping[Any, float], k: int = 10
 
 
 def discounts(count: int) -> Values:
-    """What a gain at rank 1 to ``count`` is worth: 1 / log2(1 + rank)."""
+    """The discounts 1 / log2(1 + rank) of ranks 1 to ``count``: (count,)."""
     return 1 / np.log2(np.arange(2, count + 2))
 
 
 def tied_ndcg(relevant: ArrayLike, scores: ArrayLike, k: int) -> float:
-    """nDCG at ``k`` of scored documents (n,), equal scores sharing the mean of their gains; 0 where none is relevant.
+    """nDCG at ``k`` of scored documents (n,); 0 where none is relevant. Equal scores share the mean of their gains.
 
     Source: sklearn.metrics.ndcg_score.
     """
@@ -79,7 +85,7 @@ def tied_ndcg(relevant: ArrayLike, scores: ArrayLike, k: int) -> float:
 
 
 class RankMeasures(NamedTuple):
-    """Average precision, and reciprocal rank and nDCG at some rank: of one query, or their means."""
+    """Average precision, and reciprocal rank and nDCG at some k: of one query, or their means."""
 
     map: float
     mrr: float
@@ -90,16 +96,17 @@ NOTHING_FOUND = RankMeasures(0.0, 0.0, 0.0)
 
 
 def scored_measures(relevant: ArrayLike, scores: ArrayLike, k: int, order: NDArray[np.int64]) -> RankMeasures:
-    """The measures of scored documents (n,), of which ``order`` (n,) is the ranking, best first."""
+    """The metrics of scored documents (n,); ``order`` (n,) is their ranking, best first."""
     truth = np.asarray(relevant)
     rank = reciprocal_rank(truth[order].astype(bool)[None], k)[0]
     return RankMeasures(average_precision(truth, scores), float(rank), tied_ndcg(truth, scores, k))
 
 
 def listed_measures(relevant: Sequence[int], positives: int, k: int) -> RankMeasures:
-    """The measures of a ranking, best first, in which ``relevant`` (n,) is 1 where one of ``positives`` stands.
+    """The metrics of a ranking, best first: ``relevant`` (n,) is 1 for a relevant document, else 0.
 
-    Those that it lacks count as its last; `NOTHING_FOUND` where it has none.
+    ``positives`` is the number of all relevant documents. Those that the ranking lacks count as its last ones. A
+    ranking without any relevant document gives `NOTHING_FOUND`.
     """
     if not any(relevant):
         return NOTHING_FOUND
@@ -108,10 +115,10 @@ def listed_measures(relevant: Sequence[int], positives: int, k: int) -> RankMeas
 
 
 def mean_measures(found: Sequence[RankMeasures]) -> RankMeasures:
-    """The means; NaN of none."""
+    """The mean of each metric; NaN for an empty list."""
     return RankMeasures(*(np.mean(found, axis=0).tolist() if found else [float("nan")] * 3))
 
 
 def at_k_metrics(measures: RankMeasures, k: int) -> dict[str, float]:
-    """The measures by the names that evaluators give them."""
+    """The metrics by the names that evaluators give them."""
     return {"map": measures.map, f"mrr@{k}": measures.mrr, f"ndcg@{k}": measures.ndcg}

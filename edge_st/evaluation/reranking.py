@@ -1,4 +1,4 @@
-"""How well the similarity to a query puts relevant documents before others."""
+"""Reranking of documents by similarity to the query: do relevant documents come first?"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,13 @@ from .ranking import RankMeasures, at_k_metrics, mean_measures, scored_measures
 
 
 class RerankingEvaluator(EmbeddingEvaluator):
-    """Mean average precision, and MRR and nDCG at ``at_k``, of documents by their similarity to a query.
+    """Mean average precision, MRR and nDCG at ``at_k`` of documents ranked by their similarity to the query.
 
-    ``samples`` are dictionaries (or the values of one) with a ``query``, and lists ``positive`` and ``negative``; one
-    with an empty list is left out. Equal scores share their gains in nDCG, as scikit-learn has it. Raises InputError
-    for a sample without these, and where none is left. Source: sentence-transformers' class of this name.
+    ``samples`` are dictionaries, or a dictionary of them, with a ``query`` and lists ``positive`` and ``negative``; a
+    sample with an empty list is left out. In nDCG, equal scores share their gains, as in scikit-learn.
+
+    Raises InputError for a sample that lacks one of these, and where no sample is left. Source: sentence-transformers'
+    class of this name.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class RerankingEvaluator(EmbeddingEvaluator):
         self.samples = [each for each in found if len(each["positive"]) and len(each["negative"])]
         if not self.samples:
             raise InputError(
-                f"{len(found)} samples, none with a positive and a negative document; expected at least one"
+                f"{len(found)} samples, but none has both a positive and a negative document; expected at least one"
             )
         self.at_k = as_at_k(at_k, mrr_at_k)
         self.similarity_fct = similarity_fct
@@ -63,12 +65,12 @@ class RerankingEvaluator(EmbeddingEvaluator):
         return self._finish(model, metrics, list(metrics.values()), output_path, epoch, steps)
 
     def compute_metrics(self, model: Any) -> dict[str, float]:
-        """``map``, ``mrr`` and ``ndcg``, with all texts embedded at once where ``use_batched_encoding``."""
+        """``map``, ``mrr`` and ``ndcg``; all texts are embedded in one call if ``use_batched_encoding`` is true."""
         batched = self.use_batched_encoding
         return self.compute_metrics_batched(model) if batched else self.compute_metrics_individual(model)
 
     def compute_metrics_batched(self, model: Any) -> dict[str, float]:
-        """`compute_metrics` with all texts embedded at once."""
+        """`compute_metrics` with all texts embedded in one call."""
         show = self.show_progress_bar
         queries = self._embed(model, [sample["query"] for sample in self.samples], "query", show)
         texts = [text for sample in self.samples for text in (*sample["positive"], *sample["negative"])]
@@ -80,7 +82,7 @@ class RerankingEvaluator(EmbeddingEvaluator):
         return mean_measures(found)._asdict()
 
     def compute_metrics_individual(self, model: Any) -> dict[str, float]:
-        """`compute_metrics` with each sample's texts embedded by themselves, which takes less memory."""
+        """`compute_metrics` with one call for each sample, which takes less memory."""
         found = []
         with progress_bar(len(self.samples), self.show_progress_bar, "sample") as advance:
             for sample in self.samples:
@@ -103,12 +105,12 @@ class RerankingEvaluator(EmbeddingEvaluator):
         return scored_measures(relevant, scores, self.at_k, np.argsort(-scores, kind="stable"))
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {"at_k": self.at_k, **super().get_config_dict()}
 
 
 def as_samples(samples: Any, *keys: str) -> list[Mapping[str, Any]]:
-    """The samples as a list; raises InputError for one that lacks a key."""
+    """The samples as a list; raises InputError for a sample that lacks a key."""
     found = list(samples.values() if isinstance(samples, Mapping) else samples)
     for place, sample in enumerate(found):
         missing = next((key for key in keys if key not in sample), None)
@@ -118,7 +120,7 @@ def as_samples(samples: Any, *keys: str) -> list[Mapping[str, Any]]:
 
 
 def as_at_k(at_k: int, mrr_at_k: int | None) -> int:
-    """``at_k``, or what it was once called."""
+    """``at_k``, or the value of its old name ``mrr_at_k`` where that is given."""
     if mrr_at_k is None:
         return at_k
     logger.warning("The `mrr_at_k` parameter has been deprecated; please use `at_k=%d` instead.", mrr_at_k)
@@ -126,5 +128,5 @@ def as_at_k(at_k: int, mrr_at_k: int | None) -> int:
 
 
 def as_list(texts: str | Sequence[str]) -> list[str]:
-    """The texts as a list, of which a single one may stand by itself."""
+    """The texts as a list; a single text becomes a list of one."""
     return [texts] if isinstance(texts, str) else list(texts)

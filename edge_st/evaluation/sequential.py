@@ -1,4 +1,4 @@
-"""Several evaluators one after the other."""
+"""Several evaluators run one after the other."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from .evaluator import BaseEvaluator, Metrics
 
 
 class SequentialEvaluator(BaseEvaluator):
-    """Runs ``evaluators`` in order; ``main_score_function`` makes ``sequential_score`` of their primary metrics.
+    """Runs ``evaluators`` in order. ``main_score_function`` computes ``sequential_score`` from their primary metrics.
 
     Source: sentence-transformers' class of this name.
     """
@@ -23,7 +23,7 @@ class SequentialEvaluator(BaseEvaluator):
         self.main_score_function = main_score_function
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """Every evaluator's metrics, and ``sequential_score``."""
+        """The metrics of all evaluators, and ``sequential_score``."""
         results: Metrics = {}
         scores: list[float] = []
         for place, evaluator in enumerate(self.evaluators):

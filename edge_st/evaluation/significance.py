@@ -1,7 +1,7 @@
-"""How sure a measured value is, and whether two of the same items differ: the bootstrap, and randomization.
+"""Bootstrap confidence intervals, and the paired randomization test.
 
-Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Noreen, Computer-Intensive Methods
-for Testing Hypotheses (1989), chapter 2, for the test, which holds for few items, too.
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, for the intervals; Noreen,
+Computer-Intensive Methods for Testing Hypotheses (1989), chapter 2, for the test, which is valid for few items, too.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from .statistics import Values
 
-#: a measure of the items at these positions, of which some occur several times, where each has this value
+#: computes a metric from values of items and the items' positions; an item may occur several times
 Statistic: TypeAlias = Callable[[Values, NDArray[np.int64]], float]
 RESAMPLES = 1000
 _SEED = 20261122
-_OUTSIDE = (2.5, 97.5)
+_PERCENTILES = (2.5, 97.5)
 _ROUNDING = 1e-12
 
 
 def bootstrap(statistic: Statistic, values: Values) -> Values:
-    """What ``statistic`` gives for `RESAMPLES` samples of the items (n,), drawn with replacement: (RESAMPLES,).
+    """The values of ``statistic`` for `RESAMPLES` samples of the items, drawn with replacement: (RESAMPLES,).
 
-    The samples are the same in every call with as many items, so that what two variants give for them is paired.
+    ``values`` (n,) are those of the items. Calls with the same number of items draw the same samples, so that the
+    results of two variants are paired.
     """
     drawn, count = np.random.default_rng(_SEED), len(values)
     samples = (drawn.integers(count, size=count) for _ in range(RESAMPLES))
@@ -31,23 +32,23 @@ def bootstrap(statistic: Statistic, values: Values) -> Values:
 
 
 def interval(bootstrapped: Values) -> tuple[float, float]:
-    """The 95 % percentile interval of bootstrapped values (RESAMPLES,), but for those that are NaN; NaN of none."""
+    """The 95 % percentile interval of bootstrapped values (RESAMPLES,) that are not NaN; NaN if all are."""
     known = bootstrapped[~np.isnan(bootstrapped)]
-    low, high = np.percentile(known, _OUTSIDE) if len(known) else (np.nan, np.nan)
+    low, high = np.percentile(known, _PERCENTILES) if len(known) else (np.nan, np.nan)
     return float(low), float(high)
 
 
 def p_value(statistic: Statistic, first: Values, second: Values) -> float:
-    """How likely a difference at least as large is by chance, of two variants' values (n,) for the same items.
+    """The two-sided p-value of the paired randomization test of two variants' values (n,) for the same items.
 
-    That is how often one appears where both variants' values of an item change places by the toss of a coin, in
-    `RESAMPLES` rounds; two-sided. 1 where the difference is NaN.
+    In each of `RESAMPLES` rounds the two values of every item are swapped with probability 0.5. The p-value is the
+    share of rounds whose difference is at least as large as the observed one. It is 1 where the difference is NaN.
     """
     items, drawn = np.arange(len(first)), np.random.default_rng(_SEED)
-    apart = abs(statistic(second, items) - statistic(first, items))
+    observed = abs(statistic(second, items) - statistic(first, items))
     smaller = 0
     for _ in range(RESAMPLES):
-        tossed = drawn.random(len(first)) < 0.5
-        one, other = np.where(tossed, second, first), np.where(tossed, first, second)
-        smaller += abs(statistic(other, items) - statistic(one, items)) < apart - _ROUNDING
+        swapped = drawn.random(len(first)) < 0.5
+        one, other = np.where(swapped, second, first), np.where(swapped, first, second)
+        smaller += abs(statistic(other, items) - statistic(one, items)) < observed - _ROUNDING
     return (1 + RESAMPLES - smaller) / (1 + RESAMPLES)

@@ -1,4 +1,4 @@
-"""The evaluators of sparse embeddings: those of dense ones, with active dimensions and sparsity."""
+"""Evaluators of sparse embeddings: those of dense embeddings, with active dimensions and sparsity added."""
 
 from collections.abc import Sequence
 from inspect import signature
@@ -23,8 +23,11 @@ from .triplet import TripletEvaluator
 _SIDES = {None: "query", "query": "query", "document": "corpus"}
 
 
-class Call(NamedTuple):
-    """A call to `embed_inputs`: how sparse the embeddings are, and in how many each dimension is not 0."""
+class EncodeCall(NamedTuple):
+    """A call to `embed_inputs`, and how sparse its embeddings are.
+
+    ``counts`` (dim,) is the number of embeddings in which each dimension is not 0.
+    """
 
     side: str
     texts: int
@@ -33,12 +36,12 @@ class Call(NamedTuple):
 
 
 class SparseEvaluator(EmbeddingEvaluator):
-    """Encodes with at most ``max_active_dims`` dimensions, and adds the sparsity of the embeddings to the metrics."""
+    """Keeps at most ``max_active_dims`` dimensions, and adds the sparsity of the embeddings to the metrics."""
 
     _functions: ClassVar[SimilarityFunctions] = sparse_similarity.FUNCTIONS
     _sparse = True
     max_active_dims: int | None
-    calls: list[Call]
+    calls: list[EncodeCall]
 
     def __call__(
         self,
@@ -49,33 +52,33 @@ class SparseEvaluator(EmbeddingEvaluator):
         *args: Any,
         **kwargs: Any,
     ) -> Metrics:
-        """The metrics of the evaluator for dense embeddings, and the embeddings' sparsity."""
+        """The metrics of the dense evaluator, and the sparsity of the embeddings."""
         self.calls = []
         return super().__call__(model, output_path, epoch, steps, *args, **kwargs)
 
     def embed_inputs(
         self, model: Any, sentences: Sequence[str], encode_fn_name: str | None = None, **kwargs: Any
     ) -> Any:
-        """Sparse embeddings (n, dim) by ``model``; their sparsity is noted."""
+        """Encode ``sentences`` with ``model``: sparse embeddings (n, dim). Their sparsity is recorded."""
         embeddings = super().embed_inputs(model, sentences, encode_fn_name, **kwargs)
         counts = np.bincount(embeddings.indices, minlength=embeddings.dim)
-        self.calls.append(Call(_SIDES[encode_fn_name], len(sentences), model.sparsity(embeddings), counts))
+        self.calls.append(EncodeCall(_SIDES[encode_fn_name], len(sentences), model.sparsity(embeddings), counts))
         return embeddings
 
     def _encode_options(self) -> dict[str, Any]:
         return {"convert_to_sparse_tensor": True, "save_to_cpu": True, "max_active_dims": self.max_active_dims}
 
     def extra_metrics(self) -> Metrics:
-        """``active_dims`` and ``sparsity_ratio``, means of all calls."""
+        """``active_dims`` and ``sparsity_ratio``, as means over all calls."""
         return _mean(self.calls)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         return {**super().get_config_dict(), **given(max_active_dims=self.max_active_dims)}
 
 
 def constructor(dense: type[BaseEvaluator]) -> Any:
-    """That of ``dense`` with ``max_active_dims`` in place of ``truncate_dim``, and without a precision."""
+    """The constructor of ``dense`` with ``max_active_dims`` in place of ``truncate_dim``, and without ``precision``."""
     arguments = signature(dense.__init__)
     parameters = [
         parameter.replace(name="max_active_dims") if name == "truncate_dim" else parameter
@@ -96,7 +99,7 @@ def constructor(dense: type[BaseEvaluator]) -> Any:
 
 
 class SparseEmbeddingSimilarityEvaluator(SparseEvaluator, EmbeddingSimilarityEvaluator):
-    """`EmbeddingSimilarityEvaluator` of sparse embeddings, with ``active_dims`` and ``sparsity_ratio``."""
+    """`EmbeddingSimilarityEvaluator` for sparse embeddings. Adds ``active_dims`` and ``sparsity_ratio``."""
 
     __init__: Any = constructor(EmbeddingSimilarityEvaluator)
 
@@ -105,13 +108,13 @@ class SparseEmbeddingSimilarityEvaluator(SparseEvaluator, EmbeddingSimilarityEva
 
 
 class SparseBinaryClassificationEvaluator(SparseEvaluator, BinaryClassificationEvaluator):
-    """`BinaryClassificationEvaluator` of sparse embeddings, with ``active_dims`` and ``sparsity_ratio``."""
+    """`BinaryClassificationEvaluator` for sparse embeddings. Adds ``active_dims`` and ``sparsity_ratio``."""
 
     __init__: Any = constructor(BinaryClassificationEvaluator)
 
 
 class SparseTripletEvaluator(SparseEvaluator, TripletEvaluator):
-    """`TripletEvaluator` of sparse embeddings, with ``anchor_active_dims``, ``anchor_sparsity_ratio`` and so on."""
+    """`TripletEvaluator` for sparse embeddings. Adds ``anchor_active_dims``, ``anchor_sparsity_ratio`` and so on."""
 
     __init__: Any = constructor(TripletEvaluator)
 
@@ -122,7 +125,7 @@ class SparseTripletEvaluator(SparseEvaluator, TripletEvaluator):
 
 
 class SparseRerankingEvaluator(SparseEvaluator, RerankingEvaluator):
-    """`RerankingEvaluator` of sparse embeddings, with ``query_active_dims``, ``corpus_active_dims`` and so on."""
+    """`RerankingEvaluator` for sparse embeddings. Adds ``query_active_dims``, ``corpus_active_dims`` and so on."""
 
     __init__: Any = constructor(RerankingEvaluator)
 
@@ -133,16 +136,16 @@ class SparseRerankingEvaluator(SparseEvaluator, RerankingEvaluator):
 
 
 class SparseTranslationEvaluator(SparseEvaluator, TranslationEvaluator):
-    """`TranslationEvaluator` of sparse embeddings, with ``active_dims`` and ``sparsity_ratio``."""
+    """`TranslationEvaluator` for sparse embeddings. Adds ``active_dims`` and ``sparsity_ratio``."""
 
     __init__: Any = constructor(TranslationEvaluator)
 
 
 class SparseMSEEvaluator(SparseEvaluator, MSEEvaluator):
-    """`MSEEvaluator` of sparse embeddings, with ``active_dims`` and ``sparsity_ratio``."""
+    """`MSEEvaluator` for sparse embeddings. Adds ``active_dims`` and ``sparsity_ratio``."""
 
     __init__: Any = constructor(MSEEvaluator)
 
 
-def _mean(calls: Sequence[Call]) -> Metrics:
+def _mean(calls: Sequence[EncodeCall]) -> Metrics:
     return {name: float(np.mean([call.sparsity[name] for call in calls])) for name in calls[0].sparsity}

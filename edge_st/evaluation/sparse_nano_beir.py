@@ -1,4 +1,4 @@
-"""The measures of a sparse model over the sets of NanoBEIR."""
+"""Sparse retrieval evaluated on the datasets of NanoBEIR."""
 
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from .sparse_retrieval import SparseInformationRetrievalEvaluator, retrieval_spa
 
 
 class SparseNanoBEIREvaluator(NanoBEIREvaluator):
-    """`NanoBEIREvaluator` of sparse embeddings, with their active dimensions and sparsity and ``avg_flops``.
+    """`NanoBEIREvaluator` for sparse embeddings. Adds active dimensions, sparsity and ``avg_flops``.
 
     Source: sentence-transformers' class of this name.
     """
@@ -21,9 +21,9 @@ class SparseNanoBEIREvaluator(NanoBEIREvaluator):
     __init__: Any = constructor(NanoBEIREvaluator)
 
     @property
-    def _cut(self) -> dict[str, int | None]:
+    def _truncation(self) -> dict[str, int | None]:
         return {"max_active_dims": self.max_active_dims}
 
     def extra_metrics(self) -> Metrics:
-        """Over all texts of all sets, not means of the sets."""
+        """The sparsity over all texts of all datasets, not the mean over datasets."""
         return retrieval_sparsity(list(chain.from_iterable(evaluator.calls for evaluator in self.evaluators)))

@@ -1,4 +1,4 @@
-"""How well a sparse model finds the relevant documents of a corpus, and what its inverted index costs to search."""
+"""Retrieval with sparse embeddings, and the cost of searching their inverted index."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,13 @@ import numpy as np
 
 from .evaluator import Metrics
 from .information_retrieval import InformationRetrievalEvaluator
-from .sparse import Call, SparseEvaluator, constructor
+from .sparse import EncodeCall, SparseEvaluator, constructor
 
 
 class SparseInformationRetrievalEvaluator(SparseEvaluator, InformationRetrievalEvaluator):
-    """`InformationRetrievalEvaluator` of sparse embeddings, with their active dimensions, sparsity and ``avg_flops``.
+    """`InformationRetrievalEvaluator` for sparse embeddings. Adds active dimensions, sparsity and ``avg_flops``.
 
-    ``avg_flops`` is the number of products that a query and a document need on average.
+    ``avg_flops`` is the average number of multiplications to score one document for one query.
 
     Source: sentence-transformers' class of this name.
     """
@@ -25,8 +25,8 @@ class SparseInformationRetrievalEvaluator(SparseEvaluator, InformationRetrievalE
         return retrieval_sparsity(self.calls)
 
 
-def retrieval_sparsity(calls: Sequence[Call]) -> Metrics:
-    """The mean sparsity of the queries' embeddings and of the corpus', and the products of one with the other."""
+def retrieval_sparsity(calls: Sequence[EncodeCall]) -> Metrics:
+    """The mean sparsity of the embeddings of queries and of the corpus, and ``avg_flops``."""
     sides = {side: [call for call in calls if call.side == side] for side in ("query", "corpus")}
     texts = {side: sum(call.texts for call in of) for side, of in sides.items()}
     means = {

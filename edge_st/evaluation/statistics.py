@@ -1,6 +1,6 @@
-"""Statistics of scores against what is known: correlations, average precision, best thresholds, F-measures.
+"""Statistics of scores against labels or gold scores: correlation, average precision, best thresholds, F1.
 
-Equal, ties included, to what SciPy and scikit-learn give and to sentence-transformers' own searches for thresholds.
+The results, ties included, equal those of SciPy, scikit-learn and sentence-transformers' search for thresholds.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 Values: TypeAlias = NDArray[np.float64]
 
 
 def average_ranks(values: ArrayLike) -> Values:
-    """Ranks (n,) counted from 1, equal values sharing the mean of theirs. Source: scipy.stats.rankdata."""
+    """Ranks (n,) from 1; equal values share the mean of their ranks. Source: scipy.stats.rankdata."""
     _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places]
 
@@ -32,7 +32,9 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Precision at every distinct score, weighted by the recall it adds; 0 where no label (n,) is 1.
+    """Average precision: the precision at each distinct score, weighted by the gain in recall.
+
+    ``labels`` (n,) are 0 and 1; without a 1 the result is 0.
 
     Source: sklearn.metrics.average_precision_score.
     """
@@ -56,7 +58,7 @@ def matthews_correlation(labels: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def f1_averages(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """F1 over all classes of labels (n,) and predictions: ``macro``, ``micro`` and ``weighted`` by a class's labels.
+    """The averages of F1 over all classes: ``macro``, ``micro``, and ``weighted`` by the number of labels of a class.
 
     Source: sklearn.metrics.f1_score.
     """
@@ -74,7 +76,7 @@ def f1_averages(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class BestF1:
-    """The best F1 that a threshold reaches, with its precision and recall."""
+    """The best F1 at any threshold, with its precision and recall."""
 
     f1: float
     precision: float
@@ -83,9 +85,9 @@ class BestF1:
 
 
 def best_accuracy(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> tuple[float, float]:
-    """The best accuracy that a threshold reaches, and that threshold; -1 where there is no pair to put it between.
+    """The best accuracy at any threshold, and that threshold; 0 and -1 for fewer than two pairs.
 
-    A threshold lies half-way between two neighbours in order of score (n,), never beyond the last one.
+    A threshold lies half-way between two neighbouring scores (n,), never beyond the last one.
     """
     sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
     if len(sorted_scores) < 2:
@@ -97,7 +99,7 @@ def best_accuracy(scores: ArrayLike, labels: ArrayLike, high_score_more_similar:
 
 
 def best_f1(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> BestF1:
-    """The best F1 that a threshold reaches; all 0 where none finds a positive. Thresholds as in `best_accuracy`."""
+    """The best F1 at any threshold as in `best_accuracy`; all values are 0 where no threshold finds a positive."""
     sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
     found = np.cumsum(positives)[:-1]
     if not found.any():
@@ -110,7 +112,7 @@ def best_f1(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool)
 
 
 def at_best_thresholds(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> dict[str, float]:
-    """Accuracy at its best threshold, and F1 at its own with precision and recall there."""
+    """Accuracy at its best threshold; F1, precision and recall at the best threshold of F1."""
     accuracy, accuracy_threshold = best_accuracy(scores, labels, high_score_more_similar)
     best = best_f1(scores, labels, high_score_more_similar)
     return {
@@ -126,7 +128,7 @@ def at_best_thresholds(scores: ArrayLike, labels: ArrayLike, high_score_more_sim
 def _by_score(scores: ArrayLike, labels: ArrayLike, descending: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     found, positives = np.asarray(scores), np.asarray(labels) == 1
     if len(found) != len(positives):
-        raise InputError(f"{len(found)} scores and {len(positives)} labels; expected as many of each")
+        raise InputError(f"{len(found)} scores and {len(positives)} labels; expected the same number of each")
     order = np.argsort(-found if descending else found, kind="stable")
     return found[order], positives[order]
 

@@ -1,4 +1,4 @@
-"""How often a sentence's nearest one in another language is its translation."""
+"""Translation matching: is the nearest sentence in another language the translation?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ _SHOWN = 5
 
 
 class TranslationEvaluator(EmbeddingEvaluator):
-    """The share of ``source_sentences[i]`` whose nearest target by cosine is ``target_sentences[i]``, and the other
-    way round.
+    """The share of source sentences whose nearest target sentence by cosine is their translation, and vice versa.
 
-    ``print_wrong_matches`` prints the others. Raises InputError for lists of different lengths. Source:
+    ``target_sentences[i]`` is the translation of ``source_sentences[i]``. ``print_wrong_matches`` prints the wrong
+    matches. Raises InputError for lists of different lengths. Source:
     sentence-transformers' class of this name.
     """
 
@@ -58,7 +58,10 @@ class TranslationEvaluator(EmbeddingEvaluator):
         return self._finish(model, metrics, [there, back], output_path, epoch, steps)
 
     def _matches(self, sources: Any, targets: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Whether each source's nearest target is its own, and each target's nearest source, a block at a time."""
+        """Whether each source is matched with its target (n,), and each target with its source (n,).
+
+        The similarities are computed block by block.
+        """
         count = len(self.source_sentences)
         own = np.arange(count)
         nearest_target, nearest_source = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""How often a text is nearer to one that belongs to it than to one that does not."""
+"""Triplets: is an anchor more similar to its positive than to its negative?"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +18,13 @@ _NO_MARGIN = dict.fromkeys(("cosine", "dot", "manhattan", "euclidean"), 0)
 
 
 class TripletEvaluator(EmbeddingEvaluator):
-    """The share of triplets in which ``anchors[i]`` is nearer to ``positives[i]`` than to ``negatives[i]`` by more than
-    a ``margin``, a number or one for each similarity function.
+    """The share of triplets whose anchor is more similar to the positive than to the negative.
 
-    Raises InputError for lists of different lengths, OptionError for an unknown similarity function or another margin.
-    Source: sentence-transformers' class of this name.
+    Triplet i is ``anchors[i]``, ``positives[i]`` and ``negatives[i]``. The positive must be more similar by more than
+    the ``margin``: a number, or a number for each similarity function.
+
+    Raises InputError for lists of different lengths, OptionError for an unknown similarity function or any other
+    margin. Source: sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -58,12 +60,12 @@ class TripletEvaluator(EmbeddingEvaluator):
 
     @classmethod
     def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
-        """The evaluator of examples with three ``texts``; ``kwargs`` are the other arguments."""
+        """Make the evaluator from examples with three ``texts``; ``kwargs`` are the evaluator's other arguments."""
         anchors, positives, negatives = columns(examples, 3)
         return cls(anchors, positives, negatives, **kwargs)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
-        """``NAME_accuracy`` of each similarity function, and of several the largest as ``max_accuracy``."""
+        """``FUNCTION_accuracy``; with several similarity functions also the best as ``max_accuracy``."""
         found = self.similarities(model)
         names = list(found)
         metrics = {
@@ -78,7 +80,7 @@ class TripletEvaluator(EmbeddingEvaluator):
         return self._finish(model, metrics, row, output_path, epoch, steps)
 
     def similarities(self, model: Any) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-        """The similarity of each anchor to its positive (n,) and to its negative (n,) by each similarity function."""
+        """The similarity of each anchor to its positive (n,) and its negative (n,), by every similarity function."""
         sides = (self.anchors, self.positives, self.negatives)
         anchors, positives, negatives = (self.embed_inputs(model, side) for side in sides)
         names = self.similarity_fn_names or [model.similarity_fn_name]
@@ -87,7 +89,7 @@ class TripletEvaluator(EmbeddingEvaluator):
         }
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings that a reader of the metrics needs."""
+        """The settings needed to interpret the metrics."""
         margin = None if self.margin == _NO_MARGIN else self.margin
         return {**given(margin=margin), **super().get_config_dict()}
 

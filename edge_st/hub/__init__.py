@@ -1,1 +1,1 @@
-"""Models by name: a folder, an installed one, or a repository on the Hub, of which only what is needed is fetched."""
+"""Find models by name: a folder, an installed model, or a repository on the Hub."""

@@ -1,7 +1,8 @@
-"""The seam to huggingface_hub: list a repository, fetch its files into the cache or into a folder.
+"""All calls to huggingface_hub: list a repository, download its files into the cache or into a folder.
 
-The client is imported inside the functions, so that a local model never loads it; releases from 0.30 to 2.x agree in
-all that is used here. Every function raises HubError (UnreachableError where a cached copy would do instead).
+huggingface_hub is imported inside the functions, so that a local model never loads it. What is used here is the same in
+its releases from 0.30 to 2.x. Every function raises HubError; UnreachableError, a kind of it, where the Hub does not
+answer and a copy in the cache may be used instead.
 """
 
 import hashlib
@@ -22,20 +23,20 @@ _LIBRARY = "edge-st"
 
 @dataclass(frozen=True)
 class Repository:
-    """A model on the Hub; ``revision`` is a branch, tag or commit, ``token`` as huggingface_hub takes it."""
+    """A model on the Hub. ``revision`` is a branch, tag or commit, ``token`` as in huggingface_hub."""
 
     name: str
     revision: str = "main"
     token: str | bool | None = None
 
     def mapped_errors(self) -> AbstractContextManager[None]:
-        """`mapped_errors` that name this model."""
+        """`mapped_errors` for this model."""
         return mapped_errors(self.name, self.revision)
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file and how to know its content: by SHA-256 where it is large, by git's blob id where it is small."""
+    """A file on the Hub, and its checksum: SHA-256 for a large file, git's blob id for a small one."""
 
     name: str
     size: int | None
@@ -44,16 +45,16 @@ class HubFile:
 
     @property
     def identity(self) -> str | None:
-        """What changes when the content does."""
+        """The checksum of the content; None where the Hub gives none."""
         return self.sha256 or self.blob_id
 
     @property
     def part(self) -> str:
-        """The name while it is not complete; parts of another content have another name."""
+        """The name of the incomplete download, which is different for other content."""
         return f"{self.name}.{self.identity or 'unknown'}.part"
 
     def mismatch(self, path: Path) -> str | None:
-        """What is wrong with the copy at ``path``, or None."""
+        """What is wrong with the copy at ``path``; None where it is complete and right."""
         found = path.stat().st_size
         if self.size is not None and found != self.size:
             return f"{found} bytes, expected {self.size}"
@@ -86,16 +87,16 @@ def list_files(repository: Repository) -> Listing:
 
 
 def fetch_to_cache(listing: Listing, name: str, cache: str | None) -> Path:
-    """``name`` in the cache, downloaded where it is not there yet."""
+    """The path of the file ``name`` in the cache; it is downloaded if it is not there yet."""
     with listing.repository.mapped_errors():
         return _download(listing.repository, name, listing.commit, cache)
 
 
 def remember_revision(listing: Listing, cache: str | None) -> None:
-    """Let the cache know which commit the revision is, and whether that commit has a modules.json at all.
+    """Record in the cache which commit the revision is, and whether that commit has a modules.json.
 
-    Without the network the model is found by the first and read by the second; asking for modules.json by the name of
-    the revision settles both. No request is made where the cache knows already.
+    Both are needed to find and read the model without the network. Downloading modules.json by the name of the revision
+    records both. No request is made where the cache has the commit already.
     """
     known = cached_snapshot(listing.repository, cache)
     if known is not None and known.name == listing.commit:
@@ -111,7 +112,7 @@ def remember_revision(listing: Listing, cache: str | None) -> None:
 
 
 def cached_snapshot(repository: Repository, cache: str | None) -> Path | None:
-    """The model's folder in the cache, without any request; None where the cache does not know it well enough."""
+    """The model's folder in the cache; None where the cache lacks what is needed to read it. Makes no request."""
     with repository.mapped_errors():
         from huggingface_hub import try_to_load_from_cache
 
@@ -125,9 +126,9 @@ def cached_snapshot(repository: Repository, cache: str | None) -> Path | None:
 
 
 def fetch_to_file(listing: Listing, name: str, folder: Path) -> Path:
-    """``name`` in ``folder``, where it appears once it is complete and has the right checksum.
+    """Download the file ``name`` into ``folder``; it appears there once it is complete and its checksum is right.
 
-    A good copy that is there already is kept, and what an interrupted call left is continued.
+    A right copy is not downloaded again. An interrupted download is continued.
     """
     file, target = listing.files[name], inside(folder, name)
     with listing.repository.mapped_errors():
@@ -141,8 +142,8 @@ def fetch_to_file(listing: Listing, name: str, folder: Path) -> Path:
         if problem := file.mismatch(part):
             part.unlink()
             raise HubError(
-                f"{name} of {listing.repository.name} arrived damaged ({problem}) and was thrown away; run the same "
-                "again, and if that does not help look for a proxy that changes downloads"
+                f"{name} of {listing.repository.name} arrived damaged ({problem}) and was deleted; run the same again, "
+                "and if that does not help, look for a proxy that changes downloads"
             )
         return part.replace(target)
 
@@ -164,7 +165,7 @@ def _download(repository: Repository, name: str, revision: str, cache: str | Non
 
 
 def _stream(listing: Listing, file: HubFile, part: Path) -> None:
-    """Append to ``part`` what it lacks. hf_hub_download would do, but since 1.x it forgets interrupted downloads."""
+    """Append to ``part`` what it lacks. hf_hub_download is not used: since 1.x it does not continue downloads."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
@@ -188,6 +189,6 @@ def _hub_file(sibling: Any) -> HubFile:
 
 
 def _blob_id(path: Path) -> str:
-    """Git's name for the file's content."""
+    """Git's blob id of the file's content."""
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

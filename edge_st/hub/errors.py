@@ -1,4 +1,4 @@
-"""Every foreign error of a download as a HubError that says what was found, what was expected and what to do next."""
+"""Errors of downloads as HubErrors, which say what was found, what was expected and what to do next."""
 
 import errno
 import os
@@ -15,15 +15,15 @@ _TRY_LATER = {408, 425, 429}
 
 
 class UnreachableError(HubError):
-    """The Hub does not answer: a copy in the cache will do instead."""
+    """The Hub does not answer; a copy in the cache may be used instead."""
 
 
 class OfflineError(UnreachableError):
-    """The Hub is not to be asked."""
+    """No request is allowed: HF_HUB_OFFLINE is set."""
 
 
 def endpoint() -> str:
-    """Where the Hub is: HF_ENDPOINT, else huggingface_hub's own."""
+    """The address of the Hub: HF_ENDPOINT, else huggingface_hub's default."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or str(constants.ENDPOINT)).rstrip("/")
@@ -31,7 +31,7 @@ def endpoint() -> str:
 
 @contextmanager
 def mapped_errors(name: str, revision: str) -> Iterator[None]:
-    """Turn every foreign exception in the block, which handles the model ``name``, into a HubError."""
+    """Raise every other exception of the block as a HubError about the model ``name``."""
     try:
         yield
     except EdgeSTError:
@@ -78,7 +78,7 @@ def _explain_status(error: Exception, name: str) -> HubError:
 def _explain_system(error: Exception, name: str) -> HubError:
     number = error.errno if isinstance(error, OSError) else None
     if number in _FULL:
-        return HubError(f"the disk is full ({error}); free some space and run the same again: {name} is continued")
+        return HubError(f"the disk is full ({error}); free some space and run the same again, which continues {name}")
     if number in _NOT_WRITABLE:
         return HubError(f"cannot write {name} to disk ({error}); choose a folder that this user may write to")
     return _unreachable(error, name)

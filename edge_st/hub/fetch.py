@@ -1,4 +1,4 @@
-"""The order in which a model is fetched: first the files that decide, last the one without which nothing loads."""
+"""Fetch a model's files in order: configuration first, the graph last, without which nothing loads."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import DTYPES
 from edge_st_runtime.errors import MissingFileError, OptionError
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
-from edge_st_runtime.model.graphs import ENDINGS, Wish
+from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from .files import HEADS, config_files, router_files, weight_files
 
@@ -15,7 +15,7 @@ _CONNECTIONS = 8
 
 
 def check_options(backend: str, dtype: str) -> None:
-    """Raise OptionError for an unknown engine or dtype, before anything is asked of the network."""
+    """Raise OptionError for an unknown engine or dtype, before any request is made."""
     for name, value, known in (("backend", backend, ("auto", *ENDINGS)), ("dtype", dtype, DTYPES)):
         if value not in known:
             raise OptionError(f"{name} is {value!r}; expected {', '.join(map(repr, known))}")
@@ -24,14 +24,15 @@ def check_options(backend: str, dtype: str) -> None:
 def fetch_model(
     model: str,
     names: Collection[str],
-    wish: Wish,
+    criteria: Criteria,
     fetch: Callable[[str], Path],
     model_type: str | None = None,
 ) -> tuple[Path, list[str]]:
-    """Call ``fetch``, which gives a file's path, for each of ``names`` that is needed; return the folder and those.
+    """Fetch the files that a model needs; return the model's folder and the names of the files.
 
-    The model is read before its graph is fetched, so what cannot run is not downloaded. A copy in which the last of
-    the returned files exists is complete. Raises what `read_folder` and `choose_graph` raise.
+    ``names`` are all files of the repository; ``fetch`` gets a file and returns its path. The model is read before its
+    graph is fetched, so that a model that cannot run is refused before the large download. The last of the returned
+    names is fetched last: a copy that has it is complete. Raises what `read_folder` and `choose_graph` raise.
     """
     heads = [name for name in HEADS if name in names]
     if not heads:
@@ -48,7 +49,7 @@ def fetch_model(
         )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
-        weights = weight_files(names, read_folder(folder, model_type), wish)
+        weights = weight_files(names, read_folder(folder, model_type), criteria)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
     for name in weights:

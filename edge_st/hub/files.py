@@ -1,4 +1,4 @@
-"""Which files of a model repository the runtime needs: functions over a list of names."""
+"""Which files of a model repository the runtime needs, by their names."""
 
 import logging
 from collections.abc import Collection, Iterable
@@ -6,12 +6,12 @@ from fnmatch import fnmatchcase
 
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import ModelFolder
-from edge_st_runtime.model.graphs import Wish, choose_graph
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
+from edge_st_runtime.model.variants import Criteria, choose_graph
 from edge_st_runtime.modules.router import ROUTER_FILES
 from edge_st_runtime.modules.sparse import sparse_static_file
 
-#: the files that decide about the others
+#: the files that say which others are needed
 HEADS = ("modules.json", "edge_st.json", "config.json")
 _CONFIGS = (
     *HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
@@ -24,16 +24,16 @@ Step = tuple[str, str]
 
 
 def router_files(names: Collection[str], folders: Iterable[str]) -> list[str]:
-    """The configurations of the routers in ``folders``: what names the routes and their modules."""
+    """The configuration files of the routers in ``folders``, which name the routes and their modules."""
     wanted = ([f"{name_prefix(folder)}{file}" for file in ROUTER_FILES] for folder in folders)
     return [next((name for name in candidates if name in names), candidates[0]) for candidates in wanted]
 
 
 def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[str]:
-    """Configuration and tokenizers, and all of the modules after the first of each of the ``routes``.
+    """The files of configuration and tokenizers, and all files of every module after the first of a route.
 
-    A module is its class and its folder. Raises MissingFileError where a first module has no tokenizer.json, or
-    another only weights that are a pickle.
+    A route is a list of modules, each given by its class and its folder. Raises MissingFileError where a first module
+    has no tokenizer.json, or the weights of another are only there as a pickle.
     """
     firsts: set[str] = set()
     others: set[str] = set()
@@ -42,7 +42,7 @@ def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[s
         others.update(name_prefix(folder) for _, folder in rest)
         if kind not in (WORDS, BAG) and f"{name_prefix(folder)}tokenizer.json" not in names:
             raise MissingFileError(
-                f"it has no {name_prefix(folder)}tokenizer.json, the kind of tokenizer that is read here; "
+                f"it has no {name_prefix(folder)}tokenizer.json, the only kind of tokenizer that edge-st reads; "
                 "make one on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
             )
     for prefix in sorted(others):
@@ -55,22 +55,23 @@ def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[s
     )
 
 
-def weight_files(names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
-    """For each route the graph that `choose_graph` takes, after the weights it keeps in other files, or its table.
+def weight_files(names: Collection[str], folder: ModelFolder, criteria: Criteria) -> list[str]:
+    """The files of weights for each route: its graph, as `choose_graph` chooses it, or its embedding table.
 
-    Raises what `choose_graph` raises, and MissingFileError where a file that must be there is not.
+    Files of weights that a graph refers to come before it. Raises what `choose_graph` raises, and MissingFileError
+    where a file that is needed is missing.
     """
-    found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, wish)]
+    found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, criteria)]
     return list(dict.fromkeys(found))
 
 
-def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, wish: Wish) -> list[str]:
+def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, criteria: Criteria) -> list[str]:
     if not route.needs_graph:
         file = sparse_static_file(route.config) if route.kind == SPARSE_STATIC else _WEIGHTS
         return [] if route.kind == BAG else [_required(route.prefix + file, names)]
     own = [name.removeprefix(route.prefix) for name in names if name.startswith(route.prefix)]
     graphs = [name for name in own if name.rpartition("/")[0] in _GRAPH_FOLDERS]
-    choice = choose_graph(graphs, folder.record, wish)
+    choice = choose_graph(graphs, folder.record, criteria)
     if choice.warns:
         _logger.warning("taking %s: %s", choice, choice.reason)
     graph = route.prefix + choice.file
@@ -82,7 +83,7 @@ def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, wish:
 def _required(name: str, names: Collection[str]) -> str:
     if name not in names:
         raise MissingFileError(
-            f"it has no {name}, the weights in a form that is read here; "
+            f"it has no {name}, the weights in a format that edge-st reads; "
             "make it on a build machine: pip install edge-st-export && edge-st export MODEL FOLDER"
         )
     return name

@@ -1,7 +1,7 @@
-"""Models that an installed distribution brings, found by name through the entry-point group ``edge_st.models``.
+"""Models that installed distributions bring, found through the entry-point group ``edge_st.models``.
 
-An entry point's name is a name of the model, its value an import package that holds the model in its folder ``model``.
-The package is located, never imported. `edge-st pack wheel` of edge-st-export makes such distributions.
+An entry point's name is a name of the model. Its value is an import package, whose folder ``model`` is the model
+folder. The package is located, never imported. `edge-st pack wheel` of edge-st-export makes such distributions.
 """
 
 from collections.abc import Iterable
@@ -37,14 +37,14 @@ class InstalledModel:
 
     @property
     def reinstall(self) -> str:
-        """The command that mends it."""
+        """The command that installs the distribution again."""
         return f"pip install --force-reinstall --no-deps {self.distribution}"
 
     def folder(self) -> Path:
         """The model folder.
 
-        Raises DamagedFileError where the entry point names no package of its own, MissingFileError where the package
-        or the folder in it is not there.
+        Raises DamagedFileError where the entry point's value is not a top-level package, MissingFileError where the
+        package or the folder in it is missing.
         """
         claim = f"{self.owner} is installed as the model {self.name!r}"
         if not self.package.isidentifier():
@@ -52,7 +52,7 @@ class InstalledModel:
                 f"{claim}, but names {self.package!r}; expected a top-level package: pack it again with edge-st pack "
                 f"wheel, or: pip uninstall {self.distribution}"
             )
-        spec = find_spec(self.package)  # of a top-level package, so nothing is imported
+        spec = find_spec(self.package)  # imports nothing for a top-level package
         places = list(spec.submodule_search_locations or ()) if spec else []
         if not places:
             raise MissingFileError(f"{claim}, but its package {self.package} is not there; {self.reinstall}")
@@ -63,10 +63,10 @@ class InstalledModel:
 
 
 def find_installed(name: str, revision: str | None = None) -> Path | None:
-    """The folder of the installed model ``name``, or None where there is none of that ``revision``.
+    """The folder of the installed model ``name``; None where it is not installed in this ``revision``.
 
-    The revision of an installed model is the one that its edge_st.json names as its source's; None takes any.
-    Raises FolderError where several distributions bring the name, and what `InstalledModel.folder` raises.
+    The revision of an installed model is that of its source in edge_st.json; None takes any. Raises FolderError where
+    several distributions bring the name, and what `InstalledModel.folder` raises.
     """
     from importlib.metadata import entry_points
 
@@ -75,7 +75,7 @@ def find_installed(name: str, revision: str | None = None) -> Path | None:
         return None
     if len(found) > 1:
         raise FolderError(
-            f"the model {name!r} is brought by {' and by '.join(model.owner for model in found)}; keep one: "
+            f"the model {name!r} is in the packages {' and '.join(model.owner for model in found)}; keep one: "
             f"pip uninstall {found[-1].distribution}"
         )
     folder = found[0].folder()
@@ -83,14 +83,14 @@ def find_installed(name: str, revision: str | None = None) -> Path | None:
 
 
 def installed_models() -> list[InstalledModel]:
-    """Every name of every installed model, sorted; none is looked at."""
+    """Every name of every installed model, sorted. The model folders are not looked at."""
     from importlib.metadata import entry_points
 
     return sorted(dict.fromkeys(map(_model, entry_points(group=GROUP))), key=lambda model: (model.name, model.owner))
 
 
 def clashes(models: Iterable[InstalledModel]) -> list[tuple[InstalledModel, InstalledModel]]:
-    """Of several models of one name, the first with each other; that name cannot be loaded."""
+    """Models with the same name, as pairs of the first and another. Such a name cannot be loaded."""
     first: dict[str, InstalledModel] = {}
     return [(kept, model) for model in models if (kept := first.setdefault(model.name, model)) is not model]
 

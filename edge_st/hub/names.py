@@ -1,4 +1,4 @@
-"""What the name of a model means: a folder, or owner and name on the Hub. The rules are sentence-transformers'."""
+"""What the name of a model stands for: a folder, or a repository on the Hub, as in sentence-transformers."""
 
 import os
 from pathlib import Path
@@ -22,32 +22,32 @@ xlm-mlm-xnli15-1024 xlm-roberta-base xlm-roberta-large xlm-roberta-large-finetun
 xlm-roberta-large-finetuned-conll02-spanish xlm-roberta-large-finetuned-conll03-english
 xlm-roberta-large-finetuned-conll03-german xlnet-base-cased xlnet-large-cased
 """
-#: names that belong to no organisation: the first transformers on the Hub.
+#: names without an owner: the first transformers on the Hub.
 #: Source: sentence-transformers, util.ORIGINAL_TRANSFORMER_MODELS.
 ORIGINAL_MODELS = frozenset(_ORIGINAL.split())
 
 
 def existing_folder(name: str | os.PathLike[str]) -> Path | None:
-    """``name`` as a path where there is such a folder, else None.
+    """``name`` as a path if there is such a folder, else None.
 
-    Raises NotAFolderError where there is a file, OptionError for what is no string.
+    Raises NotAFolderError for a file, OptionError for a name that is neither str nor path.
     """
     path = Path(_text(name))
     try:
         if path.is_dir() and str(name):
             return path
         is_file = path.is_file()
-    except OSError:  # too long for a path
+    except OSError:  # the name is too long for a path
         return None
     if is_file:
-        raise NotAFolderError(f"{path} is a file; expected the model folder that it is in, or a name on the Hub")
+        raise NotAFolderError(f"{path} is a file; expected the model folder that holds it, or a name on the Hub")
     return None
 
 
 def hub_name(name: str | os.PathLike[str], organization: str) -> str:
-    """``owner/name`` on the Hub for what is no folder here; a name without an owner is the organization's.
+    """The name ``owner/name`` on the Hub of what is not a folder; ``organization`` owns a name without an owner.
 
-    Raises OptionError for what is no string, FolderNotFoundError for what can only be a path.
+    Raises OptionError for a name that is neither str nor path, FolderNotFoundError for one that can only be a path.
     """
     text = _text(name)
     parts = text.replace("\\", "/").split("/")

@@ -1,4 +1,7 @@
-"""A model from the Hub as a plain folder: checked file by file, continued after interruptions, in place at once."""
+"""Download a model from the Hub into a plain folder.
+
+Every file is checked, interrupted downloads are continued, and the folder appears when it is complete.
+"""
 
 import os
 import shutil
@@ -9,8 +12,8 @@ from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import inside
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import ENDINGS, Wish
 from edge_st_runtime.model.record import read_record
+from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from .client import Listing, Repository, fetch_to_file, list_files
 from .fetch import check_options, fetch_model
@@ -29,27 +32,27 @@ def pull(
     file_name: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Download what running the model ``repo_id`` needs into the new folder ``out``; return its absolute path.
+    """Download the files that the model ``repo_id`` needs to run into a new folder; return its absolute path.
 
-    One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine, whether an engine is
-    installed or not. Every file is checked against the Hub's checksum and that of edge_st.json. Files are gathered in
-    the hidden folder ``.<out>.partial`` beside ``out``, which becomes ``out`` at the end; after an interruption the
-    same call continues there. ``force`` replaces a model folder that is there already.
+    One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine; no engine need be
+    installed. Every file is checked against the Hub's checksum and that in edge_st.json. The files are collected in the
+    hidden folder ``.<out>.partial`` beside ``out``, which is renamed to ``out`` when it is complete. After an
+    interruption the same call continues there. ``force`` replaces an existing model folder.
 
-    Raises HubError, OptionError where ``out`` is occupied, DamagedFileError where the repository contradicts its own
-    edge_st.json, and what the runtime raises for a model that it cannot run.
+    Raises HubError, OptionError where ``out`` exists and may not be replaced, DamagedFileError where a file differs
+    from its checksum in edge_st.json, and what the runtime raises for a model that it cannot run.
     """
     check_options(backend, dtype)
     target = Path(out).expanduser().resolve()
     repository = Repository(hub_name(repo_id, "sentence-transformers"), revision or "main", token)
     engines = [backend] if backend != "auto" else installed_engines() or list(ENDINGS)
-    wish = Wish("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
+    criteria = Criteria("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
     with repository.mapped_errors():
         _refuse_occupied(target, force)
         partial = target.with_name(f".{target.name}.partial")
         listing = list_files(repository)
         _remove_others(partial, {*listing.files, *(file.part for file in listing.files.values())})
-    _, names = fetch_model(repository.name, listing.files, wish, lambda name: fetch_to_file(listing, name, partial))
+    _, names = fetch_model(repository.name, listing.files, criteria, lambda name: fetch_to_file(listing, name, partial))
     _check_record(partial, names, listing)
     with repository.mapped_errors():
         _remove_others(partial, names)
@@ -65,19 +68,19 @@ def _refuse_occupied(target: Path, force: bool) -> None:
     if not force:
         raise OptionError(f"{target} is not empty; choose a new folder, or replace it with --force (force=True)")
     if not any((target / name).is_file() for name in HEADS):
-        raise OptionError(f"{target} is no model folder, so --force does not replace it; choose a new folder")
+        raise OptionError(f"{target} is not a model folder, so --force does not replace it; choose a new folder")
 
 
 def _check_record(folder: Path, names: Collection[str], listing: Listing) -> None:
-    """Compare with edge_st.json what the Hub's own SHA-256 has not settled."""
+    """Compare files with edge_st.json, unless the Hub's SHA-256 of them is the same."""
     record = read_record(folder)
     if record is not None:
-        settled = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
-        record.check_files(sorted(record.files.keys() & set(names) - settled))
+        checked = {name for name in names if listing.files[name].sha256 == record.files.get(name, ("", 0))[0]}
+        record.check_files(sorted(record.files.keys() & set(names) - checked))
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
-    """Remove what interrupted calls for other files left behind."""
+    """Remove all files but ``names``: what interrupted downloads of other files left behind."""
     wanted = {inside(folder, name) for name in names}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():

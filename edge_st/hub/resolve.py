@@ -1,4 +1,4 @@
-"""From the name of a model to its folder: itself, an installed one, or a snapshot in huggingface_hub's cache."""
+"""From the name of a model to its folder: a local one, an installed one, or one in huggingface_hub's cache."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import HubError, MissingFileError
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
-from edge_st_runtime.model.graphs import Wish
+from edge_st_runtime.model.variants import Criteria
 
 from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
 from .errors import OfflineError, UnreachableError
@@ -34,18 +34,20 @@ def resolve(
     on_cpu: bool = True,
     model_type: str | None = None,
 ) -> Path:
-    """The folder of a model: ``name_or_path``, else an installed model, else a snapshot of that model on the Hub.
+    """The folder of a model. It is the first of these that exists:
 
-    An installed model is found by the names that its distribution gives it, without a request, where ``revision`` is
-    None or the one that it was made from. Names on the Hub are read as sentence-transformers reads them; one without
-    an owner is ``organization``'s. Of a repository the configuration and one graph are downloaded, the one that
-    ``backend``, ``dtype``, ``file_name`` and this machine choose, into ``cache_folder``, else
-    SENTENCE_TRANSFORMERS_HOME, else huggingface_hub's own cache. With ``local_files_only`` or HF_HUB_OFFLINE no request
-    is made. A model of another class than ``model_type`` is refused before its graph is downloaded. Where the Hub does
-    not answer, a complete copy in the cache does, with a logged warning.
+    1. the folder ``name_or_path``
+    2. an installed model of this name, if ``revision`` is None or the revision that it was made from
+    3. the model of this name on the Hub; ``organization`` owns a name without an owner, as in sentence-transformers
+
+    From the Hub the configuration and one graph are downloaded. ``backend``, ``dtype``, ``file_name`` and this machine
+    choose the graph. The files go to ``cache_folder``, else to SENTENCE_TRANSFORMERS_HOME, else to huggingface_hub's
+    own cache. With ``local_files_only`` or HF_HUB_OFFLINE no request is made. If the Hub does not answer, a complete
+    copy in the cache is used and a warning logged. A model of another class than ``model_type`` is refused before its
+    graph is downloaded.
 
     Raises NotAFolderError, FolderNotFoundError, HubError, what `find_installed` raises, and what the runtime raises
-    for a model or an option that it does not know or a graph that the repository does not have.
+    for an unknown model or option, or for a graph that the repository does not have.
     """
     folder = existing_folder(name_or_path)
     if folder is not None:
@@ -57,33 +59,35 @@ def resolve(
         return installed
     cache = os.fspath(cache_folder) if cache_folder else os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     engines, features = installed_engines(), cpu_features()
-    wish = Wish(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
+    criteria = Criteria(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
     if local_files_only:
-        return _from_cache(repository, cache, wish, model_type, _LOCAL_ONLY)
+        return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY)
     try:
-        return _from_hub(repository, cache, wish, model_type)
+        return _from_hub(repository, cache, criteria, model_type)
     except UnreachableError as error:
-        snapshot = _from_cache(repository, cache, wish, model_type, str(error))
+        snapshot = _from_cache(repository, cache, criteria, model_type, str(error))
         if not isinstance(error, OfflineError):
             _logger.warning("%s; using the copy in the cache", error)
         return snapshot
 
 
-def _from_hub(repository: Repository, cache: str | None, wish: Wish, model_type: str | None) -> Path:
+def _from_hub(repository: Repository, cache: str | None, criteria: Criteria, model_type: str | None) -> Path:
     listing = list_files(repository)
     fetch = partial(fetch_to_cache, listing, cache=cache)
-    folder, _ = fetch_model(repository.name, listing.files, wish, fetch, model_type)
+    folder, _ = fetch_model(repository.name, listing.files, criteria, fetch, model_type)
     remember_revision(listing, cache)
     return folder
 
 
-def _from_cache(repository: Repository, cache: str | None, wish: Wish, model_type: str | None, reason: str) -> Path:
+def _from_cache(
+    repository: Repository, cache: str | None, criteria: Criteria, model_type: str | None, reason: str
+) -> Path:
     snapshot = cached_snapshot(repository, cache)
     if snapshot is None:
         raise HubError(f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}")
     names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
     try:
-        return fetch_model(repository.name, names, wish, snapshot.joinpath, model_type)[0]
+        return fetch_model(repository.name, names, criteria, snapshot.joinpath, model_type)[0]
     except MissingFileError as error:
         raise HubError(
             f"the copy of {repository.name} in the cache, {snapshot}, lacks what is needed ({error}), and {reason}"

@@ -1,5 +1,5 @@
-"""A corpus that lasts on disk."""
+"""A corpus on disk: see `Index`."""
 
-from .index import Index
+from .corpus import Index
 
 __all__ = ["Index"]

@@ -1,68 +1,90 @@
-"""Moving an index to another model: all texts are encoded again beside what is there, which they replace at the end."""
+"""Moving an index to another model: all texts are encoded again into a second index, which then replaces the first."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from edge_st_runtime.arrays import Ids
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_snapshot import Snapshot
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.sentence_transformer import SentenceTransformer
 from ..progress import progress_bar
+from .encoding import append_rows
+from .models import Models, identity_of
 from .rows import TEXTS, check_rows
 from .settings import check_precision
-from .writing import append
 
 
-def migrate(
-    store: VectorIndex, model: SentenceTransformer, identity: dict[str, str], show_progress_bar: bool | None
-) -> None:
-    """Put an index of ``model`` in the place of what ``store`` holds; goes on where it was interrupted.
+def migrate(store: VectorIndex, models: Models, model: SentenceTransformer, show_progress_bar: bool | None) -> None:
+    """Replace what ``store`` holds by an index of ``model``; an interrupted migration to it is continued.
 
-    Raises DamagedFileError, changing nothing, where a file is not as it was written.
+    Does nothing where ``model`` made the index. Raises OptionError for an index without texts, or of a precision that
+    the similarity of ``model`` does not allow; DamagedFileError, changing nothing, where the checksum of a file is
+    wrong.
     """
-    similarity, dim, recorded = model.similarity_fn_name, model.get_embedding_dimension(), store.settings["model"]
-    known = recorded and recorded["fingerprint"]
-    if (known, store.settings["similarity"], store.settings["dim"]) == (identity["fingerprint"], similarity, dim):
-        return
-    check_precision(store.settings["precision"], store.settings["rescore"], similarity)
-    if not store.settings["texts"]:
-        raise OptionError(f"{store.folder} keeps no texts to encode again; build a new index from the texts")
-    store.verify()
-    source = store.snapshot
+    identity = identity_of(model)
+    models.add(model, identity["fingerprint"])
     settings = {
         **store.settings,
-        "dim": dim,
-        "similarity": similarity,
+        "dim": model.get_embedding_dimension(),
+        "similarity": model.similarity_fn_name,
         "model": identity,
     }
-    target = store.migration(settings)
+    if not _are_of_one_model(store.settings, settings):
+        _check(store, settings)
+        _encode_again(store, models, settings, show_progress_bar)
+    models.keep(identity["fingerprint"])
+
+
+def _are_of_one_model(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether embeddings under both settings are the same."""
+    if old["model"] is None or old["model"]["fingerprint"] != new["model"]["fingerprint"]:
+        return False
+    return (old["similarity"], old["dim"]) == (new["similarity"], new["dim"])
+
+
+def _check(store: VectorIndex, settings: Mapping[str, Any]) -> None:
+    """Raise where the index cannot be moved, or is damaged."""
+    check_precision(settings["precision"], settings["rescore"], settings["similarity"])
+    if not settings["texts"]:
+        raise OptionError(f"{store.folder} keeps no texts to encode again; build a new index from the texts")
+    store.verify()
+
+
+def _encode_again(
+    store: VectorIndex, models: Models, settings: Mapping[str, Any], show_progress_bar: bool | None
+) -> None:
+    source = store.snapshot
+    target = store.start_migration(settings)
     target.delete(_outdated(source, target.snapshot))
     rows = source.rows()
-    with progress_bar(len(rows), show_progress_bar) as done:
+    with progress_bar(len(rows), show_progress_bar) as advance:
         for at in range(0, len(rows), TEXTS):
             portion = rows[at : at + TEXTS]
-            _move(source, target, model, portion)
-            done(len(portion))
-    store.become(target)
+            _encode_missing(source, target, models, portion)
+            advance(len(portion))
+    store.finish_migration(target)
 
 
-def _move(source: Snapshot, target: VectorIndex, model: SentenceTransformer, rows: Ids) -> None:
+def _encode_missing(source: Snapshot, target: VectorIndex, models: Models, rows: Ids) -> None:
     """Encode those of ``rows`` that ``target`` does not hold yet."""
-    there = target.snapshot.find(source.ids(rows)) != NO_ROW
-    missing = rows[~there].tolist()
+    known = target.snapshot.find(source.ids(rows)) != NO_ROW
+    missing = rows[~known].tolist()
     if missing:
         texts = [source.text(row) or "" for row in missing]
-        metadata = [source.metadata(row) for row in missing]
-        append(target, model, check_rows(texts, [source.id(row) for row in missing], metadata, None, 0), False)
+        ids, metadata = [source.id(row) for row in missing], [source.metadata(row) for row in missing]
+        append_rows(target, models, check_rows(texts, ids, metadata), show_progress_bar=False)
 
 
 def _outdated(source: Snapshot, target: Snapshot) -> list[bytes]:
-    """The ids in ``target`` that ``source`` has no longer, or with another text or metadata."""
+    """The ids in ``target`` that ``source`` no longer holds, or holds with another text or metadata."""
     rows = target.rows()
     ids = target.ids(rows)
-    there = source.find(ids).tolist()
+    source_rows = source.find(ids).tolist()
     return [
         found
-        for found, row, old in zip(ids, rows.tolist(), there, strict=True)
+        for found, row, old in zip(ids, rows.tolist(), source_rows, strict=True)
         if old == NO_ROW or (source.text(old), source.metadata(old)) != (target.text(row), target.metadata(row))
     ]

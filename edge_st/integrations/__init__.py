@@ -1,1 +1,1 @@
-"""edge-st's models in other libraries; each module needs the library that it is named after."""
+"""edge-st's models in other libraries. Each module needs the library that it is named after."""

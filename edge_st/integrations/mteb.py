@@ -1,8 +1,7 @@
 """edge-st's models in mteb 2: ``mteb.evaluate(as_mteb_model(model), tasks)``.
 
-For machines that have mteb, ``pip install "edge-st[mteb]"``: mteb computes its scores with torch, so it brings torch
-and sentence-transformers along; the models still run on their own engines. Importing this module without mteb raises
-PackageMissingError.
+This module needs mteb: ``pip install "edge-st[mteb]"``. mteb computes its scores with torch and installs torch and
+sentence-transformers; the models still run on their own engines. Without mteb the import raises PackageMissingError.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ import numpy as np
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import OptionError, PackageMissingError
-from edge_st_runtime.model.pipeline import windows
+from edge_st_runtime.text.windows import windows
 
 from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder
@@ -35,19 +34,19 @@ _HUB_CACHE = "models--"
 
 
 def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | CrossEncoderWrapper":
-    """``model`` as mteb's functions take it: ``mteb.evaluate(as_mteb_model(model), tasks)``.
+    """Wrap ``model`` for mteb's functions, such as ``mteb.evaluate(as_mteb_model(model), tasks)``.
 
-    Prompts, batches and scores are those of mteb's own wrappers of sentence-transformers' classes. mteb keeps results
-    under ``name``, ``"owner/name"``; the default is the model's name on the Hub, of other folders ``"local/FOLDER"``.
-    The revision there is the model's fingerprint. What that leaves open, such as engine and dtype, is in
-    ``experiment_kwargs``, so that no variant of a model is answered from the cached results of another;
-    ``ResultCache.load_results`` finds these with ``load_experiments="match_name"``.
+    Prompts, batches and scores are those of mteb's own wrappers of sentence-transformers' classes. mteb stores results
+    under ``name``, in the form ``"owner/name"``. The default is the model's name on the Hub, or ``"local/FOLDER"`` for
+    other folders. The revision is the model's fingerprint. What the fingerprint leaves open, such as engine and dtype,
+    is in ``experiment_kwargs``, so that mteb does not take cached results of another variant of the model.
+    ``ResultCache.load_results`` finds such results with ``load_experiments="match_name"``.
 
-    Raises OptionError for what is no model of edge-st, for a cross-encoder with several labels, and for a ``name``
+    Raises OptionError for anything but a model of edge-st, for a cross-encoder with several labels, and for a ``name``
     without an owner.
     """
     if name is not None and "/" not in name:
-        raise OptionError(f"name is {name!r}; expected 'owner/name', under which mteb keeps the results")
+        raise OptionError(f"name is {name!r}; expected 'owner/name', under which mteb stores the results")
     for model_class, wrapper in _WRAPPERS.items():
         if isinstance(model, model_class):
             return wrapper(model, name)
@@ -59,7 +58,7 @@ def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | Cros
 
 
 class EncoderWrapper(AbsEncoder):  # type: ignore[misc]  # mteb is not seen by the type checker
-    """A SentenceTransformer with mteb's EncoderProtocol."""
+    """A SentenceTransformer as mteb's EncoderProtocol."""
 
     def __init__(self, model: Encoder, name: str | None = None) -> None:
         self.model = model
@@ -69,7 +68,7 @@ class EncoderWrapper(AbsEncoder):  # type: ignore[misc]  # mteb is not seen by t
 
     @property
     def mteb_model_meta(self) -> ModelMeta:
-        """What is known of the model as it is now."""
+        """The model's metadata, as of this call."""
         return _meta(self.model, self._name, "dense")
 
     def encode(
@@ -82,7 +81,7 @@ class EncoderWrapper(AbsEncoder):  # type: ignore[misc]  # mteb is not seen by t
         prompt_type: PromptType | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Embeddings (n, dim) of the batches' texts; ``kwargs`` are those of the model's ``encode``."""
+        """Embeddings (n, dim) of the texts in the batches; ``kwargs`` go to the model's ``encode``."""
         name = self.get_prompt_name(task_metadata, prompt_type)
         prompt = None if name is None else self.model_prompts[name]
         return self._function(prompt_type)(list(_texts(inputs)), prompt=prompt, **kwargs)
@@ -102,31 +101,31 @@ class EncoderWrapper(AbsEncoder):  # type: ignore[misc]  # mteb is not seen by t
 
 
 class SparseEncoderWrapper(EncoderWrapper):
-    """A SparseEncoder with mteb's EncoderProtocol."""
+    """A SparseEncoder as mteb's EncoderProtocol."""
 
     @property
     def mteb_model_meta(self) -> ModelMeta:
-        """What is known of the model as it is now."""
+        """The model's metadata, as of this call."""
         return _meta(self.model, self._name, "sparse")
 
     def encode(self, inputs: Iterable[Mapping[str, Any]], *, task_metadata: Any, **kwargs: Any) -> Any:
-        """A SparseMatrix (n, dim) for retrieval, where mteb hands it to `similarity` unseen; else an array."""
-        opaque = task_metadata.simplified_task_type == "retrieval" and "Reranking" not in task_metadata.type
-        return super().encode(inputs, task_metadata=task_metadata, convert_to_sparse_tensor=opaque, **kwargs)
+        """A SparseMatrix (n, dim) for retrieval, where mteb only passes it to `similarity`; else an array."""
+        passed_on = task_metadata.simplified_task_type == "retrieval" and "Reranking" not in task_metadata.type
+        return super().encode(inputs, task_metadata=task_metadata, convert_to_sparse_tensor=passed_on, **kwargs)
 
 
 class CrossEncoderWrapper:
-    """A CrossEncoder with mteb's CrossEncoderProtocol."""
+    """A CrossEncoder as mteb's CrossEncoderProtocol."""
 
     def __init__(self, model: CrossEncoder, name: str | None = None) -> None:
         if model.num_labels != 1:
-            raise OptionError(f"mteb ranks by one score of a pair, this model gives {model.num_labels}")
+            raise OptionError(f"mteb ranks by one score of a pair; this model gives {model.num_labels}")
         self.model = model
         self._name = name
 
     @property
     def mteb_model_meta(self) -> ModelMeta:
-        """What is known of the model as it is now."""
+        """The model's metadata, as of this call."""
         return _meta(self.model, self._name, "cross-encoder")
 
     def predict(
@@ -140,7 +139,7 @@ class CrossEncoderWrapper:
         prompt_type: PromptType | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> Floats:
-        """Scores (n,) of the texts of both batches, pair by pair; ``kwargs`` are those of `CrossEncoder.predict`."""
+        """Scores (n,) of the pairs of texts from both batches; ``kwargs`` go to `CrossEncoder.predict`."""
         pairs = zip(_texts(inputs1), _texts(inputs2), strict=True)
         scores = [self.model.predict(window, **kwargs) for window in windows(pairs)]
         return np.concatenate([np.zeros(0, dtype=np.float32), *scores])
@@ -176,6 +175,6 @@ def _meta(model: Encoder | CrossEncoder, name: str | None, model_type: str) -> M
 
 
 def _name_of(folder: Path) -> str:
-    """A model's name on the Hub where its folder is huggingface_hub's cache."""
+    """The model's name on the Hub if its folder is in huggingface_hub's cache, else ``local/FOLDER``."""
     cached = next((part for part in folder.parts if part.startswith(_HUB_CACHE)), None)
     return f"local/{folder.name}" if cached is None else cached.removeprefix(_HUB_CACHE).replace("--", "/", 1)

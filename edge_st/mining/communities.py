@@ -1,4 +1,4 @@
-"""Finding the groups of embeddings that are near to one of them."""
+"""Community detection: groups of embeddings that are near to a central one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,16 +23,17 @@ def community_detection(
     batch_size: int = 1024,
     show_progress_bar: bool = False,
 ) -> list[list[int]]:
-    """Positions in ``embeddings`` (n, dim) that belong together, the largest group first.
+    """Communities of near ``embeddings`` (n, dim), as lists of their positions, the largest first.
 
-    A group is every embedding whose cosine with a central one is at least ``threshold``: the centre first, then the
-    nearest; equally near ones in their order. Larger groups come first, of equal ones that of the earlier centre, and
-    what is in one is in no later one, which may so lose its centre. Groups of fewer than ``min_community_size``, or
-    than all embeddings if they are fewer, are left out. ``batch_size`` rows are compared with all others at once, or
-    fewer where that would take much memory.
+    A community is every embedding whose cosine with a central one is at least ``threshold``. It lists the centre first,
+    then the others by their cosine; equal ones in order of position. Communities are formed from the largest to the
+    smallest, of equal size by the position of the centre. An embedding belongs to the first community that it is in;
+    a later one goes without it, even if it is the centre. Communities with fewer than ``min_community_size`` members
+    are left out; with fewer embeddings than that, one of all embeddings is kept. ``batch_size`` rows are compared with
+    all others at once, or fewer to save memory.
 
-    Raises OptionError for a size below 1 or a threshold that is no number, InputError for embeddings that are not
-    finite. Source: sentence-transformers' function of this name.
+    Raises OptionError for a size below 1 or a threshold that is not a number, InputError for embeddings with NaN or
+    infinity. Source: sentence-transformers' function of this name.
     """
     check_count("min_community_size", min_community_size)
     check_count("batch_size", batch_size)
@@ -49,7 +50,7 @@ def community_detection(
 
 
 def _sizes(unit: NDArray[Any], limit: np.float32, rows: int, show_progress_bar: bool) -> NDArray[np.int64]:
-    """How many embeddings are near to each one (n,), itself included; of two that are near both count the other."""
+    """How many embeddings are near to each one (n,), itself included; near pairs are compared once, counted twice."""
     sizes = np.zeros(len(unit), dtype=np.int64)
     with progress_bar(len(unit), show_progress_bar, "embedding", "Finding clusters") as advance:
         for start in range(0, len(unit), rows):
@@ -64,7 +65,7 @@ def _sizes(unit: NDArray[Any], limit: np.float32, rows: int, show_progress_bar: 
 def _distinct(
     unit: NDArray[Any], sizes: NDArray[np.int64], limit: np.float32, least: int, rows: int
 ) -> Iterator[list[int]]:
-    """The communities of ``least`` members and more that earlier, larger ones leave."""
+    """The communities that still have ``least`` members without those of earlier communities."""
     centres = np.argsort(-sizes, kind="stable")
     centres = centres[sizes[centres] >= least]
     ids, left = np.arange(len(unit)), unit

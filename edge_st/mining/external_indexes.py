@@ -1,4 +1,4 @@
-"""The indexes of faiss and usearch, made and asked in the same way."""
+"""The indexes of faiss and usearch behind one interface."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -18,16 +18,16 @@ Found: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 
 class ExternalIndex(Protocol):
-    """What is searched."""
+    """An index of quantized vectors in another package."""
 
     @property
     def index(self) -> Any:
-        """The package's own object."""
+        """The package's index object."""
         ...
 
     @property
     def precision(self) -> str:
-        """What the vectors are quantized to."""
+        """The precision of the stored vectors."""
         ...
 
     @property
@@ -36,11 +36,11 @@ class ExternalIndex(Protocol):
         ...
 
     def search(self, vectors: NDArray[Any], k: int) -> Found:
-        """Scores (n, k) and keys (n, k) of the best for each of ``vectors`` (n, width); key -1 where there is none."""
+        """Scores (n, k) and keys (n, k) of the best entries for ``vectors`` (n, width); key -1 fills up a row."""
         ...
 
     def vectors(self, keys: NDArray[np.int64]) -> NDArray[Any]:
-        """The vectors (m, width) stored under ``keys`` (m,), as `quantize` gave them."""
+        """The vectors (m, width) stored under ``keys`` (m,), as `quantize` returned them."""
         ...
 
 
@@ -57,7 +57,7 @@ class FaissIndex:
         return int(self.index.d) // (8 if self.precision == "ubinary" else 1)
 
     def search(self, vectors: NDArray[Any], k: int) -> Found:
-        """Inner products, or with precision "ubinary" differing bits; see `ExternalIndex`."""
+        """See `ExternalIndex`; scores are inner products, or with precision "ubinary" numbers of differing bits."""
         scores, keys = self.index.search(self._stored(vectors), k)
         return scores, keys.astype(np.int64, copy=False)
 
@@ -76,7 +76,7 @@ class FaissIndex:
 
 @dataclass(frozen=True)
 class UsearchIndex:
-    """A ``usearch.index.Index``; with the binary precisions one of bits."""
+    """A ``usearch.index.Index``; with the binary precisions its elements are bits."""
 
     index: Any
     precision: str
@@ -88,7 +88,7 @@ class UsearchIndex:
         return int(self.index.ndim) // (8 if self.precision in ("binary", "ubinary") else 1)
 
     def search(self, vectors: NDArray[Any], k: int) -> Found:
-        """Distances; see `ExternalIndex`."""
+        """See `ExternalIndex`; scores are distances."""
         matches = self.index.search(self._stored(vectors), k, exact=self.exact)
         scores, keys = (np.asarray(part).reshape(len(vectors), -1) for part in (matches.distances, matches.keys))
         counts = np.reshape(getattr(matches, "counts", keys.shape[1]), (-1, 1))
@@ -104,7 +104,7 @@ class UsearchIndex:
         self.index.add(np.arange(len(vectors), dtype=np.uint64), self._stored(vectors))
 
     def _stored(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """``vectors`` as usearch takes them: of "binary", which is 128 less than the bits, the bits."""
+        """``vectors`` as usearch takes them. "binary" bytes are the bits minus 128, which is undone here."""
         return np.ascontiguousarray(_flipped(vectors.view(np.uint8)) if self.precision == "binary" else vectors)
 
 
@@ -118,10 +118,10 @@ def import_faiss() -> Any:
 
 
 def faiss_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact: bool = True) -> FaissIndex:
-    """``index``, or a new one of ``corpus`` (n, width); without ``exact`` it is a graph that finds most of the nearest.
+    """``index``, or a new one of ``corpus`` (n, width); without ``exact`` a new one is an HNSW graph.
 
-    Raises PackageMissingError without faiss, OptionError for another precision or unless one of ``corpus`` and
-    ``index`` is given, InputError for vectors of another precision.
+    Raises PackageMissingError without faiss, OptionError for an unknown precision and unless exactly one of ``corpus``
+    and ``index`` is given, InputError for vectors of another precision.
     """
     _check(corpus, index, precision, FAISS_PRECISIONS)
     faiss = import_faiss()
@@ -141,7 +141,7 @@ def faiss_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact: 
 
 
 def usearch_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact: bool = True) -> UsearchIndex:
-    """``index``, or a new one of ``corpus`` (n, width); ``exact`` compares a query with every vector of either.
+    """``index``, or a new one of ``corpus`` (n, width); with ``exact`` queries are compared with every vector.
 
     Raises PackageMissingError without usearch, and what `faiss_index` raises.
     """
@@ -161,7 +161,7 @@ def usearch_index(corpus: ArrayLike | None, index: Any, precision: str, *, exact
 
 
 def checked_vectors(vectors: ArrayLike, name: str, precision: str) -> NDArray[Any]:
-    """``vectors`` (n, width) as stored with ``precision``; raises InputError for others, or that are not finite."""
+    """``vectors`` (n, width), checked to be of ``precision``; raises InputError otherwise, and for NaN or infinity."""
     array = as_numbers(vectors, name)
     if array.ndim != 2 or not array.shape[1]:
         raise InputError(f"{name} of shape {array.shape}; expected (n, dim)")
@@ -171,8 +171,8 @@ def checked_vectors(vectors: ArrayLike, name: str, precision: str) -> NDArray[An
     if array.dtype != _STORED.get(precision):
         stored = _STORED.get(precision, np.float32).__name__
         raise InputError(
-            f"{name} is {array.dtype}; corpus_precision={precision!r} takes {stored}: name the precision it has, or "
-            f"use quantize_embeddings({name}, {precision!r})"
+            f"{name} is {array.dtype}; corpus_precision={precision!r} takes {stored}: pass the precision it has, or "
+            f"quantize_embeddings({name}, {precision!r})"
         )
     return array
 
@@ -188,5 +188,5 @@ def _check(corpus: Any, index: Any, precision: str, known: tuple[str, ...]) -> N
 
 
 def _flipped(codes: NDArray[Any]) -> NDArray[np.uint8]:
-    """Bytes with their highest bit changed: what `quantize` calls "binary" from "ubinary", and the other way."""
+    """Bytes with their highest bit flipped, which turns `quantize`'s "binary" into "ubinary" and back."""
     return codes.view(np.uint8) ^ np.uint8(0x80)

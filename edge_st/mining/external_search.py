@@ -19,8 +19,8 @@ _INTEGERS = (np.int8, np.uint8)
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How queries are quantized and what they found is scored again."""
+class _Options:
+    """How many entries are found, how queries are quantized, and whether entries are scored again."""
 
     top_k: int
     ranges: ArrayLike | None
@@ -46,22 +46,22 @@ def semantic_search_faiss(
     exact: bool = True,
     output_index: bool = False,
 ) -> tuple[Any, ...]:
-    """The ``top_k`` best corpus entries of each query by faiss, and the seconds the search took.
+    """Search with faiss: the ``top_k`` best corpus entries of each query, and the seconds the search took.
 
-    Returns a list of ``{"corpus_id": int, "score": float}`` for each query, best first, the seconds, and with
+    Returns a list of ``{"corpus_id": int, "score": float}`` for each query, best first, then the seconds, and with
     ``output_index`` the ``faiss.Index``. ``query_embeddings`` is (n, dim) or (dim,). The corpus is either
-    ``corpus_embeddings`` or ``corpus_index``, in ``corpus_precision`` "float32", "uint8" or "ubinary" (as
-    quantize_embeddings gives them); float queries are quantized in the same way, by ``ranges`` (2, dim) or those of
-    ``calibration_embeddings``. A score is an inner product, of "ubinary" the number of bits that differ. With
-    ``rescore``, float queries on a quantized corpus find ``top_k * rescore_multiplier`` entries, of which the best by
-    the inner product with the float query are kept. Without ``exact`` a new index is a graph (HNSW).
+    ``corpus_embeddings`` or ``corpus_index``. ``corpus_precision`` says how it is quantized: "float32", "uint8" or
+    "ubinary", as by quantize_embeddings. Float queries are quantized in the same way, with ``ranges`` (2, dim) or those
+    of ``calibration_embeddings``. A score is an inner product; with "ubinary" it is the number of bits that differ.
+    With ``rescore``, float queries on a quantized corpus find ``top_k * rescore_multiplier`` entries, which are scored
+    again by their inner product with the float query. Without ``exact`` a new index is an HNSW graph.
 
     Raises PackageMissingError without faiss, OptionError for arguments outside their values, InputError for vectors of
-    another width or precision, or that are not finite. Source: sentence-transformers' function of this name.
+    another width or precision, and for NaN or infinity. Source: sentence-transformers' function of this name.
     """
-    way = _Way(top_k, ranges, calibration_embeddings, rescore, rescore_multiplier)
+    options = _Options(top_k, ranges, calibration_embeddings, rescore, rescore_multiplier)
     index = faiss_index(corpus_embeddings, corpus_index, corpus_precision, exact=exact)
-    return (*_search(index, query_embeddings, way), *([index.index] if output_index else []))
+    return (*_search(index, query_embeddings, options), *([index.index] if output_index else []))
 
 
 def semantic_search_usearch(
@@ -77,58 +77,60 @@ def semantic_search_usearch(
     exact: bool = True,
     output_index: bool = False,
 ) -> tuple[Any, ...]:
-    """The ``top_k`` best corpus entries of each query by usearch, and the seconds the search took.
+    """Search with usearch: the ``top_k`` best corpus entries of each query, and the seconds the search took.
 
-    As `semantic_search_faiss`, with a ``usearch.index.Index``, precisions "float32", "int8", "ubinary" and "binary",
-    and as scores distances: 1 minus the cosine, with "int8" 1 minus the inner product of the codes, of the binary
-    precisions the number of bits that differ; what is scored again has inner products. Without ``exact`` the search
-    follows the index's graph.
+    As `semantic_search_faiss`, with a ``usearch.index.Index`` and the precisions "float32", "int8", "ubinary" and
+    "binary". Scores are distances: 1 minus the cosine, with "int8" 1 minus the inner product of the codes, with the
+    binary precisions the number of bits that differ. Entries that are scored again have inner products. Without
+    ``exact`` the search follows the index's graph.
     """
-    way = _Way(top_k, ranges, calibration_embeddings, rescore, rescore_multiplier)
+    options = _Options(top_k, ranges, calibration_embeddings, rescore, rescore_multiplier)
     index = usearch_index(corpus_embeddings, corpus_index, corpus_precision, exact=exact)
-    return (*_search(index, query_embeddings, way), *([index.index] if output_index else []))
+    return (*_search(index, query_embeddings, options), *([index.index] if output_index else []))
 
 
-def _search(index: ExternalIndex, query_embeddings: ArrayLike, way: _Way) -> tuple[list[list[dict[str, Any]]], float]:
+def _search(
+    index: ExternalIndex, query_embeddings: ArrayLike, options: _Options
+) -> tuple[list[list[dict[str, Any]]], float]:
     queries = np.atleast_2d(as_numbers(query_embeddings, "query_embeddings"))
     if not queries.size:
         return [], 0.0
-    rescored = _rescores(queries, index.precision, way)
-    ranges = _ranges(queries, index.precision, way)
+    rescored = _rescores(queries, index.precision, options)
+    ranges = _ranges(queries, index.precision, options)
     codes = _codes(queries, index, ranges)
     start = time.perf_counter()
-    scores, keys = index.search(codes, int(way.top_k) * (way.multiplier if rescored else 1))
+    scores, keys = index.search(codes, int(options.top_k) * (options.multiplier if rescored else 1))
     if rescored:
         scores, keys = _rescored(queries, index, keys, ranges)
     seconds = time.perf_counter() - start
-    return [_hits(*row) for row in zip(scores[:, : way.top_k], keys[:, : way.top_k], strict=True)], seconds
+    return [_hits(*row) for row in zip(scores[:, : options.top_k], keys[:, : options.top_k], strict=True)], seconds
 
 
-def _rescores(queries: NDArray[Any], precision: str, way: _Way) -> bool:
-    """Whether what is found is scored again; a warning where it was asked for in vain."""
-    if way.rescore and queries.dtype in _INTEGERS:
+def _rescores(queries: NDArray[Any], precision: str, options: _Options) -> bool:
+    """Whether entries are scored again; warns where the caller asked for it and it has no effect."""
+    if options.rescore and queries.dtype in _INTEGERS:
         logger.warning("rescore=True, but the queries are quantized; pass float queries, or rescore=False")
         return False
-    if way.rescore and precision == "float32":
+    if options.rescore and precision == "float32":
         logger.warning("rescore=True, but the corpus is float32; pass a quantized corpus, or rescore=False")
         return False
-    return way.rescore
+    return options.rescore
 
 
-def _ranges(queries: NDArray[Any], precision: str, way: _Way) -> NDArray[Any] | None:
-    """The ranges that float queries are quantized with; None where they need none."""
+def _ranges(queries: NDArray[Any], precision: str, options: _Options) -> NDArray[Any] | None:
+    """The ranges to quantize float queries with; None where none are needed."""
     if precision not in ("int8", "uint8") or queries.dtype in _INTEGERS:
         return None
-    if way.ranges is None and way.calibration is None and len(queries) == 1:
+    if options.ranges is None and options.calibration is None and len(queries) == 1:
         raise InputError(
             f"one query alone has no ranges for {precision}; pass ranges or calibration_embeddings, the same that "
             "the corpus was quantized with"
         )
-    return quantization_ranges(queries, precision, way.ranges, way.calibration)
+    return quantization_ranges(queries, precision, options.ranges, options.calibration)
 
 
 def _codes(queries: NDArray[Any], index: ExternalIndex, ranges: NDArray[Any] | None) -> NDArray[Any]:
-    """The queries as the index has its vectors; raises InputError for another width or precision, or no numbers."""
+    """The queries, quantized as the index; raises InputError for another width or precision, NaN and infinity."""
     if queries.dtype in _INTEGERS:
         codes = checked_vectors(queries, "query_embeddings", index.precision)
     else:
@@ -143,7 +145,7 @@ def _codes(queries: NDArray[Any], index: ExternalIndex, ranges: NDArray[Any] | N
 def _rescored(
     queries: NDArray[Any], index: ExternalIndex, keys: NDArray[np.int64], ranges: NDArray[Any] | None
 ) -> Found:
-    """Inner products of float ``queries`` with what the corpus' vectors stand for, best first, and their keys."""
+    """Inner products of float ``queries`` with the dequantized vectors under ``keys``, best first, and the keys."""
     found, places = np.unique(keys[keys >= 0], return_inverse=True)
     scores = np.full(keys.shape, -np.inf)
     if not len(found):

@@ -1,4 +1,4 @@
-"""Finding the pairs of texts that are nearest to each other."""
+"""Paraphrase mining: the pairs of texts that are nearest to each other."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,10 +29,10 @@ def paraphrase_mining(
     prompt_name: str | None = None,
     prompt: str | None = None,
 ) -> list[list[float | int]]:
-    """The pairs of ``sentences`` that ``model`` holds to be nearest: ``[score, i, j]`` with i < j, best first.
+    """The pairs of ``sentences`` with the most similar embeddings: ``[score, i, j]`` with i < j, best first.
 
-    The arguments after ``batch_size`` are those of `paraphrase_mining_embeddings` and of ``encode``, whose errors these
-    are. Source: sentence-transformers' function of this name.
+    Arguments and errors are those of ``model.encode`` and of `paraphrase_mining_embeddings`. Source:
+    sentence-transformers' function of this name.
     """
     _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
     embeddings = model.encode(
@@ -57,12 +57,13 @@ def paraphrase_mining_embeddings(
     top_k: int = 100,
     score_function: Similarity = cos_sim,
 ) -> list[list[float | int]]:
-    """The nearest pairs of rows of ``embeddings`` (n, dim): ``[score, i, j]`` with i < j, best first.
+    """The most similar pairs of rows of ``embeddings`` (n, dim): ``[score, i, j]`` with i < j, best first.
 
-    Each row meets its ``top_k`` nearest others of every ``corpus_chunk_size`` rows, and of all these pairs, counted
-    from both sides, fewer than ``max_pairs`` are kept: the best. ``query_chunk_size`` rows are scored at once, or fewer
-    where that would take much memory. Pairs that score -1 or less are left out. Raises OptionError for a number below
-    1, InputError for embeddings that are not finite. Source: sentence-transformers' function of this name.
+    Each row is paired with its ``top_k`` nearest rows in every chunk of ``corpus_chunk_size`` rows. Of these pairs,
+    (i, j) and (j, i) counted apart, the best ``max_pairs - 1`` are kept; then each pair is returned once. Pairs that
+    score -1 or less are left out. ``query_chunk_size`` rows are scored at once, or fewer to save memory. Raises
+    OptionError for a number below 1, InputError for embeddings with NaN or infinity. Source: sentence-transformers'
+    function of this name.
     """
     _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
     vectors = embeddings if isinstance(embeddings, SparseMatrix) else _finite(embeddings)
@@ -92,7 +93,7 @@ def _finite(embeddings: ArrayLike) -> NDArray[Any]:
 
 
 def _pairs(scores: NDArray[Any], row: int, column: int, k: int) -> NDArray[Any]:
-    """The ``k`` best of each row that score above -1, none with itself."""
+    """The ``k`` best pairs of each row that score above -1, without those of a row with itself."""
     places = largest(scores, k)
     kept = np.empty(places.shape, dtype=_PAIRS)
     kept["score"] = np.take_along_axis(scores, places, axis=1)
@@ -101,14 +102,14 @@ def _pairs(scores: NDArray[Any], row: int, column: int, k: int) -> NDArray[Any]:
 
 
 def _best(parts: list[NDArray[Any]], most: int) -> NDArray[Any]:
-    """The pairs in rising order; of ``most`` or more the best that are fewer."""
+    """The pairs by rising score; of ``most`` or more pairs only the best ``most - 1``."""
     pairs = np.concatenate(parts)
     ordered = pairs[np.lexsort((pairs["second"], pairs["first"], pairs["score"]))]
     return ordered[len(ordered) - most + 1 :] if len(ordered) >= most else ordered
 
 
 def _distinct(pairs: NDArray[Any], count: int) -> list[list[float | int]]:
-    """Each pair once, best first; of two scores the lower, and equal ones in the order of ``pairs``."""
+    """Each pair once, best first, with the lower of its two scores; equal scores in the order of ``pairs``."""
     first, second = np.minimum(pairs["first"], pairs["second"]), np.maximum(pairs["first"], pairs["second"])
     _, once = np.unique(first * count + second, return_index=True)
     once.sort()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,22 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.files.reading import reading
 from edge_st_runtime.model.folder import SETTINGS_FILE
-from edge_st_runtime.model.pipeline import windows
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 
 from .inputs import as_batch, split_task
 from .limits import changed_limits, longest_limit
 from .locating import locate
 from .model_card import ModelCardData
-from .multi_process import Pool, start_pool, stop_pool
 from .options import load_options, tokenizer_limit
 from .outputs import Output
 from .prompts import check_prompt, check_prompts, merge_prompts, resolve_prompt
 from .request import Request
 from .runner import Runner
 from .truncation import Truncation, check_truncation
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
 
 
 class BaseModel:
@@ -187,18 +189,22 @@ class BaseModel:
         self._runner.check_device(device)
         return self
 
-    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> Pool:
+    def start_multi_process_pool(self, target_devices: Sequence[str] | None = None) -> "Pool":
         """Start a process for each of ``target_devices`` (default: four times "cpu"), each with a copy of the model."""
+        from .multi_process import start_pool
+
         return start_pool(self._runner.copies_for(target_devices))
 
     @staticmethod
-    def stop_multi_process_pool(pool: Pool) -> None:
+    def stop_multi_process_pool(pool: "Pool") -> None:
         """End the processes of ``pool``."""
+        from .multi_process import stop_pool
+
         stop_pool(pool)
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits over what decides a vector: see `edge_st_runtime.model.fingerprint`."""
+        """32 hexadecimal digits over what decides a vector: weights, tokenizer, modules, prompts, limit, precision."""
         from .identity import fingerprint_of
 
         return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import WrongClassError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 
 from .cross_encoder import CrossEncoder
 from .sentence_transformer import SentenceTransformer
@@ -19,9 +19,9 @@ _CLASSES: dict[str, type[Model]] = {
 
 
 def open_model(model_name_or_path: str | Path | None = None, **options: Any) -> Model:
-    """The model, of the class that it belongs to; a plain transformer as a SentenceTransformer.
+    """The model, as an instance of the class it was made for; a plain transformer is a SentenceTransformer.
 
-    Raises what the classes raise.
+    ``options`` are the constructor's. Raises what the constructors raise.
     """
     try:
         return SentenceTransformer(model_name_or_path, **options)

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
 
 from .base import BaseModel
 from .inputs import as_pairs, check_text, check_texts
-from .multi_process import Pool
 from .old_names import refuse_unknown, renamed
 from .outputs import Logits
 from .prompts import resolve_prompt
 from .results import shaped
 from .score_activations import ScoreActivation, activation_name, apply_activation, as_activation, saved_activation
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 _OLD_ARGUMENTS = {
     "model_name": "model_name_or_path",
@@ -32,13 +35,16 @@ _OLD_INPUTS = {"sentences": "inputs", "activation_fct": "activation_fn"}
 class CrossEncoder(BaseModel):
     """A model that reads two texts together and scores them, run by ONNX Runtime or OpenVINO.
 
-    Its arguments beside `BaseModel`'s: ``num_labels`` is only checked, for a model has the labels it was exported with;
-    ``max_length`` is the tokens of a pair, special ones included; ``activation_fn`` is what `predict` applies to the
-    logits: a name ("sigmoid", "torch.nn.Sigmoid", …), a module of torch.nn, or any function of an array (n, labels).
-    The default is the model's own, else the sigmoid for one label and nothing for several.
+    It has these arguments besides those of `SentenceTransformer`:
+
+    - ``num_labels`` is only checked: a model has the labels that it was exported with.
+    - ``max_length`` is the number of tokens a pair is cut to, special tokens included.
+    - ``activation_fn`` is what `predict` applies to the logits: a name ("sigmoid", "torch.nn.Sigmoid", …), a module of
+      torch.nn, or a function of an array (n, labels). The default is the model's own, or the sigmoid for one label and
+      nothing for several.
 
     Raises FolderError for a folder that cannot be used, such as one of another class, EngineError, HubError, and
-    OptionError for arguments outside their values.
+    OptionError for an argument with a value that it cannot have.
     """
 
     _model_type = CROSS_ENCODER
@@ -55,7 +61,7 @@ class CrossEncoder(BaseModel):
         activation_fn: ScoreActivation | str | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         own = {"num_labels": num_labels, "max_length": max_length, "activation_fn": activation_fn}
         if len(positional) > len(_ONCE_POSITIONAL):
             raise TypeError(f"CrossEncoder() takes {', '.join(_ONCE_POSITIONAL)} by position at most; name the others")
@@ -84,19 +90,21 @@ class CrossEncoder(BaseModel):
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
         """Scores of a pair of texts such as ("query", "document"), or of a list of them.
 
-        Returns float32 (n,), with several labels (n, labels); for a single pair a float32 number, or (labels,). With
-        ``convert_to_numpy=False`` a list, with ``convert_to_tensor=True`` a torch tensor. ``apply_softmax`` makes the
-        labels' scores sum to 1, after the activation. ``batch_size`` is an upper bound: batches are cut by tokens.
-        A pair beyond `max_seq_length` loses tokens of its longer text first. A prompt goes before the first text.
+        Returns float32 (n,), with several labels (n, labels). For a single pair it is a float32 number, or (labels,).
+        ``convert_to_numpy=False`` gives a list, ``convert_to_tensor=True`` a torch tensor. ``apply_softmax`` makes the
+        scores of the labels sum to 1, after the activation.
 
-        Raises InputTypeError or InputError for what is no pair of texts (before any work), OptionError for arguments
-        outside their values, TextTooLongError with ``truncation="error"``.
+        ``batch_size`` is the most pairs in a batch; batches are also bounded by their tokens. A pair beyond
+        `max_seq_length` loses tokens of its longer text first. A prompt goes before the first text.
+
+        Raises InputTypeError or InputError for inputs that are not pairs of texts, before any work; OptionError for an
+        argument with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' CrossEncoder.predict.
         """
         given = {"inputs": inputs, "activation_fn": activation_fn}
@@ -127,15 +135,16 @@ class CrossEncoder(BaseModel):
         activation_fn: ScoreActivation | str | None = None,
         apply_softmax: bool = False,
         device: str | Sequence[str] | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> list[dict[str, Any]]:
         """The ``documents`` by their relevance to ``query``, best first; equal scores keep their order.
 
-        Each is ``{"corpus_id": int, "score": float}``, with ``return_documents`` also ``"text"``. Raises OptionError
-        for a model with several labels and for ``top_k`` below 1, InputError where a document is empty, there is none,
-        or the query alone has as many tokens as a pair may have; else what `predict` raises.
+        Each is ``{"corpus_id": int, "score": float}``, with ``return_documents`` also ``"text"``.
+
+        Raises OptionError for a model with several labels and for ``top_k`` below 1. Raises InputError if there are no
+        documents, if one is empty, or if the query leaves no room for a document. Else raises what `predict` raises.
         Source: sentence-transformers' CrossEncoder.rank.
         """
         ignored = ("num_workers", "convert_to_numpy", "convert_to_tensor")
@@ -174,7 +183,7 @@ class CrossEncoder(BaseModel):
         return texts
 
     def _check_query(self, query: Any, prompt: str | None) -> None:
-        """Raise InputTypeError or InputError for a query that is no text, or leaves no room for a document."""
+        """Raise InputTypeError unless ``query`` is a str, InputError if it leaves no room for a document."""
         limit, tokenizer = self._runner.main_limit, self._runner.main_pipeline.tokenizer
         count = int(tokenizer([(check_text(query, "query"), "")], None, prompt).counts[0])
         if limit is not None and count >= limit:
@@ -185,7 +194,7 @@ class CrossEncoder(BaseModel):
 
     @property
     def num_labels(self) -> int:
-        """Number of scores that a pair gets."""
+        """The number of scores of a pair."""
         return self._runner.width
 
     @property
@@ -199,7 +208,7 @@ class CrossEncoder(BaseModel):
 
     @property
     def activation_fn(self) -> ScoreActivation:
-        """The function of the logits (n, labels) that makes scores of them; settable, also by a name."""
+        """The function that turns logits (n, labels) into scores; settable, also by its name."""
         return self._activation_fn
 
     @activation_fn.setter

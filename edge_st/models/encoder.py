@@ -1,4 +1,4 @@
-"""What the models that turn texts into vectors share: prompts of queries and documents, and similarity."""
+"""What the models that turn texts into vectors share: queries, documents, splitting and similarity."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.splitting import Splitter
+from edge_st_runtime.text.splitting import Splitter
 from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions, parse_similarity
 
 from .base import BaseModel
@@ -45,14 +45,14 @@ class Encoder(BaseModel):
     def encode_query(
         self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """`encode`, with the prompt called "query" unless ``prompt_name`` or ``prompt`` is given."""
+        """`encode` as a query, with the prompt called "query" unless ``prompt_name`` or ``prompt`` is given."""
         prompt_name = task_prompt_name(self.prompts, QUERY_NAMES, prompt_name, prompt)
         return self.encode(inputs, prompt_name, prompt, *args, task="query", **kwargs)
 
     def encode_document(
         self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """`encode`, with the first prompt called "document", "passage" or "corpus" unless one is given."""
+        """`encode` as a document, with the prompt "document", "passage" or "corpus" unless one is given."""
         prompt_name = task_prompt_name(self.prompts, DOCUMENT_NAMES, prompt_name, prompt)
         return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
 
@@ -109,7 +109,7 @@ class Encoder(BaseModel):
 
     @abstractmethod
     def get_embedding_dimension(self) -> int:
-        """Width of the embeddings."""
+        """The number of dimensions of an embedding."""
 
     def get_sentence_embedding_dimension(self) -> int:
         """`get_embedding_dimension` by its older name."""

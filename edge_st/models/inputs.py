@@ -1,4 +1,7 @@
-"""What ``encode`` accepts, checked whole before any work. Source: sentence-transformers' is_singular_input."""
+"""The inputs of ``encode`` and ``predict``. All of them are checked before any work starts.
+
+Source: sentence-transformers' is_singular_input.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,9 +17,9 @@ _EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
 def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
     """The texts or pairs in ``inputs``, and whether it was a single one.
 
-    A str (or {"text": str}) is one input; lists, tuples, arrays of str and other sequences are batches; each item is
-    a str or a pair of str. Raises InputTypeError with the position and type of the first item that is neither,
-    InputError for a pair that is not two texts, or a text that is no valid Unicode.
+    A str or {"text": str} is one input. A list, a tuple, an array of str or another sequence is a batch. Each of its
+    items is a str or a pair of str. Raises InputTypeError, with the position and the type, for the first item that is
+    something else. Raises InputError for a pair that is not two texts, and for a text that is not valid Unicode.
     """
     if isinstance(inputs, str | dict):
         return [_item(inputs, None)], True
@@ -32,9 +35,10 @@ def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
 
 
 def split_task(inputs: Any) -> tuple[Any, str | None]:
-    """The texts and the task of inputs written as {"query": "a text"}, or a list of such; others as they are.
+    """The texts and the task of inputs such as {"query": "a text"}, or a list of these.
 
-    Raises InputError for a list with several tasks. Source: sentence-transformers' Router.preprocess.
+    Other inputs come back as they are, without a task. Raises InputError for a list with several tasks.
+    Source: sentence-transformers' Router.preprocess.
     """
     singular = isinstance(inputs, dict)
     items = [inputs] if singular else inputs
@@ -52,17 +56,17 @@ def split_task(inputs: Any) -> tuple[Any, str | None]:
 
 
 def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
-    """The texts or pairs of any iterable, one by one; raises as `as_batch` does, when it comes to the item."""
+    """The texts or pairs of any iterable, one by one. Each is checked when its turn comes; raises as `as_batch`."""
     if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):
         raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts, such as [text]")
     return (_item(item, index) for index, item in enumerate(inputs))
 
 
 def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
-    """The pairs (or single texts) in ``inputs``, and whether it was a single one: what CrossEncoder takes.
+    """The inputs of a CrossEncoder: the pairs (or single texts) in ``inputs``, and whether it was a single one.
 
-    ("a", "b"), ["a", "b"] and an array of two texts are one pair; a list, tuple or array of such is a batch. Raises
-    what `as_batch` raises. Source: sentence-transformers' CrossEncoder.is_singular_input.
+    ("a", "b"), ["a", "b"] and an array of two texts are one pair. A list, a tuple or an array of pairs is a batch.
+    Raises what `as_batch` raises. Source: sentence-transformers' CrossEncoder.is_singular_input.
     """
     if isinstance(inputs, np.ndarray) and inputs.ndim:
         inputs = inputs.tolist()
@@ -79,14 +83,14 @@ def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
 
 
 def check_texts(texts: Any, name: str) -> list[str]:
-    """``texts`` as a list; raises InputTypeError unless all are str, InputError for one that is no valid Unicode."""
+    """``texts`` as a list. Raises InputTypeError unless all are str, InputError for one that is not valid Unicode."""
     if isinstance(texts, str | dict) or not (_is_sequence(texts) or isinstance(texts, np.ndarray)):
         raise InputTypeError(f"{name} is {_type(texts)}; expected a list of str")
     return [check_text(text, f"{name}[{index}]") for index, text in enumerate(texts)]
 
 
 def check_text(text: Any, name: str) -> str:
-    """``text`` as a plain str; raises InputTypeError for what is none, InputError for what is no valid Unicode."""
+    """``text`` as a plain str. Raises InputTypeError unless it is a str, InputError unless it is valid Unicode."""
     if not isinstance(text, str):
         raise InputTypeError(f"{name} is {_type(text)}; expected a str")
     return _text(text, name)
@@ -109,7 +113,7 @@ def _item(item: Any, index: int | None) -> TextOrPair:
 
 
 def _text(text: str, where: str) -> str:
-    """``text`` as a plain str; raises InputError for one that has no UTF-8."""
+    """``text`` as a plain str. Raises InputError where it cannot be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -120,7 +124,7 @@ def _text(text: str, where: str) -> str:
 
 
 def _is_sequence(inputs: Any) -> bool:
-    """Lists, tuples and what behaves like them, such as a pandas Series; no bytes, sets, generators or tables."""
+    """Whether ``inputs`` is a list, a tuple or a column such as a pandas Series; bytes, sets and tables are not."""
     if isinstance(inputs, bytes | bytearray | memoryview):
         return False
     column = hasattr(inputs, "__len__") and hasattr(inputs, "iloc") and getattr(inputs, "ndim", 1) == 1

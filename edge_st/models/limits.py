@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.model.route import BAG, TABLES, WORDS
 
 from .runner import Runner

@@ -32,7 +32,7 @@ class _Worker:
     line: Connection
 
     def ask(self, *request: Any) -> Any:
-        """The answer to ``request``; raises what the process raised, EngineError where it is no longer there."""
+        """The answer to ``request``. Raises what the process raised, and EngineError if the process has ended."""
         try:
             self.line.send(request)
             answer = self.line.recv()
@@ -48,7 +48,7 @@ class _Worker:
 
 
 def start_pool(makers: Sequence[Callable[[], Answer]]) -> Pool:
-    """A process for each of ``makers``, which is called there and gives what answers its questions.
+    """Start a process for each of ``makers``. It is called there, and what it returns answers the questions.
 
     The pool is ``{"processes": the processes, "idle": a queue of the workers that wait for a question}``.
     """
@@ -60,7 +60,7 @@ def start_pool(makers: Sequence[Callable[[], Answer]]) -> Pool:
 
 
 def stop_pool(pool: Pool) -> None:
-    """End every process of ``pool``; once is enough, again is no error."""
+    """End every process of ``pool``. Stopping it again is no error."""
     processes, pool["processes"] = pool["processes"], []
     for process in processes:
         process.terminate()
@@ -70,7 +70,7 @@ def stop_pool(pool: Pool) -> None:
 
 @contextmanager
 def borrowed_pool(pool: Pool | None, makers: Callable[[], Sequence[Callable[[], Answer]]]) -> Iterator[Pool]:
-    """``pool`` itself, or where there is none one of ``makers()`` that ends with the block."""
+    """``pool`` itself. If it is None, a pool of ``makers()``, which is stopped at the end of the block."""
     workers = start_pool(makers()) if pool is None else pool
     try:
         yield workers
@@ -86,10 +86,10 @@ def run_chunks(
     chunk_size: int | None,
     show_progress_bar: bool | None,
 ) -> Any:
-    """What one process would answer for all ``texts``, in their order, from the answers to chunks of them.
+    """Have the workers answer for chunks of ``texts``; returns the answers joined, in the order of the texts.
 
-    ``question`` makes of a chunk what a worker is asked. Raises what a worker raised. Several threads may share a
-    pool, and it can be used again after an interrupt or an error.
+    ``question`` turns a chunk into the arguments of the workers' function. Raises what a worker raised. Several
+    threads may share a pool, and it can be used again after an interrupt or an error.
     """
     count = len(pool["processes"])
     if not count:
@@ -155,7 +155,7 @@ def _told(results: Iterator[Any], advance: Callable[[int], Any]) -> Iterator[Any
 
 
 def _joined(results: Iterator[Any], count: int) -> Any:
-    """The chunks' results as one of ``count`` rows: arrays and sparse matrices below each other, lists as a list."""
+    """The results of the chunks as one result of ``count`` rows; arrays and sparse matrices are stacked."""
     first = next(results)
     everything = chain([first], results)
     if isinstance(first, list):
@@ -179,7 +179,7 @@ def _start(make: Callable[[], Answer]) -> _Worker:
 
 
 def _work(make: Callable[[], Answer], line: Connection) -> None:
-    """Answer until the other end is closed; an interrupt is the parent's to handle."""
+    """Answer until the other end of the line is closed. Interrupts are handled by the parent alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answer = make()
     while True:

@@ -11,7 +11,10 @@ from edge_st_runtime.errors import OptionError
 def renamed(
     caller: str, arguments: Mapping[str, Any], names: Mapping[str, str], without_effect: Collection[str] = ()
 ) -> dict[str, Any]:
-    """``arguments`` by today's ``names``, with a DeprecationWarning for each old one; a new name given wins."""
+    """``arguments`` under their names of today. Each old name gives a DeprecationWarning.
+
+    ``names`` maps old names to new ones. Where both are given, the new one counts.
+    """
     found = dict(arguments)
     for old in [name for name in arguments if name in names or name in without_effect]:
         value = found.pop(old)
@@ -41,7 +44,7 @@ def refuse_unknown(caller: str, kwargs: Mapping[str, Any]) -> None:
 
 
 def _depth_of_caller() -> int:
-    """How many frames above `renamed` the package was called: there a warning is of use."""
+    """How many frames above `renamed` the user's own code is, which a warning should point to."""
     frame, depth, package = sys._getframe(1), 1, "edge_st."
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
         frame, depth = frame.f_back, depth + 1

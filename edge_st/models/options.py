@@ -1,4 +1,4 @@
-"""sentence-transformers' constructor arguments → the runtime's options."""
+"""The constructor's arguments as options of the runtime."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,11 +34,11 @@ def load_options(
     model_kwargs: Mapping[str, Any] | None,
     low_memory: bool = False,
 ) -> LoadOptions:
-    """The options that the arguments and sentence-transformers' ``model_kwargs`` ask for together.
+    """What the arguments and ``model_kwargs``, which has keys as in sentence-transformers, ask for together.
 
-    ``backend="torch"``, sentence-transformers' default, means the runtime's own choice. ``low_memory`` fills in what
-    was left open with what takes least memory. Raises OptionError for keys
-    that are unknown, need torch or contradict an argument.
+    ``backend="torch"``, sentence-transformers' default, leaves the choice to the runtime. ``low_memory`` chooses what
+    takes least memory wherever nothing else was asked for. Raises OptionError for keys that are unknown, need torch or
+    contradict an argument.
     """
     kwargs = dict(model_kwargs or {})
     if kwargs.pop("export", False):
@@ -72,7 +72,10 @@ def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _frugal(options: LoadOptions) -> LoadOptions:
-    """ONNX Runtime, which maps the weights and keeps no kernel for each shape; one thread; small batches."""
+    """``options`` with what takes least memory: one thread, small batches, and ONNX Runtime.
+
+    ONNX Runtime maps the weights into memory, and keeps no kernel for each shape of a batch.
+    """
     return replace(
         options,
         backend="onnx" if options.backend == "auto" and "onnx" in installed_engines() else options.backend,
@@ -91,7 +94,7 @@ def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
 
 
 def _engine(backend: str, device: str | None, provider: str | None) -> str:
-    """``backend``; where it is left open, ONNX Runtime for a provider and for the devices that only it has."""
+    """``backend``, or where it is open "onnx" for a provider and for devices that only ONNX Runtime has."""
     if backend not in ("auto", "torch"):
         return backend
     return "onnx" if provider is not None or str(device).partition(":")[0] in ("cuda", "mps") else "auto"

@@ -7,23 +7,14 @@ from itertools import chain
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.engines.signature import (
-    ACTIVE_INDICES,
-    ACTIVE_VALUES,
-    MAX_ACTIVE_DIMS,
-    SCORES,
-    SENTENCE_EMBEDDING,
-    TOKEN_EMBEDDINGS,
-)
+from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.pipeline import Rows
 from edge_st_runtime.model.repeats import Distinct
 from edge_st_runtime.modules.specs import Features
 from edge_st_runtime.vectors.dense import normalize
-from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector, select_max_active_dims
 
 Batches: TypeAlias = Iterator[tuple[Rows, Any]]
 Advance: TypeAlias = Callable[[int], Any]
@@ -107,7 +98,7 @@ class TokenEmbeddings(Output):
 
     def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> list[Floats]:
         """Those of all texts."""
-        return _joined_values(batches, distinct, advance)
+        return joined_values(batches, distinct, advance)
 
     def empty(self, width: int) -> list[Floats]:  # noqa: ARG002 - a list has no width
         """[]."""
@@ -135,40 +126,11 @@ class AllFeatures(Output):
 
     def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> list[dict[str, Any]]:
         """Those of all texts."""
-        return _joined_values(batches, distinct, advance)
+        return joined_values(batches, distinct, advance)
 
     def empty(self, width: int) -> list[dict[str, Any]]:  # noqa: ARG002 - a list has no width
         """[]."""
         return []
-
-
-@dataclass(frozen=True)
-class SparseEmbeddings(Output):
-    """A SparseMatrix (texts, dim) with the ``max_active_dims`` largest values of each text; None keeps all."""
-
-    max_active_dims: int | None = None
-
-    @property
-    def extra(self) -> Mapping[str, Any]:
-        """The limit, which the graph may apply."""
-        return {} if self.max_active_dims is None else {MAX_ACTIVE_DIMS: self.max_active_dims}
-
-    def select(self, features: Features) -> list[SparseVector]:
-        """The vectors of a batch."""
-        if ACTIVE_VALUES in features:
-            rows = zip(features[ACTIVE_INDICES], features[ACTIVE_VALUES], strict=True)
-            return [_sparse_vector(indices, values, features["width"]) for indices, values in rows]
-        dense = SparseMatrix.from_dense(features[SENTENCE_EMBEDDING])
-        return list(select_max_active_dims(dense, self.max_active_dims))
-
-    def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> SparseMatrix:
-        """The vectors of all texts."""
-        rows: list[SparseVector] = _joined_values(batches, distinct, advance)
-        return SparseMatrix.from_rows(rows, rows[0].dim)
-
-    def empty(self, width: int) -> SparseMatrix:
-        """(0, dim)."""
-        return SparseMatrix.from_rows([], width)
 
 
 def dense_output(output_value: str | None, truncate_dim: int | None, normalize: bool) -> Output:
@@ -226,7 +188,7 @@ def _joined_rows(batches: Batches, distinct: Distinct, advance: Advance) -> Floa
     return vectors
 
 
-def _joined_values(batches: Batches, distinct: Distinct, advance: Advance) -> list[Any]:
+def joined_values(batches: Batches, distinct: Distinct, advance: Advance) -> list[Any]:
     """A list with one value for each of all texts; no two share a value."""
     found: list[Any] = [None] * distinct.count
     for rows, values in batches:
@@ -237,9 +199,3 @@ def _joined_values(batches: Batches, distinct: Distinct, advance: Advance) -> li
         found[copy] = deepcopy(found[original])
     advance(len(distinct.copies))
     return found
-
-
-def _sparse_vector(indices: NDArray[np.int64], values: NDArray[np.float32], dim: int) -> SparseVector:
-    kept = np.flatnonzero(values)
-    kept = kept[np.argsort(indices[kept])]
-    return SparseVector(indices[kept].astype(np.int32), values[kept], dim)

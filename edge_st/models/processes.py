@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that one model's memory and threads are not another's."""
+"""Work in a process of its own, so that models do not share memory and threads."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def in_process(work: Callable[..., R], *arguments: Any, died: str) -> R:
-    """What ``work`` gives in a new process; raises what it raises, EngineError with ``died`` where the process does."""
+    """What ``work`` returns in a new process. Raises what it raises, and EngineError(died) if the process dies."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_end_with_parent) as pool:
         try:
             return pool.submit(work, *arguments).result()
@@ -24,7 +24,7 @@ def in_process(work: Callable[..., R], *arguments: Any, died: str) -> R:
 
 
 def _end_with_parent() -> None:
-    """Let this process end when the one that started it does, however that ended."""
+    """End this process as soon as its parent has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent,), daemon=True).start()

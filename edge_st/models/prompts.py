@@ -13,7 +13,7 @@ DOCUMENT_NAMES = ("document", "passage", "corpus")
 def merge_prompts(
     defaults: Mapping[str, None], given: Mapping[str, str] | None, saved: Mapping[str, str | None] | None
 ) -> dict[str, str]:
-    """The caller's prompts win over the saved ones; the names in ``defaults`` always exist, if only with ""."""
+    """All prompts by name. Given ones win over saved ones; a name in ``defaults`` that nobody gives is ""."""
     for found in (given, saved):
         if found is not None and not isinstance(found, Mapping):
             raise OptionError(
@@ -27,7 +27,7 @@ def merge_prompts(
 
 
 def check_prompts(prompts: Mapping[str, str], default_prompt_name: str | None) -> None:
-    """Raise OptionError for prompts that are no text, or a default that is not among them."""
+    """Raise OptionError for prompts that are not str, and for a default that is not among them."""
     for name, prompt in prompts.items():
         if not isinstance(name, str) or not isinstance(prompt, str):
             raise OptionError(f"prompts has {name!r}: {prompt!r}; expected names and prompts that are str")
@@ -36,7 +36,7 @@ def check_prompts(prompts: Mapping[str, str], default_prompt_name: str | None) -
 
 
 def check_prompt(prompt: str | None) -> None:
-    """Raise OptionError for a prompt that is no text."""
+    """Raise OptionError unless ``prompt`` is a str or None."""
     if not isinstance(prompt, str | None):
         raise OptionError(f"prompt is {prompt!r}; expected a str, or None")
 
@@ -44,7 +44,10 @@ def check_prompt(prompt: str | None) -> None:
 def resolve_prompt(
     prompts: Mapping[str, str], default_prompt_name: str | None, prompt_name: str | None, prompt: str | None
 ) -> str | None:
-    """``prompt``, else the one called ``prompt_name``, else the default; raises OptionError for an unknown name."""
+    """The prompt to use: ``prompt``, else the one called ``prompt_name``, else the default.
+
+    Raises OptionError for an unknown name.
+    """
     check_prompt(prompt)
     if not isinstance(prompt_name, str | None):
         raise OptionError(f"prompt_name is {prompt_name!r}; expected a str among {list(prompts)}, or None")

@@ -10,12 +10,12 @@ from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.model.choosing import LoadOptions
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.model.folder import ModelFolder
-from edge_st_runtime.model.graphs import Choice
 from edge_st_runtime.model.loading import load_model
-from edge_st_runtime.model.model_types import CROSS_ENCODER
 from edge_st_runtime.model.pipeline import Pipeline
 from edge_st_runtime.model.repeats import find_distinct
+from edge_st_runtime.model.variants import Choice
 
 from ..progress import progress_bar
 from .outputs import check_tokens, spread

@@ -1,4 +1,4 @@
-"""Write a model folder with the settings that changed since it was loaded. It is never half there."""
+"""Write a model folder with the settings that changed since it was loaded, all of it or nothing."""
 
 import json
 import shutil
@@ -18,9 +18,9 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 
 def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is no longer as in the folder: the names of its JSON files, with the new values of keys.
+    """The JSON files of the folder that must change, with the new values of their keys.
 
-    ``saved`` and ``now`` are the settings of the model, then and now; limits and pooling are the runner's.
+    ``saved`` are the model's settings in the folder, ``now`` those of this moment. Limits and pooling are the runner's.
     """
     folder, settings = runner.folder, runner.settings
     changed = {name: value for name, value in now.items() if value != saved[name]}
@@ -67,7 +67,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
 
 
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
-    """Enter what became of the changed files into the record of ``folder``."""
+    """Bring the record of ``folder`` up to date after ``changes``."""
     content = read_json(folder / FILE_NAME)
     files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changes}
     golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}

@@ -1,4 +1,4 @@
-"""What turns a cross-encoder's logits into scores: by name, as a module of torch.nn, or as a function of arrays.
+"""Functions that turn a cross-encoder's logits into scores: given by name, as a module of torch.nn or as a function.
 
 Source: sentence-transformers' CrossEncoder.get_default_activation_fn.
 """
@@ -22,7 +22,10 @@ _BY_NAME = {name.lower(): function for name, function in ACTIVATIONS.items()}
 
 
 def as_activation(value: ScoreActivation | str) -> ScoreActivation:
-    """The function of an array (n, labels) that ``value`` names, is, or is in torch.nn; raises OptionError."""
+    """``value`` as a function of an array (n, labels). Raises OptionError for an unknown name.
+
+    ``value`` is a name, a module of torch.nn, or such a function itself.
+    """
     if isinstance(value, str):
         return _named(value)
     if type(value).__module__.startswith("torch.nn.") and _without_settings(value):
@@ -33,7 +36,7 @@ def as_activation(value: ScoreActivation | str) -> ScoreActivation:
 
 
 def _without_settings(module: Any) -> bool:
-    """Whether a module of torch.nn is what its class gives without arguments, which is the function known here."""
+    """Whether a module of torch.nn is as its class makes it without arguments: those functions are known here."""
     try:
         return repr(module) == repr(type(module)())
     except TypeError:
@@ -49,9 +52,10 @@ def _named(name: str) -> ScoreActivation:
 
 
 def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
-    """What ``activation`` gives for ``logits`` (n, labels), as float32: of an array or, where it takes none, a tensor.
+    """What ``activation`` returns for ``logits`` (n, labels), as float32.
 
-    Raises OptionError where it takes neither, or changes their shape.
+    It is given an array, or a tensor if it cannot take an array. Raises OptionError where it takes neither, and where
+    it changes the number of pairs or the shape.
     """
     try:
         found = np.asarray(activation(logits), dtype=np.float32)
@@ -69,15 +73,16 @@ def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
 
 
 def activation_name(activation: ScoreActivation) -> str | None:
-    """The dotted name by which a folder keeps ``activation``; None for a function of the caller's own."""
+    """The dotted name that a folder keeps for ``activation``; None for a function of the caller's own."""
     return next((f"torch.nn.{name}" for name, function in ACTIVATIONS.items() if function is activation), None)
 
 
 def saved_activation(folder: ModelFolder, config: Mapping[str, Any], labels: int) -> ScoreActivation:
-    """The activation that ``folder`` or the transformer's ``config`` names, where any version of the original keeps it.
+    """The activation that the model was saved with, wherever any version of sentence-transformers keeps its name.
 
-    Else, and with a warning for code of the model's own, the sigmoid for one label and nothing for several. Raises
-    DamagedFileError, and UnsupportedModelError for a function of torch that is not known here.
+    Without one it is the sigmoid for one label and the identity for several; so it is, with a warning, where the model
+    names code of its own. ``config`` is the transformer's. Raises DamagedFileError, and UnsupportedModelError for a
+    function of torch that is not known here.
     """
     with reading(folder.path / "config.json"):
         in_config = (config.get("sentence_transformers") or {}).get("activation_fn")

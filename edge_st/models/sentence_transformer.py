@@ -3,40 +3,48 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.pipeline import windows
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
 from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .multi_process import Pool
 from .old_names import encode_arguments
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
 
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 class SentenceTransformer(Encoder):
-    """A dense embedding model, run by ONNX Runtime, OpenVINO or, for static models, NumPy.
+    """A dense embedding model, run by ONNX Runtime, by OpenVINO or, for static models, by NumPy.
 
-    Safe to call from many threads; survives a fork; pickles as its folder and options. The arguments that
-    sentence-transformers does not have: ``dtype`` ("auto", "float32", "bfloat16", "float16", "int8") is what the
-    engine computes in, where "auto" is the fastest that the exporter proved lossless; ``provider`` names an ONNX
-    Runtime execution provider; ``num_threads`` overrides EDGE_ST_NUM_THREADS and the cores this process may use;
-    ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens where nothing else is asked for;
-    ``truncation`` ("silent", "warn", "error") is what happens to texts beyond ``max_seq_length``. What OpenVINO takes
-    goes in as with sentence-transformers: ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}`` keeps the compiled
-    graph for the next start, ``{"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}`` computes a single text on all
-    cores, at the expense of many.
+    A model may be called from many threads. It survives a fork, and pickles as its folder and options. Without a name
+    the bundled static model is loaded.
 
-    Without a name the bundled static model is loaded. Raises FolderError for a folder that cannot be used,
-    EngineError, HubError, and OptionError for arguments outside their values.
+    These arguments are not in sentence-transformers:
+
+    - ``dtype`` is what the engine computes in: "float32", "bfloat16", "float16", "int8", or "auto", the fastest that
+      the exporter proved lossless.
+    - ``provider`` names an execution provider of ONNX Runtime.
+    - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
+    - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``truncation`` says what happens to texts beyond ``max_seq_length``: "silent", "warn" or "error".
+
+    OpenVINO's settings are given as in sentence-transformers. ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}``
+    keeps the compiled graph for the next start. ``{"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}`` computes a
+    single text on all cores; many texts then take longer.
+
+    Raises FolderError for a folder that cannot be used, EngineError, HubError, and OptionError for an argument with a
+    value that it cannot have.
     """
 
     _model_type = SENTENCE_TRANSFORMER
@@ -54,7 +62,7 @@ class SentenceTransformer(Encoder):
         truncate_dim: int | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._runner.folder.settings)
         self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
@@ -73,22 +81,23 @@ class SentenceTransformer(Encoder):
         device: str | Sequence[str] | None = None,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
         """Embeddings of a text, a pair of texts, or a list of them.
 
-        Returns float32 (n, dim), for a single input (dim,); with ``precision`` "int8" the same shape in int8, "uint8"
-        in uint8, "binary"/"ubinary" (n, ceil(dim / 8)) in int8/uint8. ``output_value="token_embeddings"`` gives a list
-        of (tokens, hidden) float32, None a list of dictionaries with every feature of a text. With
-        ``convert_to_numpy=False`` a list of vectors, with ``convert_to_tensor=True`` a torch tensor.
+        Returns float32 (n, dim), for a single input (dim,). ``precision`` "int8" and "uint8" give the same shape in
+        these types, "binary" and "ubinary" give (n, ceil(dim / 8)) in int8 and uint8.
+        ``output_value="token_embeddings"`` gives a list of (tokens, hidden) float32, None a list of dictionaries with
+        every feature of a text. ``convert_to_numpy=False`` gives a list of vectors, ``convert_to_tensor=True`` a torch
+        tensor.
 
-        ``batch_size`` is an upper bound: batches are cut by tokens. ``truncate_dim`` cuts before normalizing. ``task``
-        chooses the route of a model with a Router; see `tasks`.
+        ``batch_size`` is the most texts in a batch; batches are also bounded by their tokens. ``truncate_dim`` cuts
+        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`.
 
-        Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
-        outside their values, TextTooLongError with ``truncation="error"``.
+        Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
+        with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
         inputs, task = encode_arguments(inputs, kwargs)
@@ -105,10 +114,11 @@ class SentenceTransformer(Encoder):
     def encode_iter(self, inputs: Iterable[Any], **options: Any) -> Iterator[NDArray[Any]]:
         """Embeddings (dim,) of any number of texts, one after the other, in bounded memory.
 
-        Texts are taken in portions, small ones first: 32, 64, 128 … up to 8192.
+        Texts are read in portions of 32, 64, 128 … up to 8192, so that the first embeddings come soon. ``options`` are
+        those of `encode`.
 
-        ``options`` are those of `encode`. Raises as `encode` does, at the item concerned; OptionError at once for
-        ``precision`` "int8" and "uint8", whose ranges need all embeddings.
+        Raises what `encode` raises, when it comes to the text concerned. Raises OptionError at once for ``precision``
+        "int8" and "uint8", whose ranges need all embeddings.
         """
         if options.get("precision") in ("int8", "uint8"):
             raise OptionError(f"precision {options['precision']!r} needs all embeddings; use encode, or 'binary'")
@@ -125,11 +135,11 @@ class SentenceTransformer(Encoder):
 
     @property
     def has_token_embeddings(self) -> bool:
-        """Whether ``output_value="token_embeddings"`` is to be had."""
+        """Whether the model can give ``output_value="token_embeddings"``."""
         return not self._runner.main_pipeline.pools
 
     def get_embedding_dimension(self) -> int:
-        """Width of the embeddings, after ``truncate_dim``."""
+        """The number of dimensions of an embedding, after ``truncate_dim``."""
         return self._runner.width if self.truncate_dim is None else min(self.truncate_dim, self._runner.width)
 
     @contextmanager

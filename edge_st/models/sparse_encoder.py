@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +10,35 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.model.model_types import SPARSE_ENCODER
+from edge_st_runtime.model.classes import SPARSE_ENCODER
 from edge_st_runtime.modules.sparse import SparseAutoEncoder
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
 
 from .encoder import Encoder
-from .multi_process import Pool
 from .old_names import encode_arguments
-from .outputs import SparseEmbeddings
 from .results import shaped
+from .sparse_outputs import SparseEmbeddings
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
+
 
 Embeddings: TypeAlias = SparseVector | SparseMatrix | NDArray[np.float32]
 Decoded: TypeAlias = list[tuple[str, float]]
 
 
 class SparseEncoder(Encoder):
-    """A model that gives every text a few weighted dimensions, most often words of its vocabulary.
+    """A model that gives every text a few weighted dimensions, most often tokens of its vocabulary.
 
-    Its arguments beside `BaseModel`'s: ``similarity_fn_name`` (default: the folder's, else "dot"), and
-    ``max_active_dims``, the most dimensions that `encode` keeps (default: the model's own number, or all).
+    It has these arguments besides those of `SentenceTransformer`:
+
+    - ``similarity_fn_name``: the default is the folder's, or "dot".
+    - ``max_active_dims``: the most dimensions that `encode` keeps. The default is the model's own number, or all.
 
     Raises FolderError for a folder that cannot be used, such as one of another class, EngineError, HubError, and
-    OptionError for arguments outside their values.
+    OptionError for an argument with a value that it cannot have.
     """
 
     _model_type = SPARSE_ENCODER
@@ -49,7 +54,7 @@ class SparseEncoder(Encoder):
         max_active_dims: int | None = None,
         **shared: Any,
     ) -> None:
-        """``shared`` are `BaseModel`'s arguments."""
+        """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         if max_active_dims is not None:
             check_count(MAX_ACTIVE_DIMS, max_active_dims)
@@ -67,20 +72,21 @@ class SparseEncoder(Encoder):
         save_to_cpu: bool = False,  # noqa: ARG002 - that is where they are
         device: str | Sequence[str] | None = None,
         max_active_dims: int | None = None,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         **kwargs: Any,
     ) -> Any:
         """Sparse embeddings of a text, a pair of texts, or a list of them.
 
-        Returns a SparseMatrix (n, dim), for a single input a SparseVector (dim,): ``indices`` int32 and ``values``
-        float32. With ``convert_to_sparse_tensor=False`` it is a float32 array of this shape, with
-        ``convert_to_tensor=False`` a list with one of either for each text. ``max_active_dims`` keeps the largest
-        values. ``batch_size`` is an upper bound: batches are cut by tokens. ``task`` chooses the route of a model with
-        a Router; see `tasks`.
+        Returns a SparseMatrix (n, dim), for a single input a SparseVector (dim,), with ``indices`` int32 and ``values``
+        float32. ``convert_to_sparse_tensor=False`` gives a float32 array of the same shape instead.
+        ``convert_to_tensor=False`` gives a list with one of either for each text.
 
-        Raises InputTypeError or InputError for inputs that are no texts (before any work), OptionError for arguments
-        outside their values, TextTooLongError with ``truncation="error"``.
+        ``max_active_dims`` keeps the largest values. ``batch_size`` is the most texts in a batch; batches are also
+        bounded by their tokens. ``task`` chooses the route of a model with a Router; see `tasks`.
+
+        Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
+        with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SparseEncoder.encode.
         """
         inputs, task = encode_arguments(inputs, kwargs)
@@ -93,14 +99,14 @@ class SparseEncoder(Encoder):
         return shaped(rows, singular=request.singular, as_array=convert_to_tensor)
 
     def get_embedding_dimension(self) -> int:
-        """Width of the embeddings: mostly the size of the vocabulary."""
+        """The number of dimensions of an embedding: mostly the size of the vocabulary."""
         return self._runner.width
 
     def decode(self, embeddings: Embeddings, top_k: int | None = None) -> Decoded | list[Decoded]:
-        """The tokens of an embedding (dim,) with their weights, heaviest first; of several (n, dim) a list of those.
+        """The tokens of an embedding (dim,) with their weights, heaviest first; for (n, dim) a list of such lists.
 
-        ``top_k`` keeps the first ones. Raises InputTypeError for what is no embedding, OptionError for ``top_k`` below
-        1. Source: sentence-transformers' SparseEncoder.decode.
+        ``top_k`` keeps the first ones. Raises InputTypeError unless ``embeddings`` are what `encode` returns, and
+        OptionError for ``top_k`` below 1. Source: sentence-transformers' SparseEncoder.decode.
         """
         if top_k is not None:
             check_count("top_k", top_k)
@@ -114,9 +120,10 @@ class SparseEncoder(Encoder):
 
     @staticmethod
     def sparsity(embeddings: Embeddings) -> dict[str, float]:
-        """The mean number of dimensions that are not zero, and the share of those that are.
+        """The mean number of dimensions that are not zero, and the share of those that are zero.
 
-        Raises InputTypeError for what is no embedding. Source: sentence-transformers' SparseEncoder.sparsity.
+        Raises InputTypeError unless ``embeddings`` are what `encode` returns.
+        Source: sentence-transformers' SparseEncoder.sparsity.
         """
         matrix = _matrix(embeddings)
         if not len(matrix) or not matrix.dim:
@@ -128,8 +135,8 @@ class SparseEncoder(Encoder):
     def intersection(embeddings_1: Embeddings, embeddings_2: Embeddings) -> SparseVector | SparseMatrix:
         """The products of ``embeddings_1`` (dim,) with ``embeddings_2``, (dim,) or (n, dim), where they are positive.
 
-        Raises InputTypeError for what is no embedding, InputError for other shapes. Source: sentence-transformers'
-        SparseEncoder.intersection.
+        Raises InputTypeError unless both are what `encode` returns, InputError for other shapes.
+        Source: sentence-transformers' SparseEncoder.intersection.
         """
         one, others = _matrix(embeddings_1), _matrix(embeddings_2)
         if embeddings_1.ndim != 1 or one.dim != others.dim:

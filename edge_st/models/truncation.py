@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
-from edge_st_runtime.model.pipeline import windows
 from edge_st_runtime.model.repeats import Distinct
 from edge_st_runtime.text.tokens import Tokenizer, Tokens
+from edge_st_runtime.text.windows import windows
 
 Truncation = Literal["silent", "warn", "error"]
 logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Hybrid retrieval: dense vectors, sparse vectors and words, fused and reranked."""
+"""Hybrid retrieval: dense, sparse and keyword search, fused and reranked."""

@@ -1,6 +1,7 @@
-"""The ways in which a `Retriever` finds passages: by dense vectors, by sparse ones, by words.
+"""The search methods of a `Retriever`: dense, sparse and keyword search.
 
-Each encodes passages without keeping them, adds what it encoded, and searches. Passages are known by their position.
+Passages are first encoded by every method and then added, so that a failure adds nothing. They are known by their
+position.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.store.bm25 import BM25
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.bm25 import BM25
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.similarity import SimilarityFunction, dot_score
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
@@ -23,24 +24,24 @@ from ..util import semantic_search
 Ranking = list[dict[str, Any]]
 
 
-class Way(Protocol):
-    """What a Retriever asks of each; ``add`` takes all that ``encode`` gave, or raises and takes nothing."""
+class SearchMethod(Protocol):
+    """One way to find passages."""
 
     def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> Any:
-        """What `add` takes."""
+        """``texts`` in the form that `add` takes; changes nothing."""
         ...
 
     def add(self, encoded: Any) -> None:
-        """Append passages."""
+        """Append all passages in ``encoded``; if it raises, none."""
         ...
 
     def search(self, query: str, top_k: int) -> Ranking:
-        """The best ``{"corpus_id": position, "score": float}``, best first; called where there are passages."""
+        """The ``top_k`` best ``{"corpus_id": position, "score": float}``, best first; needs a passage at least."""
         ...
 
 
-class ByMeaning:
-    """Dense vectors by the model's similarity; for cosine they are normalized once, when they are encoded."""
+class DenseSearch:
+    """Search by dense embeddings and the model's similarity; for cosine they are normalized when they are encoded."""
 
     def __init__(self, model: SentenceTransformer) -> None:
         self._model = model
@@ -48,7 +49,7 @@ class ByMeaning:
         self._blocks: list[Floats] = []
 
     def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> Floats:
-        """Vectors (texts, dim) float32; raises InputError where they are not as wide as those before."""
+        """Embeddings (texts, dim) float32; raises InputError where dim has changed since the last passages."""
         vectors: Floats = self._model.encode_document(
             texts, show_progress_bar=show_progress_bar, normalize_embeddings=self._normalizes
         )
@@ -60,11 +61,11 @@ class ByMeaning:
         return vectors
 
     def add(self, encoded: Floats) -> None:
-        """Append vectors; never fails."""
+        """Append embeddings; never fails."""
         self._blocks.append(encoded)
 
     def search(self, query: str, top_k: int) -> Ranking:
-        """As `Way.search`. Blocks are joined by the first search after them: a copy costs less than the search."""
+        """As `SearchMethod.search`; first joins the embeddings that were added since the last search."""
         blocks = self._blocks
         if len(blocks) > 1:
             blocks = self._blocks = [np.concatenate(blocks)]
@@ -73,53 +74,53 @@ class ByMeaning:
         return semantic_search(vector, blocks[0], top_k=top_k, score_function=score)[0]
 
 
-class BySparse:
-    """Sparse vectors by their dot product. Raises OptionError for a model that compares by anything else."""
+class SparseSearch:
+    """Search by sparse embeddings and their dot product; raises OptionError for a model with another similarity."""
 
     def __init__(self, model: SparseEncoder) -> None:
         if model.similarity_fn_name != SimilarityFunction.DOT_PRODUCT.value:
             raise OptionError(
-                f"sparse compares by {model.similarity_fn_name}, an index of sparse vectors by dot product; open it "
-                "with SparseEncoder(name, similarity_fn_name='dot')"
+                f"sparse compares by {model.similarity_fn_name}, but sparse embeddings are searched by dot product; "
+                "open it with SparseEncoder(name, similarity_fn_name='dot')"
             )
         self._model = model
         self._index = InvertedIndex(model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> SparseMatrix:
-        """Vectors (texts, dim)."""
+        """Embeddings (texts, dim)."""
         return self._model.encode_document(texts, show_progress_bar=show_progress_bar)
 
     def add(self, encoded: SparseMatrix) -> None:
-        """Append vectors; raises InputError for values that are not finite."""
+        """Append embeddings; raises InputError for NaN and infinity."""
         self._index.add(encoded)
 
     def search(self, query: str, top_k: int) -> Ranking:
-        """As `Way.search`; a passage that shares nothing with the query is not found."""
+        """As `SearchMethod.search`; a passage that shares no dimension with the query is not found."""
         return _above_zero(*self._index.search(self._model.encode_query(query), top_k))
 
 
-class ByWords:
-    """Words by BM25. Raises OptionError for an index that holds texts already."""
+class KeywordSearch:
+    """Search by the words of the query, with BM25; raises OptionError for an ``index`` that holds texts."""
 
     def __init__(self, index: BM25) -> None:
         if len(index):
             raise OptionError(f"sparse is a BM25 that holds {len(index)} texts already; give an empty one: BM25()")
         self._index = index
 
-    def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> Sequence[str]:  # noqa: ARG002 - too quick
+    def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> Sequence[str]:  # noqa: ARG002 - too fast for a bar
         """The texts as they are."""
         return texts
 
     def add(self, encoded: Sequence[str]) -> None:
-        """Append texts; raises what the index' tokenizer raises."""
+        """Append texts; raises what the tokenizer of the index raises."""
         self._index.add(encoded)
 
     def search(self, query: str, top_k: int) -> Ranking:
-        """As `Way.search`; a passage without a word of the query is not found."""
+        """As `SearchMethod.search`; a passage without any word of the query is not found."""
         return _above_zero(*self._index.search(query, top_k))
 
 
-def _above_zero(scores: Floats, places: NDArray[np.int64]) -> Ranking:
-    """The ranking of one query, (1, k) each, without those at its end that only fill it up."""
-    ranked = zip(places[0].tolist(), scores[0].tolist(), strict=True)
-    return [{"corpus_id": place, "score": score} for place, score in ranked if score > 0]
+def _above_zero(scores: Floats, positions: NDArray[np.int64]) -> Ranking:
+    """The ranking of one query, from (1, k) scores and positions, without passages that score 0 or less."""
+    ranked = zip(positions[0].tolist(), scores[0].tolist(), strict=True)
+    return [{"corpus_id": position, "score": score} for position, score in ranked if score > 0]

@@ -1,4 +1,4 @@
-"""Retrieve wide and cheap, rerank narrow, hand over the best: the passages that answer a query."""
+"""`Retriever`: retrieve many passages fast, rerank the best of them, return the best of these."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,30 +9,31 @@ import numpy as np
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion
-from edge_st_runtime.store.bm25 import BM25
+from edge_st_runtime.store.sparse.bm25 import BM25
 
 from ..models.base import BaseModel
 from ..models.cross_encoder import CrossEncoder
 from ..models.inputs import check_text, check_texts
 from ..models.sentence_transformer import SentenceTransformer
 from ..models.sparse_encoder import SparseEncoder
-from .methods import ByMeaning, BySparse, ByWords, Way
+from .methods import DenseSearch, KeywordSearch, SearchMethod, SparseSearch
 
 Name: TypeAlias = str | Path
 Id: TypeAlias = str | int
 M = TypeVar("M", bound=BaseModel)
+#: passages of each ranking that are fused, and passages that are reranked, unless more are asked for
 _FUSED, _CANDIDATES = 100, 50
 
 
 class Retriever:
-    """Passages in memory, found by meaning (``dense``), by words (``sparse``) or by both, then reranked.
+    """Passages in memory, found by a ``dense`` model, a ``sparse`` model or BM25, or both, then reranked.
 
-    Each part is a model, or the folder or name of one; ``sparse`` may also be "bm25" or an empty BM25. Dense vectors
-    are compared by the model's own similarity, sparse ones by dot product. Searches may run in several threads, but
+    Each part is a model, or the folder or name of one; ``sparse`` may also be "bm25" or an empty BM25. Dense embeddings
+    are compared by the model's own similarity, sparse ones by dot product. Threads may search at the same time, but
     not while passages are added.
 
-    Raises OptionError with neither dense nor sparse, for a reranker with several labels, a sparse model that compares
-    by something else and a BM25 that holds texts; and what the models' classes raise.
+    Raises OptionError without dense and sparse, for a reranker with several labels, a sparse model with a similarity
+    other than the dot product, and a BM25 that holds texts; and what opening the models raises.
     Source: Nogueira and Cho, Passage Re-ranking with BERT (2019); sentence-transformers' Retrieve & Re-Rank.
     """
 
@@ -54,7 +55,7 @@ class Retriever:
         self.reranker = _opened("reranker", reranker, CrossEncoder)
         if self.reranker is not None and self.reranker.num_labels != 1:
             raise OptionError(f"reranker gives {self.reranker.num_labels} scores a pair; expected a model that gives 1")
-        self._ways = list(_ways(self.dense, self.sparse))
+        self._methods = list(_methods(self.dense, self.sparse))
         self._texts: list[str] = []
         self._ids: list[Id] = []
         self._known: set[Id] = set()
@@ -65,42 +66,43 @@ class Retriever:
     def add(
         self, passages: Sequence[str], ids: Iterable[Id] | None = None, show_progress_bar: bool | None = None
     ) -> None:
-        """Append passages: all of them or, where anything fails, none.
+        """Append passages; if anything fails, none is added.
 
-        ``ids`` are what results call them by, a str or int for each; None stands for their positions. Raises, before
-        any work, InputTypeError for what is no text or id, InputError for a blank passage and for ids that are there
-        already, too many or too few; and what ``encode_document`` of the models raises.
+        ``ids``, a str or int for each passage, name them in results; None means their positions. Raises, before any
+        work, InputTypeError for a passage or id of another type, InputError for a blank passage, for an id that is in
+        use or occurs twice, and for too many or too few ids; then what ``encode_document`` of the models raises.
         """
         texts = check_texts(passages, "passages")
         blank = next((place for place, text in enumerate(texts) if not text.strip()), None)
         if blank is not None:
-            raise InputError(f"passages[{blank}] is empty; leave it out: no query finds it")
+            raise InputError(f"passages[{blank}] is empty, so no query finds it; leave it out")
         new = self._new_ids(ids, len(texts))
         if not texts:
             return
-        encoded = [way.encode(texts, show_progress_bar) for way in self._ways]
-        for way, each in zip(reversed(self._ways), reversed(encoded), strict=True):  # the last one alone may refuse
-            way.add(each)
+        encoded = [method.encode(texts, show_progress_bar) for method in self._methods]
+        # the last method goes first: it alone may raise here, and then nothing was added to the dense one
+        for method, each in zip(reversed(self._methods), reversed(encoded), strict=True):
+            method.add(each)
         self._texts += texts
         self._ids += new
         self._known.update(new)
 
     def candidates(self, query: str, top_k: int = 100) -> list[dict[str, Any]]:
-        """The ``top_k`` passages that dense and sparse find: ``{"corpus_id": id, "score": float}``, best first.
+        """The ``top_k`` best passages before reranking: ``{"corpus_id": id, "score": float}``, best first.
 
-        Scores are the model's own; with both they are those of reciprocal rank fusion, over the first 100 of each or
-        ``top_k`` where that is more. Words and sparse vectors find no passage that shares nothing with the query.
-        Raises InputTypeError for a query that is no text, InputError for a blank one, and OptionError for ``top_k``
-        below 1.
+        With dense or sparse alone the scores are those of the model or of BM25. With both they are those of reciprocal
+        rank fusion of two rankings, each of 100 passages or ``top_k`` if that is more. Sparse embeddings and BM25 find
+        no passage that shares nothing with the query. Raises InputTypeError for a query that is not a str, InputError
+        for a blank one, and OptionError for ``top_k`` below 1.
         """
         return [{"corpus_id": self._ids[place], "score": score} for place, score in self._find(query, top_k)]
 
     def search(self, query: str, top_k: int = 10, candidates: int | None = None) -> list[dict[str, Any]]:
         """The ``top_k`` best passages: ``{"corpus_id": id, "score": float, "text": str}``, best first.
 
-        With a reranker so many ``candidates`` (None: 50, or ``top_k`` where that is more) are read by it, and the
-        scores are its own; without one they are those of `candidates`. A passage beyond the reranker's limit is cut,
-        as in CrossEncoder. Raises OptionError for fewer candidates than ``top_k``, and what `candidates` and
+        A reranker scores the first ``candidates`` passages (None: 50, or ``top_k`` if that is more), and its scores are
+        returned; without one they are those of `candidates`. A passage beyond the reranker's limit is truncated, as in
+        CrossEncoder. Raises OptionError for fewer candidates than ``top_k``, and what `candidates` and
         CrossEncoder.rank raise.
         """
         check_count("top_k", top_k)
@@ -123,12 +125,12 @@ class Retriever:
         length: Callable[[str], int] = len,
         separator: str = "\n\n",
     ) -> str:
-        """The best passages joined for a language model to read: whole ones, best first, at most ``top_k``.
+        """A context for a language model: at most ``top_k`` whole passages, best first, joined by ``separator``.
 
-        ``length`` counts ``max_length``: characters, or with ``length=lambda text: len(tokenizer.encode(text))`` the
-        tokens of whoever reads it. The first passage that does not fit ends the context, so that no worse one takes
-        its place; where nothing is found it is "". Raises InputError where not even the best passage fits, OptionError
-        for ``max_length`` below 1, and what `search` raises.
+        The context has at most ``max_length`` characters, or other units that ``length`` counts, such as tokens:
+        ``length=lambda text: len(tokenizer.encode(text))``. It ends before the first passage that does not fit, so that
+        no worse passage takes the place of a better one. It is "" where nothing is found. Raises InputError where not
+        even the best passage fits, OptionError for ``max_length`` below 1, and what `search` raises.
         """
         check_count("max_length", max_length)
         texts = [hit["text"] for hit in self.search(query, top_k, candidates)]
@@ -141,26 +143,26 @@ class Retriever:
                     break
                 raise InputError(
                     f"the best passage has length {size}, the context may have {max_length}; expected room for one "
-                    f"passage at least: allow {size}, or add shorter ones"
+                    f"passage at least: set max_length={size}, or add shorter passages"
                 )
             context = longer
         return context
 
     def _find(self, query: str, top_k: int) -> list[tuple[int, float]]:
-        """Positions and scores of the best candidates, best first."""
+        """The positions and scores of the best passages before reranking, best first."""
         check_count("top_k", top_k)
         query = check_text(query, "query")
         if not query.strip():
             raise InputError("query is empty; expected a text, such as 'how do I renew the certificate?'")
         if not self._texts:
             return []
-        fuses = len(self._ways) > 1
-        rankings = [way.search(query, max(top_k, _FUSED) if fuses else top_k) for way in self._ways]
+        fuses = len(self._methods) > 1
+        rankings = [method.search(query, max(top_k, _FUSED) if fuses else top_k) for method in self._methods]
         best = reciprocal_rank_fusion(rankings, top_k=top_k) if fuses else rankings[0]
         return [(hit["corpus_id"], hit["score"]) for hit in best]
 
     def _new_ids(self, ids: Iterable[Id] | None, count: int) -> list[Id]:
-        """The ids of ``count`` new passages; raises as `add` does."""
+        """The ids of ``count`` new passages; raises what `add` says about ids."""
         if isinstance(ids, str):
             raise InputTypeError(f"ids is a str ({ids!r:.40}); expected a list with one for each passage")
         start = len(self)
@@ -170,20 +172,20 @@ class Retriever:
         met = set[Id]()
         for found in new:
             if found in self._known or found in met:
-                raise InputError(f"the id {found!r} occurs twice; expected one of its own for every passage")
+                raise InputError(f"the id {found!r} occurs twice; expected a different id for every passage")
             met.add(found)
         return new
 
 
-def _ways(dense: SentenceTransformer | None, sparse: SparseEncoder | BM25 | None) -> Iterable[Way]:
+def _methods(dense: SentenceTransformer | None, sparse: SparseEncoder | BM25 | None) -> Iterable[SearchMethod]:
     if dense is not None:
-        yield ByMeaning(dense)
+        yield DenseSearch(dense)
     if sparse is not None:
-        yield ByWords(sparse) if isinstance(sparse, BM25) else BySparse(sparse)
+        yield KeywordSearch(sparse) if isinstance(sparse, BM25) else SparseSearch(sparse)
 
 
 def _opened(part: str, given: Any, kind: type[M]) -> M | None:
-    """``given``, opened where it is a name; raises OptionError for what is neither a name nor of this ``kind``."""
+    """``given``, opened where it is a folder or name; raises OptionError for another type than these and ``kind``."""
     if given is None or isinstance(given, kind):
         return given
     if not isinstance(given, str | Path):
@@ -192,7 +194,7 @@ def _opened(part: str, given: Any, kind: type[M]) -> M | None:
 
 
 def _plain(found: Any) -> Id:
-    """An id as JSON takes it; raises InputTypeError for what is none."""
+    """An id as JSON can hold it; raises InputTypeError for another type."""
     if isinstance(found, bool) or not isinstance(found, str | int | np.integer):
         raise InputTypeError(f"ids holds {found!r:.40} of type {type(found).__name__}; expected str or int")
     return int(found) if isinstance(found, np.integer) else found

@@ -1,4 +1,4 @@
-"""The fastest way to run a model folder on this machine: variant, then threads, then batches."""
+"""Find the fastest setting for a model folder on this machine: first the variant, then threads, then batch size."""
 
 import datetime as dt
 import time
@@ -11,19 +11,19 @@ from edge_st_runtime.machine.threads import available_cores
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.tuning import Tuning, check_keepable, keep_tuning
 
-from .measure import Setting, Speed
-from .variants import PASSES, Row, candidates, measured
+from .measuring import PASSES, Row, Speed, measure_in_turn
+from .settings import Setting, tunable_settings
 
 _BUDGETS = (128, 256, 512, 768, 1024)
 #: after so many seconds no further setting is tried
-_ENOUGH = 45.0
-#: by how much another setting must be faster to take the runtime's own one's place: less may be noise
+_TIME_LIMIT = 45.0
+#: a setting replaces the runtime's own choice only if it is faster by this factor; a smaller gain may be noise
 _MARGIN = 1.03
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """Every setting that was measured, what was chosen, and the file that keeps it."""
+    """Every setting that was measured, the chosen one, and the file that keeps it."""
 
     rows: list[Row]
     tuning: Tuning
@@ -35,20 +35,22 @@ def tune(
     dtype: str,
     texts: Sequence[str] | None,
     progress: Callable[[Setting, Speed], None],
-    enough: float = _ENOUGH,
+    time_limit: float = _TIME_LIMIT,
 ) -> Tuned:
-    """Measure, choose and keep: the variants first, then the fastest one's threads, then its batches.
+    """Measure the settings of a folder, choose the fastest and keep it for later loads.
 
-    The fastest is that of the highest `Speed.score`. After ``enough`` seconds what has been found by then is kept.
-    Raises OptionError where nothing can be kept (before anything is measured), what `candidates` raises, and what
-    loading and running a variant raises.
+    The variants are measured first, then threads for the fastest one, then its batch sizes. The fastest setting is that
+    of the highest `Speed.score`. After ``time_limit`` seconds the fastest so far is kept.
+
+    Raises OptionError, before anything is measured, where a tuning cannot be kept; also what `tunable_settings`
+    raises, and what loading and running a variant raise.
     """
     check_keepable()
-    variants, record = candidates(path, dtype), read_folder(path).record
+    variants, record = tunable_settings(path, dtype), read_folder(path).record
     assert record is not None
     if not variants:
         raise OptionError(f"{path} has no recorded variant for dtype={dtype!r} that runs here; export it again")
-    search = _Search(path, texts, progress, time.monotonic() + enough, {})
+    search = _Search(path, texts, progress, time.monotonic() + time_limit, {})
     chosen = search.fastest(list(variants), PASSES)
     for others in (_threads, _budgets):
         speed = search.found[chosen]
@@ -75,7 +77,7 @@ def _budgets(settled: Setting) -> list[Setting]:
 
 @dataclass(frozen=True)
 class _Search:
-    """What has been found so far; ``end`` is when to stop."""
+    """The speeds found so far; ``end`` is the time to stop at."""
 
     path: Path
     texts: Sequence[str] | None
@@ -84,8 +86,8 @@ class _Search:
     found: dict[Setting, Speed]
 
     def fastest(self, settings: Sequence[Setting], passes: int) -> Setting:
-        """The fastest of ``settings``, the first of which needs no margin."""
-        for setting, speed in measured(self.path, settings, self.texts, passes):
+        """The fastest of ``settings``; all but the first must be faster by the margin."""
+        for setting, speed in measure_in_turn(self.path, settings, self.texts, passes):
             self.progress(setting, speed)
             self.found[setting] = speed
             if time.monotonic() > self.end:

@@ -1,1 +1,1 @@
-"""Whether a model folder gives what the model it was made from gives: by its record, or against the original."""
+"""Compare a model folder with the original model: by the folder's record, or with the original itself."""

@@ -1,4 +1,4 @@
-"""Compare a folder with its record, and a model with its original."""
+"""Check a model folder by its record, and compare a model with the original."""
 
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,19 @@ from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
 from .outputs import QUANTIZED, Output, outputs_of, plain_output
-from .variants import Variant, open_variant, recorded_variants, runs_here
+from .variants import GraphVariant, open_variant, recorded_variants, runs_here
 
 
-def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
-    """Check a folder by its record: every file's checksum, and every graph that runs here on the golden texts.
+def verify_folder(folder: str | Path) -> dict[GraphVariant, list[Comparison]]:
+    """Check a folder by its record: the checksum of every file, and the outputs of every graph for the golden texts.
 
-    Raises MissingFileError where there is no record, DamagedFileError for a wrong checksum or fingerprint.
+    Graphs that do not run on this machine are left out. Raises MissingFileError where there is no record,
+    DamagedFileError for a wrong checksum or fingerprint.
     """
     record = read_record(Path(folder))
     if record is None:
         raise MissingFileError(
-            f"{folder} has no edge_st.json, in which an export keeps vectors of the original; compare with the "
+            f"{folder} has no edge_st.json, in which an export keeps outputs of the original; compare with the "
             "original itself: edge-st verify FOLDER --against ORIGINAL, or export it: edge-st export MODEL FOLDER"
         )
     record.check_files(record.files)
@@ -32,7 +33,7 @@ def verify_folder(folder: str | Path) -> dict[Variant, list[Comparison]]:
     return {variant: _against_golden(Path(folder), record, variant, entry.least_golden) for entry, variant in variants}
 
 
-def _against_golden(folder: Path, record: Record, variant: Variant, threshold: float) -> list[Comparison]:
+def _against_golden(folder: Path, record: Record, variant: GraphVariant, threshold: float) -> list[Comparison]:
     model = open_variant(folder, variant)
     if variant.dtype != "int8" and model.fingerprint != record.fingerprint:
         raise DamagedFileError(
@@ -47,16 +48,17 @@ def _against_golden(folder: Path, record: Record, variant: Variant, threshold: f
 
 
 def golden_output(model: Model, texts: list[Any], golden: Golden) -> Any:
-    """What ``model`` gives where the original gave ``golden.embeddings``."""
+    """The output of ``model`` to compare with the original's, ``golden.embeddings``."""
     found = plain_output(model, texts, golden.prompt_name, golden.task)
     return found if golden.dimensions is None else found[:, golden.dimensions] * (golden.embeddings != 0)
 
 
 def compare(model: Model, original: Any, texts: list[Any], threshold: float = FLOAT32_COSINE) -> list[Comparison]:
-    """Every public output of ``model`` for ``texts``, or pairs, with that of sentence-transformers' ``original``.
+    """Compare every public output of ``model`` for ``texts``, or pairs, with that of the ``original``.
 
-    Below float32's ``threshold`` what rounding hits hardest is left out: token embeddings and quantized vectors. The
-    last comparison is of the model with itself: texts one by one, and all at once.
+    ``original`` is a model of sentence-transformers. With a ``threshold`` below that of lossless graphs, token
+    embeddings and quantized vectors are left out: rounding changes them most. The last comparison is of the model with
+    itself: texts run one by one, and all at once.
     """
     outputs = outputs_of(model, original.prompts, fine=threshold >= LOSSLESS_COSINE)
     found = [_tried(name, output, model, original, texts, threshold) for name, output in outputs.items()]
@@ -67,10 +69,12 @@ def compare(model: Model, original: Any, texts: list[Any], threshold: float = FL
 
 
 def _tried(name: str, output: Output, model: Model, original: Any, texts: list[Any], threshold: float) -> Comparison:
-    """One output of both; where one of them does not give it, they are not equal."""
+    """Compare one output. Where a model raises an error instead, the comparison is not equal and names the error."""
     try:
         found, wanted = output(model, texts), output(original, texts)
-        if isinstance(found, list):  # tokens: there padding on the left is kept, and a text without any has one row
+        if isinstance(
+            found, list
+        ):  # token embeddings: the original keeps padding on the left, and has a row for a text without tokens
             wanted = [rows[len(rows) - len(own) :] for own, rows in zip(found, wanted, strict=True)]
         least = min(threshold, LOSSLESS_COSINE) if name in QUANTIZED else threshold
         most, scores = most_difference(model, threshold), isinstance(model, CrossEncoder)
@@ -80,5 +84,5 @@ def _tried(name: str, output: Output, model: Model, original: Any, texts: list[A
 
 
 def most_difference(model: Model, threshold: float) -> float | None:
-    """The most that scores and weights may differ in float32; of dense vectors the direction is what counts."""
+    """The most that scores and weights may differ in float32; None for dense vectors, whose direction is compared."""
     return None if isinstance(model, SentenceTransformer) or threshold < FLOAT32_COSINE else FLOAT32_DIFFERENCE

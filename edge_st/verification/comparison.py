@@ -1,4 +1,4 @@
-"""How near two results come to each other."""
+"""Compare the outputs of two models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.model.parity import Rows, correlations, cosines
 from edge_st_runtime.model.record import FLOAT32_COSINE
+from edge_st_runtime.vectors.parity import Rows, correlations, cosines
 
-#: the most that scores and weights may differ from the original's in float32, times their scale where that is above 1
+#: the largest difference of scores and weights from the original's in float32, times their scale if that is above 1
 FLOAT32_DIFFERENCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near one output comes to the original's: the worst cosine of two rows, and the largest difference.
+    """One output compared with the original's: the worst cosine of two rows, and the largest difference of values.
 
-    Of scores the cosine is that of a label's scores for all pairs, less their mean. ``scale`` is the largest absolute
-    value of the original's; ``equal`` says whether the cosine reaches ``least`` and the difference keeps to ``most``.
+    For scores, the cosine is the correlation of a label's scores over all pairs. ``scale`` is the largest absolute
+    value of the original's output. The cosine must be at least ``least``. The difference may be at most ``most``, times
+    ``scale`` if that is above 1; None allows any difference.
     """
 
     output: str
@@ -32,12 +33,12 @@ class Comparison:
 
     @property
     def relative_difference(self) -> float:
-        """The largest difference over the largest value."""
+        """The largest difference, relative to the largest value."""
         return self.max_abs_difference / self.scale if self.scale else self.max_abs_difference
 
     @property
     def equal(self) -> bool:
-        """Whether it is near enough; what is no number is not."""
+        """Whether cosine and difference are within their tolerances. NaN is not."""
         within = self.most is None or self.max_abs_difference <= self.most * max(1.0, self.scale)
         return self.cosine_min >= self.least and within
 
@@ -51,9 +52,9 @@ def compared(
     *,
     scores: bool = False,
 ) -> Comparison:
-    """One output of the model, ``found``, with the one that is ``wanted``: arrays, or lists of them.
+    """Compare an output ``found`` with the one that is ``wanted``; both are arrays, or lists of arrays.
 
-    ``scores`` says that rows are pairs of texts, and columns what they scored.
+    ``scores`` says that rows are pairs of texts and columns their scores for each label.
     """
     a, b = _rows(found), _rows(wanted)
     if a.shape != b.shape:
@@ -68,10 +69,10 @@ def compared(
 def queries_in_order(
     pairs: Sequence[tuple[str, str]], found: NDArray[Any], wanted: NDArray[Any], most: float
 ) -> tuple[int, int]:
-    """How many queries rank their documents as the original does, and how many queries there are.
+    """The number of queries whose documents rank as with the original, and the number of all queries.
 
-    ``pairs`` of a query stand together; ``found`` and ``wanted`` (pairs,) are their scores. Documents whose original
-    scores differ by at most twice ``most`` may change places.
+    The ``pairs`` of a query follow each other; ``found`` and ``wanted`` (pairs,) are their scores. Documents whose
+    original scores differ by at most twice ``most`` may swap places. Queries with one document do not count.
     """
     counts = [len(list(group)) for _, group in groupby(pairs, key=lambda pair: pair[0])]
     ends = np.cumsum(counts)
@@ -81,7 +82,7 @@ def queries_in_order(
 
 
 def _rows(values: Any) -> Rows:
-    """Rows (n, width) of an output: of token embeddings every token's."""
+    """The rows (n, width) of an output; for token embeddings a row for every token."""
     if isinstance(values, np.ndarray) and values.ndim == 2:
         return values.astype(np.float64)
     return np.concatenate([np.atleast_2d(np.asarray(value)) for value in values]).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Everything public that a model gives, by name, asked for in the same way of a model and of its original."""
+"""The public outputs of a model by name. A model and its original are asked for them in the same way."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder
 from ..models.sentence_transformer import SentenceTransformer
 
-#: of a model, for texts or pairs
+#: computes an output of a model for texts or pairs
 Output: TypeAlias = Callable[[Any, list[Any]], Any]
 Outputs: TypeAlias = dict[str, Output]
-#: so that the original, which pads a batch to its longest text, does not need much memory for long ones
+#: a small batch: the original pads a batch to its longest text, which takes much memory for long texts
 _FEW = 4
 _ENOUGH_FOR_RANGES = 100
 QUANTIZED = ("int8", "binary")
@@ -23,9 +23,9 @@ _QUIET = {"batch_size": _FEW, "show_progress_bar": False}
 
 
 def outputs_of(model: Model, prompts: Mapping[str, str | None], *, fine: bool) -> Outputs:
-    """What ``model`` gives, the plain vectors or logits first; the original has ``prompts``.
+    """The outputs of ``model``, plain vectors or logits first. ``prompts`` are those of the original.
 
-    Without ``fine`` what rounding hits hardest is left out: token embeddings and quantized vectors.
+    Without ``fine``, token embeddings and quantized vectors are left out: rounding changes them most.
     """
     if isinstance(model, CrossEncoder):
         return _of_cross_encoder(model, prompts)
@@ -82,7 +82,7 @@ def _of_cross_encoder(model: CrossEncoder, prompts: Mapping[str, str | None]) ->
 
 
 def plain_output(model: Any, texts: list[Any], prompt_name: str | None, task: str | None) -> NDArray[Any]:
-    """What a model of either library gives without options: vectors (texts, dim), or logits (pairs, labels)."""
+    """The plain output of a model of either library: vectors (texts, dim), or logits (pairs, labels)."""
     if hasattr(model, "predict"):
         return _predict({"activation_fn": as_they_are, "prompt_name": prompt_name})(model, texts)
     dense = {"convert_to_sparse_tensor": False} if hasattr(model, "sparsity") else {}
@@ -90,7 +90,7 @@ def plain_output(model: Any, texts: list[Any], prompt_name: str | None, task: st
 
 
 def as_they_are(logits: Any) -> Any:
-    """The logits, of either library."""
+    """The identity, as an activation function for either library."""
     return logits
 
 
@@ -108,12 +108,12 @@ def _encode(method: str, options: Mapping[str, Any]) -> Output:
 
 
 def _plain(found: Any) -> Any:
-    """An array also where it is a tensor; lists stay."""
+    """An array or tensor as an array; a list unchanged."""
     return found if isinstance(found, list) else np.asarray(found)
 
 
 def _repeated(encode: Output) -> Output:
-    """With texts enough that ranges are taken without a warning."""
+    """The same with the texts repeated: ranges for quantization taken from few texts cause a warning."""
     return lambda model, texts: encode(model, texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts)))
 
 
@@ -127,7 +127,7 @@ def _predict(options: Mapping[str, Any]) -> Output:
 
 
 def _rank(model: Any, pairs: list[tuple[str, str]]) -> NDArray[Any]:
-    """The scores in the order of the ranks; the query is the shortest text, for which there is room under any limit."""
+    """The scores in order of rank. The query is the shortest text, so that it fits any limit."""
     query = min((first for first, _ in pairs if first.strip()), key=len)
     documents = [document for _, document in pairs if document.strip()]
     ranked = model.rank(query, documents, return_documents=True, **_QUIET)

@@ -1,4 +1,4 @@
-"""The ways to run a model folder."""
+"""The graph variants of a model folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from ..models.classes import Model, open_model
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way to run a folder: a graph file, an engine, what it computes in, and the CPU features it was made for.
+class GraphVariant:
+    """A graph of a model folder with the engine that runs it, its dtype, and the CPU features that it needs.
 
-    ``file`` is relative to each of the model's first modules that has a graph.
+    ``file`` is relative to the folder of the module that has the graph; each route may have one.
     """
 
     file: str
@@ -24,21 +24,21 @@ class Variant:
     cpu_features: tuple[str, ...] = ()
 
 
-def recorded_variants(record: Record) -> Iterator[tuple[GraphRecord, Variant]]:
-    """The record's graphs, each with the variant that runs it."""
+def recorded_variants(record: Record) -> Iterator[tuple[GraphRecord, GraphVariant]]:
+    """The graphs in the record, each with its variant."""
     for entry in record.graphs:
-        yield entry, Variant(entry.file, entry.engine, entry.dtype, tuple(sorted(entry.cpu_features)))
+        yield entry, GraphVariant(entry.file, entry.engine, entry.dtype, tuple(sorted(entry.cpu_features)))
 
 
-def runs_here(variant: Variant) -> bool:
-    """Whether the engine is installed and the CPU has what the variant needs."""
+def runs_here(variant: GraphVariant) -> bool:
+    """Whether the engine is installed and the CPU has the features that the variant needs."""
     if variant.dtype == "bfloat16" and not has_bfloat16():
         return False
     return variant.engine in ("numpy", *installed_engines()) and cpu_features().issuperset(variant.cpu_features)
 
 
-def open_variant(folder: Path, variant: Variant) -> Model:
-    """The folder with this graph. A float16 graph is for GPUs, yet a CPU can compute it: slowly, but the same."""
+def open_variant(folder: Path, variant: GraphVariant) -> Model:
+    """Open the folder with this graph. float16 graphs are for GPUs; a CPU gives the same results, but slowly."""
     if variant.engine == "numpy":
         return open_model(folder)
     dtype = "float32" if variant.dtype == "float16" else variant.dtype

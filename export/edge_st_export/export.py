@@ -8,10 +8,10 @@ from typing import Any
 
 from edge_st.models.classes import open_model
 from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import Variant
+from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
-from edge_st_runtime.model.model_types import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError
@@ -138,13 +138,13 @@ def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) ->
     return compute_reference(model, original.prompts, layout.tasks, texts)
 
 
-def _tables(folder: Path) -> Variant:
+def _tables(folder: Path) -> GraphVariant:
     """The one variant of a model that needs no graph: its tables, in NumPy."""
-    return Variant(open_model(folder).info()["graph"], "numpy")
+    return GraphVariant(open_model(folder).info()["graph"], "numpy")
 
 
 def _compare(
-    folder: Path, variants: Sequence[Variant], reference: Reference, progress: Progress
+    folder: Path, variants: Sequence[GraphVariant], reference: Reference, progress: Progress
 ) -> tuple[list[GraphReport], list[str]]:
     """The parity of each variant with the original, and notes on OpenVINO in bfloat16 where it is left out.
 

@@ -1,4 +1,4 @@
-"""The vocabulary of arrays that the runtime passes around."""
+"""The types of the arrays that the runtime passes around."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,9 +15,9 @@ Mask: TypeAlias = NDArray[np.int64]
 class TokenBatch:
     """Token ids of a batch, padded to its longest text.
 
-    ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 at a text's own tokens.
-    ``token_type_ids`` has the same shape, or is None where every token is of type 0. ``alone`` says that no other
-    batch of its call is computed beside it.
+    ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 for a text's tokens, 0 for padding.
+    ``token_type_ids`` has the same shape, or is None where every token is of type 0. ``alone`` says that this is the
+    only batch of its call, so that an engine may use all threads for it.
     """
 
     input_ids: Ids
@@ -32,6 +32,6 @@ class TokenBatch:
         return rows, columns
 
     def features(self) -> dict[str, Any]:
-        """The arrays under sentence-transformers' names."""
+        """The arrays, under the names that sentence-transformers gives them."""
         features = {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
         return features if self.token_type_ids is None else {**features, "token_type_ids": self.token_type_ids}

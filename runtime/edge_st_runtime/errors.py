@@ -1,51 +1,54 @@
-"""Every error edge-st raises on purpose.
+"""The exceptions that edge-st raises.
 
-Each one says what was found, what was expected and what to type next. Where sentence-transformers raises a
-built-in error for the same cause, ours inherits from it, so existing ``except`` clauses keep working.
+Each message says what was found, what was expected and what to type next. Where sentence-transformers raises a
+built-in exception for the same cause, the class here inherits from it, so existing ``except`` clauses keep working.
+The built-in base stands in brackets.
 
-EdgeSTError
-├── FolderError                    a model folder cannot be used
-│   ├── FolderNotFoundError        (FileNotFoundError) no such model
-│   ├── NotAFolderError            (NotADirectoryError) a file in place of a model folder
-│   ├── MissingFileError           (FileNotFoundError) a file the model needs is not there
-│   ├── DamagedFileError           (ValueError) truncated, wrong checksum, not what its name says
-│   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
-│   └── UnsupportedModelError      (ValueError) a module, graph or setting the runtime does not know
-│       └── WrongClassError        a model of another class than the one that opens it
-├── EngineError                    (RuntimeError) an engine failed to load or run a graph
-│   ├── EngineMissingError         (ImportError) the engine is not installed
-│   └── ProviderError              (ValueError) a requested provider or device is not to be had
-├── PackageMissingError            (ImportError) an optional package is not installed
-├── HubError                       (OSError) a download failed
-├── OptionError                    (ValueError) an argument outside its allowed values
-├── InputTypeError                 (TypeError) a text that is not a text, or data of another kind than numbers
-└── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
-    └── TextTooLongError           a text beyond the limit, with truncation="error"
+    EdgeSTError
+    ├── FolderError                    a model folder cannot be used
+    │   ├── FolderNotFoundError        (FileNotFoundError) no such model
+    │   ├── NotAFolderError            (NotADirectoryError) a file where a model folder is expected
+    │   ├── MissingFileError           (FileNotFoundError) a file that the model needs is not there
+    │   ├── DamagedFileError           (ValueError) a file is truncated, has a wrong checksum or another content
+    │   ├── UnsafePathError            (ValueError) a file name that leads outside the folder
+    │   └── UnsupportedModelError      (ValueError) a module, graph or setting that the runtime does not support
+    │       └── WrongClassError        a model that another class opens
+    ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
+    │   ├── EngineMissingError         (ImportError) the engine is not installed
+    │   └── ProviderError              (ValueError) a requested provider or device is not available
+    ├── PackageMissingError            (ImportError) an optional package is not installed
+    ├── HubError                       (OSError) a download failed
+    ├── OptionError                    (ValueError) an argument outside its allowed values
+    ├── InputTypeError                 (TypeError) something other than a text, or data other than numbers
+    └── InputError                     (ValueError) texts that cannot be encoded, or arrays that do not fit
+        └── TextTooLongError           a text longer than the limit, with truncation="error"
+
+The errors of folders are raised for index folders, too.
 """
 
 
 class EdgeSTError(Exception):
-    """Base of every error in this package."""
+    """The base class of all exceptions of edge-st."""
 
 
 class FolderError(EdgeSTError):
-    """A model folder cannot be used."""
+    """A model folder or index folder cannot be used."""
 
 
 class FolderNotFoundError(FolderError, FileNotFoundError):
-    """No such model folder."""
+    """There is no such model or folder."""
 
 
 class NotAFolderError(FolderError, NotADirectoryError):
-    """A file where a model folder is expected."""
+    """There is a file where a folder is expected."""
 
 
 class MissingFileError(FolderError, FileNotFoundError):
-    """A file that the model needs is not in its folder."""
+    """A file that the model or index needs is not in its folder."""
 
 
 class DamagedFileError(FolderError, ValueError):
-    """A file is truncated, has another checksum, or is not what its name says."""
+    """A file is truncated, has a wrong checksum, or has another content than its name says."""
 
 
 class UnsafePathError(FolderError, ValueError):
@@ -53,11 +56,11 @@ class UnsafePathError(FolderError, ValueError):
 
 
 class UnsupportedModelError(FolderError, ValueError):
-    """The model names a module, graph or setting that the runtime does not know."""
+    """The model has a module, graph or setting that the runtime does not support."""
 
 
 class WrongClassError(UnsupportedModelError):
-    """The model is of the class ``model_type``, not of the one that opens it."""
+    """The model must be opened with another class, whose name is ``model_type``."""
 
     def __init__(self, message: str, model_type: str) -> None:
         super().__init__(message)
@@ -73,7 +76,7 @@ class EngineMissingError(EngineError, ImportError):
 
 
 class ProviderError(EngineError, ValueError):
-    """A requested execution provider or device is not to be had."""
+    """A requested execution provider or device is not available."""
 
 
 class PackageMissingError(EdgeSTError, ImportError):
@@ -85,16 +88,16 @@ class HubError(EdgeSTError, OSError):
 
 
 class OptionError(EdgeSTError, ValueError):
-    """An argument outside its allowed values."""
+    """An argument is outside its allowed values."""
 
 
 class InputTypeError(EdgeSTError, TypeError):
-    """A text that is not a text, or data of another kind than the numbers or texts that were expected."""
+    """Data of another type than the texts or numbers that are expected."""
 
 
 class InputError(EdgeSTError, ValueError):
-    """Texts that cannot be encoded, or arrays of a shape or with values that the call cannot use."""
+    """Texts that cannot be encoded, or arrays with a shape or values that the call cannot use."""
 
 
 class TextTooLongError(InputError):
-    """A text beyond the model's limit where ``truncation="error"`` was asked for."""
+    """A text is longer than the model's limit, and the call has ``truncation="error"``."""

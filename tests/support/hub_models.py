@@ -43,7 +43,7 @@ def tokenizer() -> bytes:
 
 
 def dense_model() -> dict[str, bytes]:
-    """What a repository of a transformer holds, useful to the runtime or not; graphs are opaque bytes here."""
+    """The files of a transformer's repository, including some that it does not need; graphs are opaque bytes."""
     unused = [
         "README.md",
         "data_config.json",
@@ -113,7 +113,7 @@ def contents(folder: Path) -> set[str]:
 
 
 def python(code: str, **environment: str) -> "subprocess.Popen[str]":
-    """A new interpreter, which knows nothing of this one but its paths and environment."""
+    """Run a new interpreter with the paths and environment of this one."""
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=pipe, stderr=pipe, text=True)

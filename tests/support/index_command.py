@@ -8,6 +8,14 @@ import pytest
 
 from edge_st import Index
 from edge_st.cli import main
+from tests.support.tiny_tokenizers import WORDS
+
+TEXTS = {
+    "bread": "Knead the dough and let it rise before you bake the bread in a hot oven.",
+    "orbit": "The satellite circles the earth once every ninety minutes in a low orbit.",
+    "taxes": 'Income tax returns, "all of them",\nmust reach the tax office in July.',
+}
+LONG = " ".join(f"{' '.join(WORDS[at : at + 5])}." for at in range(0, 25, 5))
 
 
 class IndexCommand:

@@ -13,7 +13,9 @@ _WHO = ["a cat", "the dog", "my neighbour", "an engineer", "the old king", "a sm
 _DOES = ["sleeps", "writes letters", "eats apples", "climbs", "waits", "sings loudly", "builds a house", "runs away"]
 _WHERE = ["in the garden", "near Paris", "on the roof", "at night", "before winter", "under water"]
 TEXTS = [f"{who} {does} {where}" for who in _WHO for does in _DOES for where in _WHERE]
+METADATA = [{"place": place, "third": place % 3 == 0, "words": text.split()} for place, text in enumerate(TEXTS)]
 QUERIES = ["kitten", "someone constructs a home", "music in the dark", "Wer schläft?", "fruit", ""]
+PRECISIONS = ["float32", "float16", "int8", "binary"]
 
 
 class Counted(SentenceTransformer):
@@ -43,7 +45,7 @@ def ids_of(hits: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def check(index: Index, texts: dict[Any, str], model: SentenceTransformer | None = None) -> None:
-    """It holds these texts by id, in order of adding, and each is what is nearest to itself."""
+    """Check that it holds these texts by id, in order of adding, and that a search for each finds itself first."""
     assert len(index) == len(texts)
     assert [row["text"] for row in index.get(list(texts))] == list(texts.values())
     if model is not None and texts:

@@ -1,4 +1,4 @@
-"""Installed distributions that bring models, for the tests of what finds them."""
+"""Installed distributions with models, for the tests of finding them."""
 
 import shutil
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge_st_runtime.store.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
 DIM = 30
@@ -10,7 +10,7 @@ _generator = np.random.default_rng(11)
 
 
 def some(rows: int) -> SparseMatrix:
-    """Whole numbers, some of them negative: many equal scores, and sums without rounding."""
+    """Whole numbers, some negative, so that many scores are equal and no sum is rounded."""
     dense = _generator.integers(-2, 4, (rows, DIM)) * (_generator.random((rows, DIM)) < 0.15)
     dense[::7] = 0
     return SparseMatrix.from_dense(dense)

@@ -1,21 +1,22 @@
-"""Vector indexes in miniature: what they should hold is kept beside them, and compared by brute force."""
+"""Small vector indexes, each with its expected content, which is compared by brute force."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from edge_st_runtime.store.strings import Strings
-from edge_st_runtime.store.vector_index import VectorIndex
-from edge_st_runtime.store.vector_segments import Layout, Rows
-from edge_st_runtime.store.vector_snapshot import Snapshot, Wanted, encoded_id, hashes_of
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.dense.segment import Layout, Rows
+from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot, encoded_id, hashes_of
+from edge_st_runtime.store.dense.strings import Strings
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
 Known = tuple[Any, str, dict[str, Any]]
+Change: TypeAlias = "Callable[[Small], object]"
 
 
 def settings(precision: str = "float32", rescore: str | None = None, texts: bool = True) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def settings(precision: str = "float32", rescore: str | None = None, texts: bool
 
 
 def vector(seed: int) -> Any:
-    """The vector of a text that is a number: whole numbers, whose products are exact."""
+    """The vector of the text ``str(seed)``: whole numbers, so that products are exact."""
     return np.random.default_rng(seed).integers(-9, 10, DIM).astype(np.float32)
 
 
@@ -37,7 +38,7 @@ def rows_of(known: Sequence[Known], layout: Layout) -> Rows:
 
 @dataclass
 class Small:
-    """An index open to write, and what it should hold: id → vector's seed, in order of adding."""
+    """An index open for writing, and its expected content: id → seed of the vector, in order of adding."""
 
     index: VectorIndex
     held: dict[Any, int] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Small:
         return cls(VectorIndex.create(folder, settings(*kind)))
 
     def append(self, count: int, ids: Sequence[Any] | None = None) -> None:
-        """So many rows, new or in place of those with ``ids``."""
+        """Add ``count`` new rows, or rows that replace those with ``ids``."""
         known = [
             (found, str(seed), {"odd": seed % 2})
             for seed, found in enumerate(ids if ids is not None else range(self.added, self.added + count), self.added)
@@ -66,7 +67,7 @@ class Small:
 
 
 def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
-    """Compare all that ``snapshot`` holds, and what it finds, with brute force over exact products."""
+    """Compare the content of ``snapshot`` and its search results with brute force."""
     rows = snapshot.rows().tolist()
     assert len(snapshot) == len(rows)
     assert [(snapshot.id(row), snapshot.text(row)) for row in rows] == [
@@ -82,5 +83,31 @@ def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
     assert found.tolist() == np.array(rows, dtype=int)[order].tolist()
     assert scores.tolist() == np.take_along_axis(expected, order, axis=1).tolist()
     odd = np.array([seed % 2 for seed in held.values()], dtype=bool)
-    _, found = snapshot.search(queries[:1], len(held), DOT, Wanted(lambda metadata: metadata["odd"]))
+    _, found = snapshot.search(queries[:1], len(held), DOT, SearchOptions(lambda metadata: metadata["odd"]))
     assert set(found[0].tolist()) - {-1} == set(np.array(rows, dtype=int)[odd].tolist())
+
+
+def files_of(small: Small) -> set[str]:
+    return {path.name for path in small.index.folder.iterdir()}
+
+
+def migrated(small: Small) -> VectorIndex:
+    target = small.index.start_migration(settings("float16"))
+    known = [(found, str(seed), {"odd": seed % 2}) for found, seed in small.held.items()]
+    target.append(rows_of(known, target.snapshot.layout))
+    return target
+
+
+def append(small: Small, ids: list[Any]) -> None:
+    known = [(found, str(place), {"odd": place % 2}) for place, found in enumerate(ids)]
+    small.index.append(rows_of(known, small.index.snapshot.layout))
+
+
+CHANGES: dict[str, Change] = {
+    "append": lambda small: append(small, ["new", "other"] * 4),
+    "replace": lambda small: append(small, [5, 32, "new"]),
+    "merge": lambda small: append(small, ["new", 0]),
+    "delete": lambda small: small.index.delete([encoded_id(found) for found in (6, 32, 33)]),
+    "compact": lambda small: small.index.compact(),
+    "migrate": lambda small: small.index.finish_migration(migrated(small)),
+}

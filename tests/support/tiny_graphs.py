@@ -1,4 +1,4 @@
-"""A transformer in miniature: real ONNX graphs, and the same in NumPy for one text without padding.
+"""A tiny transformer: real ONNX graphs, and the same in NumPy for one text without padding.
 
 Every token's vector depends on all the text's tokens, so vectors change where a mask, a position or a neighbour is
 handled wrong.

@@ -1,4 +1,4 @@
-"""Whole model folders in miniature, as sentence-transformers writes them, with what each must answer."""
+"""Tiny model folders as sentence-transformers writes them, with the embeddings that each must give."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ class TinyModel:
         return folder
 
     def token_embeddings(self, text: str | tuple[str, str]) -> NDArray[np.float32]:
-        """What the model must answer for one text: computed alone, unpadded, with the tokenizer's own truncation."""
+        """The expected token embeddings of one text, computed alone and unpadded, with tokenizers' truncation."""
         tokenizer = self.make_tokenizer()
         if self.limit is not None:
             tokenizer.enable_truncation(self.limit)
@@ -101,7 +101,7 @@ def write_record(folder: Path, graphs: Sequence[Mapping[str, Any]] = (), **chang
 
 
 def graph_entry(file: str, engine: str, dtype: str = "float32", cosine_min: float = 1.0, **more: Any) -> dict[str, Any]:
-    """A row of the record's graphs."""
+    """An entry of the record's graphs."""
     return {"file": file, "engine": engine, "dtype": dtype, "cosine_min": cosine_min, **more}
 
 
@@ -129,7 +129,7 @@ _SAFE = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": 
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, NDArray[Any]], **dtypes: str) -> Path:
-    """Write a .safetensors file; ``dtypes`` overrule what the header says of a tensor."""
+    """Write a .safetensors file; ``dtypes`` replace those of the tensors in the header."""
     header: dict[str, Any] = {"__metadata__": {"format": "np"}}
     data = b""
     for name, tensor in tensors.items():

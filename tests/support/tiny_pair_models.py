@@ -1,4 +1,4 @@
-"""Cross-encoders and sparse encoders in miniature: `TinyGraph` with a head, and what each must answer, in NumPy."""
+"""Tiny cross-encoders and sparse encoders: `TinyGraph` with a head, and the expected results in NumPy."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ SPARSE_SETTINGS = {"model_type": "SparseEncoder"}
 
 
 def encodings(tokenizer: Tokenizer, texts: Sequence[TextOrPair], limit: int | None) -> list[Any]:
-    """What ``tokenizers`` itself makes of texts and pairs, one by one, with its own truncation."""
+    """The encodings of texts and pairs by ``tokenizers`` itself, one by one, with its own truncation."""
     if limit is not None:
         tokenizer.enable_truncation(limit)
     return [tokenizer.encode(text) if isinstance(text, str) else tokenizer.encode(*text) for text in texts]
@@ -142,7 +142,7 @@ def write_sparse_static(folder: Path, weights: NDArray[np.float32]) -> Path:
 def _add_head(path: Path, source: str, matrix: NDArray[Any], bias: NDArray[Any], *, says_width: bool) -> None:
     """Let the graph at ``path`` give "logits" = ``source`` · ``matrix`` + ``bias`` alone.
 
-    Without ``says_width`` their number depends on what is fed, for all that an engine can tell.
+    Without ``says_width`` the number of logits is not known from the graph.
     """
     model, node = onnx.load(path), helper.make_node
     (output,) = model.graph.output

@@ -1,4 +1,4 @@
-"""Cross-encoders in miniature: a real ONNX graph that gives every pair the mean weight of its tokens."""
+"""Tiny cross-encoders: a real ONNX graph that gives every pair the mean weight of its tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _DIRECTION = np.array([[1.0], [-0.5], [0.25], [2.0]], dtype=np.float32)
 
 @dataclass(frozen=True)
 class TinyReranker:
-    """A BERT-like cross-encoder that likes words by ``weights``; others weigh nothing. ``labels`` are its scores."""
+    """A BERT-like cross-encoder with ``weights`` of words; other words weigh nothing. It has ``labels`` scores."""
 
     weights: Mapping[str, float] = field(default_factory=dict)
     labels: int = 1
@@ -41,7 +41,7 @@ class TinyReranker:
         return folder
 
     def logit(self, query: str, document: str) -> float:
-        """What the model must give for a pair within its limit."""
+        """The expected logit of a pair within the limit."""
         rows = self._table()[wordpiece().encode(query, document).ids]
         return float((rows.mean(axis=0) @ _DIRECTION)[0])
 

@@ -99,7 +99,7 @@ def clip_bpe() -> Tokenizer:
 
 
 def save_tokenizer(folder: Path, tokenizer: Tokenizer, **config: Any) -> Path:
-    """Write tokenizer.json, which says pad and cut everything to 3 tokens, and tokenizer_config.json."""
+    """Write tokenizer.json, with padding and truncation to 3 tokens, and tokenizer_config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.enable_truncation(3)
     tokenizer.enable_padding(length=3)

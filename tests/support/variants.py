@@ -16,7 +16,7 @@ TEXTS = ["the quick brown fox", "seven small boats", "a lake"]
 
 
 def changed(path: Path, by: float) -> Path:
-    """The ONNX file at ``path`` with weights that are a little, or much, off."""
+    """The ONNX file at ``path`` with changed weights."""
     model = onnx.load(str(path))
     (weights,) = (each for each in model.graph.initializer if each.name == "scaled_mix")
     values = numpy_helper.to_array(weights)
@@ -37,7 +37,7 @@ def unknown_operator(path: Path) -> Path:
 
 
 def golden(vectors: NDArray[Any], texts: Sequence[Any] = TEXTS) -> dict[str, Any]:
-    """The record's golden texts with what the original gave."""
+    """The golden texts of a record with the vectors of the original."""
     return {"texts": list(texts), "vectors": [{"prompt_name": None, "task": None, "embeddings": vectors.tolist()}]}
 
 

@@ -1,1 +1,1 @@
-"""The actions of ``edge-st index``."""
+"""``edge-st index`` and its actions."""

@@ -1,4 +1,7 @@
-"""``edge-st index build`` and ``add``: files into an index, in bounded memory, from where the last run stopped."""
+"""``edge-st index build`` and ``add``: texts in files are added to an index, in bounded memory.
+
+Rows that an earlier run has added are skipped.
+"""
 
 import argparse
 from collections import Counter
@@ -9,48 +12,52 @@ from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
 
-from ..shared import Subparsers, add_json, positive, print_json
+from ..arguments import Subparsers, add_json, positive
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index, SentenceTransformer
-    from edge_st_runtime.model.splitting import Piece
+    from edge_st_runtime.text.splitting import Chunk
 
     from .chunks import Row
-    from .documents import Form
+    from .documents import InputFormat
 
 _FORMATS = ("auto", "text", "lines", "jsonl", "csv", "tsv")
 _PRECISIONS = ("float32", "float16", "int8", "binary")
 _DESCRIPTION = """\
 Add texts to the index in folder PATH{made}.
-What files hold is told by their endings:
-  .jsonl .ndjson   an object a line: its text is in --field, its id in "id" (or --id-field)
-  .csv .tsv        a row a line, with the names of the same fields in the first one
-  others           a document; of folders .txt, .md, .markdown and .rst files, hidden ones left out
-'-' is the standard input, a text a line unless --format says otherwise. A text that is longer than the model reads is
-split between words, at the end of a sentence or paragraph if it can be. An id is the row's own, or FILE:LINE, or FILE
-for a document; further pieces of a text are called ID#2, ID#3 and so on. All other fields are kept as metadata,
-together with "path" and "line", and of a piece "start" and "end", which count characters, and "of", the id of the first
-one, which has their number as "pieces".
+The ending of a file tells its format:
+  .jsonl .ndjson   one JSON object a line: its text is in --field, its id in "id" (or --id-field)
+  .csv .tsv        one row a line, after a header with the names of the fields
+  others           one document; in folders .txt, .md, .markdown and .rst files are read, except hidden ones
+'-' is the standard input, with one text a line unless --format says otherwise.
+The id of a text is its id field; without one FILE:LINE, or FILE for a document. A text of more tokens than the model's
+limit, or --max-tokens, is split into pieces: at the end of a paragraph or sentence if possible, else between words. The
+first piece has the id of the text, the others ID#2, ID#3 and so on.
+The metadata of a row are all other fields, with "path" and "line". Pieces also have "start" and "end" (characters of
+the text); the first piece has "pieces" (how many there are), the others "of" (the id of the first).
 
-What the index holds already, by id and text, is skipped, so that an interrupted command may simply be given again.
-Blank texts are left out. All that goes wrong is told with file and line; rows before it may be in the index then.
+Rows that the index already holds, with the same id and text, are skipped, so run an interrupted command again to
+continue it. Blank texts are left out. Errors name the file and line; rows before that line may be in the index.
 """
 
 
 def add(actions: Subparsers) -> None:
     """Register the actions."""
-    made = ", which is made, or which a run of the same\nmodel and settings has begun"
-    build = _parser(actions, "build", "make an index of texts in files", made)
+    made = ", which is made if needed. An existing index must have the\nsame model and settings"
+    build = _parser(actions, "build", "build an index from texts in files", made)
     build.add_argument(
         "--precision",
         choices=_PRECISIONS,
         default="float32",
-        help="how vectors are kept and scanned (default: float32)",
+        help="precision in which embeddings are stored and scanned (default: float32)",
     )
     build.add_argument(
-        "--rescore", choices=_PRECISIONS[:3], help="keep a finer copy by which the best of a scan are put in order"
+        "--rescore",
+        choices=_PRECISIONS[:3],
+        help="store a second, finer copy, with which the best rows of a scan are scored again",
     )
-    build.add_argument("--no-texts", action="store_true", help="keep no texts; results have ids and metadata alone")
+    build.add_argument("--no-texts", action="store_true", help="store no texts; results have ids and metadata only")
     build.set_defaults(run=run_build)
     _parser(actions, "add", "add texts in files to an index", "").set_defaults(run=run_add)
 
@@ -69,72 +76,76 @@ def _parser(actions: Subparsers, name: str, summary: str, made: str) -> argparse
         "--model", metavar="M", help=f"a model folder, an installed model or a Hub id (default: {default})"
     )
     parser.add_argument("--format", choices=_FORMATS, default="auto", help="default: by the ending of each file")
-    parser.add_argument("--field", default="text", metavar="F", help="the field that holds the text (default: text)")
-    parser.add_argument("--id-field", metavar="F", help="the field that holds the id (default: id, where there is one)")
+    parser.add_argument("--field", default="text", metavar="F", help="the field of the text (default: text)")
+    parser.add_argument("--id-field", metavar="F", help="the field of the id (default: id, if there is one)")
     parser.add_argument(
         "--drop", action="append", default=[], metavar="F", help="a field to leave out; may be repeated"
     )
     pieces = parser.add_argument_group("pieces of long texts")
     pieces.add_argument("--max-tokens", type=positive, metavar="N", help="tokens a piece (default: the model's limit)")
     pieces.add_argument(
-        "--overlap", type=_whole, default=0, metavar="N", help="tokens that neighbours share, about (default: 0)"
+        "--overlap",
+        type=_whole,
+        default=0,
+        metavar="N",
+        help="about how many tokens neighbouring pieces share (default: 0)",
     )
-    pieces.add_argument("--no-chunks", action="store_true", help="keep texts whole; the model cuts what is too long")
+    pieces.add_argument("--no-chunks", action="store_true", help="do not split texts; the model truncates them")
     parser.add_argument(
-        "--update", action="store_true", help="replace rows of the same id whose text or metadata changed"
+        "--update", action="store_true", help="replace rows with the same id whose text or metadata changed"
     )
     add_json(parser)
     return parser
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Make the index when the first texts are there, or go on with the one that is; fill it."""
+    """Make the index once the first rows are read, or open the one that is there; then add the rows."""
     from edge_st import Index
 
     from .documents import find_inputs
     from .models import load_named
 
-    form, path = _form(args), Path(args.path)
+    input_format, path = _input_format(args), Path(args.path)
     is_there = _check_target(path)
-    files = find_inputs(args.files, form)
+    files = find_inputs(args.files, input_format)
     model = load_named(args.model)
     settings = {"precision": args.precision, "rescore": args.rescore}
     counts: Counter[str] = Counter()
     if is_there:
         _check_settings(path, model, args.model, {**settings, "texts": not args.no_texts})
         with Index.open(path, "a", model) as index:
-            return _fill(args, index, _portions(args, files, form, model, counts), counts)
-    portions = _portions(args, files, form, model, counts)
+            return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
+    portions = _portions(args, files, input_format, model, counts)
     with Index.build(model, [], path, [], **settings, store_texts=not args.no_texts) as index:
-        return _fill(args, index, portions, counts)
+        return _ingest(args, index, portions, counts)
 
 
 def run_add(args: argparse.Namespace) -> int:
-    """Open the index with its model, and fill it."""
+    """Open the index with its model, then add the rows."""
     from edge_st import Index
 
     from .documents import find_inputs
     from .models import model_of
 
-    form = _form(args)
-    files = find_inputs(args.files, form)
+    input_format = _input_format(args)
+    files = find_inputs(args.files, input_format)
     model = model_of(args.path, args.model)
     counts: Counter[str] = Counter()
     with Index.open(args.path, "a", model) as index:
-        return _fill(args, index, _portions(args, files, form, model, counts), counts)
+        return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
 
 
-def _form(args: argparse.Namespace) -> "Form":
-    from .documents import Form
+def _input_format(args: argparse.Namespace) -> "InputFormat":
+    from .documents import InputFormat
 
     if args.no_chunks and (args.max_tokens is not None or args.overlap):
-        raise OptionError("--no-chunks leaves texts whole; expected no --max-tokens and no --overlap with it")
-    return Form(args.format, args.field, args.id_field, frozenset(args.drop))
+        raise OptionError("--no-chunks leaves texts whole; give it without --max-tokens and --overlap")
+    return InputFormat(args.format, args.field, args.id_field, frozenset(args.drop))
 
 
 def _check_target(path: Path) -> bool:
-    """Whether there is an index; raises where something else is there."""
-    from edge_st_runtime.store.vector_index import MANIFEST
+    """Whether there is an index in ``path``; raises where there is anything else."""
+    from edge_st_runtime.store.dense.index import MANIFEST
 
     if (path / MANIFEST).exists():
         return True
@@ -147,39 +158,44 @@ def _check_target(path: Path) -> bool:
     return False
 
 
-def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, wanted: dict[str, Any]) -> None:
-    """Raise OptionError where the index that is there was made by another model, or with other settings."""
+def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, expected: dict[str, Any]) -> None:
+    """Raise OptionError where the index in ``path`` has another model or other settings."""
     from edge_st import Index
 
     from .models import check_same
 
     found = Index.open(path).info()
     check_same(path, model, name, found["model"])
-    other = [f"{name} {found[name]}, not {value}" for name, value in wanted.items() if found[name] != value]
+    other = [f"{name} {found[name]}, not {value}" for name, value in expected.items() if found[name] != value]
     if other:
         raise OptionError(
-            f"{path} holds an index already, with {'; '.join(other)}. Add to it as it is with: edge-st index add, or "
+            f"{path} holds an index already, with {'; '.join(other)}. Add to that index with: edge-st index add, or "
             "choose another folder"
         )
 
 
 def _portions(
-    args: argparse.Namespace, files: list[str], form: "Form", model: "SentenceTransformer", counts: "Counter[str]"
+    args: argparse.Namespace,
+    files: list[str],
+    input_format: "InputFormat",
+    model: "SentenceTransformer",
+    counts: "Counter[str]",
 ) -> "Iterator[list[Row]]":
-    """The rows that the files hold; the first are read here, so that what is wrong there is told before any work.
+    """The rows in the files. The first portion is read at once, so that its errors are raised before any work.
 
-    Raises InputError where there are none.
+    Raises InputError where there are no rows.
     """
     from .chunks import as_rows
     from .documents import read_documents
-    from .filling import BLANK, in_portions
+    from .ingestion import in_portions
+    from .summary import BLANK
 
-    def split(texts: "Sequence[str]") -> "list[list[Piece]]":
+    def split(texts: "Sequence[str]") -> "list[list[Chunk]]":
         return model.split(texts, args.max_tokens, args.overlap)
 
     if not args.no_chunks:
         split([])  # refuses a size before any file is read
-    documents = read_documents(files, form)
+    documents = read_documents(files, input_format)
     portions = in_portions(as_rows(documents, None if args.no_chunks else split, lambda: counts.update([BLANK])))
     first = next(portions, None)
     if first is None:
@@ -187,16 +203,16 @@ def _portions(
     return chain([first], portions)
 
 
-def _fill(args: argparse.Namespace, index: "Index", portions: "Iterable[list[Row]]", counts: "Counter[str]") -> int:
-    """Take the rows into the index, and say what became of them."""
-    from .counts import as_json, as_text, progress, saying_how_far
-    from .filling import Filling
+def _ingest(args: argparse.Namespace, index: "Index", portions: "Iterable[list[Row]]", counts: "Counter[str]") -> int:
+    """Bring the rows into the index, and print what was done with them."""
+    from .ingestion import Ingestion
+    from .summary import as_json, as_text, note_on_failure, row_progress
 
-    filling = Filling(index, counts, update=args.update)
-    with saying_how_far(args.path, counts), progress() as done:
+    ingestion = Ingestion(index, counts, update=args.update)
+    with note_on_failure(args.path, counts), row_progress() as advance:
         for portion in portions:
-            filling.take(portion)
-            done(len(portion))
+            ingestion.take(portion)
+            advance(len(portion))
     if args.json:
         print_json({"path": args.path, "rows": len(index), **as_json(counts)})
     else:

@@ -1,22 +1,25 @@
-"""From documents to the rows of an index: a long text becomes several, called after its first."""
+"""Documents into the rows of an index: a long text is split into pieces, one row for each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from edge_st_runtime.model.splitting import Piece
+from edge_st_runtime.text.splitting import Chunk
 
 from .documents import Document
 
-#: texts → the pieces of each
-Split: TypeAlias = Callable[[Sequence[str]], list[list[Piece]]]
+#: a function of texts that returns the pieces of each
+Split: TypeAlias = Callable[[Sequence[str]], list[list[Chunk]]]
 _TEXTS, _CHARACTERS = 1024, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What an index will hold: piece ``number`` of the document whose first is called ``first``, counted from 1."""
+    """A row for an index: piece ``number``, counted from 1, of the document whose first piece has the id ``first``.
+
+    ``place`` is where the text stands, for messages; ``is_last`` is True for the last piece of the document.
+    """
 
     id: str | int
     text: str
@@ -28,26 +31,26 @@ class Row:
 
 
 def chunk_id(first: str | int, number: int) -> str | int:
-    """What piece ``number`` of a document is called, counted from 1, whose first is called ``first``."""
+    """The id of piece ``number``, counted from 1, of the document whose first piece has the id ``first``."""
     return first if number == 1 else f"{first}#{number}"
 
 
 def first_of(metadata: Mapping[str, Any]) -> str | int | None:
-    """What the first piece is called of which a row is a further one; None for a row that is none."""
+    """The id of the first piece, for a row that is a further piece; None for any other row."""
     found: str | int | None = metadata.get("of")
     return found
 
 
 def piece_count(metadata: Mapping[str, Any]) -> int:
-    """How many pieces the text has whose first a row is, or which it is whole."""
+    """The number of pieces of a text, by the metadata of its first piece; 1 for a text that was not split."""
     found: int = metadata.get("pieces", 1)
     return found
 
 
 def as_rows(documents: Iterable[Document], split: Split | None, blank: Callable[[], None]) -> Iterator[Row]:
-    """The rows of each document, in order, in bounded memory; ``blank`` is called for each that has no text.
+    """The rows of each document, in order, in bounded memory; ``split`` None leaves texts whole.
 
-    ``split`` None takes every text whole.
+    ``blank`` is called for each document without text, which gives no row.
     """
     for batch in _batches(documents, blank):
         if split is None:
@@ -57,19 +60,19 @@ def as_rows(documents: Iterable[Document], split: Split | None, blank: Callable[
                 yield from _chunks(document, pieces)
 
 
-def _chunks(document: Document, pieces: Sequence[Piece]) -> Iterator[Row]:
+def _chunks(document: Document, pieces: Sequence[Chunk]) -> Iterator[Row]:
     if len(pieces) == 1:
         yield _row(document, 1, pieces[0].text if document.is_file else document.text, document.metadata, is_last=True)
         return
     lines = _lines(document, pieces)
     for number, (piece, line) in enumerate(zip(pieces, lines, strict=True), 1):
-        belongs = {"pieces": len(pieces)} if number == 1 else {"of": document.id}
-        metadata = {**document.metadata, "line": line, "start": piece.start, "end": piece.end, **belongs}
+        relation = {"pieces": len(pieces)} if number == 1 else {"of": document.id}
+        metadata = {**document.metadata, "line": line, "start": piece.start, "end": piece.end, **relation}
         yield _row(document, number, piece.text, metadata, is_last=number == len(pieces))
 
 
-def _lines(document: Document, pieces: Sequence[Piece]) -> list[int]:
-    """The line of a file in which each piece begins; that of its row where a text is a field of one."""
+def _lines(document: Document, pieces: Sequence[Chunk]) -> list[int]:
+    """The line in which each piece begins; for a text in a field, the line of its row."""
     lines = [document.metadata["line"]]
     if not document.is_file:
         return lines * len(pieces)

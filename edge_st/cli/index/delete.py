@@ -1,4 +1,4 @@
-"""``edge-st index delete``: rows by their ids, or all that come from a file."""
+"""``edge-st index delete``: rows with the given ids, or all rows that come from a file."""
 
 import argparse
 import sys
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from edge_st_runtime.errors import InputError, OptionError
 
-from ..shared import Subparsers, add_json, print_json
+from ..arguments import Subparsers, add_json
+from ..output import print_json
 
 if TYPE_CHECKING:
     from edge_st import Index
 
 _DESCRIPTION = """\
-Remove rows from the index in folder PATH. The id of a text that was split removes all of its pieces, that of a further
-piece (ID#2) this one alone. An id such as 7 means the string, or the integer where the index has no such string.
-Nothing is removed where an id or a file is not there. The disk space comes back with: edge-st index compact.
+Delete rows from the index in folder PATH. The id of a text that was split deletes all its pieces; the id of a further
+piece (ID#2) deletes that piece only. An id such as 7 means the string "7", or the integer 7 if the index has no such
+string. If an id or a file is not in the index, nothing is deleted. To free the disk space run: edge-st index compact.
 """
 
 
@@ -24,13 +25,13 @@ def add(actions: Subparsers) -> None:
     """Register the action."""
     parser = actions.add_parser(
         "delete",
-        help="remove rows by id or by file",
+        help="delete rows by id or by file",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="PATH", help="the folder of the index")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids; after '--' also such as begin with '-'")
-    parser.add_argument("--ids-from", metavar="FILE", help="a file with an id a line, '-' for standard input")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids; put '--' before ids that begin with '-'")
+    parser.add_argument("--ids-from", metavar="FILE", help="a file with one id a line, '-' for standard input")
     parser.add_argument(
         "--path", dest="files", action="append", default=[], metavar="FILE", help="all rows of FILE; may be repeated"
     )
@@ -39,7 +40,7 @@ def add(actions: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find all that is meant, then remove it at once."""
+    """Find all rows that are meant, then delete them at once."""
     from edge_st import Index
 
     given = [*args.ids, *(_read_ids(args.ids_from) if args.ids_from else ())]
@@ -66,11 +67,11 @@ def _read_ids(name: str) -> list[str]:
 
 
 def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
-    """The ids as the index has them, each with those of its further pieces."""
+    """The given ids as the index has them, each followed by the ids of its further pieces."""
     from .chunks import chunk_id, first_of, piece_count
 
     for name in dict.fromkeys(given):
-        first = _as_kept(index, name)
+        first = _as_stored(index, name)
         yield first
         (row,) = index.find([first])
         names = [chunk_id(first, number) for number in range(2, piece_count(row["metadata"]) + 1)] if row else []
@@ -78,8 +79,8 @@ def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
         yield from (piece for piece, row in found if row is not None and first_of(row["metadata"]) == first)
 
 
-def _as_kept(index: "Index", name: str) -> str | int:
-    """The id that ``name`` means: the string, or the integer that it is written as."""
+def _as_stored(index: "Index", name: str) -> str | int:
+    """The id that ``name`` means: the string, or else the integer that it spells."""
     if name not in index and name.lstrip("-").isdecimal() and int(name) in index:
         return int(name)
     return name
@@ -90,7 +91,7 @@ def _of_files(index: "Index", files: Sequence[str]) -> "Iterator[str | int]":
         found = index.ids({"path": name if name == "<stdin>" else str(Path(name))})
         if not found:
             raise InputError(
-                f"no row of {index.info()['path']} comes from {name}; expected the name as it was when the file was "
-                "added, which metadata have as 'path': edge-st index search shows ids, --json the metadata"
+                f"no row of {index.info()['path']} comes from {name}; expected the name under which the file was "
+                "added, which is 'path' in the metadata that edge-st index search --json shows"
             )
         yield from found

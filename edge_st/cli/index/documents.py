@@ -1,4 +1,4 @@
-"""Texts with their ids and metadata from files of several formats, read as they are asked for."""
+"""Documents (texts with ids and metadata) in files of several formats, read one after the other."""
 
 import json
 import sys
@@ -10,15 +10,15 @@ from typing import Any, BinaryIO
 from edge_st_runtime.errors import InputError, OptionError
 
 from ...input_files import Fields, decoded, existing, field, json_object, string_field
+from ..csv_files import DELIMITERS, read_table
 from ..records import JSONL_ENDINGS
 from ..search import ENDINGS, find_files
-from ..tables import DELIMITERS, read_table
 
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
 FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
 STDIN = "-"
-#: metadata that say where a text comes from: its file and first line; of a piece its characters in the text, the id of
-#: the first piece, or for that one how many there are
+#: metadata about the place of a text: its file and first line; for a piece its first and last character in the text,
+#: and the id of the first piece or, in the first piece, the number of pieces
 PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"
@@ -27,7 +27,7 @@ _ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text, what it is called, and what is known about it; ``is_file`` where it is all that its file holds."""
+    """A text with its id and metadata; ``is_file`` is True where the text is the whole file."""
 
     id: str | int
     text: str
@@ -36,18 +36,18 @@ class Document:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages."""
+        """The file and line of the text, for messages."""
         return place_of(self.metadata)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How texts stand in files: the format, the fields of text and id (None: "id", if there), and those left out."""
+class InputFormat:
+    """How files are read: their format, the fields of text and id (None: "id", if there is one), and fields to drop."""
 
     format: str = AUTO
     text: str = "text"
     id: str | None = None
-    left_out: Collection[str] = ()
+    dropped: Collection[str] = ()
 
     def of(self, name: str) -> str:
         """The format of the file ``name``."""
@@ -57,15 +57,15 @@ class Form:
 
 
 def place_of(metadata: Mapping[str, Any]) -> str:
-    """The place that ``metadata`` tells of."""
+    """The file and line in ``metadata``, for messages."""
     return f"{metadata['path']}:{metadata['line']}" if "path" in metadata and "line" in metadata else "the Python API"
 
 
-def find_inputs(names: Sequence[str], form: Form) -> list[str]:
-    """The files, each once, those of folders among them.
+def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
+    """The files under ``names``, each once; of folders the files in them.
 
-    Raises OptionError for what is not there and for folders of another format than text or lines, and InputError for
-    a table whose header lacks a field.
+    Raises OptionError for a name that does not exist and for a folder with a format other than text and lines,
+    InputError for a table whose header lacks a field.
     """
     found: dict[str, None] = {}
     for name in names:
@@ -73,33 +73,34 @@ def find_inputs(names: Sequence[str], form: Form) -> list[str]:
             found[name] = None
             continue
         path = existing(name)
-        if path.is_dir() and form.format not in (AUTO, TEXT, LINES):
+        if path.is_dir() and input_format.format not in (AUTO, TEXT, LINES):
             raise OptionError(
-                f"{name} is a folder, of which {', '.join(sorted(ENDINGS))} files are read; name its "
-                f"files of the format {form.format}, for example {name}/*.{form.format}"
+                f"{name} is a folder, of which only {', '.join(sorted(ENDINGS))} files are read; name its "
+                f"{input_format.format} files, for example {name}/*.{input_format.format}"
             )
         found |= dict.fromkeys(str(file) for file in find_files(path))
     for name in found:
-        if name != STDIN and form.of(name) in DELIMITERS:
+        if name != STDIN and input_format.of(name) in DELIMITERS:
             with Path(name).open("rb") as file:
-                _check_names(dict.fromkeys(read_table(file, name, form.of(name))[0]), form, f"{name}:1")
+                _check_names(dict.fromkeys(read_table(file, name, input_format.of(name))[0]), input_format, f"{name}:1")
     return list(found)
 
 
-def read_documents(names: Sequence[str], form: Form) -> Iterator[Document]:
+def read_documents(names: Sequence[str], input_format: InputFormat) -> Iterator[Document]:
     """The documents of all files in order; "-" is the standard input.
 
-    Raises InputError naming file and line where one is not UTF-8, no row or object, or lacks a text or an id.
+    Raises InputError, which names file and line, for text that is not UTF-8, for a line that is not a row or object of
+    the format, and for one without text or id.
     """
     for name in names:
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, form.of(name), form)
+            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
         else:
             with Path(name).open("rb") as file:
-                yield from _read(file, name, form.of(name), form)
+                yield from _read(file, name, input_format.of(name), input_format)
 
 
-def _read(file: BinaryIO, name: str, kind: str, form: Form) -> Iterator[Document]:
+def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> Iterator[Document]:
     if kind == TEXT:
         text = "\n".join(line for _, line in decoded(file, name))
         yield Document(name, text, {"path": name, "line": 1}, is_file=True)
@@ -109,40 +110,38 @@ def _read(file: BinaryIO, name: str, kind: str, form: Form) -> Iterator[Document
     elif kind == JSONL:
         for number, line in decoded(file, name):
             if line and not line.isspace():
-                yield _document(_object(line, f"{name}:{number}", form), name, number, form)
+                yield _document(_object(line, f"{name}:{number}", input_format), name, number, input_format)
     else:
         header, rows = read_table(file, name, kind)
-        _check_names(dict.fromkeys(header), form, f"{name}:1")
+        _check_names(dict.fromkeys(header), input_format, f"{name}:1")
         for number, row in rows:
-            yield _document(row, name, number, form)
+            yield _document(row, name, number, input_format)
 
 
-def _object(line: str, place: str, form: Form) -> Fields:
-    found = json_object(line, place, {form.text: "a text"}, advice="for plain text use --format lines")
-    _check_names(found, form, place)
+def _object(line: str, place: str, input_format: InputFormat) -> Fields:
+    found = json_object(line, place, {input_format.text: "a text"}, advice="for plain text use --format lines")
+    _check_names(found, input_format, place)
     if "NaN" in line or "Infinity" in line:
         try:
             json.dumps(found, allow_nan=False)
         except ValueError as error:
-            raise InputError(
-                f"{place}: NaN or infinity, which JSON does not know; expected null or a number"
-            ) from error
+            raise InputError(f"{place}: NaN or infinity, which is not JSON; expected null or a number") from error
     return found
 
 
-def _document(row: Fields, name: str, number: int, form: Form) -> Document:
+def _document(row: Fields, name: str, number: int, input_format: InputFormat) -> Document:
     place = f"{name}:{number}"
-    text, known = string_field(row, form.text, place, _ADVICE), _id(row, place, form)
-    own = {form.text, form.id or "id", *form.left_out}
+    text, known = string_field(row, input_format.text, place, _ADVICE), _id(row, place, input_format)
+    own = {input_format.text, input_format.id or "id", *input_format.dropped}
     metadata = {key: value for key, value in row.items() if key not in own}
     return Document(place if known is None else known, text, {**metadata, "path": name, "line": number})
 
 
-def _id(row: Fields, place: str, form: Form) -> str | int | None:
-    """The row's own id; None where it has none and need not."""
-    name = form.id or "id"
-    found = row.get(name) if form.id is None else field(row, name, place, _ID_ADVICE)
-    if found is None and form.id is None:
+def _id(row: Fields, place: str, input_format: InputFormat) -> str | int | None:
+    """The id in the row; None where it has none, and no --id-field asks for one."""
+    name = input_format.id or "id"
+    found = row.get(name) if input_format.id is None else field(row, name, place, _ID_ADVICE)
+    if found is None and input_format.id is None:
         return None
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
         what = "empty" if found == "" else f"{found!r:.40} of type {type(found).__name__}"
@@ -150,15 +149,15 @@ def _id(row: Fields, place: str, form: Form) -> str | int | None:
     return found
 
 
-def _check_names(row: Fields, form: Form, place: str) -> None:
-    """Raise InputError where a row lacks a field, or has one whose name is taken."""
-    field(row, form.text, place, _ADVICE)
-    if form.id is not None:
-        field(row, form.id, place, _ID_ADVICE)
-    own = {form.text, form.id or "id", *form.left_out}
+def _check_names(row: Fields, input_format: InputFormat, place: str) -> None:
+    """Raise InputError where a row lacks a field, or has a field with a name that the index itself uses."""
+    field(row, input_format.text, place, _ADVICE)
+    if input_format.id is not None:
+        field(row, input_format.id, place, _ID_ADVICE)
+    own = {input_format.text, input_format.id or "id", *input_format.dropped}
     taken = [name for name in PLACE if name in row and name not in own]
     if taken:
         raise InputError(
-            f"{place}: a field {taken[0]!r}, which is the name of what the index keeps about a text's place "
-            f"({', '.join(PLACE)}); rename it, or leave it out with --drop {taken[0]}"
+            f"{place}: the field {taken[0]!r} has a name that the index itself uses ({', '.join(PLACE)}); rename the "
+            f"field, or leave it out with --drop {taken[0]}"
         )

@@ -1,18 +1,18 @@
-"""The model of an index: the one it was built with, opened again by the name it was built by."""
+"""The model of an index, opened by the name that the index records."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.errors import EdgeSTError, OptionError
 
-from ..shared import load
+from ..arguments import load
 
 if TYPE_CHECKING:
     from edge_st import SentenceTransformer
 
 
 def load_named(name: str | None) -> "SentenceTransformer":
-    """The model ``name``, which an index keeps so that it can be opened from anywhere: a folder by its whole path."""
+    """The model ``name``. An index records a model folder by its absolute path, so that it is found from anywhere."""
     from ...hub.names import existing_folder
 
     model = load(name)
@@ -23,9 +23,9 @@ def load_named(name: str | None) -> "SentenceTransformer":
 
 
 def model_of(path: str, name: str | None) -> "SentenceTransformer":
-    """The model that the index in ``path`` was built with: ``name``, or what the index has recorded.
+    """The model that the index in ``path`` was built with, opened by ``name`` or by the name that the index records.
 
-    Raises OptionError where that is another one, or cannot be loaded.
+    Raises OptionError for another model, and where the recorded name cannot be opened.
     """
     from edge_st import Index
 
@@ -51,7 +51,7 @@ def model_of(path: str, name: str | None) -> "SentenceTransformer":
 
 
 def check_same(path: Path, model: "SentenceTransformer", name: str | None, recorded: dict[str, Any] | None) -> None:
-    """Raise OptionError unless ``model``, opened by ``name``, is the one ``recorded`` for the index in ``path``."""
+    """Raise OptionError unless ``model``, opened by ``name``, is the one ``recorded`` by the index in ``path``."""
     if recorded is None:
         raise OptionError(f"{path} was built from embeddings without a model; build another index in another folder")
     _checked(model, name, recorded, str(path))

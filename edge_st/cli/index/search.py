@@ -1,4 +1,4 @@
-"""``edge-st index search``: the rows of an index that answer a query."""
+"""``edge-st index search``: the rows of an index that are nearest to a query."""
 
 import argparse
 import json
@@ -7,12 +7,13 @@ from typing import Any
 
 from edge_st_runtime.errors import OptionError
 
-from ..shared import Subparsers, add_json, not_blank, positive, print_json, snippet
+from ..arguments import Subparsers, add_json, not_blank, positive
+from ..output import print_json, snippet
 
 _DESCRIPTION = """\
-Rank the rows of the index in folder PATH by meaning. With --filter only rows are found whose metadata have the value:
-a text as it is, a number, true, false or null as in JSON. The same key again allows another value; of different keys
-all must be as asked for.
+Rank the rows of the index in folder PATH by their similarity to a query. --filter KEY=VALUE finds only rows with this
+value in their metadata: a text as it is, or a number, true, false or null as in JSON. Repeat a key to allow several
+values; with several keys a row must match each of them.
 """
 
 
@@ -20,22 +21,26 @@ def add(actions: Subparsers) -> None:
     """Register the action."""
     parser = actions.add_parser(
         "search",
-        help="find the rows that answer a query",
+        help="find the rows nearest to a query",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", metavar="PATH", help="the folder of the index")
     parser.add_argument(
-        "-q", "--query", action="append", required=True, type=not_blank, metavar="QUERY", help="may be repeated"
+        "-q",
+        "--query",
+        action="append",
+        required=True,
+        type=not_blank,
+        metavar="QUERY",
+        help="the query; may be repeated",
     )
-    parser.add_argument("-k", type=positive, default=5, metavar="K", help="rows a query (default: 5)")
+    parser.add_argument("-k", type=positive, default=5, metavar="K", help="rows for each query (default: 5)")
     parser.add_argument(
         "--filter", action="append", default=[], type=_pair, metavar="KEY=VALUE", help="may be repeated"
     )
     parser.add_argument("--min-score", type=float, metavar="S", help="leave out rows with a score below S")
-    parser.add_argument(
-        "--model", metavar="M", help="where the index' model is (default: the name that it was built by)"
-    )
+    parser.add_argument("--model", metavar="M", help="the model of the index, if it is not found by the recorded name")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -62,16 +67,16 @@ def run(args: argparse.Namespace) -> int:
 def _pair(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not (key and sign):
-        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE, such as lang=en")
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as lang=en")
     return key, value
 
 
 def _filter(pairs: Sequence[tuple[str, str]]) -> dict[str, list[Any]] | None:
-    """The values that each key may have: the text, and what it is in JSON."""
-    wanted: dict[str, list[Any]] = {}
+    """The values that each key may have: the text itself, and what it means in JSON."""
+    allowed: dict[str, list[Any]] = {}
     for key, value in pairs:
-        wanted.setdefault(key, []).extend([value, *_from_json(value)])
-    return wanted or None
+        allowed.setdefault(key, []).extend([value, *_from_json(value)])
+    return allowed or None
 
 
 def _from_json(value: str) -> list[Any]:
@@ -96,7 +101,7 @@ def _as_text(query: str, hits: Sequence[dict[str, Any]]) -> str:
 
 
 def _as_lines(hit: dict[str, Any]) -> str:
-    """Score, id, place where the id does not tell it, and the beginning of the text."""
+    """Score, id, place (unless the id says it), and the beginning of the text."""
     metadata, name = hit["metadata"], str(hit["corpus_id"])
     place = f"{metadata['path']}:{metadata['line']}" if {"path", "line"} <= metadata.keys() else name
     first = f"{hit['score']:7.3f}  {name}" + ("" if place == name else f"  {place}")

@@ -1,6 +1,6 @@
 """Retrieval sets in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv with a header line.
 
-Source: github.com/beir-cellar/beir, which also defines how a title stands before its text.
+Source: github.com/beir-cellar/beir, which also defines that a title is put before its text.
 """
 
 from collections.abc import Callable, Container, Iterator
@@ -18,11 +18,14 @@ _EXAMPLE = {"_id": "an id", "text": "a text"}
 
 
 def read_beir(folder: str | Path, split: str | None = None, *, titles: bool = True) -> RetrievalData:
-    """All documents of a folder, and the queries that have a relevant one in ``split``, in the order of queries.jsonl.
+    """Read the documents of a folder, and the queries that have a relevant document in ``split``.
 
-    ``split`` may be left out where there is only one, or one named "test". ``titles`` puts each document's title and a
-    space before its text. Of a document judged twice for a query the last grade counts. Raises OptionError where the
-    folder is incomplete or has no such split, InputError naming file and line for content that is not as it should be.
+    The queries keep the order of queries.jsonl. ``split`` may be left out where there is only one, or one named "test".
+    ``titles`` puts each document's title and a space before its text. If a document is judged twice for a query, the
+    last grade counts.
+
+    Raises OptionError where the folder is incomplete or has no such split, InputError, naming file and line, for
+    content that is not valid.
     """
     folder = existing(folder)
     split = _split(folder, split)
@@ -41,20 +44,23 @@ def read_beir(folder: str | Path, split: str | None = None, *, titles: bool = Tr
 
 
 def read_corpus(file: Path, *, titles: bool = True) -> dict[str, str]:
-    """The documents of a JSONL file by id; raises InputError for a line without id or text, and for a repeated id."""
+    """Read the documents of a JSONL file by id.
+
+    Raises InputError for a line without an id or a text, and for a repeated id.
+    """
     return _by_id(file, _titled if titles else _text)
 
 
 def read_queries(file: Path) -> dict[str, str]:
-    """The queries of a JSONL file by id; raises InputError as `read_corpus`."""
+    """Read the queries of a JSONL file by id; raises InputError as `read_corpus`."""
     return _by_id(file, _text)
 
 
 def read_grades(file: Path, queries: Container[str], corpus: Container[str]) -> dict[str, dict[str, int]]:
-    """Of each query the grades by document, as a file of the folder qrels has them.
+    """Read a file of the folder qrels: the grades by document for each query.
 
-    Raises InputError for a line that has other columns than the header should name, an id that is neither in
-    ``queries`` nor ``corpus``, or a score that is not an integer.
+    Raises InputError for wrong columns, for an id that is not in ``queries`` or ``corpus``, and for a score that is not
+    an integer.
     """
     grades: dict[str, dict[str, int]] = {}
     folder = file.parent.parent
@@ -110,7 +116,7 @@ def _by_id(file: Path, text: Callable[[Fields, str], str]) -> dict[str, str]:
         key = string_field(found, "_id", place)
         if key in texts:
             first = next(first for first, other in read_objects(file, _EXAMPLE) if other["_id"] == key)
-            raise InputError(f"{place}: _id {key!r} stands already in {first}; expected a different one in every line")
+            raise InputError(f"{place}: _id {key!r} is already in {first}; expected a different one in every line")
         texts[key] = text(found, place)
     return texts
 

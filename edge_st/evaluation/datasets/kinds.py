@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-MOST_ALIKE = 5
+MAX_SCORE = 5
 
 
 @dataclass(frozen=True)
 class SimilarityData:
-    """Pairs of sentences and how alike each pair is, from 0 to 5, or to 1 where no score is above that."""
+    """Pairs of sentences with similarity scores from 0 to 5, or from 0 to 1 where no score is above 1."""
 
     name: str
     sentences1: list[str]
@@ -17,13 +17,13 @@ class SimilarityData:
 
     @property
     def scale(self) -> int:
-        """The score of a pair that is wholly alike: 5 or 1."""
-        return 1 if max(self.scores) <= 1 else MOST_ALIKE
+        """The highest possible score: 5 or 1."""
+        return 1 if max(self.scores) <= 1 else MAX_SCORE
 
 
 @dataclass(frozen=True)
 class PairData:
-    """Pairs of sentences and whether each pair belongs together: 1 or 0."""
+    """Pairs of sentences with labels: 1 where a pair belongs together, else 0."""
 
     name: str
     sentences1: list[str]
@@ -33,7 +33,7 @@ class PairData:
 
 @dataclass(frozen=True)
 class TripletData:
-    """Of each row an anchor, a text that is closer to it, and one that is farther away."""
+    """Triplets: an anchor, a positive that is similar to it, and a negative that is less similar."""
 
     name: str
     anchors: list[str]
@@ -43,9 +43,9 @@ class TripletData:
 
 @dataclass(frozen=True)
 class RetrievalData:
-    """Queries and documents by id, and of each query the grades of the documents that were judged.
+    """Queries and documents by id, and for each query the grades of the documents that were judged.
 
-    A document is relevant where its grade is above 0, and every query has one that is.
+    A document is relevant if its grade is above 0. Every query has a relevant document.
     """
 
     name: str
@@ -55,7 +55,7 @@ class RetrievalData:
 
     @property
     def relevant_docs(self) -> dict[str, set[str]]:
-        """Of each query the ids of its relevant documents."""
+        """The ids of each query's relevant documents."""
         return {
             query: {document for document, grade in judged.items() if grade > 0}
             for query, judged in self.grades.items()

@@ -1,4 +1,4 @@
-"""Rows with named columns from .tsv, .csv and .jsonl files."""
+"""Read rows with named columns from .tsv, .csv and .jsonl files."""
 
 import csv
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -27,14 +27,14 @@ _Cells: TypeAlias = tuple[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The values of one row by column, and where it stands."""
+    """The values of one row by column, and its place ``FILE:LINE``."""
 
     place: str
     values: Fields
 
 
 def form_of(columns: Collection[str], place: str) -> Form:
-    """Those of the columns that are read, one of FORMS; raises InputError where no form is complete."""
+    """The first of FORMS whose columns are all there; raises InputError where there is none."""
     form = _known_form(columns)
     if form is None:
         raise InputError(f"{place}: found the columns {', '.join(map(shown, columns)) or 'none'}; {EXPECTED}")
@@ -42,13 +42,16 @@ def form_of(columns: Collection[str], place: str) -> Form:
 
 
 def jsonl_rows(path: Path) -> Iterator[Row]:
-    """One JSON object a line; raises InputError for a line that is none."""
+    """Rows of JSON objects, one per line; raises InputError for any other line."""
     for place, found in read_objects(path, _EXAMPLE):
         yield Row(place, found)
 
 
 def csv_rows(path: Path) -> Iterator[Row]:
-    """Rows after a header line; raises InputError for an unknown header, wrong quotes or another number of columns."""
+    """Rows after a header line.
+
+    Raises InputError for an unknown header, unmatched quotes, and a row with more or fewer columns than the header.
+    """
     lines = _csv_cells(path)
     for place, header in lines:
         form_of(header, place)
@@ -56,9 +59,10 @@ def csv_rows(path: Path) -> Iterator[Row]:
 
 
 def tsv_rows(path: Path) -> Iterator[Row]:
-    """Rows after a header line; without one, a score and two sentences each, or three texts each.
+    """Rows after a header line. Without a header, rows are a score and two sentences, or three texts.
 
-    Nothing is quoted. Raises InputError for another number of columns, and where only some lines begin with a score.
+    Quotes have no meaning. Raises InputError for any other number of columns, and where only some lines begin with a
+    score.
     """
     lines = ((place, line.split("\t")) for place, line in read_lines(path))
     for place, cells in lines:
@@ -83,7 +87,7 @@ def _known_form(columns: Collection[str]) -> Form | None:
 
 
 def _csv_cells(path: Path) -> Iterator[_Cells]:
-    """The cells of each record that is not blank, after the place where it begins."""
+    """The cells of each record that is not blank, with the place where it begins."""
     with path.open("rb") as file:
         reader = csv.reader((f"{line}\n" for _, line in decoded(file, str(path))), strict=True)
         begin = 1
@@ -94,7 +98,7 @@ def _csv_cells(path: Path) -> Iterator[_Cells]:
                 begin = reader.line_num + 1
         except csv.Error as error:
             raise InputError(
-                f"{path}:{begin}: not CSV ({error}); expected quotes around a text and doubled in it"
+                f"{path}:{begin}: not CSV ({error}); expected quotes in pairs, doubled within a text"
             ) from error
 
 
@@ -111,11 +115,11 @@ def _unnamed(first: _Cells, lines: Iterable[_Cells]) -> Iterator[Row]:
     if not scored and _is_number(cells[-1]):
         raise InputError(f"{place}: ends with {shown(cells[-1])}; {_UNNAMED}")
     header = ("score", "sentence1", "sentence2") if scored else TRIPLETS
-    return _named(header, _agreeing(scored, first, lines))
+    return _named(header, _consistent(scored, first, lines))
 
 
-def _agreeing(scored: bool, first: _Cells, lines: Iterable[_Cells]) -> Iterator[_Cells]:
-    """All lines; raises InputError where one begins with a number and the first does not, or the other way round."""
+def _consistent(scored: bool, first: _Cells, lines: Iterable[_Cells]) -> Iterator[_Cells]:
+    """All lines; raises InputError unless either all or none begin with a number."""
     for place, cells in chain([first], lines):
         if _is_number(cells[0]) is not scored:
             raise InputError(

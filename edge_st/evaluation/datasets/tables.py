@@ -1,4 +1,4 @@
-"""Pairs of sentences with scores or labels, and triplets, from the rows of a file."""
+"""Read sentence pairs with scores or labels, and triplets, from the rows of a file."""
 
 from pathlib import Path
 from reprlib import repr as shown
@@ -6,17 +6,17 @@ from reprlib import repr as shown
 from edge_st_runtime.errors import InputError, OptionError
 
 from ...input_files import field, string_field
-from .kinds import MOST_ALIKE, PairData, SimilarityData, TripletData
+from .kinds import MAX_SCORE, PairData, SimilarityData, TripletData
 from .rows import EXPECTED, READERS, TRIPLETS, Row, form_of
 
 _SPLITS = {"train", "dev", "validation", "test"}
 
 
 def read_table(path: Path) -> SimilarityData | PairData | TripletData:
-    """The data of a .tsv, .csv, .jsonl or .ndjson file.
+    """Read the data of a .tsv, .csv, .jsonl or .ndjson file.
 
-    Its name is that of the file, after the folder's where the file's is only that of a split. Raises OptionError for
-    another ending, InputError for content that is not as it should be.
+    The data's name is that of the file; a file named after a split, such as test.tsv, gets the folder's name before it.
+    Raises OptionError for another ending, InputError for content that is not valid.
     """
     if path.suffix.lower() not in READERS:
         raise OptionError(f"{path} has the ending {path.suffix!r}; expected {', '.join(READERS)} or a folder")
@@ -59,6 +59,6 @@ def _score(row: Row, column: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if column == "label" and not (number and value in {0, 1}):
         raise InputError(f"{row.place}: label is {shown(value)}; expected 0 or 1")
-    if not (number and 0 <= value <= MOST_ALIKE):
-        raise InputError(f"{row.place}: {column} is {shown(value)}; expected a number from 0 to {MOST_ALIKE}")
+    if not (number and 0 <= value <= MAX_SCORE):
+        raise InputError(f"{row.place}: {column} is {shown(value)}; expected a number from 0 to {MAX_SCORE}")
     return float(value)

@@ -8,23 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.search.exact import largest, top_k
 
 from ...progress import progress_bar
-from ..external_indexes import faiss_index
+from ..external_indexes import faiss_index, import_faiss
 from .data import Pairs
-from .embeddings import Embedded, processes
-from .settings import Encoding, Selection
+from .embeddings import Embedded
+from .encoding import Encoding, processes
+from .selection import Selection
 
-_QUERIES_AT_ONCE = 64
+_RESCORED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Texts near to each query: ``ids`` (queries, width) int64 and ``scores``, float; -1 and -inf where there are none.
+    """The nearest texts of each query, best first: ``ids`` int64 and ``scores`` float, both (queries, width).
 
-    ``positive_scores`` (pairs,) are those of the queries with their own positives.
+    Where there are fewer texts a row ends in -1 and -inf. ``positive_scores`` (pairs,) are the scores of queries with
+    their positives.
     """
 
     ids: NDArray[np.int64]
@@ -34,21 +37,35 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class Chosen(Candidates):
-    """The negatives (queries, num_negatives), best first, and how many of ``count`` candidates each limit left out."""
+    """The negatives of each query, with width num_negatives. Of ``count`` candidates each limit ``skipped`` so many."""
 
     count: int
     skipped: Mapping[str, int]
 
 
-def find_candidates(
-    model: Any, pairs: Pairs, embedded: Embedded, selection: Selection, queries_at_once: int, *, use_faiss: bool
-) -> Candidates:
-    """The texts nearest to each query: as many as ``selection`` looks at, and its positives besides."""
-    width = selection.last + pairs.most
-    if use_faiss:
-        scores, ids = _by_faiss(embedded, width, queries_at_once)
+@dataclass(frozen=True)
+class Search:
+    """How nearest texts are searched: ``queries_at_once``, by faiss or by NumPy.
+
+    Raises OptionError for a number below 1, PackageMissingError for faiss where it is not installed.
+    """
+
+    queries_at_once: int
+    use_faiss: bool
+
+    def __post_init__(self) -> None:
+        check_count("faiss_batch_size", self.queries_at_once)
+        if self.use_faiss:
+            import_faiss()
+
+
+def find_candidates(model: Any, pairs: Pairs, embedded: Embedded, selection: Selection, search: Search) -> Candidates:
+    """The texts nearest to each query: as many as ``selection`` looks at, and room for the query's positives."""
+    width = selection.last + pairs.max_positives
+    if search.use_faiss:
+        scores, ids = _by_faiss(embedded, width, search.queries_at_once)
     else:
-        scores, ids = top_k(embedded.queries, embedded.corpus, width, model.similarity, queries_at_once)
+        scores, ids = top_k(embedded.queries, embedded.corpus, width, model.similarity, search.queries_at_once)
     room = ((0, 0), (0, width - scores.shape[1]))
     queries, positives = embedded.queries[pairs.owners], embedded.corpus[pairs.texts]
     return Candidates(
@@ -59,7 +76,7 @@ def find_candidates(
 
 
 def rescore(cross_encoder: Any, pairs: Pairs, candidates: Candidates, encoding: Encoding) -> Candidates:
-    """``candidates`` with the scores that ``cross_encoder`` gives; raises InputError where one is not finite."""
+    """``candidates`` with scores by ``cross_encoder``; raises InputError for a score that is not finite."""
     scores = np.full(candidates.scores.shape, -np.inf, dtype=np.float32)
     queries, corpus = pairs.queries, pairs.corpus
     show = encoding.verbose
@@ -67,20 +84,20 @@ def rescore(cross_encoder: Any, pairs: Pairs, candidates: Candidates, encoding: 
         processes(cross_encoder, encoding) as pool,
         progress_bar(len(scores), show, "query", "Rescoring with CrossEncoder") as advance,
     ):
-        for start in range(0, len(scores), _QUERIES_AT_ONCE):
-            ids = candidates.ids[start : start + _QUERIES_AT_ONCE]
+        for start in range(0, len(scores), _RESCORED_AT_ONCE):
+            ids = candidates.ids[start : start + _RESCORED_AT_ONCE]
             rows, columns = np.nonzero(ids >= 0)
-            asked = [
+            inputs = [
                 (queries[start + row], corpus[ids[row, column]]) for row, column in zip(rows, columns, strict=True)
             ]
-            scores[start + rows, columns] = _predict(cross_encoder, asked, encoding, pool)
+            scores[start + rows, columns] = _predict(cross_encoder, inputs, encoding, pool)
             advance(len(ids))
-        asked = [(queries[owner], corpus[text]) for owner, text in zip(pairs.owners, pairs.texts, strict=True)]
-        return Candidates(candidates.ids, scores, _predict(cross_encoder, asked, encoding, pool))
+        inputs = [(queries[owner], corpus[text]) for owner, text in zip(pairs.owners, pairs.texts, strict=True)]
+        return Candidates(candidates.ids, scores, _predict(cross_encoder, inputs, encoding, pool))
 
 
 def choose(pairs: Pairs, candidates: Candidates, selection: Selection) -> Chosen:
-    """The negatives of each query that ``selection`` takes."""
+    """The negatives of each query: candidates that are not its positives and within the limits of ``selection``."""
     scores = np.where(candidates.ids >= 0, candidates.scores, -np.inf)
     if not selection.include_positives:
         scores[_own_positives(pairs, candidates.ids)] = -np.inf
@@ -103,7 +120,7 @@ def choose(pairs: Pairs, candidates: Candidates, selection: Selection) -> Chosen
     )
 
 
-#: whether a score is beyond a limit; "lowest" is that of each query's positives
+#: whether scores are beyond a limit; "lowest" (queries, 1) is the lowest score of each query's positives
 _BEYOND: Mapping[str, Callable[[NDArray[Any], float, NDArray[Any]], NDArray[np.bool_]]] = {
     "absolute_margin": lambda scores, margin, lowest: scores + margin > lowest,
     "relative_margin": lambda scores, margin, lowest: scores > lowest - np.abs(lowest) * margin,
@@ -120,7 +137,7 @@ def _own_positives(pairs: Pairs, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _sampled(places: NDArray[np.int64], scores: NDArray[Any], selection: Selection) -> NDArray[np.int64]:
-    """Some of each row's ``places``, which are in falling order of ``scores``, in that order."""
+    """A random sample of each row's ``places``, best score first as they are."""
     count = selection.num_negatives
     left = np.count_nonzero(np.take_along_axis(scores, places, axis=1) > -np.inf, axis=1)
     options = np.maximum(left, count).tolist()
@@ -136,8 +153,9 @@ def _by_faiss(embedded: Embedded, width: int, queries_at_once: int) -> tuple[NDA
     return scores, ids
 
 
-def _predict(cross_encoder: Any, asked: list[tuple[str, str]], encoding: Encoding, pool: Any) -> NDArray[Any]:
-    scores = np.asarray(cross_encoder.predict(asked, batch_size=encoding.batch_size, pool=pool))
+def _predict(cross_encoder: Any, inputs: list[tuple[str, str]], encoding: Encoding, pool: Any) -> NDArray[Any]:
+    scores = np.asarray(cross_encoder.predict(inputs, batch_size=encoding.batch_size, pool=pool))
     if not np.isfinite(scores).all():
-        raise InputError(f"the cross-encoder scores {asked[int(np.argmin(np.isfinite(scores)))]!r:.80} not finitely")
+        first = inputs[int(np.argmin(np.isfinite(scores)))]
+        raise InputError(f"the cross-encoder's score of {first!r:.80} is not finite")
     return scores

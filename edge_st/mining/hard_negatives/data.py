@@ -1,4 +1,4 @@
-"""Pairs of queries and positives out of plain data."""
+"""Pairs of queries and positives, read from columns or rows of plain data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ Column: TypeAlias = Callable[[str], Iterable[Any]]
 class Pairs:
     """Queries and texts, each once, and which texts are positives of which query.
 
-    ``anchor`` and ``positive`` are the names of the columns they come from, ``rows`` is how many pairs those have, and
-    ``most`` how many of them share a query. Pair i, of (pairs,) different ones in the order of the queries, is of
-    query ``owners[i]`` and text ``texts[i]``, both int64.
+    ``anchor`` and ``positive`` are the names of the columns they come from, ``rows`` is the length of the columns, and
+    ``max_positives`` the number of rows of the query that has most. Equal rows are one pair; the pairs are in the order
+    of the queries. Pair i is query ``owners[i]`` with text ``texts[i]``, both (pairs,) int64.
     """
 
     anchor: str
     positive: str
     rows: int
-    most: int
+    max_positives: int
     queries: list[str]
     corpus: list[str]
     owners: NDArray[np.int64]
@@ -34,10 +34,10 @@ class Pairs:
 
 
 def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: Sequence[str] | None) -> Pairs:
-    """The pairs in two columns of ``dataset``, with the texts of ``corpus`` before the positives.
+    """The pairs in two columns of ``dataset``; the corpus is ``corpus``, then the positives that are not in it.
 
-    Raises OptionError for columns that are not there, InputError for no rows or columns of different lengths,
-    InputTypeError for other data and texts that are none.
+    Raises OptionError for unknown columns, InputError for an empty dataset or columns of different lengths,
+    InputTypeError for other types of data, or of texts.
     """
     names, column = _columns(dataset)
     anchor, positive = _name("anchor", anchor, names, 0), _name("positive", positive, names, 1)
@@ -46,7 +46,9 @@ def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: S
     queries = check_texts(list(column(anchor)), anchor)
     positives = check_texts(list(column(positive)), positive)
     if len(queries) != len(positives):
-        raise InputError(f"{len(queries)} of {anchor!r} and {len(positives)} of {positive!r}; expected as many")
+        raise InputError(
+            f"column {anchor!r} has {len(queries)} rows, {positive!r} has {len(positives)}; expected the same number"
+        )
     if not queries:
         raise InputError("The dataset is empty. Please provide a non-empty dataset.")
     others = [] if corpus is None else check_texts(list(corpus) if not isinstance(corpus, str) else corpus, "corpus")
@@ -62,7 +64,7 @@ def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: S
 
 
 def _columns(dataset: Any) -> tuple[list[str], Column]:
-    """The names of the columns, and what gives one of them."""
+    """The names of the columns, and a function that returns the values of one."""
     names = getattr(dataset, "column_names", None)
     if isinstance(names, Mapping):
         raise InputTypeError(f"dataset has the splits {list(names)}; pass one of them: dataset[{next(iter(names))!r}]")

@@ -13,7 +13,7 @@ from edge_st_runtime.errors import OptionError
 
 from .candidates import Chosen
 from .data import Pairs
-from .settings import Selection
+from .selection import Selection
 
 logger = logging.getLogger(__name__)
 Table: TypeAlias = dict[str, list[Any]]
@@ -22,7 +22,7 @@ _OUTPUT_FORMATS = ("triplet", "n-tuple", "labeled-pair", "labeled-list")
 
 @dataclass(frozen=True)
 class Format:
-    """One of the output formats, with scores or without, for ``negatives`` of each query."""
+    """One of the output formats, with scores or labels, for up to ``negatives`` negatives of a query."""
 
     name: str
     scores: bool
@@ -30,7 +30,7 @@ class Format:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns besides those of the queries and the texts."""
+        """The names of the columns after the query and the positive (or text)."""
         if self.name == "labeled-pair":
             return ["score" if self.scores else "label"]
         if self.name == "labeled-list":
@@ -39,7 +39,7 @@ class Format:
         return (["negative"] if self.name == "triplet" else negatives) + (["scores"] if self.scores else [])
 
     def check_columns(self, anchor: str, positive: str) -> None:
-        """Raise OptionError where a new column would have the name of one of these."""
+        """Raise OptionError where an added column would have the name of one of these."""
         taken = {anchor, positive}.intersection(self.columns)
         if taken:
             raise OptionError(
@@ -47,19 +47,19 @@ class Format:
             )
 
     def kept(self, pairs: Pairs, chosen: Chosen) -> NDArray[np.bool_]:
-        """Which negatives (pairs, negatives) are in the table: all that there are, of an n-tuple all or none."""
-        there = chosen.scores[pairs.owners] > -np.inf
-        return there & there.all(axis=1, keepdims=True) if self.name == "n-tuple" else there
+        """Which negatives (pairs, negatives) are in the table: all that were found, but no incomplete n-tuples."""
+        found = chosen.scores[pairs.owners] > -np.inf
+        return found & found.all(axis=1, keepdims=True) if self.name == "n-tuple" else found
 
-    def most(self, pairs: Pairs) -> int:
-        """The rows of the table if every query had all its negatives."""
+    def max_rows(self, pairs: Pairs) -> int:
+        """The rows that the table has if all negatives of every query are found."""
         if self.name == "labeled-pair":
             return len(pairs.queries) * self.negatives + pairs.rows
         return len(pairs.owners) * (self.negatives if self.name == "triplet" else 1)
 
 
 def resolve_format(output_format: str, scores: bool, as_triplets: bool | None, selection: Selection) -> Format:
-    """The format that the arguments ask for; raises OptionError for one that is not known."""
+    """The format that the arguments ask for; raises OptionError for an unknown one, warns of older names."""
     if as_triplets is not None:
         output_format = "triplet" if as_triplets else "n-tuple"
         logger.warning("as_triplets is deprecated; use output_format, which is now %r", output_format)
@@ -83,7 +83,7 @@ def resolve_format(output_format: str, scores: bool, as_triplets: bool | None, s
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The pairs as lists: query, positive and its score; the texts and scores of the negatives that are kept."""
+    """One item for each pair: query, positive and its score, and the texts and scores of the negatives in the table."""
 
     owners: list[int]
     queries: list[str]
@@ -94,7 +94,7 @@ class _Rows:
 
 
 def table(form: Format, pairs: Pairs, chosen: Chosen) -> Table:
-    """The columns of ``form``, by name."""
+    """The mined pairs and negatives as the columns of ``form``, by name."""
     kept = form.kept(pairs, chosen).tolist()
     ids, scores = chosen.ids[pairs.owners].tolist(), chosen.scores[pairs.owners].tolist()
     rows = _Rows(
@@ -136,7 +136,7 @@ def _labeled_lists(rows: _Rows, with_scores: bool) -> list[tuple[Any, ...]]:
 
 
 def _labeled_pairs(rows: _Rows, with_scores: bool) -> list[tuple[Any, ...]]:
-    """All positives of a query, then its negatives."""
+    """The rows of all positives of a query, then those of its negatives."""
     found: list[tuple[Any, ...]] = []
     for place, (query, positive, positive_score, negatives, scores) in enumerate(_each(rows)):
         found.append((query, positive, positive_score if with_scores else 1))

@@ -1,20 +1,15 @@
-"""Mining of texts that a model holds to be near to a query although they do not answer it."""
+"""Mining of hard negatives: texts that a model ranks near a query although they do not answer it."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
-from edge_st_runtime.checks import check_count
-
-from ..external_indexes import import_faiss
-from .candidates import Chosen, choose, find_candidates, rescore
-from .data import Pairs, read_pairs
+from .candidates import Search, choose, find_candidates, rescore
+from .data import read_pairs
 from .embeddings import embed
-from .formats import Format, Table, resolve_format, table
-from .report import describe_pairs, report, report_missing
-from .settings import Encoding, Selection, resolve_selection
-
-logger = logging.getLogger(__name__)
+from .encoding import Encoding, Prompt
+from .formats import resolve_format, table
+from .report import describe_pairs, report
+from .selection import Selection, given_limits, resolve_selection
 
 
 def mine_hard_negatives(
@@ -48,77 +43,51 @@ def mine_hard_negatives(
     as_triplets: bool | None = None,
     margin: float | None = None,
 ) -> dict[str, list[Any]]:
-    """For each query of (query, positive) pairs, texts that ``model`` finds near to it and that are not its positives.
+    """For each query, texts that ``model`` ranks near the query and that are not among its positives.
 
-    ``dataset`` is a dictionary of columns, a list of dictionaries, or what has ``column_names`` and gives columns by
-    name, such as a ``datasets.Dataset``; queries and positives are its first two columns, or those named. Queries that
-    occur several times have several positives. Candidates are the positives of all queries and ``corpus``, by rank of
-    their similarity to the query from ``range_min`` up to ``range_max``. Left out are the query's own positives
-    (unless ``include_positives``), and what scores above ``max_score``, below ``min_score``, less than
-    ``absolute_margin`` below the lowest of the query's positives, or less than the fraction ``relative_margin`` of that
-    score below it. ``cross_encoder`` scores candidates and positives anew where there is such a limit. Of what is left
-    the ``num_negatives`` first are taken, or with ``sampling_strategy="random"`` as many by ``random.sample``, which
-    ``random.seed`` makes repeatable.
+    ``dataset`` holds pairs of a query and a positive: a dictionary of columns, a list of dictionaries, or an object
+    with ``column_names`` that returns a column by its name, such as a ``datasets.Dataset``. Queries and positives are
+    its first two columns, or those named. A query that occurs in several rows has several positives.
 
-    Returns a dictionary of columns: "triplet" (query, positive, "negative"), "n-tuple" (query, positive, "negative_1"
-    …, where all were found), "labeled-pair" (query, text, "label" 1 or 0) or "labeled-list" (query, texts, "labels").
-    With ``output_scores`` the similarities are in "scores", of "labeled-pair" in "score", in place of the labels.
+    Candidates are the positives of all queries and the texts of ``corpus``, ranked by their similarity to the query.
+    Left out are the query's own positives (unless ``include_positives``) and scores above ``max_score`` or below
+    ``min_score``. ``absolute_margin`` leaves out scores that are not at least so much lower than the lowest score of
+    the query's positives; ``relative_margin`` is such a margin as a fraction of that score. If any of these limits is
+    given, ``cross_encoder`` scores candidates and positives again. Of what is left, the ranks from ``range_min`` up to
+    but not including ``range_max`` are considered. The first ``num_negatives`` of these are taken; with
+    ``sampling_strategy="random"`` as many at random (``random.seed`` makes that repeatable).
 
-    ``faiss_batch_size`` queries are searched at once, or fewer where that would take much memory; ``use_faiss`` uses
-    faiss. ``use_multi_process`` encodes in several processes. ``verbose`` prints what was found. ``cache_folder``
-    keeps the embeddings for the next call with the same model, prompts and texts. ``as_triplets`` and ``margin`` are
-    older names.
+    Returns a dictionary of columns. By ``output_format`` they are, after the query: "triplet" positive and "negative";
+    "n-tuple" positive, "negative_1", "negative_2" …, without queries for which too few were found; "labeled-pair" text
+    and "label" (1 or 0); "labeled-list" list of texts and "labels". ``output_scores`` adds the similarities as "scores"
+    to the first two, and puts "score" or "scores" in the place of the labels.
 
-    Raises OptionError for arguments outside their values, InputError and InputTypeError for data that are no pairs of
+    ``faiss_batch_size`` queries are searched at once, or fewer to save memory; ``use_faiss`` searches by faiss.
+    ``use_multi_process`` encodes in several processes. ``verbose`` prints what was found. ``cache_folder`` stores the
+    embeddings for the next call with the same model, prompts and texts. ``as_triplets`` and ``margin`` are older names.
+
+    Raises OptionError for an argument outside its values, InputError and InputTypeError for data that are not pairs of
     texts, PackageMissingError for ``use_faiss`` without faiss. Source: sentence-transformers' function of this name;
     de Souza P. Moreira et al., NV-Retriever (2024).
     """
-    check_count("batch_size", batch_size)
-    check_count("faiss_batch_size", faiss_batch_size)
-    if margin is not None:
-        logger.warning(
-            "margin is deprecated; use absolute_margin or relative_margin. absolute_margin is now %s", margin
-        )
-        absolute_margin = margin
-    given = Selection(
-        range_min=range_min,
-        range_max=range_max,
-        max_score=max_score,
-        min_score=min_score,
-        absolute_margin=absolute_margin,
-        relative_margin=relative_margin,
-        num_negatives=num_negatives,
-        sampling_strategy=sampling_strategy,
-        include_positives=include_positives,
-    )
+    limits = given_limits(absolute_margin, relative_margin, max_score, min_score, margin)
+    given = Selection(range_min, range_max, limits, num_negatives, sampling_strategy, include_positives)
     form = resolve_format(output_format, output_scores, as_triplets, given)
-    encoding = Encoding(
-        batch_size=batch_size,
-        query_prompt_name=query_prompt_name,
-        query_prompt=query_prompt,
-        corpus_prompt_name=corpus_prompt_name,
-        corpus_prompt=corpus_prompt,
-        use_multi_process=use_multi_process,
-        verbose=verbose,
-        cache_folder=cache_folder,
-    )
-    if use_faiss:
-        import_faiss()
+    for_queries, for_corpus = Prompt(query_prompt_name, query_prompt), Prompt(corpus_prompt_name, corpus_prompt)
+    encoding = Encoding(batch_size, for_queries, for_corpus, use_multi_process, cache_folder, verbose)
+    search = Search(faiss_batch_size, use_faiss)
+
     pairs = read_pairs(dataset, anchor_column_name, positive_column_name, corpus)
     form.check_columns(pairs.anchor, pairs.positive)
-    selection = resolve_selection(given, pairs.most, cross_encoder)
+    selection = resolve_selection(given, pairs.max_positives, cross_encoder)
     if verbose:
         describe_pairs(pairs, selection if range_max is None else None)
     embedded = embed(model, pairs, encoding)
-    candidates = find_candidates(model, pairs, embedded, selection, faiss_batch_size, use_faiss=use_faiss)
+    candidates = find_candidates(model, pairs, embedded, selection, search)
     if cross_encoder is not None and selection.limits:
         candidates = rescore(cross_encoder, pairs, candidates, encoding)
-    return _finished(pairs, choose(pairs, candidates, selection), selection, form, verbose=verbose)
-
-
-def _finished(pairs: Pairs, chosen: Chosen, selection: Selection, form: Format, *, verbose: bool) -> Table:
-    found = table(form, pairs, chosen)
+    chosen = choose(pairs, candidates, selection)
+    mined = table(form, pairs, chosen)
     if verbose:
-        report(pairs, chosen, form.kept(pairs, chosen), selection)
-        report_missing(form.most(pairs) - len(found[pairs.anchor]), form.most(pairs), selection)
-    return found
+        report(pairs, chosen, selection, form, rows=len(mined[pairs.anchor]))
+    return mined

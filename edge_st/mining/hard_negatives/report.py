@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from .candidates import Chosen
 from .data import Pairs
-from .settings import Selection
+from .formats import Format
+from .selection import Selection
 
 _STATISTICS: Mapping[str, Callable[[NDArray[Any]], Any]] = {
     "Mean": np.mean,
@@ -23,17 +24,24 @@ _STATISTICS: Mapping[str, Callable[[NDArray[Any]], Any]] = {
 
 
 def describe_pairs(pairs: Pairs, resolved: Selection | None) -> None:
-    """Print what was found in the data, and the range of candidates where it was ``resolved``."""
+    """Print the numbers of queries and positives, and range_max where it was ``resolved`` from other arguments."""
     if resolved is not None:
         print(f"Setting range_max to {resolved.range_max} based on the provided parameters.")
     if len(pairs.queries) != pairs.rows:
         print(f"Found {len(pairs.queries)} unique queries out of {pairs.rows} total queries.")
-    if pairs.most > 1:
+    if pairs.max_positives > 1:
         print(f"Found an average of {pairs.rows / len(pairs.queries):.3f} positives per query.")
 
 
-def report(pairs: Pairs, chosen: Chosen, kept: NDArray[np.bool_], selection: Selection) -> None:
-    """Print the scores of positives and of the negatives that are ``kept`` (pairs, negatives), and what was skipped."""
+def report(pairs: Pairs, chosen: Chosen, selection: Selection, form: Format, rows: int) -> None:
+    """Print the scores of positives and negatives, and how many candidates and table ``rows`` the limits cost."""
+    _print_scores(pairs, chosen, form.kept(pairs, chosen))
+    _print_skipped(chosen, selection)
+    _print_missing(form.max_rows(pairs) - rows, form.max_rows(pairs), selection)
+
+
+def _print_scores(pairs: Pairs, chosen: Chosen, kept: NDArray[np.bool_]) -> None:
+    """Statistics of the scores of positives and of the negatives that are ``kept`` (pairs, negatives)."""
     scores = chosen.scores[pairs.owners]
     differences = (chosen.positive_scores[:, None] - np.where(kept, scores, 0))[kept]
     columns = (chosen.positive_scores, scores[kept], differences)
@@ -41,6 +49,9 @@ def report(pairs: Pairs, chosen: Chosen, kept: NDArray[np.bool_], selection: Sel
     _print_row("Count", f"{len(columns[0]):,}", f"{len(columns[1]):,}", "")
     for name, function in _STATISTICS.items():
         _print_row(name, *(f"{function(column):.4f}" if len(column) else "-" for column in columns))
+
+
+def _print_skipped(chosen: Chosen, selection: Selection) -> None:
     left = chosen.count
     for name, skipped in chosen.skipped.items():
         if skipped:
@@ -49,8 +60,8 @@ def report(pairs: Pairs, chosen: Chosen, kept: NDArray[np.bool_], selection: Sel
         left -= skipped
 
 
-def report_missing(missing: int, most: int, selection: Selection) -> None:
-    """Print how many of ``most`` rows are ``missing``, and which arguments would bring more."""
+def _print_missing(missing: int, most: int, selection: Selection) -> None:
+    """How many of ``most`` rows are ``missing``, and which arguments to adjust."""
     if not missing:
         return
     names = ["range_max", *(["range_min"] if selection.range_min else []), *selection.limits]

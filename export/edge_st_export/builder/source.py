@@ -10,7 +10,7 @@ from edge_st.hub.client import Repository, fetch_to_cache, list_files
 from edge_st.hub.files import config_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
-from edge_st_runtime.model.folder import ONLY_ROAD, ModelFolder, read_folder, read_steps
+from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder, read_steps
 from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import Route
 
@@ -54,18 +54,18 @@ def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) ->
         raise MissingFileError(f"{model} has neither {' nor '.join(_FIRST_FILES)}; expected an embedding model")
     folder = found[0].parent
     _, routes = read_steps(folder)
-    if list(routes) != [ONLY_ROAD]:
+    if list(routes) != [ONLY_ROUTE]:
         raise UnsupportedModelError(
             f"{model} has a Router over {', '.join(routes)}; edge-st convert supports models with one route only. "
             "For this model type: edge-st export MODEL OUT"
         )
-    steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in routes[ONLY_ROAD]]
+    steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in routes[ONLY_ROUTE]]
     files = [name for name in config_files(names, [steps]) if name != FILE_NAME]
     files += [name for name in names if name.startswith(_PAPERS) and "/" not in name]
     for name in files:
         fetch(name)
     described = read_folder(folder)
-    route = described.routes[ONLY_ROAD]
+    route = described.routes[ONLY_ROUTE]
     architecture = read_architecture(route)
     _fetch_weights(route, names, fetch)
     return Source(described, route, architecture, tuple(sorted(files)))

@@ -11,11 +11,11 @@ import numpy as np
 
 from edge_st.verification.comparison import FLOAT32_DIFFERENCE, queries_in_order
 from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import Variant, open_variant
+from edge_st.verification.variants import GraphVariant, open_variant
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.model.parity import correlations, cosines
 from edge_st_runtime.model.record import FLOAT32_COSINE
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.vectors.parity import correlations, cosines
 
 from ..errors import ExportError
 from ..original.reference import Reference, ReferencePart
@@ -64,7 +64,7 @@ class GraphReport:
         return {**kept, "cpu_features": list(self.cpu_features)}
 
 
-def measure(folder: Path, variant: Variant, reference: Reference) -> GraphReport:
+def measure(folder: Path, variant: GraphVariant, reference: Reference) -> GraphReport:
     """Run ``variant`` of ``folder`` over the texts of the reference."""
     model = open_variant(folder, variant)
     texts = [text for part in reference for text in part.texts]

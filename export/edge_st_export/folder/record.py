@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.files.reading import read_json, sha256
+from edge_st_runtime.model.classes import SPARSE_ENCODER, TASKS
 from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.loading import open_tokenizer
-from edge_st_runtime.model.model_types import SPARSE_ENCODER, TASKS
 from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 

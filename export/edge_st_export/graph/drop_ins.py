@@ -11,7 +11,7 @@ from typing import Any
 import sentence_transformers
 
 from edge_st.models.base import BaseModel
-from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
+from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
 from edge_st_runtime.errors import MissingFileError
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, read_record
@@ -81,7 +81,7 @@ def _load(kind: Any, folder: Path, backend: str) -> Any:
         return kind(str(folder), device="cpu", backend=backend, local_files_only=True, model_kwargs=kwargs)
 
 
-def record_variant(folder: Path, variant: Variant) -> None:
+def record_variant(folder: Path, variant: GraphVariant) -> None:
     """Measure the parity of the new ``variant`` with the float32 graph and add it to the record of ``folder``, if any.
 
     Without a float32 graph that runs here, the golden vectors are the reference.

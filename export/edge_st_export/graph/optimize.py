@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edge_st.verification.variants import Variant
+from edge_st.verification.variants import GraphVariant
 
 from ..errors import converting
 from ..folder.paths import weights_beside
@@ -85,7 +85,7 @@ def export_optimized_onnx_model(
         )
     level = optimization_config if isinstance(optimization_config, str) else None
     half = level == FLOAT16_LEVEL or bool(getattr(optimization_config, "fp16", False))
-    variant = Variant(
+    variant = GraphVariant(
         f"onnx/model_{file_suffix or level or 'optimized'}.onnx", "onnx", "float16" if half else "float32"
     )
     if not push_to_hub:

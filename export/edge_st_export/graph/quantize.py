@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_st.verification.variants import Variant
+from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.errors import InputError, OptionError
 
 from .drop_ins import as_sentence_transformers, record_variant
@@ -38,7 +38,7 @@ def export_dynamic_quantized_onnx_model(
     if not push_to_hub:
         file = f"onnx/model_{file_suffix or _dynamic_suffix(quantization_config)}.onnx"
         record_variant(
-            Path(model_name_or_path), Variant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ()))
+            Path(model_name_or_path), GraphVariant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ()))
         )
 
 
@@ -79,7 +79,7 @@ def export_static_quantized_openvino_model(
             _quantize(original, quantization_config, texts, model_name_or_path, push_to_hub, create_pr, file_suffix)
     if not push_to_hub:
         record_variant(
-            Path(model_name_or_path), Variant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8")
+            Path(model_name_or_path), GraphVariant(f"openvino/openvino_model_{file_suffix}.xml", "openvino", "int8")
         )
 
 

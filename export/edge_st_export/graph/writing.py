@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from edge_st.verification.variants import Variant
+from edge_st.verification.variants import GraphVariant
 
 from ..folder.paths import ONNX_FILE, OPENVINO_FILE
 from ..progress import Progress
@@ -14,7 +14,7 @@ from .optimize import FLOAT16_LEVEL, optimize, optimized_file
 
 def write_graphs(
     leading: Sequence[LeadingModules], engines: Collection[str], level: str | None, fp16: bool, progress: Progress
-) -> list[Variant]:
+) -> list[GraphVariant]:
     """Write the graphs of every route, and return the variants that they give, the best ONNX graph first.
 
     ``level`` is an optimization level, such as "O2". The OpenVINO graph gives two variants: it is computed in float32
@@ -27,25 +27,25 @@ def write_graphs(
         progress.step("converting to OpenVINO")
         for modules in leading:
             to_openvino(modules)
-        variants += [Variant(OPENVINO_FILE, "openvino"), Variant(OPENVINO_FILE, "openvino", "bfloat16")]
+        variants += [GraphVariant(OPENVINO_FILE, "openvino"), GraphVariant(OPENVINO_FILE, "openvino", "bfloat16")]
     return variants
 
 
 def _onnx_variants(
     leading: Sequence[LeadingModules], level: str | None, fp16: bool, progress: Progress
-) -> list[Variant]:
+) -> list[GraphVariant]:
     progress.step("converting to ONNX")
     for modules in leading:
         to_onnx(modules)
-    variants = [Variant(ONNX_FILE, "onnx")]
+    variants = [GraphVariant(ONNX_FILE, "onnx")]
     if level:
         progress.step(f"optimizing for ONNX Runtime ({level})")
         _optimize_all(leading, level)
-        variants.insert(0, Variant(optimized_file(level), "onnx"))
+        variants.insert(0, GraphVariant(optimized_file(level), "onnx"))
     if fp16:
         progress.step("converting to float16 for GPUs")
         _optimize_all(leading, FLOAT16_LEVEL)
-        variants.append(Variant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
+        variants.append(GraphVariant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
     return variants
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_st.comparison.jobs import check_fits
+from edge_st.comparison.inputs import check_fits
 from edge_st.evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData
 from edge_st.input_files import existing, read_lines
 from edge_st_runtime.errors import InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..original.texts import ORDINARY, questions, ranked_pairs

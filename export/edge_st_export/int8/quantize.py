@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_st.comparison.running import measure_model
 from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import Variant, open_variant
+from edge_st.verification.variants import GraphVariant, open_variant
 from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model.folder import read_folder
 
@@ -65,7 +65,7 @@ class _Trials:
 
     def __init__(self, folder: Path, options: Int8, reference: Reference) -> None:
         self.folder, self.options, self.reference = folder, options, reference
-        self.plain_metrics = self._metrics(Variant(ONNX_FILE, "onnx"))
+        self.plain_metrics = self._metrics(GraphVariant(ONNX_FILE, "onnx"))
         for name, value in self.plain_metrics.items():
             if not value > 0:
                 raise ExportError(
@@ -79,7 +79,7 @@ class _Trials:
     def attempt(self, engine: str, left: Set[str]) -> Attempt:
         """Write all groups but ``left`` in int8, and measure the variant."""
         self._write(engine, self.keys - left)
-        report = measure(self.folder, Variant(INT8_FILES[engine], engine, "int8"), self.reference)
+        report = measure(self.folder, GraphVariant(INT8_FILES[engine], engine, "int8"), self.reference)
         found = Attempt(len(left), len(self.keys), report)
         if not found.passes(self.options.gate):
             return found
@@ -88,7 +88,7 @@ class _Trials:
     def sensitivity(self, engine: str, key: str) -> float:
         """The mean loss of parity when only this group is int8."""
         self._write(engine, {key})
-        model = open_variant(self.folder, Variant(INT8_FILES[engine], engine, "int8"))
+        model = open_variant(self.folder, GraphVariant(INT8_FILES[engine], engine, "int8"))
         part = self._sensitivity_part
         found = plain_output(model, list(part.texts), None, part.task)
         return float(1 - parity(found, part).mean())
@@ -113,15 +113,15 @@ class _Trials:
 
     def _shares(self, engine: str) -> Mapping[str, float]:
         """The share of each data set's metric that the int8 variant keeps."""
-        found = self._metrics(Variant(INT8_FILES[engine], engine, "int8"))
+        found = self._metrics(GraphVariant(INT8_FILES[engine], engine, "int8"))
         return {name: value / self.plain_metrics[name] for name, value in found.items()}
 
-    def _metrics(self, variant: Variant) -> dict[str, float]:
+    def _metrics(self, variant: GraphVariant) -> dict[str, float]:
         if not self.options.evaluation:
             return {}
         model = open_variant(self.folder, variant)
         found: dict[str, Any] = {}
         for data in self.options.evaluation:
             measured = measure_model(model, data)
-            found[f"{data.name} {measured.measure}"] = measured.metrics[measured.measure]
+            found[f"{data.name} {measured.primary_metric}"] = measured.metrics[measured.primary_metric]
         return found

@@ -5,9 +5,9 @@ from pathlib import Path
 from edge_st.models.classes import open_model
 from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison
-from edge_st.verification.variants import Variant, open_variant, recorded_variants, runs_here
+from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
+from edge_st_runtime.model.classes import TASKS
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.model_types import TASKS
 from edge_st_runtime.model.record import GraphRecord, read_record
 
 from ..progress import silent_libraries
@@ -18,7 +18,7 @@ from .unbatched import comparable
 
 def compare_with_original(
     folder: Path, original: str, *, trust_remote_code: bool = False
-) -> dict[Variant, list[Comparison]]:
+) -> dict[GraphVariant, list[Comparison]]:
     """Compare every public output of every recorded graph of ``folder`` that runs on this machine.
 
     Without a record, only the graph that the runtime chooses is compared. Raises FolderError and HubError where the
@@ -35,10 +35,10 @@ def compare_with_original(
         }
 
 
-def _variants(folder: Path) -> list[tuple[Variant, float]]:
+def _variants(folder: Path) -> list[tuple[GraphVariant, float]]:
     record = read_record(folder)
     if record is not None:
         return [(variant, entry.least) for entry, variant in recorded_variants(record) if runs_here(variant)]
     info = open_model(folder).info()
-    variant = Variant(info["graph"], info["engine"], info["dtype"])
+    variant = GraphVariant(info["graph"], info["engine"], info["dtype"])
     return [(variant, GraphRecord(variant.file, variant.engine, variant.dtype, cosine_min=1.0).least)]

@@ -13,20 +13,20 @@ from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
-from edge_st_runtime.model.folder import (
-    ONLY_ROAD,
-    SETTINGS_FILE,
-    module_kinds,
-    plain_architecture,
-    read_routers,
-    read_steps,
-)
-from edge_st_runtime.model.model_types import (
+from edge_st_runtime.model.classes import (
     CROSS_ENCODER,
     SENTENCE_TRANSFORMER,
     SPARSE_ENCODER,
     TASKS,
     find_model_type,
+)
+from edge_st_runtime.model.folder import (
+    ONLY_ROUTE,
+    SETTINGS_FILE,
+    module_kinds,
+    plain_architecture,
+    read_routers,
+    read_steps,
 )
 from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longest_input
 from edge_st_runtime.modules.loaders import LOADERS
@@ -161,7 +161,7 @@ def torch_routes(original: Any) -> dict[str, list[Any]]:
     modules = list(original)
     place = next((place for place, module in enumerate(modules) if isinstance(module, Router)), None)
     if place is None:
-        return {ONLY_ROAD: modules}
+        return {ONLY_ROUTE: modules}
     before, after = modules[:place], modules[place + 1 :]
     return {name: [*before, *branch, *after] for name, branch in modules[place].sub_modules.items()}
 

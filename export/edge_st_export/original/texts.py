@@ -4,7 +4,7 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SPARSE_ENCODER
 from edge_st_runtime.text.tokens import TextOrPair
 
 ORDINARY = (

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from edge_st.hub.installed import FOLDER
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import read_optional_json
-from edge_st_runtime.model.model_types import TASKS
+from edge_st_runtime.model.classes import TASKS
 from edge_st_runtime.model.record import FILE_NAME, read_record
 
 from ..folder.atomic import new_folder

@@ -10,8 +10,8 @@ from pathlib import Path
 from edge_st.hub.fetch import fetch_model
 from edge_st_runtime.errors import MissingFileError, NotAFolderError, OptionError
 from edge_st_runtime.model.folder import ModelFolder, read_folder
-from edge_st_runtime.model.graphs import ENDINGS, Wish
 from edge_st_runtime.model.record import FILE_NAME, Record
+from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from ..folder.layout import CARD, LEGAL
 
@@ -37,8 +37,8 @@ def select(folder: Path, graphs: Sequence[str] | None) -> Selection:
     model = read_folder(folder)
     chosen = _graphs(model, graphs)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    wishes = [Wish(file_name=graph, on_cpu=False) for graph in chosen] or [Wish()]
-    needed = [name for wish in wishes for name in fetch_model(str(folder), names, wish, folder.joinpath)[1]]
+    alternatives = [Criteria(file_name=graph, on_cpu=False) for graph in chosen] or [Criteria()]
+    needed = [name for each in alternatives for name in fetch_model(str(folder), names, each, folder.joinpath)[1]]
     legal = sorted(path.name for pattern in LEGAL for path in folder.glob(pattern) if path.is_file())
     documents = [name for name in (CARD, *legal) if name in names]
     files = sorted({*needed, *documents})

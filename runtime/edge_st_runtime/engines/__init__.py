@@ -1,1 +1,1 @@
-"""The contract with an inference engine, and the engines."""
+"""The interface of an inference engine, and the engines."""

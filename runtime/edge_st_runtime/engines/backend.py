@@ -1,4 +1,4 @@
-"""The contract between the runtime and an engine, and the one place that opens one."""
+"""The interface between the runtime and an engine, and the one place where an engine is opened."""
 
 import importlib
 import importlib.util
@@ -19,9 +19,10 @@ _MODULES = {"onnx": "ort", "openvino": "ov"}
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How to open a graph: what to compute in, on which device, or with which execution provider.
+    """How to open a graph: threads, dtype, and the device or execution provider.
 
-    ``scores`` says that the graph is to compare two texts. ``token_budget`` takes the place of the engine's own.
+    ``scores`` says that the graph compares two texts, so that its output is scores. ``token_budget`` replaces the
+    engine's own.
     """
 
     num_threads: int
@@ -35,31 +36,31 @@ class EngineOptions:
 
 
 class Backend(Protocol):
-    """A loaded graph. ``run`` may be called from many threads at once and again after a fork."""
+    """A loaded graph. Many threads may call ``run`` at once, and a forked process may call it again."""
 
     @property
     def concurrency(self) -> int:
-        """Callers that together keep every allowed core busy."""
+        """The number of concurrent callers that keep all threads busy."""
         ...
 
     @property
     def padding_step(self) -> int:
-        """What the padded length of longer texts is to be a multiple of."""
+        """The padded length of a batch of longer texts should be a multiple of this."""
         ...
 
     @property
     def token_budget(self) -> int:
-        """Tokens of a batch, padding included, at which the engine is fastest."""
+        """The size of a batch, in tokens with padding, at which the engine is fastest."""
         ...
 
     @property
     def least_tokens(self) -> int:
-        """Tokens of a batch below which a second one at the same time gains nothing over one that has them all."""
+        """The least tokens of a batch: two smaller ones in parallel take no less time than one with all their texts."""
         ...
 
     @property
     def meaning(self) -> str:
-        """What `run` gives: "token_embeddings", "sentence_embedding" or "scores"."""
+        """What the output of `run` is: "token_embeddings", "sentence_embedding" or "scores"."""
         ...
 
     @property
@@ -69,29 +70,29 @@ class Backend(Protocol):
 
     @property
     def width(self) -> int | None:
-        """The last axis of that output; None where the graph does not say."""
+        """The size of the last axis of that output; None where the graph does not say."""
         ...
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The output called ``meaning``: (batch, tokens, hidden), (batch, dim) or (batch, labels) float32."""
+        """The output, as ``meaning`` says: (batch, tokens, hidden), (batch, dim) or (batch, labels), float32."""
         ...
 
     @property
     def prunes(self) -> bool:
-        """Whether there is `run_pruned`."""
+        """Whether `run_pruned` may be called."""
         ...
 
     def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
-        """Of a sparse embedding the dimensions with the largest values, and these: (batch, max_active_dims) each."""
+        """The dimensions and the values of the largest values of sparse embeddings: (batch, max_active_dims) each."""
         ...
 
     def info(self) -> dict[str, Any]:
-        """Engine, its version, providers and threads."""
+        """The engine, its version, its providers and its threads."""
         ...
 
 
 class InNumPy:
-    """What the backends that need no engine share."""
+    """The base of backends that compute with NumPy and need no engine."""
 
     concurrency = 1
     padding_step = 1
@@ -100,11 +101,11 @@ class InNumPy:
     prunes = False
 
     def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
-        """Nothing here prunes."""
+        """Raise NotImplementedError: these backends do not prune."""
         raise NotImplementedError
 
     def info(self) -> dict[str, Any]:
-        """Engine and threads."""
+        """The engine, its version, its providers and its threads."""
         return {"engine": "numpy", "engine_version": np.__version__, "providers": ["CPU"], "threads": 1}
 
 
@@ -123,16 +124,16 @@ def require_engine(engine: str) -> None:
 
 
 def engine_version(engine: str) -> str:
-    """The version of an installed ``engine``, which is imported for it."""
+    """The version of an installed ``engine``; imports it."""
     version: str = _import(engine).VERSION
     return version
 
 
 def open_backend(engine: str, graph: Path, options: EngineOptions) -> Backend:
-    """Open ``graph`` with ``engine``, imported now.
+    """Import ``engine`` and open ``graph`` with it.
 
-    Raises EngineMissingError, DamagedFileError for a graph that does not load, ProviderError where the requested
-    provider is not what the engine gave.
+    Raises EngineMissingError, MissingFileError, DamagedFileError for a graph that does not load, ProviderError where
+    the requested provider or device is not available, OptionError for options that the engine does not take.
     """
     require_engine(engine)
     backend: Backend = _import(engine).open_graph(graph, options)

@@ -16,7 +16,8 @@ from ..machine.process import PerProcess, default_environment
 from .backend import EngineOptions
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
-# From 1.29 on, onnxruntime sends usage data to its makers, from a thread that also keeps a forked child from ending.
+# From version 1.29 on, onnxruntime sends usage data to its makers, in a thread that also keeps a forked child process
+# from ending.
 with default_environment("ORT_DISABLE_TELEMETRY", "1"):
     import onnxruntime as ort
 
@@ -26,7 +27,7 @@ _DTYPES = {
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
 }  # fmt: skip
-#: fusions that make a graph slower: the fused operator takes eight times as long as an addition and a normalization
+#: fusions that make a graph slower: the fused operator takes eight times as long as an addition and a normalization do
 SLOW_ON_CPU = ("SkipLayerNormFusion",)
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
@@ -35,10 +36,10 @@ _TOKEN_BUDGET = 256
 
 @dataclass(frozen=True)
 class _Session:
-    """A session, and the threads that may run a batch now: the caller's own first, then those of the session's pool.
+    """A session, and its idle threads: the caller's own (taken first) and those of the session's pool.
 
-    A run on the caller's thread is helped by the pool's idle threads. With a run on each of them, none helps another,
-    and every core computes a batch of its own over one copy of the weights.
+    A single run is on the caller's thread, and all idle threads of the pool take part in it. When there is a run on
+    every thread, each core computes its own batch, with one copy of the weights.
     """
 
     session: ort.InferenceSession
@@ -60,19 +61,19 @@ class _Session:
             else:
                 found.set_result(values)
 
-        self.session.run_async(outputs, feeds, finish, feeds)  # the last argument keeps them alive until the end
+        self.session.run_async(outputs, feeds, finish, feeds)  # the last argument keeps the arrays alive until the end
         return found.result()
 
 
 class OrtBackend:
     """A graph in ONNX Runtime: one session, one copy of the weights.
 
-    A batch that runs alone computes with all threads, which wait for the next one awake for a millisecond and then
-    sleep; batches at the same time are fastest one thread each.
+    A batch that runs alone uses all threads. Afterwards they spin for a millisecond, waiting for the next batch, and
+    then sleep. Several batches at the same time run on one thread each, which is fastest.
     """
 
     padding_step = 1
-    least_tokens = 128  # a smaller batch alone is computed by all threads together
+    least_tokens = 128  # smaller batches are computed one after the other, by all threads together
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options
@@ -100,7 +101,7 @@ class OrtBackend:
             raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
 
     def info(self) -> dict[str, Any]:
-        """Engine, version, the providers that the session really has, threads."""
+        """The engine, its version, the providers that the session really has, and its threads."""
         return {
             "engine": "onnx",
             "engine_version": VERSION,
@@ -132,7 +133,7 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
         ) from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
-            f"{provider} was requested and the session got {', '.join(session.get_providers())}; "
+            f"{provider} was requested, but the session got {', '.join(session.get_providers())}; "
             "see what is missing with: edge-st doctor"
         )
     session.disable_fallback()
@@ -146,9 +147,9 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # a block for every shape it met would be kept
+    options.enable_mem_pattern = False  # it would keep a block of memory for every shape of batch
     options.log_severity_level = 3
-    options.add_session_config_entry("session.dynamic_block_base", "4")  # threads that help end together
+    options.add_session_config_entry("session.dynamic_block_base", "4")  # all threads of a run finish together
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     return options
 

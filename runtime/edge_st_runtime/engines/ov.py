@@ -18,27 +18,29 @@ from .backend import EngineOptions
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
-_LARGE = 128 * 2**20  # bytes of weights; a second copy of more is worth less than its memory
+_LARGE = 128 * 2**20  # bytes of weights; a second copy of larger ones is not worth its memory
 _PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A compiled model and its idle infer requests; one request is used by one thread at a time."""
+    """A compiled model and its idle infer requests; a request is for one thread at a time."""
 
     model: Any
     idle: "queue.SimpleQueue[Any]"
 
 
 class OpenVinoBackend:
-    """A graph in two forms: for a batch alone, which all threads share, and for many batches, each on its own thread.
+    """A graph in OpenVINO, compiled in two forms.
 
-    The second is compiled when it is first needed, and has its own copy of the weights of products. A large graph has
-    one form instead, between the two: streams of two threads. So has one whose caller names streams or a hint: theirs.
+    The first form has one stream with all threads, for a batch that runs alone. The second has one stream for each
+    thread, for several batches at the same time. It is compiled when it is first needed, and has its own copy of the
+    weights of matrix multiplications. A large graph has only one form, with a stream for every two threads. A graph
+    whose caller sets NUM_STREAMS or PERFORMANCE_HINT has only the form that the caller sets.
     """
 
-    padding_step = 8  # OpenVINO prepares kernels for every shape it meets
-    least_tokens = 64  # two batches of fewer take longer than all threads for both together
+    padding_step = 8  # OpenVINO prepares kernels for every new shape of batch
+    least_tokens = 64  # two smaller batches in parallel take longer than one with both, on all threads
 
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options
@@ -48,7 +50,7 @@ class OpenVinoBackend:
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
         self._for_one.get()
-        self._signature = _signature(graph, model, scores=options.scores)  # compiled, it has further names
+        self._signature = _signature(graph, model, scores=options.scores)  # a compiled model has other names
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
 
@@ -75,7 +77,7 @@ class OpenVinoBackend:
             idle.put(request)
 
     def info(self) -> dict[str, Any]:
-        """Engine, version, the devices that really execute the graph, threads."""
+        """The engine, its version, the devices that really execute the graph, and its threads."""
         return {
             "engine": "openvino",
             "engine_version": VERSION,
@@ -89,7 +91,7 @@ VERSION = str(openvino.__version__)
 
 
 def _forms(graph: Path, options: EngineOptions) -> list[int]:
-    """How many streams each form has."""
+    """The number of streams of each form."""
     threads = options.num_threads
     if {"NUM_STREAMS", "PERFORMANCE_HINT"} & options.provider_options.keys() or _device(options) != "CPU":
         return [threads]
@@ -104,18 +106,18 @@ def _device(options: EngineOptions) -> str:
 
 
 def _read(graph: Path, options: EngineOptions) -> Any:
-    """The graph before it is compiled, over its mapped weights: whatever happens to the files, it stays what it is."""
+    """The graph before it is compiled, with its weights mapped, so that later changes of the files do not affect it."""
     device, core = _device(options), openvino.Core()
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
-        raise ProviderError(f"OpenVINO device {device!r} is not here; found {', '.join(core.available_devices)}")
+        raise ProviderError(f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}")
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
     except (RuntimeError, TypeError, ValueError) as error:
         raise OptionError(
-            f"ov_config is {options.provider_options!r}, which OpenVINO does not take: {_reason(error)}"
+            f"ov_config is {options.provider_options!r}, which OpenVINO does not accept: {_reason(error)}"
         ) from error
     try:
         return core.read_model(graph)
@@ -138,7 +140,7 @@ def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _
 
 
 def _reason(error: Exception) -> str:
-    """What OpenVINO says, without the places in its source."""
+    """OpenVINO's message, without the lines that name places in its source."""
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
 
@@ -157,13 +159,13 @@ def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, 
         chosen |= {
             "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": str(options.num_threads),
-            "CPU_RUNTIME_CACHE_CAPACITY": "256",  # compiled kernels, which are kept for every shape it met
+            "CPU_RUNTIME_CACHE_CAPACITY": "256",  # compiled kernels to keep; every shape of batch needs its own
         }
     return {**chosen, **options.provider_options}
 
 
 def _check_cache(folder: Any) -> None:
-    """Make the folder that compiled graphs are to be kept in; raises OptionError where nothing can be written there."""
+    """Create the folder for compiled graphs; raises OptionError where nothing can be written to it."""
     if not folder:
         return
     try:
@@ -172,7 +174,7 @@ def _check_cache(folder: Any) -> None:
             pass
     except (OSError, TypeError) as error:
         raise OptionError(
-            f"CACHE_DIR is {folder!r}, where OpenVINO cannot keep compiled graphs ({error}); expected a folder that "
+            f"CACHE_DIR is {folder!r}, where OpenVINO cannot store compiled graphs ({error}); expected a folder that "
             "this process may write to, or leave it out"
         ) from error
 

@@ -1,4 +1,4 @@
-"""What a graph's inputs and outputs mean, decided by its signature and not by one hard-wired name."""
+"""The meaning of a graph's inputs and outputs, found from their names and shapes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from ..errors import UnsupportedModelError
 TOKEN_EMBEDDINGS = "token_embeddings"  # noqa: S105
 SENTENCE_EMBEDDING = "sentence_embedding"
 SCORES = "scores"
-#: the input and outputs of a sparse graph of edge-st's exporter that keeps each text's largest weights
+#: the input and the outputs by which a sparse graph of edge-st's exporter gives each text's largest weights only
 MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES = "max_active_dims", "active_indices", "active_values"
 _TOKEN_NAMES = ("last_hidden_state", "token_embeddings", "text_embeds", "hidden_states")
-#: outputs of three axes: without a language model's head one of the first, with it the last
+#: outputs with three axes: those of a transformer without a language model's head, and the one with it
 HIDDEN_STATES, LOGITS = ("last_hidden_state", "hidden_states"), "logits"
 _NOT_A_SENTENCE = ("pooler_output", LOGITS, ACTIVE_INDICES, ACTIVE_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a graph: name, NumPy dtype, number of axes and size of the last one.
+    """An input or output of a graph: name, NumPy dtype, number of axes and size of the last axis.
 
-    None where the graph does not say.
+    ``rank`` and ``width`` are None where the graph does not say.
     """
 
     name: str
@@ -52,11 +52,12 @@ FEEDS: dict[str, Callable[[TokenBatch], NDArray[np.int64]]] = {
 
 @dataclass(frozen=True)
 class Signature:
-    """How to feed a graph, and which of its outputs is wanted.
+    """The inputs of a graph, and the ``output`` to take from it.
 
-    ``meaning`` is "token_embeddings" (batch, tokens, hidden), for a graph that pools by itself "sentence_embedding"
-    (batch, dim), for one that compares two texts "scores" (batch, labels). ``width`` is its last axis, None where the
-    graph does not say. ``prunes`` says whether it also gives the largest weights alone.
+    ``meaning`` says what the output is: "token_embeddings" (batch, tokens, hidden), for a graph that pools
+    "sentence_embedding" (batch, dim), for one that compares two texts "scores" (batch, labels). ``width`` is the size
+    of its last axis, None where the graph does not say. ``prunes`` says whether the graph can also give the largest
+    weights only.
     """
 
     inputs: tuple[Port, ...]
@@ -66,24 +67,25 @@ class Signature:
     prunes: bool = False
 
     def feeds(self, batch: TokenBatch, max_active_dims: int = 1) -> dict[str, NDArray[Any]]:
-        """The batch as the graph's inputs, each of the dtype that the graph asks for."""
+        """The arrays of ``batch`` for the graph's inputs, each in the dtype that the graph expects."""
         feeds = {port.name: FEEDS[port.name](batch).astype(port.dtype, copy=False) for port in self.inputs}
         return {**feeds, MAX_ACTIVE_DIMS: np.array([max_active_dims], dtype=np.int64)} if self.prunes else feeds
 
 
 def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port], *, scores: bool = False) -> Signature:
-    """Decide the meaning of a graph's inputs and outputs.
+    """Find the inputs and the output of the graph in ``file``.
 
-    With ``scores`` an output with two axes called "scores" or "logits" is wanted. Else one with three axes is the token
-    embeddings; among several, one of the usual names, else the first. Without one, an output with two axes is the
-    pooled embedding. Raises UnsupportedModelError for inputs that cannot be fed and for graphs without such an output.
+    With ``scores``, the output is one with two axes that is called "scores" or "logits". Otherwise, or if there is
+    none, an output with three axes is the token embeddings: the one with a usual name, else the first. If there is
+    none either, an output with two axes is the pooled embedding. Raises UnsupportedModelError for unknown inputs, and
+    for a graph without such an output.
     """
     prunes = {MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES} <= {port.name for port in (*inputs, *outputs)}
     inputs = [port for port in inputs if not (prunes and port.name == MAX_ACTIVE_DIMS)]
     unknown = [port.name for port in inputs if port.name not in FEEDS]
     if unknown or not inputs:
         raise UnsupportedModelError(
-            f"{file} asks for the inputs {unknown or 'none'}; expected {', '.join(FEEDS)}. "
+            f"{file} has the inputs {unknown or 'none'}; expected {', '.join(FEEDS)}. "
             "Export the model again with: edge-st export"
         )
     rated = [port for port in outputs if port.rank == 2 and port.name in (SCORES, LOGITS)]

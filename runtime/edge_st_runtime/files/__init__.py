@@ -1,1 +1,1 @@
-"""Files, read and written safely."""
+"""Read and write files safely."""

@@ -16,14 +16,14 @@ _AGAIN = "export or download the model again"
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what values of a wrong kind in ``path`` lead to into a DamagedFileError that names it."""
+    """Turn the errors that a value of a wrong type in ``path`` leads to into a DamagedFileError that names the file."""
     try:
         yield
     except EdgeSTError:
         raise
     except _WRONG_KIND as error:
         raise DamagedFileError(
-            f"{path} holds a value of an unexpected kind ({type(error).__name__}: {error}); download or export the "
+            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); download or export the "
             "model again"
         ) from error
 
@@ -31,8 +31,8 @@ def reading(path: Path) -> Iterator[None]:
 def inside(folder: Path, name: str) -> Path:
     """The path of ``name`` below ``folder``.
 
-    Raises UnsafePathError where ``name`` is absolute or climbs with ``..``. Links are followed: the Hub's cache is
-    made of them.
+    Raises UnsafePathError where ``name`` is absolute or contains ``..``. Links are followed: the Hub's cache consists
+    of links.
     """
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in name or "\0" in name:
@@ -43,7 +43,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def read_json(path: Path, repair: str = _AGAIN) -> dict[str, Any]:
-    """The JSON object in ``path``; raises MissingFileError or DamagedFileError, which advises ``repair``."""
+    """The JSON object in ``path``; raises MissingFileError, or DamagedFileError whose message ends with ``repair``."""
     return _expect(_parse(path, repair), dict, path, "a JSON object")
 
 
@@ -53,7 +53,7 @@ def read_json_list(path: Path) -> list[Any]:
 
 
 def read_optional_json(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``, or an empty one where there is no such file."""
+    """The JSON object in ``path``, or an empty one where there is no such file; raises DamagedFileError."""
     return read_json(path) if path.is_file() else {}
 
 

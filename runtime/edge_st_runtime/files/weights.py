@@ -1,4 +1,4 @@
-"""Read ``.safetensors`` files: memory-mapped, without copies, without a dependency.
+"""Read ``.safetensors`` files: memory-mapped, without copies, without the safetensors package.
 
 Source: the safetensors format (8-byte header length, JSON header, raw little-endian tensors).
 """
@@ -21,10 +21,10 @@ DTYPES = {
 def read_safetensors(
     path: Path, repair: str = "export the model again or download the whole folder"
 ) -> dict[str, NDArray[Any]]:
-    """Every tensor of the file as a read-only view of the mapped file (bfloat16 is widened to float32).
+    """All tensors of the file by name, as read-only views of the mapped file; bfloat16 is converted to float32.
 
-    ``repair`` is what errors advise. Raises MissingFileError, and DamagedFileError where the header or a tensor does
-    not fit the file, or leaves bytes at its end.
+    Raises MissingFileError, and DamagedFileError where the header does not describe exactly the bytes of the file.
+    Error messages end with ``repair``.
     """
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
@@ -36,7 +36,7 @@ def read_safetensors(
         raise MissingFileError(f"{path} is missing; {repair}") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedFileError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or no safetensors file ({error}); {repair}"
+            f"{path} ({path.stat().st_size} bytes) is truncated or not a safetensors file ({error}); {repair}"
         ) from error
 
 
@@ -44,7 +44,7 @@ def _tensors(data: NDArray[np.uint8], header: dict[str, Any]) -> dict[str, NDArr
     found = {name: _tensor(data, entry) for name, entry in header.items()}
     described = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if described != data.size:
-        raise ValueError(f"{described} of {data.size} bytes are described")
+        raise ValueError(f"its header describes {described} of {data.size} bytes")
     return found
 
 
@@ -58,5 +58,5 @@ def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
 
 def _part(content: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
     if not 0 <= start <= end <= content.size:
-        raise ValueError(f"bytes {start}-{end} of {content.size}")
+        raise ValueError(f"it should have bytes {start} to {end}, but has {content.size}")
     return content[start:end]

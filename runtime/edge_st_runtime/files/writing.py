@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are complete."""
+"""Write a file so that it appears under its name only when it is complete."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A new path beside ``target``: moved onto it when the block ends well, removed otherwise."""
+    """A new path beside ``target``. It is renamed to ``target`` when the block ends, or removed where it raises."""
     target = target.resolve()
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

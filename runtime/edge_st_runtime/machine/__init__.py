@@ -1,1 +1,1 @@
-"""This machine: cores, CPU features, processes and what was found out about it before."""
+"""This machine: its cores and CPU features, its processes, and cached measurements of it."""

@@ -1,4 +1,4 @@
-"""What this CPU can do, named as the Linux kernel names it."""
+"""The features of this CPU, under the names that the Linux kernel gives them."""
 
 import sys
 from functools import cache
@@ -10,13 +10,13 @@ RELEVANT = (
 )  # fmt: skip
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
-#: fields of /proc/cpuinfo that tell one CPU from another; on ARM there is no name
+#: the fields of /proc/cpuinfo that identify a model of CPU; on ARM there is no model name
 _NAMES = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
 
 
 @cache
 def cpu_features() -> frozenset[str]:
-    """The features among `RELEVANT` that this CPU has; empty where the system does not tell."""
+    """The features among `RELEVANT` that this CPU has; empty where the system does not tell them."""
     if sys.platform == "darwin":
         return _darwin()
     flags = {flag for name, value in _cpuinfo() if name in {"flags", "Features"} for flag in value.split()}
@@ -25,7 +25,7 @@ def cpu_features() -> frozenset[str]:
 
 @cache
 def cpu_name() -> str:
-    """What tells this model of CPU from another."""
+    """A text that identifies this model of CPU."""
     if sys.platform == "darwin":
         return _sysctl("machdep.cpu.brand_string")
     known = dict(pair for pair in _cpuinfo() if pair[0] in _NAMES)
@@ -37,14 +37,14 @@ def cpu_name() -> str:
 
 
 def has_bfloat16() -> bool:
-    """Whether matrix products in bfloat16 run in hardware."""
+    """Whether this CPU has instructions for matrix multiplication in bfloat16."""
     return not cpu_features().isdisjoint(BFLOAT16)
 
 
 def has_int8(features: frozenset[str] | None = None) -> bool:
     """Whether a CPU with these ``features`` (default: this one) is faster in int8 than in float32.
 
-    True where the system does not tell the features (Windows): what was asked for is tried.
+    True where the system does not tell the features (Windows), so that an int8 graph that was asked for is tried.
     """
     known = cpu_features() if features is None else features
     return not known or not known.isdisjoint(INT8)

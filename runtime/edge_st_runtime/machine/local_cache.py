@@ -1,4 +1,4 @@
-"""Small findings about this machine, kept between processes; where nothing can be kept, they are found anew."""
+"""A cache of small measurements of this machine, on disk; where it cannot be written, each process measures anew."""
 
 import hashlib
 import json
@@ -10,20 +10,20 @@ from ..files.writing import replacing
 
 
 def cache_folder(kind: str) -> Path:
-    """Where findings of a kind are kept: below XDG_CACHE_HOME, or ~/.cache.
+    """The folder of the entries of this ``kind``: below XDG_CACHE_HOME, or ~/.cache.
 
-    Raises RuntimeError where this user has no home.
+    Raises RuntimeError where this user has no home folder.
     """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-st" / kind
 
 
 def digest(*parts: Any) -> str:
-    """32 hexadecimal digits over values that JSON can hold."""
+    """A hash of values that JSON can hold: 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def recall(kind: str, key: str) -> dict[str, Any] | None:
-    """What was kept under ``key``; None where it was not, or cannot be read."""
+    """The content stored under ``key``; None where there is none, or where it cannot be read."""
     try:
         content = json.loads((cache_folder(kind) / f"{key}.json").read_text(encoding="utf-8"))
     except (OSError, RuntimeError, ValueError):
@@ -32,7 +32,10 @@ def recall(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def keep(kind: str, key: str, content: dict[str, Any]) -> Path | None:
-    """Keep ``content``, whole or not at all; None where nothing can be kept, as on a read-only file system."""
+    """Store ``content`` under ``key``, atomically, and return the file.
+
+    None where nothing can be written, as on a read-only file system.
+    """
     try:
         path = cache_folder(kind) / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def keep(kind: str, key: str, content: dict[str, Any]) -> Path | None:
 
 
 def forget(kind: str, key: str) -> bool:
-    """Remove what was kept under ``key``; whether there was something. Raises OSError where it cannot be removed."""
+    """Remove the entry of ``key``; return whether there was one. Raises OSError where it cannot be removed."""
     try:
         (cache_folder(kind) / f"{key}.json").unlink()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""What belongs to one process: objects that do not survive a fork, and its environment."""
+"""State of one process: objects that must be made anew after a fork, and environment variables."""
 
 import ctypes
 import os
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """A value that is made on first use, and anew in every forked child.
+    """A value that is made when it is first used, and made anew in every forked child process.
 
-    The parent's value is never freed in a child, not even at its exit: the destructor would wait for threads that are
-    not there.
+    A child never frees its parent's value, not even when it exits: the destructor would wait for threads that do not
+    exist in the child.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -32,11 +32,11 @@ class PerProcess(Generic[T]):
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
-                    self._value, self._pid = self._make(), os.getpid()  # in this order: the pid vouches for the value
+                    self._value, self._pid = self._make(), os.getpid()  # the pid last: it says that the value is there
         return cast("T", self._value)
 
     def abandon(self) -> None:
-        """Never free the value, and do not wait for a thread that was making it."""
+        """Keep the value from ever being freed, and forget the lock of a thread that may have been making it."""
         self._lock = threading.Lock()
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._value))
 
@@ -57,7 +57,7 @@ def _abandon_all() -> None:
 
 @contextmanager
 def default_environment(name: str, value: str) -> Iterator[None]:
-    """Within the ``with`` block, the environment variable ``name`` is ``value`` unless it was set before."""
+    """Set the environment variable ``name`` to ``value`` for a ``with`` block, unless it is set already."""
     if name in os.environ:
         yield
         return

@@ -1,7 +1,7 @@
-"""How many cores this process may really use.
+"""The number of cores that this process may use: the least of its CPU affinity and its cgroup quotas (v1 and v2).
 
-The host's core count misleads in containers and under ``taskset``; engines that size their thread pools by it fight
-over cores they do not have. The answer here is the smallest of CPU affinity and cgroup quota (v1 and v2).
+The host's number of cores is wrong in containers and under ``taskset``: an engine that starts that many threads has
+more threads than cores.
 """
 
 import math
@@ -14,7 +14,7 @@ VARIABLE = "EDGE_ST_NUM_THREADS"
 
 
 def thread_count(requested: int | None = None) -> int:
-    """Threads to compute with: ``requested``, else ``EDGE_ST_NUM_THREADS``, else what the process may use.
+    """The number of threads to compute with: ``requested``, else ``EDGE_ST_NUM_THREADS``, else `available_cores`.
 
     Raises OptionError where the argument or the variable is not a positive integer.
     """
@@ -27,14 +27,14 @@ def thread_count(requested: int | None = None) -> int:
 
 
 def available_cores() -> int:
-    """Cores by CPU affinity, lowered to the cgroup's quota rounded up; at least 1."""
+    """The number of cores by CPU affinity, or the cgroup's quota rounded up if that is less; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Cores that the cgroup grants on average, or None where it sets no quota or cannot be read."""
+    """The cores that the cgroup grants on average; None where it has no quota or cannot be read."""
     groups = _own_groups(membership)
     limits = [_quota_v2(folder) for folder in _levels(root, groups.get("", ""))]
     limits += [_quota_v1(folder) for folder in _levels(root / "cpu", groups.get("cpu", ""))]
@@ -42,7 +42,7 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/
 
 
 def _own_groups(membership: Path) -> dict[str, str]:
-    """The process' own group by controller; that of version 2, which has them all, under ""."""
+    """The process' group for each controller; the group of version 2, which has all controllers, under ""."""
     try:
         lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -52,7 +52,7 @@ def _own_groups(membership: Path) -> dict[str, str]:
 
 
 def _levels(root: Path, group: str) -> list[Path]:
-    """The folders from the group's own up to the root of the hierarchy: every level's quota counts."""
+    """The folders from the group's own up to the root of the hierarchy; the quota of every level applies."""
     folder = root / group
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(root))]
 

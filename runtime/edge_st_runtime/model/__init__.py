@@ -1,1 +1,1 @@
-"""A model folder: read, a graph chosen for this machine, tested and run."""
+"""From a model folder to a loaded model: read it, choose a variant for this machine, test it, run it."""

@@ -13,11 +13,12 @@ _SHORT = 32
 def plan_batches(
     lengths: NDArray[np.int64], budget: int, batch_size: int, workers: int = 1, least: int = 1
 ) -> Iterator[NDArray[np.int64]]:
-    """Positions of the texts of each batch, longest texts first.
+    """The positions (n,) of each batch's texts, longest texts first.
 
-    ``lengths`` (texts,) are token counts. A batch holds at most ``batch_size`` texts and at most ``budget`` tokens with
-    its padding, or one text alone. ``workers`` batches make a round; what is too little for a whole one is shared out
-    evenly, so that all workers end together, unless a batch would have fewer than ``least`` tokens.
+    ``lengths`` (texts,) are token counts. A batch has at most ``batch_size`` texts and at most ``budget`` tokens,
+    padding included; a longer text is a batch by itself. ``workers`` batches run at the same time. Texts that do not
+    fill a batch for every worker are divided evenly among them, so that all finish together, unless a batch would have
+    fewer than ``least`` tokens.
     """
     order = np.argsort(-lengths, kind="stable")
     ordered = np.maximum(lengths[order], 1)
@@ -34,7 +35,7 @@ def plan_batches(
 
 
 def padded_length(longest: int, step: int, limit: int | None) -> int:
-    """``longest`` rounded up to a multiple of ``step`` unless it is short; never beyond ``limit`` if it is not.
+    """``longest`` rounded up to a multiple of ``step``, but not beyond ``limit``; up to 32 tokens it stays as it is.
 
     At least 1: engines do not take a batch without columns.
     """
@@ -52,7 +53,7 @@ def pad_batch(
     step: int = 1,
     limit: int | None = None,
 ) -> TokenBatch:
-    """The token lists of a batch as rectangles (texts, `padded_length`), padded with ``pad_id`` and type 0."""
+    """Token lists as arrays (texts, `padded_length`), padded with ``pad_id`` and type 0."""
     lengths = np.array([len(row) for row in ids])
     columns = np.arange(padded_length(lengths.max(initial=0), step, limit))
     attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
@@ -64,6 +65,6 @@ def pad_batch(
 
 
 def _fill(rows: Sequence[NDArray[np.int32]], attended: NDArray[np.bool_], padding: int) -> NDArray[np.int64]:
-    rectangle = np.full(attended.shape, padding, dtype=np.int64)
-    rectangle[attended] = np.concatenate(rows)
-    return rectangle
+    filled = np.full(attended.shape, padding, dtype=np.int64)
+    filled[attended] = np.concatenate(rows)
+    return filled

@@ -1,4 +1,4 @@
-"""From what the caller asked for and what this machine has to the variants to try, in order."""
+"""The variants to try, in order: from what the caller asked for, what this machine has and what it was tuned to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,20 +8,21 @@ from ..engines.backend import installed_engines
 from ..errors import EdgeSTError, EngineError
 from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
-from .graphs import Choice, Wish, check_dtype, choose_graphs
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
+from .variants import Choice, Criteria, check_dtype, choose_graphs
 
-#: for each route, the best first
-Tiers: TypeAlias = Mapping[str, tuple[Choice, ...]]
+#: by the name of a route: what it may run, the best first
+Candidates: TypeAlias = Mapping[str, tuple[Choice, ...]]
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How to open a model; the defaults choose for this machine.
+    """How to open a model; with the defaults the runtime chooses for this machine.
 
-    ``token_budget`` is the tokens of a batch, padding included; None takes the engine's own, or what was tuned.
+    ``token_budget`` is the most tokens that a batch has, padding included. None takes the tuned value, or else the
+    engine's own.
     """
 
     backend: str = "auto"
@@ -36,18 +37,18 @@ class LoadOptions:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the model is to run on the CPU."""
+        """Whether the model will run on the CPU."""
         return (self.device or "cpu").lower() == "cpu" and self.provider in (None, "CPUExecutionProvider")
 
     @property
     def takes_tuning(self) -> bool:
-        """Whether engine, graph and how they run are left to this machine."""
+        """Whether a tuning may decide: the caller named no engine, graph, device or way to run it."""
         asked = (self.file_name, self.provider, self.session_options, self.token_budget)
         return self.backend == "auto" and self.on_cpu and asked == (None,) * 4 and not self.provider_options
 
 
 class UnfitError(EngineError):
-    """``choice`` does not run on this machine as it should, because of ``cause``."""
+    """``choice`` does not open or fails its self-test on this machine, because of ``cause``."""
 
     def __init__(self, choice: Choice, cause: EdgeSTError) -> None:
         super().__init__(str(cause))
@@ -55,23 +56,24 @@ class UnfitError(EngineError):
 
 
 def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
-    """What a route may run, in the order to try: first what this machine was tuned to, if nothing else was asked for.
+    """What a route may run, in the order to try.
 
-    A single one unless the variant was left to be chosen. Raises what `choose_graphs` raises.
+    The variant that this machine was tuned to comes first, unless the caller asked for another. Where the caller named
+    the variant, there is only one. Raises what `choose_graphs` raises.
     """
     if not route.needs_graph:
         check_dtype(options.dtype)
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(route.config)}
-        return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a table that NumPy looks up"),)
-    choices, wish = variants_for(route, record, options)
+        return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a lookup table in NumPy"),)
+    choices, criteria = variants_for(route, record, options)
     if options.takes_tuning:
         choices = _tuned(choices, read_tuning(record, options.dtype))
-    return choices if wish.may_fall_back else choices[:1]
+    return choices if criteria.may_fall_back else choices[:1]
 
 
-def variants_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Wish]:
-    """What `choose_graphs` has for a route on this machine, and what it was asked."""
-    wish = Wish(
+def variants_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[tuple[Choice, ...], Criteria]:
+    """What `choose_graphs` gives for a route on this machine, and the criteria for it."""
+    criteria = Criteria(
         backend=options.backend,
         dtype=options.dtype,
         file_name=options.file_name,
@@ -80,11 +82,11 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graphs(route.graph_names(), record, wish), wish
+    return choose_graphs(route.graph_names(), record, criteria), criteria
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:
-    """``choices`` with the tuned one in front, if it is among those that may be taken without asking."""
+    """``choices`` with the tuned one in front, if it is among the `comparable` ones."""
     found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
     if tuning is None or found is None:
         return choices
@@ -95,7 +97,7 @@ def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, 
 
 
 def comparable(choices: tuple[Choice, ...]) -> list[Choice]:
-    """Those whose vectors can take the place of the first one's: int8 that of int8, others that of others."""
+    """The choices whose vectors are interchangeable with those of the first: all in int8, or all lossless."""
     return [each for each in choices if (each.dtype == "int8") == (choices[0].dtype == "int8")]
 
 
@@ -103,9 +105,9 @@ def _is(choice: Choice, tuning: Tuning) -> bool:
     return (choice.engine, choice.file, choice.dtype) == (tuning.engine, tuning.file, tuning.dtype)
 
 
-def fallen_back(tiers: Tiers, error: UnfitError) -> Tiers:
-    """``tiers`` without the choice that failed; where a route has no other, its cause is raised."""
-    return {name: _without(choices, error) for name, choices in tiers.items()}
+def without_failed(candidates: Candidates, error: UnfitError) -> Candidates:
+    """``candidates`` without the choice that failed; raises the cause where a route has no other."""
+    return {name: _without(choices, error) for name, choices in candidates.items()}
 
 
 def _without(choices: tuple[Choice, ...], error: UnfitError) -> tuple[Choice, ...]:

@@ -1,7 +1,8 @@
-"""The fingerprint: a hash over what decides a vector, and over nothing else.
+"""The fingerprint: a hash over all that decides a vector, and over nothing else.
 
-Two folders with equal vectors by construction (renamed, downloaded again, another graph of the same precision class)
-have the same one; other weights, tokenizer, modules, routes, prompts, limit or precision class give another.
+Folders that give equal vectors by construction have the same fingerprint: a renamed one, one that was downloaded
+again, one with another graph of the same precision class. Other weights, tokenizer, modules, routes, prompts, limit or
+precision class give another fingerprint.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from ..modules.specs import Module
 
 @dataclass(frozen=True, eq=False)
 class RouteIdentity:
-    """What decides the vectors of one route beside its weights: ``tokenizer`` is what `Tokenizer.identity` gives."""
+    """What decides the vectors of one route, apart from its weights; ``tokenizer`` is its `Tokenizer.identity`."""
 
     tokenizer: Mapping[str, Any]
     modules: Iterable[Module]
@@ -37,12 +38,11 @@ def fingerprint(
     dtype: str,
     default_prompt_name: str | None = None,
 ) -> str:
-    """32 hexadecimal digits over the parts; ``weights`` is a digest of those of all first modules.
+    """The fingerprint, 32 hexadecimal digits; ``weights`` is a digest of the weights of all first modules.
 
-    The default prompt counts as one without a name. What each call may choose (``truncate_dim``, normalizing,
-    ``precision``) is no part of it.
-
-    The precision class is "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
+    The default prompt is counted under an empty name. Arguments of a call (``truncate_dim``,
+    ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int8" or
+    "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     parts = {
@@ -65,13 +65,13 @@ def weights_digest(tensors: Mapping[str, NDArray[Any]]) -> str:
 
 
 def joined_digest(digests: Iterable[str]) -> str:
-    """The digest itself of a single one, else one over all."""
+    """One digest for several; a single one is returned as it is."""
     digests = list(digests)
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def graph_digest(graph: Path) -> str:
-    """A digest of a graph file and the weights beside it, for folders without a record."""
+    """A digest of a graph file and of the weights beside it, for folders without edge_st.json."""
     names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
     files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
@@ -86,7 +86,7 @@ def _describe_route(route: RouteIdentity) -> dict[str, Any]:
 
 
 def _describe(spec: Any) -> list[Any]:
-    """The class and fields of a module or activation, arrays by their shape and digest."""
+    """The class and fields of a module or activation; arrays are described by their shape and digest."""
     values = {field.name: getattr(spec, field.name) for field in fields(spec)}
     return [type(spec).__name__, {name: _value(value) for name, value in values.items()}]
 

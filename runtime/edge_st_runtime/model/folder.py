@@ -10,12 +10,12 @@ from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelErro
 from ..files.reading import inside, read_json_list, read_optional_json, reading
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
-from .model_types import find_model_type, plain_model
+from .classes import find_model_type, plain_model
 from .record import Record, read_record
 from .route import FIRST, TRANSFORMER, Route, read_route, transformer_config
 
 SETTINGS_FILE = "config_sentence_transformers.json"
-ONLY_ROAD = ""
+ONLY_ROUTE = ""
 Step = tuple[str, Path]
 ROUTERS = ("Router", "Asym")
 _PACKAGE = "sentence_transformers."
@@ -25,9 +25,9 @@ _PACKAGE = "sentence_transformers."
 class ModelFolder:
     """Everything a folder says about its model, apart from the weights of its first modules.
 
-    ``model_type`` is the class it belongs to, ``routes`` are the ways through it by name, one called "" where there is
-    no ``router``. ``settings`` is config_sentence_transformers.json; ``pooling_files`` are the configurations of its
-    Poolings, relative to the folder.
+    ``model_type`` is the name of the class that opens it. ``routes`` has the routes by name; a model without a
+    ``router`` has one, called "". ``settings`` is config_sentence_transformers.json. ``pooling_files`` are the
+    configuration files of the Pooling modules, relative to the folder.
     """
 
     path: Path
@@ -39,21 +39,21 @@ class ModelFolder:
     record: Record | None
 
     def route(self, task: str | None) -> str:
-        """The name of the route that ``task`` takes; raises OptionError for a task that has none."""
-        return ONLY_ROAD if self.router is None else self.router.route(task)
+        """The name of the route for ``task``; raises OptionError for a task without one."""
+        return ONLY_ROUTE if self.router is None else self.router.route(task)
 
     @property
     def tasks(self) -> list[str | None]:
-        """What `route` takes: None where texts need no task, and the name of every task."""
+        """What `route` takes: the name of every task, and None where texts need no task."""
         return [None] if self.router is None else self.router.tasks
 
 
 def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
-    """Read the folder at ``path``, of a model of the class ``model_type``; None takes it as the folder says.
+    """Read the folder at ``path``. ``model_type`` is the class it is opened with, None the one that the folder names.
 
     Without modules.json the modules are those that sentence-transformers would choose. Raises FolderNotFoundError,
-    UnsupportedModelError for another class and for modules it cannot run (before anything is loaded),
-    MissingFileError and DamagedFileError.
+    WrongClassError for a model of another class, UnsupportedModelError for a class or module that the runtime cannot
+    run (before a graph is loaded), MissingFileError and DamagedFileError.
     """
     if not path.is_dir():
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
@@ -63,7 +63,7 @@ def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
-    load = cache(load_module)  # routes share what lies before and after their router
+    load = cache(load_module)  # routes share the modules before and after the router
     routes = {}
     for name, (first, *others) in steps.items():
         modules = tuple(load(kind, folder) for kind, folder in others)
@@ -100,15 +100,15 @@ def _check_graphs_are_shared(path: Path, steps: Mapping[str, list[Step]], routes
         inside = steps[name][: 1 + route.modules_in_graph]
         if graphs.setdefault(route.path, inside) != inside:
             raise UnsupportedModelError(
-                f"{path}: the Router's routes begin with the same {route.kind} and go on with different modules for a "
-                "graph (LSTM, WeightedLayerPooling); expected the same ones on every route"
+                f"{path}: the Router's routes begin with the same {route.kind} but have different modules that a graph "
+                "computes (LSTM, WeightedLayerPooling); expected the same ones on every route"
             )
 
 
 def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
-    """The router, and for every route the classes and folders of its modules, the first one first.
+    """The router, and for every route the classes and folders of its modules, in order.
 
-    Nothing but JSON is read. Raises FolderNotFoundError, UnsupportedModelError, UnsafePathError, MissingFileError and
+    Only JSON files are read. Raises FolderNotFoundError, UnsupportedModelError, UnsafePathError, MissingFileError and
     DamagedFileError.
     """
     steps = [
@@ -116,7 +116,7 @@ def read_steps(path: Path) -> tuple[Router | None, dict[str, list[Step]]]:
     ]
     places = [place for place, (kind, _) in enumerate(steps) if kind in ROUTERS]
     if not places:
-        return None, {ONLY_ROAD: steps}
+        return None, {ONLY_ROUTE: steps}
     place = places[0]
     router, branches = read_router(steps[place][1])
     routes = {
@@ -150,7 +150,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
 def _kind(dotted: str, path: Path) -> str:
     if not dotted.startswith(_PACKAGE):
         raise UnsupportedModelError(
-            f"{path / 'modules.json'} names the module {dotted!r}, which is code of its own; it is not run here. "
+            f"{path / 'modules.json'} names the module {dotted!r}, which is custom code; custom code is never run. "
             f"Expected modules of sentence-transformers: {', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a "
             "Router"
         )
@@ -158,9 +158,10 @@ def _kind(dotted: str, path: Path) -> str:
 
 
 def plain_architecture(path: Path) -> str | None:
-    """The class of the transformer in a folder without modules.json; "" where it is not told, None with modules.json.
+    """The class of the transformer in a folder without modules.json, such as "BertForMaskedLM".
 
-    Raises FolderNotFoundError where there is no config.json either, DamagedFileError.
+    "" where its config.json names none, None for a folder with modules.json. Raises FolderNotFoundError where there is
+    no config.json either, and DamagedFileError.
     """
     if (path / "modules.json").is_file():
         return None

@@ -1,4 +1,4 @@
-"""Open a model folder: the tokenizer, the engine and the modules that remain after the graph."""
+"""Open a model folder: its tokenizers, its graphs in an engine, and the modules after them."""
 
 import logging
 import os
@@ -18,17 +18,18 @@ from ..modules.sparse import open_sparse_static
 from ..modules.static import open_static
 from ..text.tokenizer import TextTokenizer
 from ..text.tokens import Tokenizer
-from .choosing import LoadOptions, Tiers, UnfitError, choices_for, fallen_back
+from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
+from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .folder import ModelFolder, read_folder
-from .graphs import Choice
-from .model_types import CROSS_ENCODER
 from .pipeline import Pipeline
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
 from .selftest import RouteUnderTest, self_test
+from .variants import Choice
 
 _logger = logging.getLogger(__name__)
+#: the files that loading reads, beside those of the chosen graphs
 _READ = (
     "modules.json",
     "*config.json",
@@ -42,7 +43,7 @@ _READ = (
 
 @dataclass(frozen=True, eq=False)
 class LoadedRoute:
-    """A route of the model, ready to run. ``limit`` is its own max_seq_length, None where it has none."""
+    """A route of the model, ready to run. ``limit`` is the max_seq_length in its folder, None where it has none."""
 
     pipeline: Pipeline
     choice: Choice
@@ -51,30 +52,32 @@ class LoadedRoute:
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model folder with its routes by name."""
+    """A model folder, and its routes by name."""
 
     folder: ModelFolder
     routes: Mapping[str, LoadedRoute]
 
 
 def load_model(path: Path, options: LoadOptions, model_type: str | None = None) -> LoadedModel:
-    """Open the folder at ``path``, of a model of this class; with a record its files are checked while it loads.
+    """Open the folder at ``path``, of a model of the class ``model_type`` (None: the one that the folder names).
 
-    Where the choice of the variant is left to the runtime, one that fails its self-test or that its engine cannot open
-    gives way to the next, with a logged warning. Raises FolderError, EngineError and OptionError, each naming the file
-    or option.
+    If the folder has an edge_st.json, the checksums of the files are checked while they load. If the options leave the
+    choice of the variant to the runtime, and the chosen one fails its self-test or its engine cannot open it, the next
+    variant is loaded and a warning is logged. Raises FolderError, EngineError and OptionError, each naming the file or
+    option.
     """
     folder = read_folder(path, model_type)
-    tiers: Tiers = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
-    for choice in dict.fromkeys(choices[0] for choices in tiers.values() if choices[0].warns):
+    candidates: Candidates = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
+    for choice in dict.fromkeys(choices[0] for choices in candidates.values() if choices[0].warns):
         _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
     while True:
-        choices = {name: each[0] for name, each in tiers.items()}
+        choices = {name: each[0] for name, each in candidates.items()}
         try:
             return _load_checked(folder, choices, options)
         except UnfitError as error:
-            tiers = fallen_back(tiers, error)
-            _logger.warning("%s: %s", folder.path, next(each[0].reason for each in tiers.values() if each[0].warns))
+            candidates = without_failed(candidates, error)
+            reason = next(each[0].reason for each in candidates.values() if each[0].warns)
+            _logger.warning("%s: %s", folder.path, reason)
 
 
 def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
@@ -86,7 +89,7 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
-            checked.result()  # a wrong checksum explains the failure better
+            checked.result()  # a wrong checksum is the better explanation of the failure
             raise
         checked.result()
     if options.file_name is None:
@@ -109,16 +112,16 @@ def _test(model: LoadedModel, options: LoadOptions) -> None:
 
 
 def open_tokenizer(route: Route) -> tuple[Tokenizer, int | None]:
-    """The tokenizer of a route, and its limit in tokens.
+    """The tokenizer of a route, and its limit in tokens (None: no limit).
 
-    Raises MissingFileError, DamagedFileError where it knows more tokens than the transformer, and OptionError for a
-    limit without room for a text.
+    Raises MissingFileError, DamagedFileError where it knows more tokens than the transformer has embeddings for, and
+    OptionError for a limit that leaves no room for a text.
     """
     if route.kind in (WORDS, BAG):
-        from .words import read_word_tokenizer
+        from ..text.word_tokenizer import read_bag_tokenizer, read_word_tokenizer
 
         with reading(route.path):
-            return read_word_tokenizer(route.kind, route.path), None
+            return (read_bag_tokenizer if route.kind == BAG else read_word_tokenizer)(route.path), None
     with reading(route.path / "tokenizer_config.json"):
         tokenizer = _read_tokenizer(route)
     if route.kind != STATIC:
@@ -167,7 +170,7 @@ def _open_head(
         sparse = open_sparse_static(route.path, tokenizer.tokenizer.token_to_id)
         check_vocabulary(route.path, tokenizer.size, len(sparse.weights))
         return tokenizer, limit, sparse
-    from .words import open_bag, open_words
+    from ..modules.word_vectors import open_bag, open_words
 
     if route.kind == BAG:
         with reading(route.path / "config.json"):
@@ -195,12 +198,12 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         raise
     except (DamagedFileError, EngineError) as error:
         if folder.record is None or f"{route.prefix}{choice.file}" not in folder.record.files:
-            raise  # who can tell whether it is damaged?
+            raise  # without a checksum the file itself may be damaged: another variant would hide that
         raise UnfitError(choice, error) from error
 
 
 def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
-    """The recorded files that loading reads: configuration, tokenizer, small weights, and the chosen graphs' own."""
+    """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs."""
     prefixes = {route.prefix for route in folder.routes.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}

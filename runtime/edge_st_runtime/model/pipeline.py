@@ -1,7 +1,7 @@
-"""A loaded model: texts → tokens → batches → graph → modules. Every arrow is a function of this package."""
+"""A loaded model: texts → tokens → batches → graph → modules. Every arrow is one function of this package."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,19 +18,22 @@ from ..engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, 
 from ..errors import DamagedFileError
 from ..modules.specs import Features, Module, Pooling, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
+from ..text.windows import windows
 from .batching import pad_batch, plan_batches
 
 T = TypeVar("T")
 R = TypeVar("R")
-Text = TypeVar("Text", bound=TextOrPair)
+#: positions of texts in a call
 Rows = NDArray[np.int64]
-_FIRST_WINDOW_TEXTS, _WINDOW_TEXTS, _WINDOW_CHARACTERS = 32, 8192, 100_000
 _AHEAD = 8
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A batch to be: the ``rows`` of a window's ``tokens``, which begins at text ``start``; see `TokenBatch.alone`."""
+    """A batch to run: ``rows`` of ``tokens``, which are those of a window whose first text is number ``start``.
+
+    ``alone`` as in `TokenBatch`.
+    """
 
     start: int
     rows: Rows
@@ -40,10 +43,10 @@ class _Job:
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """The parts of a loaded model; safe to call from many threads.
+    """The parts of a loaded route; safe to call from many threads.
 
-    ``vocabulary`` is the number of tokens that the graph has embeddings for, ``width`` the last axis of what the
-    modules give in the end; None where it is not known.
+    ``vocabulary`` is the number of tokens that the graph has embeddings for. ``width`` is the size of the last axis of
+    the output after all modules. Each is None where it is not known.
     """
 
     tokenizer: Tokenizer
@@ -63,13 +66,15 @@ class Pipeline:
         extra: Features = MappingProxyType({}),
         inspect: Callable[[Rows, Tokens], None] | None = None,
     ) -> Iterator[tuple[Rows, R]]:
-        """Batches as they finish: the positions of their texts, and what ``select`` takes from their features.
+        """Run all ``texts``; for each batch, give the positions of its texts and its result.
 
-        Texts are tokenized a window at a time, the next one while batches still run, and cut into batches of similar
-        length, so memory stays bounded however many there are. ``limit`` is the number of tokens a text is cut to,
-        ``prompt`` goes before each. ``extra`` are features for the modules: "prompt_length" for Pooling,
-        "max_active_dims" for sparse embeddings. ``inspect`` is shown every window's positions and tokens before it
-        runs.
+        Batches are given in order, as soon as each is finished. A batch's result is what ``select`` returns for its
+        features. Texts are tokenized a window at a time, while batches of the window before still run, and batches are
+        made of texts of similar length, so memory is bounded however many texts there are.
+
+        ``limit`` is the number of tokens that a text is truncated to, ``prompt`` is put before each text. ``extra`` are
+        features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
+        called with the positions and tokens of each window before it runs.
         """
         jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
         return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
@@ -98,20 +103,20 @@ class Pipeline:
             start += len(window)
 
     def _compute(self, select: Callable[[Features], R], extra: Features, job: _Job) -> tuple[Rows, R]:
-        # On the right, wherever the tokenizer pads: every token keeps the position that it has in a text alone. But a
-        # graph that pools by itself may count on the left.
+        # Pad on the right even where the tokenizer pads on the left, so that every token has the position that it has
+        # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
         batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
         if self.vocabulary is not None and batch.input_ids.max(initial=0) >= self.vocabulary:
             raise DamagedFileError(
                 f"token {batch.input_ids.max()} of tokenizer.json is beyond the model's {self.vocabulary} embeddings; "
-                "they are not of the same model: download or export it again"
+                "they are from different models: download or export it again"
             )
         features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
         return job.start + job.rows, select(apply_modules(self.modules, features))
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
-        """What the graph gives: its whole output, or only the largest values where that is all that is wanted."""
+        """The output of the graph; only its ``max_active_dims`` largest values where the graph can select them."""
         width = self.backend.width
         if max_active_dims is None or width is None or self.modules or not self.backend.prunes:
             return {self.backend.meaning: self.backend.run(batch)}
@@ -124,12 +129,15 @@ class Pipeline:
         return pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit)
 
     def tokenize(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> dict[str, Any]:
-        """The texts' features before the graph, as one batch in their order."""
+        """The inputs of the graph for ``texts``, as one batch in their order."""
         tokens = self.tokenizer(texts, limit, prompt)
         return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
-        """Tokens of ``prompt`` that pooling leaves out; raises OptionError where they leave no room for a text."""
+        """Tokens of ``prompt`` that pooling must leave out, None for none of them.
+
+        Raises OptionError where the prompt leaves no room for a text.
+        """
         if not prompt:
             return None
         length = self.tokenizer.prompt_length(prompt, limit)
@@ -138,32 +146,15 @@ class Pipeline:
 
     @property
     def pools(self) -> bool:
-        """Whether the graph itself gives sentence embeddings, so that there are no token embeddings."""
+        """Whether the graph itself pools: it gives sentence embeddings and no token embeddings."""
         return self.backend.meaning == SENTENCE_EMBEDDING
 
 
-def windows(texts: Iterable[Text], *, growing: bool = False) -> Iterator[list[Text]]:
-    """Consecutive runs of texts, small enough to hold all their tokens at once.
-
-    With ``growing`` the first are short, so that the first results come soon.
-    """
-    window: list[Text] = []
-    characters, most = 0, _FIRST_WINDOW_TEXTS if growing else _WINDOW_TEXTS
-    for text in texts:
-        window.append(text)
-        characters += len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
-        if len(window) == most or characters >= _WINDOW_CHARACTERS:
-            yield window
-            window, characters, most = [], 0, min(2 * most, _WINDOW_TEXTS)
-    if window:
-        yield window
-
-
 def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """``function`` of every item, in order, on ``workers`` threads; a single item or worker takes the caller's own.
+    """``function`` of every item, in order, on ``workers`` threads.
 
-    Some items a worker are taken ahead, so that it need not wait while ``items`` makes the next ones; as many results
-    may wait. Where the caller stops early, items that no worker has begun are dropped.
+    A single item, or a single worker, runs on the caller's thread. Up to eight items for each worker are queued, so
+    that no worker waits while ``items`` makes the next ones. Where the caller stops early, queued items are dropped.
     """
     head = list(islice(items, 2))
     if workers == 1 or len(head) < 2:

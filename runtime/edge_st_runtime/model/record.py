@@ -1,4 +1,4 @@
-"""``edge_st.json``: what the exporter wrote down about a model folder."""
+"""``edge_st.json``: the exporter's record of a model folder."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,15 +16,19 @@ from ..text.tokens import TextOrPair
 FILE_NAME = "edge_st.json"
 FORMAT_VERSION = 2
 LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
-#: what rounding may cost more on another CPU than the exporter's, or for other texts
+#: how much lower a cosine may be on another CPU than the exporter's, or for other texts
 _LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
-#: what "auto" may be told to be
+#: what a folder may name as its default dtype
 _DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
 
 
 @dataclass(frozen=True)
 class GraphRecord:
-    """One way to run the model: a graph file, an engine and a precision, and how near it came to the original."""
+    """A variant of the model: graph file, engine and dtype, with its measured parity with the original.
+
+    ``cosine_min`` is the least cosine to the original's vectors over all texts of the parity check, ``golden_min`` over
+    the golden texts (for a CrossEncoder: correlations). None where it was not measured.
+    """
 
     file: str
     engine: str
@@ -35,21 +39,21 @@ class GraphRecord:
 
     @property
     def lossless(self) -> bool:
-        """Whether its worst measured cosine to the original is at least 0.9999."""
+        """Whether its least measured cosine to the original is 0.9999 or more."""
         return self.cosine_min is not None and self.cosine_min >= LOSSLESS_COSINE
 
     @property
     def least(self) -> float:
-        """The least cosine to the original that it may have at worst, on any machine.
+        """The least cosine to the original that is accepted on any machine.
 
-        In float32 0.99999, or less where it had less when it was exported. Below float32 the measured one, less 0.0005
-        where that was lossless and 0.005 where it was not.
+        In float32: 0.99999, or the measured cosine if that is less. In other dtypes: the measured cosine less 0.0005
+        where the variant is lossless, less 0.005 where it is not.
         """
         return self._below(self.cosine_min)
 
     @property
     def least_golden(self) -> float:
-        """The same over the golden texts, of which correlations may be lower than over all."""
+        """As `least`, but from ``golden_min``: the correlation over few texts can be lower than over all."""
         return self._below(self.cosine_min if self.golden_min is None else self.golden_min)
 
     def _below(self, measured: float | None) -> float:
@@ -60,9 +64,10 @@ class GraphRecord:
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """What the original gave for the golden texts, with this prompt and task: vectors (texts, dim), or logits of pairs.
+    """What the original gave for the golden texts with this prompt and task: vectors (texts, dim), or logits of pairs.
 
-    Of sparse vectors the largest values alone are kept, at ``dimensions`` (dim,) of those; the others are 0.
+    For sparse vectors only the largest values are stored. ``dimensions`` (dim,) int64 are then the dimensions that the
+    columns of ``embeddings`` stand for, and a value that was not stored is 0.
     """
 
     prompt_name: str | None
@@ -72,16 +77,17 @@ class Golden:
 
     @property
     def name(self) -> str:
-        """The prompt and the task, in words."""
+        """The prompt and the task as arguments, such as "task='query'"; "embeddings" without either."""
         given = {"prompt_name": self.prompt_name, "task": self.task}
         return ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None) or "embeddings"
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The contents of ``edge_st.json``; ``files`` maps a name to its (sha256, bytes).
+    """The contents of ``edge_st.json``.
 
-    ``default_dtype`` is what ``dtype="auto"`` means where it is not the fastest lossless variant.
+    ``files`` maps the name of each file to its (sha256, size in bytes). ``default_dtype`` is what ``dtype="auto"``
+    means for this folder; None: the fastest lossless variant.
     """
 
     path: Path
@@ -95,7 +101,7 @@ class Record:
     default_dtype: str | None = None
 
     def graph_files(self, graph: str) -> list[str]:
-        """The recorded files of ``graph``, its path below the model folder: itself and the weights beside it."""
+        """The recorded files of ``graph`` (a path relative to the model folder): itself and the weights beside it."""
         start = f"{PurePosixPath(graph).with_suffix('').as_posix()}."
         return [name for name in self.files if name.startswith(start)]
 
@@ -120,9 +126,9 @@ _REPAIR = "export the model again, or fetch the file again with: edge-st pull"
 
 
 def read_record(folder: Path) -> Record | None:
-    """The folder's record, or None where it has none.
+    """The record of ``folder``, or None where it has no edge_st.json.
 
-    Raises DamagedFileError where the file is not what this version can read.
+    Raises DamagedFileError where the file has another format version or is not as the exporter writes it.
     """
     path = folder / FILE_NAME
     if not path.is_file():
@@ -137,7 +143,7 @@ def read_record(folder: Path) -> Record | None:
     try:
         return _parse(path, content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
+        raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
 
 
 def _parse(path: Path, content: dict[str, Any]) -> Record:

@@ -1,4 +1,4 @@
-"""Texts that occur several times in a call are computed once."""
+"""A text that occurs several times in a call is encoded once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Distinct:
-    """The ``texts`` of a call without repetitions, in order, and their places among all ``count``.
+    """The distinct ``texts`` of a call, in order, and their places among all ``count`` texts.
 
-    ``first`` (distinct,) int64 is where each text occurs first; ``copies`` (repeated,) are the other places, and
-    ``originals`` (repeated,) the first place of the text at each.
+    ``first`` (distinct,) int64 is the place where each text occurs first. ``copies`` (repeated,) are all other places,
+    and ``originals`` (repeated,) says for each of them the place where its text occurs first.
     """
 
     texts: Sequence[TextOrPair]
@@ -26,12 +26,12 @@ class Distinct:
     originals: Places
 
     def places(self, first: Places) -> Places:
-        """Every place (n,), in order, of the texts that occur first at ``first``."""
+        """Every place (n,), in order, where one of the texts that occur first at ``first`` occurs."""
         return np.sort(np.concatenate((first, self.copies[np.isin(self.originals, first)])))
 
 
 def find_distinct(texts: Sequence[TextOrPair]) -> Distinct:
-    """``texts`` without repetitions. Without any, this costs a sort of one number a text."""
+    """The distinct texts of ``texts``. If there are no repetitions, this costs a sort of one number for each text."""
     everywhere, none = np.arange(len(texts)), np.empty(0, dtype=np.int64)
     suspects = _suspects(texts)
     if not len(suspects):
@@ -46,7 +46,7 @@ def find_distinct(texts: Sequence[TextOrPair]) -> Distinct:
 
 
 def _suspects(texts: Sequence[TextOrPair]) -> Places:
-    """Places, in order, of the texts whose hash is also another's."""
+    """The places, in order, of the texts whose hash occurs more than once."""
     hashes = np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts))
     ordered = np.sort(hashes)
     shared = ordered[1:][ordered[1:] == ordered[:-1]]

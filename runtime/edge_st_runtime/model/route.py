@@ -1,4 +1,7 @@
-"""One way through a model: the module that takes texts in, its settings and limits, and the modules after it."""
+"""A route through a model: its first module, with settings and limits, and the modules after it.
+
+A model without a Router has one route.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from ..modules.specs import InGraph, Module
 TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
 CLIP, SPARSE_STATIC = "CLIPModel", "SparseStaticEmbedding"
 MASKED = "MLMTransformer"
-#: those that take texts of any length
+#: first modules that take texts of any length
 TABLES = (STATIC, WORDS, BAG)
 FIRST = (TRANSFORMER, CLIP, *TABLES, SPARSE_STATIC, MASKED)
 _TRANSFORMER_CONFIGS = tuple(
@@ -29,8 +32,8 @@ _OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-robert
 class Route:
     """A first module of class ``kind``, stored in the folder ``path``, and the ``modules`` after it.
 
-    ``prefix`` is what the names of the first module's files start with, relative to the model folder.
-    ``transformer`` is what its ``transformer_file`` says, ``config`` its config.json.
+    ``prefix`` is the path from the model folder to the first module's files: "" or a folder with a slash.
+    ``transformer`` is the content of its ``transformer_file``, ``config`` that of its config.json.
     """
 
     kind: str
@@ -43,17 +46,17 @@ class Route:
 
     @property
     def needs_graph(self) -> bool:
-        """Whether an engine computes its beginning; NumPy does the rest."""
+        """Whether an engine runs a graph for its first module; NumPy computes the others."""
         return self.kind in (TRANSFORMER, CLIP) or self.modules_in_graph > 0
 
     @property
     def modules_in_graph(self) -> int:
-        """How many of ``modules`` only a graph of edge-st's exporter computes: up to the last LSTM and the like."""
+        """How many of ``modules`` only an exported graph can compute: those up to the last `InGraph`, such as LSTM."""
         return self._up_to(InGraph)
 
     @property
     def modules_exported(self) -> int:
-        """How many of ``modules`` edge-st's exporter puts into the graph: SpladePooling too, which NumPy computes."""
+        """How many of ``modules`` edge-st's exporter puts into the graph: SpladePooling too, though NumPy can do it."""
         return self._up_to((InGraph, SpladePooling))
 
     def _up_to(self, kinds: type | tuple[type, ...]) -> int:
@@ -61,18 +64,18 @@ class Route:
 
     @property
     def graph_output(self) -> str:
-        """What a graph of ``modules_in_graph`` gives."""
+        """The output that a graph with ``modules_in_graph`` gives."""
         inside = self.modules[: self.modules_in_graph]
         return next((module.output for module in reversed(inside) if isinstance(module, InGraph)), self.output)
 
     @property
     def gives_scores(self) -> bool:
-        """Whether the graph is to give scores of pairs."""
+        """Whether the graph gives scores of pairs of texts."""
         return self.graph_output == SCORES
 
     @property
     def output(self) -> str:
-        """What the first module gives: "token_embeddings", or "sentence_embedding" where it pools by itself."""
+        """The output of the first module: "token_embeddings", or "sentence_embedding" where it pools by itself."""
         if self.kind in (STATIC, BAG, SPARSE_STATIC):
             return SENTENCE_EMBEDDING
         usual = SENTENCE_EMBEDDING if self.kind == CLIP else TOKEN_EMBEDDINGS
@@ -80,38 +83,39 @@ class Route:
 
     @property
     def messages(self) -> Mapping[str, Any] | None:
-        """How texts become the messages of a chat; None where they do not."""
+        """The settings by which texts become messages of a chat; None where they do not."""
         found: Mapping[str, Any] | None = (self.transformer.get("modality_config") or {}).get("message")
         return found
 
     @property
     def template_arguments(self) -> Mapping[str, Any]:
-        """What the chat template is given beside the messages."""
+        """The arguments of the chat template, apart from the messages."""
         return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
 
     @property
     def lower_case(self) -> bool:
-        """Whether texts are lowered before the tokenizer sees them."""
+        """Whether texts are lower-cased before they are tokenized."""
         return bool(self.transformer.get("do_lower_case"))
 
     @property
     def vocabulary(self) -> int | None:
-        """Tokens that the transformer has embeddings for; None if it does not say."""
+        """The number of tokens that the transformer has embeddings for; None where its configuration does not say."""
         size = _text_config(self.config).get("vocab_size")
         return size if isinstance(size, int) else None
 
     def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
-        """The limit in tokens, in sentence-transformers' order: its own configuration, then the tokenizer's.
+        """The limit in tokens, special tokens included; None for no limit.
 
-        Never more than the positions: older folders say 514 for RoBERTa, which has 512. ``tokenizer_limit`` is the
-        tokenizer's model_max_length. Source: sentence-transformers' Transformer.
+        As in sentence-transformers, the module's own configuration comes before ``tokenizer_limit``, the tokenizer's
+        model_max_length. It is never more than `positions`: older folders say 514 for RoBERTa, which has 512. Source:
+        sentence-transformers' Transformer.
         """
         own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
         limits = [tokenizer_limit if own is None else int(own), self.positions]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
-        """What makes ``limit`` the model's own: the file that says it → keys with their values."""
+        """The change that makes ``limit`` the model's own: the file name → the keys to set, with their values."""
         if self.kind == STATIC:
             cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
             return {f"{self.prefix}tokenizer.json": {"truncation": None if limit is None else cut}}
@@ -127,7 +131,7 @@ class Route:
 
     @property
     def positions(self) -> int | None:
-        """The longest input, special tokens included, that the transformer has positions for; None if it tells none."""
+        """The longest input in tokens that the transformer has positions for; see `longest_input`."""
         return longest_input(self.config)
 
     def graph_names(self) -> list[str]:
@@ -137,7 +141,10 @@ class Route:
 
 
 def longest_input(config: Mapping[str, Any]) -> int | None:
-    """The tokens, special ones included, that a transformer with this config.json has positions for, if it tells."""
+    """The most tokens, special tokens included, that a transformer with this config.json has positions for.
+
+    None where the configuration does not say.
+    """
     text = _text_config(config)
     positions = text.get("max_position_embeddings")
     if not isinstance(positions, int) or positions < 1:
@@ -147,7 +154,7 @@ def longest_input(config: Mapping[str, Any]) -> int | None:
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a model of several modalities the part that tells about text; raises TypeError where it is no object."""
+    """The part of a multi-modal model's config.json that is about text, else all of it; raises TypeError."""
     text = config.get("text_config") or config
     if not isinstance(text, Mapping):
         raise TypeError(f"text_config is {text!r}")
@@ -181,17 +188,26 @@ def read_route(
 
 
 def name_prefix(folder: str) -> str:
-    """What the names of the files in ``folder`` start with; "" and "." are the model folder itself."""
+    """The path from the model folder to files in ``folder``: "" or ``folder`` with a slash.
+
+    "" and "." are the model folder itself.
+    """
     return "" if folder in ("", ".") else f"{folder}/"
 
 
 def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any]) -> bool:
-    """Whether the transformer gives its hidden states; without them sentence-transformers skips what weighs them."""
+    """Whether the transformer gives the hidden states of all layers.
+
+    Where it does not, sentence-transformers skips the modules that need them.
+    """
     own = transformer.get("config_args") or transformer.get("config_kwargs") or {}
     return bool(own.get("output_hidden_states", config.get("output_hidden_states")))
 
 
 def transformer_config(folder: Path) -> tuple[str, dict[str, Any]]:
-    """The first file that says something, and what it says; else the one to write."""
+    """The name and the content of the first configuration file that is not empty.
+
+    Where there is none: the name of the one to write, and an empty dictionary.
+    """
     found = ((name, read_optional_json(folder / name)) for name in _TRANSFORMER_CONFIGS)
     return next(((name, config) for name, config in found if config), (_TRANSFORMER_CONFIGS[0], {}))

@@ -1,7 +1,7 @@
-"""Whether a variant gives on this machine what it gave on the exporter's: the folder's golden texts, run once.
+"""The self-test: run the folder's golden texts once, to see that a variant computes correctly on this machine.
 
-Below float32 an engine may compute something else on another CPU: int8 products saturate on those without dot product
-instructions, for one. What was found is kept, so that only the first load of a variant pays.
+In dtypes below float32 an engine may give other results on another CPU: int8 products, for example, saturate on a CPU
+without dot product instructions. The result is cached, so that only the first load of a variant pays for it.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
 from ..machine.local_cache import digest, keep, recall
+from ..vectors.parity import correlations, cosines
+from .classes import CROSS_ENCODER
 from .folder import SETTINGS_FILE, ModelFolder
-from .graphs import Choice
-from .model_types import CROSS_ENCODER
-from .parity import correlations, cosines
 from .pipeline import Pipeline
 from .record import Golden, GraphRecord, Record
+from .variants import Choice
 
 VARIABLE = "EDGE_ST_SELF_TEST"
 _KIND = "self-test"
@@ -36,7 +36,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class RouteUnderTest:
-    """What a self-test runs: a route's pipeline, its limit in tokens, and the place of its graph in the folder."""
+    """A route's pipeline, its limit in tokens, and the path of its graph relative to the model folder."""
 
     pipeline: Pipeline
     limit: int | None
@@ -44,13 +44,14 @@ class RouteUnderTest:
 
 
 def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[str, RouteUnderTest]) -> None:
-    """Raise EngineError where ``choice`` is not as near to the original as its entry in the record says.
+    """Raise EngineError where ``choice`` is not as near to the original as its entry in the record promises.
 
-    ``routes`` are those that run it, ``device`` is where. The golden texts without a prompt of their own are run, and
-    their worst cosine must reach `GraphRecord.least_golden`; logits of pairs are compared by their correlation. The
-    outcome is kept below the user's cache folder for the graph's checksums, the engine's version and the CPU. Nothing
-    is tested in float32, without a record or its entry for the choice, and where the environment has
-    EDGE_ST_SELF_TEST=0.
+    ``routes`` are the routes that run the choice, on ``device``. The golden texts that use no named prompt are run, and
+    the least cosine to the original's vectors must reach `GraphRecord.least_golden`; logits of pairs are compared by
+    their correlation. The result is cached in the user's cache folder, under the graph's checksums, the engine's
+    version and the CPU.
+
+    There is no test in float32, without an entry in the record, and where the environment has EDGE_ST_SELF_TEST=0.
     """
     entry = _entry(folder.record, choice)
     if entry is None or folder.record is None or os.environ.get(VARIABLE, "").strip() == "0":
@@ -73,7 +74,7 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[
 
 
 def _entry(record: Record | None, choice: Choice) -> GraphRecord | None:
-    """What the record says of a choice below float32."""
+    """The record's entry for ``choice``; None where there is none, and for float32."""
     if record is None or choice.dtype == "float32":
         return None
     wanted = (choice.engine, choice.file, choice.dtype)
@@ -94,7 +95,7 @@ def _cosine(kept: Mapping[str, object] | None) -> float | None:
 
 
 def _measured(folder: ModelFolder, record: Record, routes: Mapping[str, RouteUnderTest]) -> float:
-    """The worst of all; -1 where an output is no number or of another shape, 1 where there is nothing to compare."""
+    """The least cosine or correlation; -1 for an output with NaN or of another shape, 1 without anything to compare."""
     parts = [part for part in record.golden if part.prompt_name is None and folder.route(part.task) in routes]
     near = [1.0]
     for part in parts:
@@ -107,7 +108,7 @@ def _measured(folder: ModelFolder, record: Record, routes: Mapping[str, RouteUnd
 
 
 def _outputs(folder: ModelFolder, record: Record, golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives where the original gave ``golden.embeddings``."""
+    """What the route gives for the golden texts, in the shape of ``golden.embeddings``."""
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
         length = route.pipeline.prompt_length(prompt, route.limit)

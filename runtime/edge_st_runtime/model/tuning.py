@@ -1,4 +1,4 @@
-"""What ``edge-st tune`` found to be the fastest way to run a model folder on this machine."""
+"""The result of ``edge-st tune``: the fastest way to run a model folder on this machine."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from ..machine.threads import available_cores
 from .record import Record
 
 _KIND = "tuning"
-_NOT_KEPT = "the tuning cannot be kept ({}); set XDG_CACHE_HOME to a folder that can be written to"
+_NOT_KEPT = "the tuning cannot be saved ({}); set XDG_CACHE_HOME to a folder that can be written to"
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """The variant, how it runs fastest, and the day it was measured (YYYY-MM-DD)."""
+    """The fastest variant, the settings that it runs fastest with, and the day it was measured (YYYY-MM-DD)."""
 
     engine: str
     file: str
@@ -29,10 +29,10 @@ class Tuning:
 
 
 def read_tuning(record: Record | None, dtype: str) -> Tuning | None:
-    """The tuning of this machine for the record's folder and ``dtype``, as it was asked for.
+    """This machine's tuning for the record's folder, opened with the argument ``dtype``.
 
-    None where there is none, or where it is stale: another CPU or number of cores, another version of the engine, other
-    files of the graph.
+    None where there is none, or where it is out of date because the CPU, the number of cores, the version of the
+    engine or the files of the graph have changed.
     """
     kept = None if record is None else recall(_KIND, _key(record.path.parent, dtype))
     if record is None or kept is None:
@@ -44,7 +44,7 @@ def read_tuning(record: Record | None, dtype: str) -> Tuning | None:
 
 
 def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:
-    """Keep ``tuning`` for this machine; return the file. Raises OptionError where it cannot be written."""
+    """Save ``tuning`` for this machine and return the file. Raises OptionError where it cannot be written."""
     content = {"folder": str(record.path.parent), "asked": dtype, "tuning": asdict(tuning)}
     kept = keep(_KIND, _key(record.path.parent, dtype), {**content, "measured_on": _identity(record, tuning)})
     if kept is None:
@@ -53,7 +53,7 @@ def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:
 
 
 def check_keepable() -> None:
-    """Raise OptionError where this user's tunings cannot be kept."""
+    """Raise OptionError where this user cannot save a tuning."""
     try:
         folder = cache_folder(_KIND)
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def check_keepable() -> None:
 
 
 def forget_tuning(folder: Path, dtype: str) -> bool:
-    """Remove what was kept for ``folder``; whether there was something."""
+    """Remove the tuning for ``folder``; return whether there was one."""
     return forget(_KIND, _key(folder, dtype))
 
 

@@ -1,1 +1,1 @@
-"""What comes after the graph: modules as frozen specifications and pure functions."""
+"""The modules after the graph, as frozen specs and pure functions, and the models that need no graph."""

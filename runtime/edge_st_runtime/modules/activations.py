@@ -1,9 +1,9 @@
-"""Activation functions by the dotted names that configurations carry. Source: torch.nn.
+"""Activation functions by the dotted names that configurations have. Source: torch.nn.
 
-Each is the one that the class gives without arguments, in evaluation mode. The softmax family runs along the last axis,
-which is torch's choice for (batch, dim); for (batch, tokens, dim) torch's old default is the batch axis, by which a
-text's vector depends on the texts beside it: a Dense over tokens with one is refused. Left out: Softmax2d, which is for
-images.
+Each does what the class of torch.nn does when it is made without arguments, in evaluation mode. The softmax family runs
+along the last axis, which is torch's default for (batch, dim). For (batch, tokens, dim) torch's default is the batch
+axis, which makes a text's vector depend on the other texts of its batch, so a Dense over tokens with one of them is
+refused. Softmax2d, which is for images, is left out.
 """
 
 import math
@@ -192,20 +192,20 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-#: those that look at all dimensions of a vector
+#: the functions whose result depends on all dimensions of a vector
 SOFTMAX_FAMILY = (softmax, softmin, log_softmax)
 
 
 def find_activation(dotted_name: str) -> Activation:
-    """The function for ``torch.nn.modules.activation.Tanh`` and the like.
+    """The function called ``dotted_name``, such as ``torch.nn.modules.activation.Tanh``.
 
-    Raises UnsupportedModelError for a name outside ``torch.nn`` or one that is not known here.
+    Raises UnsupportedModelError for a name outside ``torch.nn`` and for an unknown one.
     """
     name = dotted_name.rpartition(".")[2]
     if not dotted_name.startswith("torch.nn.") or name not in ACTIVATIONS:
         known = ", ".join(sorted(ACTIVATIONS))
         raise UnsupportedModelError(
             f"activation function {dotted_name!r}; expected one of torch.nn's {known}. "
-            "Custom code is not run: export the model with a module that sentence-transformers ships"
+            "Custom code is never run: export the model with an activation of torch.nn"
         )
     return ACTIVATIONS[name]

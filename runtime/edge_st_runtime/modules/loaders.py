@@ -1,4 +1,4 @@
-"""Read the modules of a model folder into frozen specs, by the class names that ``modules.json`` carries."""
+"""Read the modules of a model folder into frozen specs, by their class names in ``modules.json``."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,10 +28,10 @@ _LEGACY_MODES = {
 
 
 def load_module(name: str, folder: Path) -> Module:
-    """The module of class ``name`` (such as "Pooling") stored in ``folder``.
+    """The module of class ``name``, such as "Pooling", that is stored in ``folder``.
 
-    Raises UnsupportedModelError for a class, mode or activation that is not known, MissingFileError and
-    DamagedFileError for its files.
+    Raises UnsupportedModelError for an unknown class, mode or activation, and MissingFileError or DamagedFileError for
+    its files.
     """
     if name not in LOADERS:
         raise UnsupportedModelError(f"module {name!r} ({folder}); this version runs {', '.join(sorted(LOADERS))}")
@@ -40,7 +40,7 @@ def load_module(name: str, folder: Path) -> Module:
 
 
 def pooling_from_config(config: dict[str, Any]) -> Pooling:
-    """A Pooling from its configuration, in the spelling of any version; no mode set means mean."""
+    """A Pooling from its configuration, as any version of sentence-transformers writes it; the default is the mean."""
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
@@ -69,8 +69,8 @@ def _dense(folder: Path) -> Dense:
     activation = _activation(config, weights, folder)
     if activation in SOFTMAX_FAMILY and input_name == "token_embeddings":
         raise UnsupportedModelError(
-            f"{folder}: Dense with {config['activation_function']} over tokens, where PyTorch mixes the texts of a "
-            "batch; expected another activation"
+            f"{folder}: Dense with {config['activation_function']} over tokens, with which a text's vector depends on "
+            "the other texts of its batch; expected another activation"
         )
     return Dense(
         weight=weight,
@@ -132,7 +132,7 @@ def _splade_pooling(folder: Path) -> SpladePooling:
 
 def _sparse_auto_encoder(folder: Path) -> SparseAutoEncoder:
     config, weights = read_json(folder / "config.json"), _weights(folder)
-    name = "encoder.weight" if "encoder.weight" in weights else "decoder.linear.weight"  # safetensors keeps one of both
+    name = "encoder.weight" if "encoder.weight" in weights else "decoder.linear.weight"  # tied: only one is stored
     weight = _tensor(weights, name, folder, (config["hidden_dim"], config["input_dim"]))
     if int(config["k"]) < 1:
         raise DamagedFileError(f"{folder / 'config.json'}: k is {config['k']}; expected at least 1")
@@ -150,7 +150,7 @@ def _word_weights(folder: Path) -> WordWeights:
 
 
 def word_weights(config: Mapping[str, Any]) -> Floats:
-    """The weight (words,) of every word in ``config["vocab"]``: its own, else that of its lower-case form."""
+    """The weight (words,) float32 of each word in ``config["vocab"]``; else that of its lower-case form."""
     known, other = config.get("word_weights") or {}, config.get("unknown_word_weight", 1)
     weights = [known[word] if word in known else known.get(word.lower(), other) for word in config["vocab"]]
     return np.array(weights, dtype=np.float32)
@@ -175,8 +175,8 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
 def _weights(folder: Path) -> dict[str, NDArray[Any]]:
     if not (folder / "model.safetensors").is_file() and (folder / "pytorch_model.bin").is_file():
         raise MissingFileError(
-            f"{folder} keeps its weights in pytorch_model.bin, a pickle, which is never opened here; "
-            "convert it on a build machine: edge-st export MODEL FOLDER"
+            f"{folder} has its weights in pytorch_model.bin, a pickle file, which edge-st never opens; "
+            "convert the model on a build machine: edge-st export MODEL FOLDER"
         )
     return read_safetensors(folder / "model.safetensors")
 

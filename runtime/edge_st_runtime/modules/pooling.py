@@ -1,8 +1,9 @@
-"""Pooling: token embeddings (batch, tokens, hidden) → one vector a text (batch, hidden).
+"""Pooling: token embeddings (batch, tokens, hidden) → one vector for each text (batch, hidden).
 
-Source: sentence-transformers' Pooling module. Every function takes the token embeddings, the mask of the tokens that
-count, the mask of all the text's own tokens, which counts a prompt's too, and the sum of the tokens' weights (batch,)
-where WordWeights gave them some, which takes the place of their number.
+Every function takes the token embeddings and two masks (batch, tokens). The first marks the tokens that are pooled.
+The second marks all tokens of the text, including those of a prompt that is not pooled. Where the model has
+WordWeights, the last argument is the sum of the tokens' weights (batch,), and it takes the place of their number.
+Source: sentence-transformers' Pooling module.
 """
 
 from collections.abc import Callable
@@ -16,35 +17,35 @@ Pool = Callable[[Floats, Mask, Mask, Floats | None], Floats]
 
 
 def cls(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
-    """The first token that counts; position 0 where none does."""
+    """The first pooled token; the token at position 0 if none is pooled."""
     return tokens[np.arange(len(tokens)), mask.argmax(axis=1)]
 
 
 def lasttoken(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
-    """The last token that counts; zeros where none does."""
+    """The last pooled token; zeros if none is pooled."""
     last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     rows = np.arange(len(tokens))
     return tokens[rows, last] * mask[rows, last][:, None].astype(np.float32)
 
 
 def maximum(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
-    """The largest value of each dimension; minus infinity where no token counts."""
+    """The largest value of each dimension; minus infinity if no token is pooled."""
     return np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
 
 
 def mean(tokens: Floats, mask: Mask, _own: Mask, weights: Floats | None = None) -> Floats:
-    """The average; zeros where no token counts."""
+    """The mean; zeros if no token is pooled."""
     return _weighted_sum(tokens, mask) / _total(mask, weights)
 
 
 def mean_sqrt_len_tokens(tokens: Floats, mask: Mask, _own: Mask, weights: Floats | None = None) -> Floats:
-    """The sum over the square root of the number of tokens."""
+    """The sum, divided by the square root of the number of tokens."""
     root: Floats = np.sqrt(_total(mask, weights))
     return _weighted_sum(tokens, mask) / root
 
 
 def weightedmean(tokens: Floats, mask: Mask, own: Mask, weights: Floats | None = None) -> Floats:
-    """The average weighted by the position in the text, counted from 1 (SGPT); padding on the left moves nothing."""
+    """The mean weighted by position (SGPT): a text's first token has position 1, wherever the padding is."""
     places = mask * np.cumsum(own, axis=1)
     return _weighted_sum(tokens, places) / _total(places, weights)
 
@@ -60,19 +61,19 @@ POOLING: dict[str, Pool] = {
 
 
 def without_prompt(mask: Mask, prompt_length: int) -> Mask:
-    """The mask (batch, tokens) with each text's first ``prompt_length`` attended tokens left out."""
+    """The mask (batch, tokens) without the first ``prompt_length`` tokens of each text."""
     return mask * (np.cumsum(mask, axis=1) > prompt_length)
 
 
 def _weighted_sum(tokens: Floats, weights: Mask) -> Floats:
-    # einsum, not matmul: BLAS would wake its own threads beside the engine's. It adds one by one, which float32 bears
-    # for some thousand tokens only.
+    # einsum instead of matmul, because BLAS would start threads beside the engine's. It adds the tokens one by one, so
+    # for more than a few thousand of them float32 is not precise enough.
     if tokens.shape[1] > _FEW_TOKENS:
         return np.einsum("bl,blh->bh", weights, tokens, dtype=np.float64).astype(np.float32)
     return np.einsum("bl,blh->bh", weights.astype(np.float32), tokens)
 
 
 def _total(counts: Mask, weights: Floats | None) -> Floats:
-    """What a sum is divided by (batch, 1), never zero."""
+    """The divisor (batch, 1) of a sum, never zero."""
     total = counts.sum(axis=1) if weights is None else weights
     return np.maximum(total, 1e-9).astype(np.float32)[:, None]

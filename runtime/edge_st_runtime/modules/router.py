@@ -1,4 +1,4 @@
-"""Which route a text takes through a model that has several. Source: sentence-transformers' Router (once Asym)."""
+"""The router of a model with several routes. Source: sentence-transformers' Router (formerly Asym)."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -17,19 +17,19 @@ Modules = list[tuple[str, Path]]
 
 @dataclass(frozen=True)
 class Router:
-    """The names of the routes, the one taken without a task, and the routes of (task, modality)."""
+    """The names of the ``routes``, the ``default`` for texts without a task, and the ``mappings`` to routes by key."""
 
     routes: tuple[str, ...]
     default: str | None = None
     mappings: Mapping[Key, str] | None = None
 
     def route(self, task: str | None) -> str:
-        """The route of ``task``; raises OptionError for a task without one."""
+        """The name of the route for ``task``; raises OptionError for a task without one."""
         route = self._find(task)
         if route is None:
             raise OptionError(
-                f"task is {task!r}; this model has the tasks {', '.join(map(repr, self.tasks))}: pass one as task=…, "
-                "or use encode_query and encode_document"
+                f"task is {task!r}; this model has the tasks {', '.join(map(repr, self.tasks))}: pass one of them as "
+                "task=…, or call encode_query or encode_document"
             )
         return route
 
@@ -46,13 +46,13 @@ class Router:
 
     @property
     def tasks(self) -> list[str | None]:
-        """Every task that has a route; None first where a text without a task has one."""
+        """Every task that has a route. If a text without a task has one, None comes first."""
         mapped = [task for task, _ in self.mappings or {} if task is not None]
         return [task for task in dict.fromkeys([None, *self.routes, *mapped]) if self._find(task) is not None]
 
 
 def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
-    """The router stored in ``folder``, and for each of its routes the dotted classes and folders of its modules.
+    """The router stored in ``folder``, and for each route the dotted class names and the folders of its modules.
 
     Raises DamagedFileError, and MissingFileError where there is no configuration.
     """
@@ -70,15 +70,21 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
             default = next(iter(named), None)
         unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
     except (KeyError, TypeError, AttributeError, ValueError, SyntaxError) as error:
-        raise DamagedFileError(f"{path} lacks or misspells {error}; export the model again") from error
+        raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
     if unknown or not named:
-        raise DamagedFileError(f"{path} names the routes {sorted(unknown) or 'none'}; it has {', '.join(named)}")
+        raise DamagedFileError(
+            f"{path} refers to the routes {sorted(unknown) or 'none'}, but has {', '.join(named) or 'none'}; export "
+            "the model again"
+        )
     routes = {name: [(kind, inside(folder, module)) for kind, module in modules] for name, modules in named.items()}
     return Router(tuple(routes), default, mappings), routes
 
 
 def _mappings(saved: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Rows saved as "('query', 'text')" → route; those of several modalities at once are not for texts."""
+    """The (task, modality) and route of each entry, whose key is saved as "('query', 'text')".
+
+    Entries for several modalities at once do not apply to texts and are left out.
+    """
     for key, route in saved.items():
         task, modality = ast.literal_eval(key)
         if modality is None or isinstance(modality, str):

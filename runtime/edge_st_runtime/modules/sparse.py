@@ -23,17 +23,18 @@ STRATEGIES, LOGARITHMS = ("max", "sum"), {"relu": 1, "log1p_relu": 2}
 
 @dataclass(frozen=True)
 class SpladePooling:
-    """Logits of a masked language model (batch, tokens, vocabulary) → a weight for every word of the vocabulary.
+    """Logits of a masked language model (batch, tokens, vocabulary) → weights (batch, vocabulary) of all words.
 
-    A weight is the largest, or the sum, over the text's tokens of log(1 + max(logit, 0)), the logarithm taken
-    ``logarithms`` times. Source: SPLADE (https://arxiv.org/abs/2107.05720, https://arxiv.org/abs/2109.10086).
+    A word's weight is the maximum or the sum (``strategy``) of log(1 + max(logit, 0)) over the text's tokens. With
+    ``logarithms=2``, x → log(1 + x) is applied twice. Source: SPLADE (https://arxiv.org/abs/2107.05720,
+    https://arxiv.org/abs/2109.10086).
     """
 
     strategy: str = "max"
     logarithms: int = 1
 
     def __call__(self, features: Features) -> Features:
-        """Pool ``token_embeddings`` over ``attention_mask``; the logarithm of a maximum is taken after it."""
+        """Pool ``token_embeddings`` over ``attention_mask``; for a maximum, the logarithm is taken afterwards."""
         logits, mask = features[TOKEN_EMBEDDINGS], features["attention_mask"].astype(bool)[:, :, None]
         if self.strategy == "max":
             weights = self._logarithm(np.max(logits, axis=1, initial=0, where=mask))
@@ -53,9 +54,9 @@ class SpladePooling:
 
 @dataclass(frozen=True, eq=False)
 class SparseAutoEncoder:
-    """A dense embedding (batch, dim) → its ``k`` largest latents (batch, latents), the positive ones of these.
+    """A dense embedding (batch, dim) → its ``k`` largest latents (batch, latents); all others and negative ones are 0.
 
-    ``weight`` (latents, dim), ``pre_bias`` (dim,), ``latent_bias`` (latents,). Source: CSR
+    ``weight`` is (latents, dim), ``pre_bias`` (dim,), ``latent_bias`` (latents,). Source: CSR
     (https://arxiv.org/abs/2503.01776).
     """
 
@@ -66,7 +67,7 @@ class SparseAutoEncoder:
     standardize: bool = False
 
     def __call__(self, features: Features) -> Features:
-        """Encode ``sentence_embedding``; the feature "max_active_dims" takes the place of ``k``."""
+        """Encode ``sentence_embedding``; the feature "max_active_dims", if it is there, is used instead of ``k``."""
         latents = self._latents(features[SENTENCE_EMBEDDING])
         k = min(features.get(MAX_ACTIVE_DIMS, self.k), latents.shape[1])
         largest = np.argpartition(-latents, k - 1, axis=1)[:, :k]
@@ -88,7 +89,7 @@ class SparseAutoEncoder:
 
 @dataclass(frozen=True, eq=False)
 class SparseStaticBackend(InNumPy):
-    """A weight (vocabulary,) for every token, such as its inverse document frequency; a text's tokens count once."""
+    """A weight (vocabulary,) for every token, such as its inverse document frequency; a token counts once."""
 
     weights: Floats
     meaning = output = SENTENCE_EMBEDDING
@@ -99,11 +100,11 @@ class SparseStaticBackend(InNumPy):
         return len(self.weights)
 
     def run(self, batch: TokenBatch) -> Floats:
-        """The weights (batch, vocabulary) of the tokens that occur; raises DamagedFileError for one without weight."""
+        """The weights (batch, vocabulary) of each text's tokens; raises DamagedFileError for a token without weight."""
         if batch.input_ids.max(initial=0) >= len(self.weights):
             raise DamagedFileError(
-                f"token {batch.input_ids.max()} has no weight among {len(self.weights)}; the weights are not of the "
-                "same model as tokenizer.json: download or export the model again"
+                f"token {batch.input_ids.max()} has no weight among {len(self.weights)}; the weights and "
+                "tokenizer.json are from different models: download or export the model again"
             )
         found = np.zeros((len(batch.input_ids), len(self.weights)), dtype=np.float32)
         rows, places = np.nonzero(batch.attention_mask)
@@ -119,9 +120,9 @@ def sparse_static_file(config: Mapping[str, Any]) -> str:
 
 
 def open_sparse_static(folder: Path, token_id: Any) -> SparseStaticBackend:
-    """The weights in ``folder``'s model.safetensors or, where its config.json names one, {token: weight} JSON file.
+    """The weights in ``folder``: from the JSON file {token: weight} that config.json names, else model.safetensors.
 
-    ``token_id`` maps a token to its id or None. Raises MissingFileError or DamagedFileError.
+    ``token_id`` maps a token to its id, or to None for an unknown one. Raises MissingFileError or DamagedFileError.
     """
     path = inside(folder, sparse_static_file(read_optional_json(folder / "config.json")))
     if path.suffix == ".json":
@@ -137,9 +138,12 @@ def _weights_by_token(path: Path, token_id: Any) -> Floats:
     known = {token_id(token): weight for token, weight in read_json(path).items()}
     unknown = known.pop(None, None)
     if unknown is not None or not known:
-        raise DamagedFileError(f"{path} names tokens that tokenizer.json does not have; they are not of the same model")
+        raise DamagedFileError(
+            f"{path} names tokens that tokenizer.json does not have; they are from different models: download or "
+            "export the model again"
+        )
     weights = np.zeros(max(known) + 1, dtype=np.float32)
     weights[list(known)] = [float(weight) for weight in known.values()]
     if not np.isfinite(weights).all():
-        raise ValueError("a weight that is no number")
+        raise ValueError("a weight is NaN or infinite")
     return weights

@@ -1,8 +1,8 @@
 """The modules after the transformer, as frozen specs that map features to features.
 
-Features are a dictionary under sentence-transformers' own names: ``token_embeddings`` (batch, tokens, hidden),
+Features are a dictionary with sentence-transformers' names: ``token_embeddings`` (batch, tokens, hidden),
 ``sentence_embedding`` (batch, dim), ``attention_mask`` (batch, tokens), ``prompt_length`` (an int),
-``token_weights_sum`` (batch,). A module returns a new dictionary and never writes into the arrays it was given.
+``token_weights_sum`` (batch,). A module returns a new dictionary and never writes into the arrays that it was given.
 Source: sentence-transformers' modules of these names.
 """
 
@@ -19,7 +19,7 @@ from .activations import Activation
 from .pooling import POOLING, without_prompt
 
 Features = Mapping[str, Any]
-#: the last axis of each feature, None where it is not known
+#: the size of the last axis of each feature, None where it is not known
 Widths: TypeAlias = Mapping[str, int | None]
 
 
@@ -31,17 +31,17 @@ class Module(Protocol):
         ...
 
     def widths(self, widths: Widths) -> Widths:
-        """The widths of the features after it.
+        """The widths of the features after this module.
 
-        Raises UnsupportedModelError where one that it reads is not there, DamagedFileError where it is of another
-        width than the module's own weights.
+        Raises UnsupportedModelError where a feature that it reads is missing, DamagedFileError where the feature's
+        width does not fit the module's weights.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """Token embeddings → sentence embedding; several modes are concatenated in order."""
+    """Token embeddings → sentence embedding; the results of several modes are concatenated in order."""
 
     modes: tuple[str, ...] = ("mean",)
     include_prompt: bool = True
@@ -57,14 +57,14 @@ class Pooling:
         return {**features, "sentence_embedding": pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)}
 
     def widths(self, widths: Widths) -> Widths:
-        """That of the tokens, once for each mode."""
+        """The width of the token embeddings, once for each mode."""
         width = checked_width(self, widths, "token_embeddings")
         return {**widths, "sentence_embedding": width and width * len(self.modes)}
 
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """A linear layer with an activation: x Wᵀ + b, plus the residual projection where there is one."""
+    """A linear layer with an activation: activation(x Wᵀ + b), plus a residual projection x Rᵀ if there is one."""
 
     weight: Floats
     bias: Floats | None
@@ -85,7 +85,7 @@ class Dense:
         return {**features, self.output_name: outputs}
 
     def widths(self, widths: Widths) -> Widths:
-        """That of its weight, as the activation leaves it."""
+        """The width of its output; some activations halve it."""
         checked_width(self, widths, self.input_name, self.weight.shape[1])
         probe = self.activation(np.zeros((1, len(self.weight)), dtype=np.float32))
         return {**widths, self.output_name: probe.shape[1]}
@@ -93,7 +93,7 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class LayerNorm:
-    """Zero mean and unit variance over the dimensions, then scale and shift; epsilon 1e-5 as in PyTorch."""
+    """Zero mean and unit variance for each vector, then a learned scale and shift; epsilon is 1e-5 as in PyTorch."""
 
     weight: Floats
     bias: Floats
@@ -106,35 +106,35 @@ class LayerNorm:
         return {**features, "sentence_embedding": centred / scale * self.weight + self.bias}
 
     def widths(self, widths: Widths) -> Widths:
-        """The same."""
+        """Unchanged."""
         checked_width(self, widths, "sentence_embedding", len(self.weight))
         return widths
 
 
 @dataclass(frozen=True)
 class Normalize:
-    """Unit Euclidean length."""
+    """Scale each vector to unit Euclidean length."""
 
     def __call__(self, features: Features) -> Features:
         """Normalize ``sentence_embedding``."""
         return {**features, "sentence_embedding": normalize(features["sentence_embedding"])}
 
     def widths(self, widths: Widths) -> Widths:
-        """The same."""
+        """Unchanged."""
         checked_width(self, widths, "sentence_embedding")
         return widths
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """Nothing, at inference."""
+    """Dropout, which does nothing at inference."""
 
     def __call__(self, features: Features) -> Features:
         """Return the features as they are."""
         return features
 
     def widths(self, widths: Widths) -> Widths:
-        """The same."""
+        """Unchanged."""
         return widths
 
 
@@ -142,14 +142,14 @@ class Dropout:
 class WordWeights:
     """A weight for every word of the vocabulary (words,), such as its inverse document frequency.
 
-    ``in_graph`` says that the embeddings are weighted already.
+    ``in_graph`` says that the graph has already multiplied the token embeddings with it.
     """
 
     weights: Floats
     in_graph: bool = False
 
     def __call__(self, features: Features) -> Features:
-        """Multiply ``token_embeddings``; the weights' sum goes to ``token_weights_sum``."""
+        """Multiply ``token_embeddings`` with the weights, and give the weights' sum as ``token_weights_sum``."""
         weights = self.weights[features["input_ids"]] * features["attention_mask"].astype(np.float32)
         features = {**features, "token_weights_sum": weights.sum(axis=1)}
         if self.in_graph:
@@ -157,17 +157,18 @@ class WordWeights:
         return {**features, "token_embeddings": features["token_embeddings"] * weights[:, :, None]}
 
     def widths(self, widths: Widths) -> Widths:
-        """The same."""
+        """Unchanged."""
         checked_width(self, widths, "token_embeddings")
         return widths
 
 
 @dataclass(frozen=True, eq=False)
 class CNN:
-    """Convolutions over the tokens, side by side: ``kernels`` (size, in, out) of odd sizes, ``biases`` (out,).
+    """Parallel convolutions over the tokens: ``kernels`` (size, in, out) of odd sizes, ``biases`` (out,).
 
-    Beyond a text's own tokens there are zeros, wherever it stands in a batch, so that a text's vector does not depend
-    on its neighbours; sentence-transformers lets padding in and so agrees for a text encoded alone.
+    Padding counts as zeros, so that a text's vector does not depend on the other texts of its batch. In
+    sentence-transformers the embeddings of padding enter the convolution, so the vectors are equal for a text that is
+    encoded alone.
     """
 
     kernels: tuple[Floats, ...]
@@ -180,14 +181,14 @@ class CNN:
         return {**features, "token_embeddings": np.concatenate(found, axis=2)}
 
     def widths(self, widths: Widths) -> Widths:
-        """Those of its kernels together."""
+        """The sum of the widths of its kernels' outputs."""
         checked_width(self, widths, "token_embeddings", self.kernels[0].shape[1])
         return {**widths, "token_embeddings": sum(map(len, self.biases))}
 
 
 @dataclass(frozen=True)
 class InGraph:
-    """A module of class ``kind`` that edge-st's exporter puts into the graph, which then gives ``output``."""
+    """A module of class ``kind`` that is part of the exported graph, whose output is then ``output``."""
 
     kind: str
     output: str = "token_embeddings"
@@ -198,26 +199,29 @@ class InGraph:
         return features
 
     def widths(self, widths: Widths) -> Widths:
-        """The same."""
+        """Unchanged."""
         return widths
 
 
 def apply_modules(modules: tuple[Module, ...], features: Features) -> Features:
-    """The features after every module in turn."""
+    """The features after all modules, applied in order."""
     for module in modules:
         features = module(features)
     return features
 
 
 def _convolve(tokens: Floats, kernel: Floats) -> Floats:
-    """The sum over the kernel's places of the tokens there times its matrix; as many tokens as before."""
+    """The convolution (batch, tokens, out) of ``tokens`` (batch, tokens, in) with ``kernel`` (size, in, out)."""
     size, length = len(kernel), tokens.shape[1]
     padded = np.pad(tokens, ((0, 0), (size // 2, size // 2), (0, 0)))
     return np.sum([padded[:, place : place + length] @ kernel[place] for place in range(size)], axis=0)
 
 
 def checked_width(module: Module, widths: Widths, name: str, expected: int | None = None) -> int | None:
-    """The width of the feature ``name``; raises where it is not there or not the ``expected`` one."""
+    """The width of the feature ``name``, None where it is not known.
+
+    Raises UnsupportedModelError where the feature is missing, DamagedFileError where its width is not ``expected``.
+    """
     kind = type(module).__name__
     if name not in widths:
         raise UnsupportedModelError(
@@ -227,7 +231,7 @@ def checked_width(module: Module, widths: Widths, name: str, expected: int | Non
     found = widths[name]
     if None not in (expected, found) and expected != found:
         raise DamagedFileError(
-            f"{kind} takes {expected} dimensions and the modules before it give {found}; they are not of the same "
-            "model: download or export it again"
+            f"{kind} takes {expected} dimensions and the modules before it give {found}; they are from different "
+            "models: download or export it again"
         )
     return found

@@ -1,4 +1,4 @@
-"""Static embeddings: a table of token vectors and their mean. NumPy is the engine."""
+"""Static embeddings: a text's vector is the mean of its tokens' vectors from a table. NumPy is the engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _NAMES = ("embedding.weight", "embeddings")
 
 @dataclass(frozen=True, eq=False)
 class StaticBackend(InNumPy):
-    """Rows (vocabulary, dim) in float or int8; an int8 row stands for its values times its scale (vocabulary,).
+    """A table of ``rows`` (vocabulary, dim), float or int8, and ``scales`` (vocabulary,) that rows are multiplied with.
 
     Source: sentence-transformers' StaticEmbedding, Model2Vec.
     """
@@ -39,8 +39,8 @@ class StaticBackend(InNumPy):
         """
         if batch.input_ids.max(initial=0) >= len(self.rows):
             raise DamagedFileError(
-                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors; it is not "
-                "of the same model as tokenizer.json: download or export the model again"
+                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors; that file "
+                "and tokenizer.json are from different models: download or export the model again"
             )
         weights = self.scales[batch.input_ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
@@ -56,7 +56,9 @@ def open_static(folder: Path) -> StaticBackend:
         raise DamagedFileError(f"{path} holds {', '.join(tensors)}; expected a matrix {' or '.join(_NAMES)}")
     scales = tensors.get("embedding.scale", np.ones(len(rows), dtype=np.float32))
     if scales.shape != (len(rows),):
-        raise DamagedFileError(f"{path}: {len(rows)} rows and scales of shape {scales.shape}; export it again")
+        raise DamagedFileError(
+            f"{path} has {len(rows)} rows and scales of shape {scales.shape}, expected ({len(rows)},); export it again"
+        )
     if rows.dtype == np.int8 and "embedding.scale" not in tensors:
-        raise DamagedFileError(f"{path}: int8 rows without embedding.scale; export it again")
+        raise DamagedFileError(f"{path} has int8 rows but no embedding.scale; export it again")
     return StaticBackend(rows, np.asarray(scales, dtype=np.float32))

@@ -1,1 +1,1 @@
-"""The best rows of a corpus, exactly or by codes, and the fusion of rankings."""
+"""Search a corpus exactly, or by quantized codes; fuse rankings."""

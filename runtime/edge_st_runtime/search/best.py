@@ -1,21 +1,23 @@
-"""The best rows of a corpus for each query, found block by block: no score that cannot be among them is ever sorted."""
+"""The best rows of a corpus for each query, collected block by block; most scores are dropped without sorting them."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Ids
+from ..arrays import Floats, Ids
 
 _SPARE = 1024
 NO_ROW = -1
+#: for each row of a corpus, whether it may be found
+Allowed = NDArray[np.bool_]
 
 
 class Best:
-    """The ``k`` best rows of each of several queries so far; of equal scores the row with the smaller number.
+    """Collects the ``k`` best rows for each of several queries; of equal scores, the row with the smaller number.
 
-    Rows whose score is below ``threshold``, minus infinity or NaN are none of them. Safe for one thread; several
-    threads fill one each, and `join` them.
+    Rows with a score below ``threshold``, of minus infinity or of NaN are left out. An instance is for one thread;
+    several threads fill one each, and `join` them.
     """
 
     def __init__(self, queries: int, k: int, threshold: float | None = None, dtype: Any = np.float32) -> None:
@@ -26,7 +28,7 @@ class Best:
         self._scores = np.empty(0, dtype=dtype)
 
     def offer(self, scores: NDArray[Any], start: int) -> None:
-        """Scores (queries, n) of the rows from number ``start``; blocks come in rising order."""
+        """Take scores (queries, n) of the rows from number ``start`` on; call it in ascending order of ``start``."""
         if not len(self._rows):
             self._floors = np.maximum(self._floors, _lower_bounds(scores, self._k))
         places = np.flatnonzero(scores > self._floors[:, None])
@@ -35,7 +37,7 @@ class Best:
             self._take(queries, columns + start, scores.reshape(-1)[places])
 
     def join(self, other: "Best") -> "Best":
-        """Take what ``other``, of the same queries, has found in other rows."""
+        """Add the rows that ``other`` has collected for the same queries; return this one."""
         self._take(other._queries, other._rows, other._scores)
         return self
 
@@ -47,7 +49,7 @@ class Best:
             self._drop_the_rest()
 
     def _drop_the_rest(self) -> None:
-        """Keep the ``k`` best of each query, in order, and raise its floor where there are so many."""
+        """Keep the ``k`` best of each query, in order; a query that has ``k`` gets the score of its last as floor."""
         order = np.lexsort((self._rows, -self._scores, self._queries))
         self._queries, self._rows, self._scores = self._queries[order], self._rows[order], self._scores[order]
         ranks = self._ranks()
@@ -56,11 +58,11 @@ class Best:
         self._queries, self._rows, self._scores = self._queries[kept], self._rows[kept], self._scores[kept]
 
     def _ranks(self) -> Ids:
-        """The place of each kept row among those of its query, from 0; they are in order."""
+        """The rank of each collected row among those of its query, from 0; they must be in order."""
         return np.arange(len(self._queries)) - np.searchsorted(self._queries, self._queries)
 
     def ranked(self) -> tuple[NDArray[Any], Ids]:
-        """Scores (queries, k) and rows (queries, k), best first; where fewer were found, minus infinity and -1."""
+        """Scores (queries, k) and rows (queries, k), best first, filled up with minus infinity and -1."""
         self._drop_the_rest()
         shape = (len(self._floors), self._k)
         scores, rows = np.full(shape, -np.inf, dtype=self._scores.dtype), np.full(shape, NO_ROW, dtype=np.int64)
@@ -70,9 +72,9 @@ class Best:
 
 
 def _lower_bounds(scores: NDArray[Any], k: int) -> NDArray[Any]:
-    """For each query a bound that at least ``k`` of ``scores`` (queries, n) are above; minus infinity where n is small.
+    """For each query, a bound that at least ``k`` of ``scores`` (queries, n) exceed; minus infinity where n is small.
 
-    The k-th largest of the maxima of groups is reached by k scores at least.
+    Scores are divided into groups: at least k scores reach the k-th largest of the groups' maxima.
     """
     queries, rows = scores.shape
     size = rows // (2 * k)
@@ -81,3 +83,12 @@ def _lower_bounds(scores: NDArray[Any], k: int) -> NDArray[Any]:
     maxima = np.fmax.reduce(scores[:, : 2 * k * size].reshape(queries, 2 * k, size), axis=2)
     maxima[np.isnan(maxima)] = -np.inf
     return np.nextafter(np.partition(maxima, k, axis=1)[:, k], -np.inf, dtype=scores.dtype)
+
+
+def hide(scores: Floats, allowed: Allowed | None, start: int) -> Floats:
+    """``scores`` (queries, n) of the rows from ``start`` on, with minus infinity for rows that are not allowed."""
+    if allowed is not None:
+        hidden = ~allowed[start : start + scores.shape[1]]
+        if hidden.any():
+            scores = np.where(hidden, np.float32(-np.inf), scores)
+    return scores

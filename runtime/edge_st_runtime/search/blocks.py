@@ -1,4 +1,4 @@
-"""Vectors kept in blocks of rows, in memory or in a mapped file that may be larger than the memory."""
+"""Vectors in blocks of rows, in memory or in a mapped file that may be larger than the memory."""
 
 import mmap
 from typing import Any
@@ -14,7 +14,7 @@ ROWS = 16_384
 class Blocks:
     """``rows`` vectors of ``width`` numbers in the flat array ``values``, in blocks of 16,384 rows.
 
-    A block is (rows, width), or where ``transposed`` (width, rows), the last one with as many rows as are left.
+    A block has shape (rows, width), or (width, rows) if ``transposed``. The last block may have fewer rows.
     """
 
     def __init__(self, values: NDArray[Any], rows: int, width: int, *, transposed: bool = False) -> None:
@@ -32,7 +32,7 @@ class Blocks:
         return part.reshape((self.width, rows) if self.transposed else (rows, self.width))
 
     def release(self, start: int) -> None:
-        """Give back the pages of the block that begins at row ``start``, where they are of a mapped file."""
+        """Release the memory pages of the block that begins at row ``start``, if it is in a mapped file."""
         if self._map is None:
             return
         mapping, first = self._map
@@ -54,7 +54,7 @@ class Blocks:
 
 
 def _mapping(values: NDArray[Any]) -> tuple[mmap.mmap, int] | None:
-    """The mapped file that ``values`` are in and where they begin, where pages can be given back."""
+    """The mapped file that ``values`` are in, and the offset where they begin; None where no pages can be released."""
     base: Any = values
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):

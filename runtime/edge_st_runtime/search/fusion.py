@@ -1,7 +1,7 @@
-"""Fusion: one ranking out of several of the same query, such as those of BM25 and of embeddings.
+"""Fusion: combine several rankings for one query, such as those of BM25 and of embeddings, into one.
 
-A ranking is a list of ``{"corpus_id": …, "score": …}``, best first, as semantic_search gives it; ids may be anything
-hashable. An id that a ranking holds twice counts where it is first.
+A ranking is a list of ``{"corpus_id": …, "score": …}``, best first, as semantic_search returns it. Ids may be of any
+hashable type. Where a ranking has an id twice, the first one counts.
 """
 
 import math
@@ -19,11 +19,12 @@ Ranking: TypeAlias = Sequence[Mapping[str, Any]]
 def reciprocal_rank_fusion(
     rankings: Sequence[Ranking], k: float = 60, weights: Sequence[float] | None = None, top_k: int | None = None
 ) -> list[dict[str, Any]]:
-    """The ``top_k`` (None: all) best by the sum of weight / (k + rank) over the rankings, ranks counted from 1.
+    """The ``top_k`` best (None: all) by the sum of weight / (k + rank) over all rankings; ranks count from 1.
 
-    Equal scores are in order of first appearance. ``weights`` has one for each ranking; None weighs all by 1. Raises
-    OptionError for ``k`` below 0, ``top_k`` below 1, weights that are negative or too many or few, and InputError for
-    what is no ranking. Source: Cormack, Clarke and Büttcher, Reciprocal Rank Fusion (SIGIR 2009).
+    Ids with equal scores are in the order in which they first appear. ``weights`` has one number for each ranking;
+    None: each has weight 1. Raises OptionError for ``k`` below 0, ``top_k`` below 1, negative weights and a wrong
+    number of weights, and InputError for anything but rankings. Source: Cormack, Clarke and Büttcher, Reciprocal Rank
+    Fusion (SIGIR 2009).
     """
     if not _is_number(k) or not k >= 0:
         raise OptionError(f"k is {k}; expected at least 0, such as 60")
@@ -37,10 +38,11 @@ def weighted_fusion(
     normalize: str | None = "min-max",
     top_k: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The ``top_k`` (None: all) best by the weighted sum of their scores; a ranking without an id gives it 0.
+    """The ``top_k`` best (None: all) by the weighted sum of their scores; a ranking without an id adds 0 for it.
 
-    ``normalize`` is "min-max", which brings each ranking's scores to 0 to 1 (to 1 where all are equal), or None for
-    scores as they are. The rest, and the errors, as `reciprocal_rank_fusion`; OptionError for another ``normalize``.
+    ``normalize="min-max"`` scales the scores of each ranking to 0 to 1 (to 1 where all are equal); None takes them as
+    they are. Other arguments and errors are those of `reciprocal_rank_fusion`. Raises OptionError for another
+    ``normalize``.
     """
     if normalize not in ("min-max", None):
         raise OptionError(f"normalize is {normalize!r}; expected 'min-max' or None")
@@ -57,8 +59,8 @@ def _scores(ranking: Ranking) -> dict[Hashable, float]:
             scores.setdefault(int(found) if isinstance(found, np.integer) else found, score)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(
-                f'a ranking holds {hit!r:.80}; expected {{"corpus_id": ..., "score": ...}}, and rankings of one query: '
-                "fuse the queries one by one"
+                f'a ranking holds {hit!r:.80}; expected {{"corpus_id": ..., "score": ...}}, and rankings for one query '
+                "at a time"
             ) from error
         if not math.isfinite(score):
             raise InputError(f"a ranking gives {hit['corpus_id']!r} the score {score}; expected a finite number")
@@ -79,7 +81,7 @@ def _fuse(
 ) -> list[dict[str, Any]]:
     weights = [1.0] * len(rankings) if weights is None else list(weights)
     if len(weights) != len(rankings) or not all(_is_number(weight) and 0 <= weight < math.inf for weight in weights):
-        raise OptionError(f"weights are {weights}; expected {len(rankings)}, one for each ranking, of 0 or more")
+        raise OptionError(f"weights are {weights}; expected {len(rankings)} numbers of 0 or more, one for each ranking")
     if top_k is not None:
         check_count("top_k", top_k)
     sums: dict[Hashable, float] = {}

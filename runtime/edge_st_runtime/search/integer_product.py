@@ -1,6 +1,6 @@
-"""Exact products of small integers: ONNX Runtime's matrix-vector kernel where it is installed, NumPy otherwise.
+"""Exact matrix multiplication of small integers, by ONNX Runtime where it is installed, else by NumPy.
 
-Both give the same numbers (float32: sums beyond 2**24 are rounded), the kernel several times as fast.
+Both give the same numbers (float32: sums beyond 2**24 are rounded). ONNX Runtime is several times as fast.
 """
 
 import sys
@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 
-LIMIT = 63  # of the queries' codes: two products of a code from 0 to 127 with an int8 never overflow 16 bits, even
-# where the processor adds them in 16 bits (AVX2)
+#: The largest code of a query. With the offset added, codes are 0 to 127, and the sum of two products with an int8
+#: does not overflow 16 bits, which is how AVX2 adds them.
+LIMIT = 63
 _OFFSET, _LARGEST = LIMIT + 1, 127
-_WORTH_AN_ENGINE = 100_000  # rows, whose scan takes as long as importing the engine
+_WORTH_AN_ENGINE = 100_000  # rows; to scan fewer takes less time than importing the engine
 _UINT8, _INT8, _INT32 = 2, 3, 6  # TensorProto.DataType
 
 
 class IntegerProduct:
-    """The products of ``codes`` (queries, dim) int8 from -63 to 63 with blocks of int8 columns from -127 to 127.
+    """Multiplies ``codes`` (queries, dim) int8 from -63 to 63 with blocks of int8 columns from -127 to 127.
 
-    ``rows`` is how many columns there are in all: for few of them no engine is imported.
+    ``rows`` is the number of columns in all blocks. For few columns no engine is imported.
     """
 
     def __init__(self, codes: NDArray[np.int8], rows: int) -> None:
@@ -32,7 +33,7 @@ class IntegerProduct:
         self._codes: NDArray[Any] = codes.astype(exact) if self._session is None else (codes + _OFFSET).astype(np.uint8)
 
     def __call__(self, block: NDArray[np.int8], sums: NDArray[np.int32]) -> Floats:
-        """Products (queries, n) float32 with ``block`` (dim, n), whose columns add up to ``sums`` (n,)."""
+        """The products (queries, n) float32 with ``block`` (dim, n); ``sums`` (n,) are the sums of its columns."""
         if self._session is None:
             return (self._codes @ block.astype(self._codes.dtype)).astype(np.float32, copy=False)
         found = self._session.run(None, {"a": self._codes, "b": block})[0]
@@ -42,7 +43,7 @@ class IntegerProduct:
 
 @cache
 def _session() -> Any:
-    """A session of MatMulInteger on the calling thread, or None without ONNX Runtime."""
+    """A session that runs MatMulInteger on the calling thread; None where ONNX Runtime is not installed."""
     if find_spec("onnxruntime") is None:
         return None
     import onnxruntime
@@ -68,7 +69,7 @@ def _matrix(name: bytes, dtype: int) -> bytes:
 
 
 def _message(field: int, content: bytes) -> bytes:
-    """A length-delimited field of the protocol buffer format; these are shorter than 128 bytes, or 16384."""
+    """A length-delimited field of the protocol buffer format, for contents shorter than 16,384 bytes."""
     size = len(content)
     length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
     return bytes([field << 3 | 2]) + length + content

@@ -1,1 +1,1 @@
-"""What lasts on disk: segments, postings and the vector index."""
+"""Indexes on disk: a vector index of dense embeddings, and inverted indexes of words and sparse embeddings."""

@@ -1,8 +1,9 @@
-"""A folder of segments that grows by whole segments or not at all.
+"""A folder of segments, changed atomically: after a crash it holds the state before or after a change, never a mixture.
 
-A small manifest lists the segments. They are written first and never changed; renaming a new manifest over the old
-one makes them visible, so readers see the one or the other. What a killed process leaves behind is in no manifest, and
-is removed by the next writer. One process at a time may write: it holds a lock, which the system takes from a dead one.
+A small JSON file, the manifest, lists the segments. A segment is written before it is listed, and never changed. A
+change becomes visible when a new manifest is renamed over the old one. Files that a killed process leaves behind are
+listed nowhere; the next writer removes them. A lock lets one process write at a time; the system releases the lock of
+a process that ends.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from uuid import uuid4
 
 from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
 from ..files.reading import read_json
-from .segment_files import REPAIR, SEGMENT_NAME, Entry, synced
+from .segment_file import REPAIR, SEGMENT_NAME, Entry, synced
 
 T = TypeVar("T")
 FORMAT_VERSION = 2
@@ -27,15 +28,15 @@ _UNFINISHED = re.compile(r"\.[a-z]+\.json\.[0-9a-f]{32}")
 
 
 def empty_manifest(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest of an index of a ``kind`` without segments."""
+    """The manifest of an empty index of this ``kind``."""
     return {"format_version": FORMAT_VERSION, "kind": kind, "settings": dict(settings), "segments": []}
 
 
 def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     """The manifest ``name`` in ``folder``.
 
-    Raises FolderNotFoundError, NotAFolderError, FolderError for a folder without one or of another kind, and
-    DamagedFileError for one that is not as it was written.
+    Raises FolderNotFoundError, NotAFolderError, FolderError for a folder without a manifest or with one of another
+    kind, and DamagedFileError for a manifest of another format version or with a wrong checksum.
     """
     if not folder.is_dir():
         wrong = NotAFolderError if folder.exists() else FolderNotFoundError
@@ -51,16 +52,16 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
             "update with: pip install -U edge-st, or build the index again"
         )
     if manifest.pop(_CHECKSUM, None) != _checksum(manifest):
-        raise DamagedFileError(f"{path} is not as it was written: its checksum differs; {REPAIR}")
+        raise DamagedFileError(f"{path} was changed since it was written: its checksum differs; {REPAIR}")
     if manifest["kind"] != kind:
         raise FolderError(f"{folder} was not written by {kind}; open it with {manifest['kind']}.open")
     return manifest
 
 
 def read_steadily(folder: Path, name: str, kind: str, read: Callable[[dict[str, Any]], T]) -> T:
-    """What ``read`` makes of the manifest: again where a writer has replaced it, and its files, meanwhile.
+    """Read the manifest and return ``read(manifest)``; start again where a writer replaced the manifest meanwhile.
 
-    Raises what `read_manifest` and ``read`` raise; MissingFileError only for a file that the newest manifest names.
+    Raises what `read_manifest` and ``read`` raise; MissingFileError only for a file that the newest manifest lists.
     """
     while True:
         manifest = read_manifest(folder, name, kind)
@@ -72,7 +73,7 @@ def read_steadily(folder: Path, name: str, kind: str, read: Callable[[dict[str, 
 
 
 def publish(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
-    """Put ``manifest`` in place of the one called ``name``: whole, on the disk, at one instant."""
+    """Replace the manifest called ``name`` by ``manifest``, atomically, and sync it to the disk."""
     part = folder / f".{name}.{uuid4().hex}"
     try:
         with synced(part) as file:
@@ -83,9 +84,9 @@ def publish(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename ``source`` over ``target``, and have the folder on the disk where the system can do that."""
+    """Rename ``source`` over ``target``, and sync the folder to the disk where the system can do that."""
     source.replace(target)
-    with suppress(OSError):  # it is done: a failure here must not look as if it were not
+    with suppress(OSError):  # the change is made: an error now would say that it is not
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -94,25 +95,26 @@ def replace(source: Path, target: Path) -> None:
 
 
 def clean(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> None:
-    """Remove segments that none of ``manifests`` lists, and manifests that were never finished."""
+    """Remove segments that none of ``manifests`` lists, and unfinished manifests."""
     kept = {entry["name"] for manifest in manifests for entry in listed(manifest)}
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) or (SEGMENT_NAME.fullmatch(path.name) and path.name not in kept):
-            with suppress(PermissionError):  # on Windows, where a reader still has it mapped
+            with suppress(PermissionError):  # on Windows, while a reader still has the file mapped
                 path.unlink(missing_ok=True)
 
 
 def check_alone(folder: Path, name: str) -> None:
-    """Raise FolderError where ``folder`` has a manifest of the other kind than ``name``: each would remove the other's
-    segments as leftovers.
+    """Raise FolderError where ``folder`` has the other manifest than ``name``.
+
+    Two indexes in one folder would remove each other's segments as leftovers.
     """
     (other,) = {INDEX, POSTINGS} - {name}
     if (folder / other).exists():
-        raise FolderError(f"{folder} has {other}, and so holds another index; choose another folder")
+        raise FolderError(f"{folder} has {other}: it holds an index of another kind; choose another folder")
 
 
 def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:
-    """The entry of every file that ``manifest`` names."""
+    """The entry of every file that ``manifest`` lists: segments, and lists of deleted rows."""
     for entry in manifest["segments"]:
         yield entry
         if entry.get("deleted"):
@@ -131,9 +133,9 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def lock(folder: Path) -> Any:
-    """The folder's lock, held until its ``release()`` or the end of the process.
+    """Take the folder's lock, which is held until ``release()`` is called or the process ends.
 
-    Raises FolderError where another process, or another object of this one, writes to the folder.
+    Raises FolderError where another process, or another object in this process, holds it.
     """
     from filelock import FileLock, Timeout
 
@@ -143,7 +145,7 @@ def lock(folder: Path) -> Any:
             held.acquire()
         except Timeout:
             raise FolderError(
-                f"{folder} is open for writing elsewhere; close that one, or open this one to read: mode='r'"
+                f"{folder} is open for writing elsewhere; close it there, or open it here for reading: mode='r'"
             ) from None
     return held
 

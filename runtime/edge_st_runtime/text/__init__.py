@@ -1,1 +1,1 @@
-"""From texts to token ids."""
+"""From texts to token ids; splitting of long texts."""

@@ -1,4 +1,4 @@
-"""Texts through a model's chat template: what causal language models of messages see. Rendered by Jinja2.
+"""Tokenize texts as chat messages, for causal language models with a chat template. Jinja2 renders the template.
 
 Source: sentence-transformers' Transformer with the modality "message", and transformers' apply_chat_template.
 """
@@ -18,22 +18,24 @@ from .tokenizer import TextTokenizer
 from .tokens import TextOrPair, Tokens
 
 _FILE = "chat_template.jinja"
-#: of different tokens, so that what both renderings end with belongs to the template
+#: texts of different tokens, so that what both renderings end with belongs to the template
 _FILLERS = ("0", "1 2 3 4")
 _PROBES = (("query", "document"), ("question", "document"), ("query", "passage"))
 
 
 class ChatTokenizer:
-    """A tokenizer of messages: a text is a user's, a pair is a query and a document, a prompt is the system's.
+    """A tokenizer of chat messages.
 
-    Where a text is cut, the tokens that the template ends with take the place of the last ones.
+    A text is a message with the role "user", a pair are messages with the roles "query" and "document", and a prompt is
+    a message with the role "system". Where a text is truncated, its last tokens are replaced by those that the template
+    ends with.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-        """Read ``folder``'s tokenizer and template.
+        """Read the tokenizer and the template in ``folder``.
 
-        ``settings`` are those of the modality, ``arguments`` go to the template. Raises MissingFileError,
-        DamagedFileError, and PackageMissingError without Jinja2.
+        ``settings`` are those of the modality "message", ``arguments`` are passed to the template. Raises
+        MissingFileError, DamagedFileError, and PackageMissingError where Jinja2 is not installed.
         """
         self._text = TextTokenizer(folder, special_tokens=False)
         self._structured = settings.get("format", "structured") == "structured"
@@ -48,9 +50,10 @@ class ChatTokenizer:
         self.model_max_length = self._text.model_max_length
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
-        """The tokens of each text in its messages, cut to ``limit`` (None: no limit).
+        """The tokens of each text with its template, truncated to ``limit`` (None: no limit).
 
-        Raises InputError for pairs that the template does not show, and for a text that is no valid Unicode.
+        Raises InputError for pairs if the template leaves one of the texts out, and for a text that is not valid
+        Unicode.
         """
         if not all(isinstance(text, str) for text in texts):
             self._check_pairs()
@@ -61,25 +64,28 @@ class ChatTokenizer:
         return Tokens(rows, None, counts, limit)
 
     def starts(self, text: str) -> Ids:
-        """The character (n,) at which each token of ``text`` itself begins, in order."""
+        """The character (n,) int64 at which each token of ``text`` begins, in order, without the template."""
         return self._text.starts(text)
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
-        """0: sentence-transformers never leaves a system message out of pooling; raises OptionError without room."""
+        """0, because sentence-transformers never leaves a system message out of pooling.
+
+        Raises OptionError where the prompt leaves no room for a text.
+        """
         if limit is not None and len(self._text([self._render("", prompt)], None).ids[0]) >= limit:
             raise OptionError(
-                f"the prompt {prompt[:40]!r} fills max_seq_length, {limit}: no text would be left; give a shorter "
+                f"the prompt {prompt[:40]!r} fills max_seq_length ({limit}), so no text would be left; use a shorter "
                 "prompt or set a higher max_seq_length"
             )
         return 0
 
     def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
-        """Raise OptionError where ``limit`` leaves no room beside what the template ends with."""
+        """Raise OptionError where ``limit`` leaves no room for more than the tokens that the template ends with."""
         if limit is not None and limit <= len(self._ending(pairs, None)):
             raise OptionError(f"max_seq_length is {limit}; expected more than the tokens that the chat template adds")
 
     def identity(self) -> Mapping[str, Any]:
-        """The tokenizer's, the template and what it is given."""
+        """The identity of the tokenizer, the template and its arguments."""
         own = {"template": self._source, "arguments": self._arguments, "structured": self._structured}
         return {**self._text.identity(), **own, "restores": self._restores}
 
@@ -92,7 +98,7 @@ class ChatTokenizer:
         try:
             return str(self._template.render(messages=messages, **given))
         except Exception as error:  # a template may raise anything
-            raise InputError(f"the model's chat template does not take the text: {error}") from error
+            raise InputError(f"the model's chat template does not accept the text: {error}") from error
 
     def _as_content(self, text: str) -> Any:
         return [{"type": "text", "text": text}] if self._structured else text
@@ -105,7 +111,7 @@ class ChatTokenizer:
         return np.concatenate((row[: limit - len(ending)], np.array(ending, dtype=np.int32)))
 
     def _find_ending(self, pair: bool, prompt: str | None) -> tuple[int, ...]:
-        """The tokens that messages of this form end with, whatever the texts."""
+        """The tokens at the end of the messages that do not depend on the texts."""
         texts = [(filler, filler) if pair else filler for filler in _FILLERS]
         first, second = (ids.tolist() for ids in self._text([self._render(text, prompt) for text in texts], None).ids)
         shorter = min(len(first), len(second))
@@ -117,8 +123,8 @@ class ChatTokenizer:
         base, other_query, other_document = (self._render(pair, None) for pair in _PROBES)
         if base in (other_query, other_document):
             raise InputError(
-                "the model's chat template does not show both texts of a pair; expected one with the roles query and "
-                "document: check the original's chat_template"
+                "the model's chat template does not contain both texts of a pair; expected a template with the roles "
+                "query and document: check the chat_template of the original model"
             )
 
 

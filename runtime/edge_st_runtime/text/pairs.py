@@ -1,4 +1,4 @@
-"""How a tokenizer puts two texts together: its special tokens around them, and the room that each of them gets."""
+"""How a tokenizer joins two texts: the special tokens around them, and how both are truncated to a limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _PROBES = (("a", "b"), ("a 1", "b 2"))
 
 @dataclass(frozen=True, eq=False)
 class PairTemplate:
-    """The special tokens before, between and after two texts, as ids and as type ids; and the type of each text."""
+    """The special tokens before, between and after two texts, as ids and as type ids, and the type id of each text."""
 
     ids: tuple[Ids, Ids, Ids]
     type_ids: tuple[Ids, Ids, Ids]
@@ -27,7 +27,7 @@ class PairTemplate:
         return sum(map(len, self.ids))
 
     def join(self, first: Ids, second: Ids, limit: int | None, cut_left: bool) -> tuple[Ids, Ids]:
-        """Ids and type ids (tokens,) of both texts together, the longer one cut first where ``limit`` asks for it."""
+        """Ids and type ids (tokens,) of both texts, truncated to ``limit`` tokens; the longer text is cut first."""
         if limit is not None:
             lengths = longest_first(len(first), len(second), max(0, limit - self.size))
             first, second = (
@@ -42,9 +42,9 @@ class PairTemplate:
 
 
 def read_template(encode: Callable[[str, str], Any]) -> PairTemplate:
-    """The template of the tokenizer whose ``encode`` gives an encoding of two texts.
+    """The template of a tokenizer; ``encode`` gives its encoding of two texts.
 
-    Raises UnsupportedModelError for one that does not put the second text after the first.
+    Raises UnsupportedModelError for a tokenizer that does not put the second text after the first.
     """
     for probe in _PROBES:
         encoding = encode(*probe)
@@ -64,7 +64,10 @@ def read_template(encode: Callable[[str, str], Any]) -> PairTemplate:
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """Lengths of a pair's texts cut to ``room`` tokens together, the longer one first. Source: tokenizers."""
+    """The lengths of a pair's texts after truncation to ``room`` tokens for both; the longer one is cut first.
+
+    Source: tokenizers' "longest_first".
+    """
     if first + second <= room:
         return first, second
     short, long = sorted((first, second))

@@ -1,4 +1,4 @@
-"""Jinja2 as chat templates need it: a sandbox with what transformers' apply_chat_template offers."""
+"""Compile chat templates with Jinja2, in a sandbox with what transformers' apply_chat_template offers."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class _Generation(Extension):
-    """``{% generation %} … {% endgeneration %}`` marks what a model says; here it is only text."""
+    """``{% generation %} … {% endgeneration %}`` marks the answer of a model; its content is rendered as it is."""
 
     tags = {"generation"}  # noqa: RUF012 - Jinja2's own form
 
@@ -20,7 +20,7 @@ class _Generation(Extension):
 
 
 def compile_template(source: str) -> Template:
-    """The template; raises jinja2.TemplateError."""
+    """The compiled template; raises jinja2.TemplateError."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"]
     )

@@ -1,7 +1,8 @@
 """Texts or pairs of texts → token ids. The only file that imports ``tokenizers``.
 
-The truncation and padding that a ``tokenizer.json`` carries are switched off once, and nothing is set on the tokenizer
-afterwards: the limit is an argument of the call. So one tokenizer serves many threads, and counting never truncates.
+The truncation and padding that are set in ``tokenizer.json`` are switched off when it is read, and the tokenizer does
+not change afterwards: the limit is an argument of the call. So many threads can share one tokenizer, and counting
+tokens never truncates.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,21 +32,22 @@ _SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_toke
 
 
 class TextTokenizer:
-    """A ``tokenizer.json`` with the settings that decide ids: special tokens, sides of padding and truncation."""
+    """The tokenizer in ``tokenizer.json``, with its special tokens and its sides of padding and truncation."""
 
     def __init__(self, folder: Path, *, lower_case: bool = False, special_tokens: bool = True) -> None:
-        """Read ``folder``'s tokenizer files; raises MissingFileError or DamagedFileError.
+        """Read the tokenizer files in ``folder``.
 
-        ``lower_case`` lowers texts first; ``special_tokens=False`` leaves [CLS] and the like away.
+        With ``lower_case`` texts are lower-cased first. With ``special_tokens=False`` no special tokens such as [CLS]
+        are added. Raises MissingFileError, DamagedFileError, and UnsupportedModelError for an unknown type.
         """
         self._path = folder / "tokenizer.json"
         self._adds_special_tokens = special_tokens
         self.tokenizer = _read_tokenizer(self._path)
         config = read_optional_json(folder / "tokenizer_config.json")
-        #: by what they are: "pad_token", "cls_token" and so on
+        #: the special tokens by their names in tokenizer_config.json, such as "pad_token"
         self.special_tokens = _named_tokens(config)
         self.added = _add_missing(self.tokenizer, self.special_tokens.values())
-        #: truncation that tokenizer.json carries; only static models obey it
+        #: the truncation that tokenizer.json has; only static models apply it
         self.own_limit: int | None = (self.tokenizer.truncation or {}).get("max_length")
         self.pad_id = _pad_id(self.tokenizer, self.special_tokens.get("pad_token"))
         self.tokenizer.no_truncation()
@@ -62,14 +64,14 @@ class TextTokenizer:
 
     @property
     def size(self) -> int:
-        """Number of tokens that it knows, added ones included."""
+        """The number of tokens that it knows, including added ones."""
         return self.tokenizer.get_vocab_size()
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
-        """Tokenize ``texts`` and cut each to ``limit`` tokens, special tokens included (None: no limit).
+        """Tokenize ``texts``, each after ``prompt``, and truncate each to ``limit`` tokens, including special tokens.
 
-        A pair loses tokens from its longer text first; a text that several pairs share is tokenized once. Raises
-        InputError for a text that is no valid Unicode.
+        ``limit`` None: no limit. Of a pair, the longer text is truncated first. A text that is in several pairs is
+        tokenized once. Raises InputError for a text that is not valid Unicode.
         """
         texts = with_prompt(texts, prompt)
         single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
@@ -87,40 +89,42 @@ class TextTokenizer:
         )
 
     def starts(self, text: str) -> Ids:
-        """The character (n,) at which each token of ``text`` begins, in order; special tokens around it do not count.
+        """The character (n,) int64 at which each token of ``text`` begins, in order, without special tokens around it.
 
-        Raises InputError for a text that is no valid Unicode.
+        Raises InputError for a text that is not valid Unicode.
         """
         offsets = self._encode([text], special_tokens=False)[0].offsets
         return np.maximum.accumulate(np.array([start for start, _ in offsets], dtype=np.int64))
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
-        """Tokens that ``prompt`` puts in front of a text: its own with [CLS], less a closing special token.
+        """The number of tokens before a text that has this ``prompt``: [CLS] and the prompt's own.
 
-        Raises OptionError where ``limit`` leaves no room after it. Source: sentence-transformers'
+        A special token that closes the prompt does not count.
+
+        Raises OptionError where the prompt leaves no room for a text within ``limit``. Source: sentence-transformers'
         Transformer._get_prompt_length.
         """
         ids = self([prompt], None).ids[0]
         length = len(ids) - (1 if len(ids) and self._is_special(int(ids[-1])) else 0)
         if limit is not None and length >= limit - self._suffix:
             raise OptionError(
-                f"the prompt {prompt[:40]!r} has {length} tokens, max_seq_length is {limit}: no text would be left; "
-                "give a shorter prompt or set a higher max_seq_length"
+                f"the prompt {prompt[:40]!r} has {length} tokens and max_seq_length is {limit}, so no text would be "
+                "left; use a shorter prompt or set a higher max_seq_length"
             )
         return length
 
     def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
-        """Raise OptionError where ``limit`` leaves no room beside the special tokens."""
+        """Raise OptionError where ``limit`` leaves no room for a text, or for ``pairs`` for a token of each text."""
         special = self._template.size + 1 if pairs else self._prefix + self._suffix
         if limit is not None and limit <= special:
-            beside = "a token of each text beside" if pairs else "more than"
+            beside = "a token of each text besides" if pairs else "more than"
             count = special - 1 if pairs else special
             raise OptionError(
                 f"max_seq_length is {limit}; expected {beside} the {count} special tokens that this tokenizer adds"
             )
 
     def identity(self) -> Mapping[str, Any]:
-        """tokenizer.json without the padding and truncation that are not obeyed, and what overrules it."""
+        """tokenizer.json without padding and truncation, which are not applied, and the settings that override it."""
         description = {key: value for key, value in read_json(self._path).items() if key not in _SWITCHED_OFF}
         return {
             "tokenizer": description,
@@ -144,7 +148,7 @@ class TextTokenizer:
             ) from error
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
-        """A text's special tokens, and of its own as many as there is room for."""
+        """The special tokens of a text, and as many of its own tokens as there is room for."""
         ids, types, count = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32), len(encoding)
         if limit is None or count <= limit:
             return _Row(ids, types, count)
@@ -177,8 +181,8 @@ class _Row(NamedTuple):
 def _read_tokenizer(path: Path) -> Tokenizer:
     if not path.is_file():
         raise MissingFileError(
-            f"{path} is missing; edge-st export writes it, also for models that only have vocab.txt or a "
-            "SentencePiece file"
+            f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
+            "edge-st export MODEL FOLDER"
         )
     try:
         return Tokenizer.from_file(str(path))
@@ -189,7 +193,7 @@ def _read_tokenizer(path: Path) -> Tokenizer:
             raise UnsupportedModelError(
                 f"{path}: tokenizer type {kind!r}; expected one of {', '.join(_KINDS)}"
             ) from error
-        raise DamagedFileError(f"{path} is no tokenizer ({error}); download or export it again") from error
+        raise DamagedFileError(f"{path} is not a tokenizer ({error}); download or export it again") from error
 
 
 def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
@@ -203,14 +207,17 @@ def _pad_id(tokenizer: Tokenizer, pad_token: str | None) -> int:
 
 
 def _add_missing(tokenizer: Tokenizer, tokens: Iterable[str]) -> list[str]:
-    """Add the special tokens that only tokenizer_config.json knows, as transformers does; those added."""
+    """Add the special tokens that only tokenizer_config.json names, as transformers does; return those added."""
     missing = [content for content in dict.fromkeys(tokens) if tokenizer.token_to_id(content) is None]
     tokenizer.add_special_tokens([AddedToken(content, special=True) for content in missing])
     return missing
 
 
 def _set_normalizer(tokenizer: Tokenizer, config: Mapping[str, Any], lower_case: bool) -> dict[str, Any]:
-    """Change what transformers' BertTokenizerFast and sentence-transformers' Transformer change; return it."""
+    """Change the normalizer as transformers' BertTokenizerFast and sentence-transformers' Transformer do.
+
+    Returns the settings that were changed.
+    """
     normalizer = tokenizer.normalizer
     found: dict[str, Any] = {"lower_case": lower_case}
     if isinstance(normalizer, normalizers.BertNormalizer) and "Bert" in str(config.get("tokenizer_class")):

@@ -1,4 +1,4 @@
-"""What a tokenizer is to the rest of the runtime: texts or pairs of texts in, token ids out."""
+"""The interface of a tokenizer: texts or pairs of texts in, token ids out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ TextOrPair: TypeAlias = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token ids of some texts: ``ids[i]`` (tokens,) int32; ``type_ids`` the same or None where all are 0.
+    """Token ids of several texts: ``ids[i]`` is (tokens,) int32.
 
-    ``counts`` (texts,) int64 are the numbers of tokens before truncation to ``limit``, special tokens included.
+    ``type_ids`` have the same shapes, or are None where all are 0. ``counts`` (texts,) int64 are the numbers of tokens
+    before truncation to ``limit``, including special tokens.
     """
 
     ids: list[NDArray[np.int32]]
@@ -26,57 +27,57 @@ class Tokens:
 
 
 def with_prompt(texts: Sequence[TextOrPair], prompt: str | None) -> Sequence[TextOrPair]:
-    """The texts with ``prompt`` in front; of a pair only the first text gets it."""
+    """The texts with ``prompt`` in front; in a pair, only the first text gets it."""
     if not prompt:
         return texts
     return [prompt + text if isinstance(text, str) else (prompt + text[0], text[1]) for text in texts]
 
 
 class Tokenizer(Protocol):
-    """Safe to call from many threads: what decides the ids is set once."""
+    """A tokenizer, which does not change after it was made, so that many threads may call it."""
 
     @property
     def tokenizer(self) -> Any:
-        """What users see as ``model.tokenizer``."""
+        """The object that users get as ``model.tokenizer``."""
         ...
 
     @property
     def size(self) -> int:
-        """Number of tokens that it knows."""
+        """The number of tokens that it knows."""
         ...
 
     @property
     def pad_id(self) -> int:
-        """The token that fills a batch up."""
+        """The id of the token that pads a batch."""
         ...
 
     @property
     def pad_left(self) -> bool:
-        """Whether texts stand at the end of a batch's rows."""
+        """Whether padding comes before the text."""
         ...
 
     def __call__(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
-        """The tokens of ``texts``, each after ``prompt`` and cut to ``limit`` (None: no limit).
+        """The tokens of ``texts``, each after ``prompt`` and truncated to ``limit`` (None: no limit).
 
-        Raises InputError for what is no text.
+        Raises InputError for texts that it cannot tokenize.
         """
         ...
 
     def starts(self, text: str) -> Ids:
-        """The character (n,) at which each token of ``text`` begins, in order; those around it do not count."""
+        """The character (n,) int64 at which each token of ``text`` begins, in order, without special tokens."""
         ...
 
     def prompt_length(self, prompt: str, limit: int | None) -> int:
-        """Tokens that ``prompt`` puts in front of a text.
+        """The number of tokens before a text that has this ``prompt``.
 
-        Raises OptionError where ``limit`` leaves no room after it.
+        Raises OptionError where the prompt leaves no room for a text within ``limit``.
         """
         ...
 
     def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
-        """Raise OptionError where ``limit`` leaves no room for a text or, for ``pairs``, for two."""
+        """Raise OptionError where ``limit`` leaves no room for a text, or for ``pairs`` for two texts."""
         ...
 
     def identity(self) -> Mapping[str, Any]:
-        """What decides the ids, as values that JSON can hold."""
+        """All that decides the ids, as values that JSON can hold; it is part of the model's fingerprint."""
         ...

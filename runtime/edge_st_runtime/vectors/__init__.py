@@ -1,1 +1,1 @@
-"""Finished embeddings: normalized, quantized, compared."""
+"""Operations on finished embeddings: normalize, quantize, compare."""

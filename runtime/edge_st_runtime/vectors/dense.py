@@ -1,4 +1,4 @@
-"""Operations on finished embeddings: read as arrays, normalize, quantize.
+"""Dense embeddings: read them as arrays, normalize, quantize.
 
 Source: sentence-transformers' ``util.quantization`` and torch.nn.functional.normalize.
 """
@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
-    """Arrays, lists of them, or what has ``__array__`` as an array of numbers, of which float16 become float32.
+    """An array, a list or an object with ``__array__`` as an array of numbers; float16 becomes float32.
 
-    Raises InputError for rows of different lengths, InputTypeError for what are no numbers.
+    Raises InputError for rows of different lengths, InputTypeError for anything but numbers.
     """
     try:
         array = np.asarray(values)
@@ -33,9 +33,9 @@ def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 
 
 def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
-    """Embeddings (n, dim), or (dim,) for a single one, as float32 (n, dim); arrays of float64 stay float64.
+    """Embeddings (n, dim), or a single one (dim,), as float32 (n, dim); an array of float64 stays float64.
 
-    Raises what `as_numbers` raises, InputError for other shapes.
+    Raises what `as_numbers` raises, and InputError for other shapes.
     """
     array = as_numbers(values, name)
     if array.dtype != np.float64 or _is_of_python(values):
@@ -48,14 +48,14 @@ def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 
 
 def _is_of_python(values: Any) -> bool:
-    """Whether these are lists of Python's own numbers, which have no precision of their own."""
+    """Whether these are lists of plain Python numbers, for which float64 was not chosen by the caller."""
     while isinstance(values, list | tuple) and values:
         values = values[0]
     return type(values) in (int, float, bool)
 
 
 def check_finite(vectors: NDArray[Any], name: str = "embeddings") -> None:
-    """Raise InputError that names the first of (n, dim) ``vectors`` that holds NaN or an infinity."""
+    """Raise InputError where ``vectors`` (n, dim) hold NaN or an infinity; the message names the first such row."""
     fine = np.isfinite(vectors)
     if not fine.all():
         raise InputError(
@@ -64,7 +64,7 @@ def check_finite(vectors: NDArray[Any], name: str = "embeddings") -> None:
 
 
 def normalize(vectors: Floats) -> Floats:
-    """Each vector of (…, dim) divided by its Euclidean length, which counts as at least 1e-12."""
+    """Each vector (…, dim) divided by its Euclidean length, or by 1e-12 if that is greater."""
     lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
     return vectors / np.maximum(lengths, np.float32(1e-12))
 
@@ -81,20 +81,21 @@ def quantize(
     ranges: NDArray[Any] | None = None,
     calibration: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Quantize float vectors (n, dim), or (dim,) where ``precision`` is not a binary one.
+    """Quantize float vectors (n, dim), or a single one (dim,) if ``precision`` is not binary.
 
-    ``int8``/``uint8``: 256 steps between each dimension's minimum and maximum, taken from ``ranges`` (2, dim), else
-    from ``calibration`` (m, dim), else from the vectors themselves. ``ubinary``: one bit a dimension, set where
-    the value is positive, eight to a byte (n, ceil(dim / 8)) uint8; ``binary`` the same minus 128 as int8.
+    ``int8`` and ``uint8`` have 256 steps between the minimum and maximum of each dimension. These are taken from
+    ``ranges`` (2, dim), else from ``calibration`` (m, dim), else from the vectors themselves. ``ubinary`` has one bit
+    for each dimension, set where the value is positive, with eight bits to a byte: (n, ceil(dim / 8)) uint8.
+    ``binary`` is the same minus 128, as int8.
 
-    Raises OptionError for an unknown precision, InputError for vectors that are quantized already or, with a binary
-    precision, not two-dimensional; with int8 and uint8 for NaN, and for ranges that are not finite, of another width
-    or the wrong way round.
+    Raises OptionError for an unknown precision. Raises InputError for vectors that are quantized already; for binary
+    precisions, for vectors that are not two-dimensional; for int8 and uint8, for NaN and for ranges that are not
+    finite, have another width or have a minimum above the maximum.
     """
     check_precision(precision)
     vectors = as_numbers(vectors)
     if vectors.dtype in (np.uint8, np.int8):
-        raise InputError(f"the embeddings are {vectors.dtype} already; pass the float embeddings to quantize them")
+        raise InputError(f"the embeddings are already {vectors.dtype}; pass float embeddings to quantize them")
     if precision == "float32":
         return vectors.astype(np.float32)
     if precision in ("binary", "ubinary"):
@@ -102,7 +103,7 @@ def quantize(
     if vectors.ndim not in (1, 2):
         raise InputError(f"embeddings of shape {vectors.shape}; {precision} takes (n, dim) or (dim,)")
     if np.isnan(vectors).any():
-        raise InputError(f"the embeddings hold NaN, for which {precision} has no code; expected numbers")
+        raise InputError(f"the embeddings hold NaN, which {precision} cannot represent; expected numbers")
     if len(vectors) == 0:
         return vectors.astype(precision)
     ranges = quantization_ranges(vectors, precision, ranges, calibration)
@@ -116,9 +117,9 @@ def quantize_matrices(
     ranges: NDArray[Any] | None = None,
     calibration: NDArray[Any] | None = None,
 ) -> list[NDArray[Any]]:
-    """Each of several (tokens, dim) as `quantize` gives it, all with the same ranges.
+    """`quantize` each of several matrices (tokens, dim), all with the same ranges.
 
-    Raises what `quantize` raises, InputError for matrices of different widths.
+    Raises what `quantize` raises, and InputError for matrices of different widths.
     """
     arrays = [as_numbers(matrix, f"embeddings[{index}]") for index, matrix in enumerate(matrices)]
     shapes = {array.shape[1:] for array in arrays}
@@ -137,9 +138,9 @@ def quantization_ranges(
     ranges: ArrayLike | None = None,
     calibration: ArrayLike | None = None,
 ) -> NDArray[Any]:
-    """The ranges (2, dim) that `quantize` takes: ``ranges``, else those of ``calibration``, else of the vectors.
+    """The ranges (2, dim) that `quantize` uses: ``ranges``, else those of ``calibration``, else those of the vectors.
 
-    Fewer than a hundred vectors are warned of. Raises InputError as `quantize` does.
+    Logs a warning where they come from fewer than a hundred vectors. Raises InputError as `quantize` does.
     """
     width = vectors.shape[-1]
     if ranges is not None:
@@ -151,8 +152,8 @@ def quantization_ranges(
         return _checked_ranges(value_ranges(rows), width)
     if len(vectors) < _FEW_ROWS:
         logger.warning(
-            "%s ranges from %d embeddings alone; pass ranges or calibration_embeddings of at least %d for codes "
-            "that other calls share",
+            "%s ranges are computed from %d embeddings only; pass ranges, or at least %d calibration_embeddings, so "
+            "that codes of other calls are comparable",
             precision,
             len(vectors),
             _FEW_ROWS,
@@ -161,15 +162,16 @@ def quantization_ranges(
 
 
 def value_ranges(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Each dimension's minimum and maximum over vectors (n, dim): (2, dim), as `quantize` takes them."""
+    """The minimum and maximum (2, dim) of each dimension over ``vectors`` (n, dim), as `quantize` takes them."""
     return np.vstack((np.min(vectors, axis=0), np.max(vectors, axis=0)))
 
 
 def dequantize(codes: NDArray[Any], precision: str, ranges: NDArray[Any], place: float = 0.5) -> Floats:
-    """What quantized vectors (…, dim), or (…, ceil(dim / 8)) of a binary precision, stand for: (…, dim) float32.
+    """The vectors (…, dim) float32 that quantized ones stand for.
 
-    A code stands for the ``place`` within its step (0 the lower end, 0.5 the middle) between the ``ranges`` (2, dim)
-    it was made with, a bit for -1 or 1.
+    ``codes`` are (…, dim), or (…, ceil(dim / 8)) for a binary precision. ``ranges`` (2, dim) are those that they were
+    quantized with. ``place`` says which value of its step an int8 or uint8 code stands for: 0 the lowest, 0.5 the
+    middle. A bit stands for -1 or 1.
     """
     if precision in ("binary", "ubinary"):
         bits = codes if precision == "ubinary" else (codes.astype(np.int16) + 128).astype(np.uint8)
@@ -179,7 +181,7 @@ def dequantize(codes: NDArray[Any], precision: str, ranges: NDArray[Any], place:
 
 
 def _steps(ranges: NDArray[Any]) -> NDArray[Any]:
-    """The width of each dimension's 256 steps (dim,); 1 where there is no range."""
+    """The width (dim,) of each dimension's steps; 1 where minimum and maximum are equal."""
     steps = (ranges[1] - ranges[0]) / 255
     return np.where(steps == 0, steps.dtype.type(1), steps)
 
@@ -194,11 +196,11 @@ def _to_bits(vectors: NDArray[Any], precision: str) -> NDArray[Any]:
 def _checked_ranges(ranges: NDArray[Any], width: int) -> NDArray[Any]:
     if ranges.shape != (2, width):
         raise InputError(
-            f"ranges of shape {ranges.shape} for embeddings of {width} dimensions; expected (2, {width}): the least "
-            "and the greatest value of each"
+            f"ranges of shape {ranges.shape} for embeddings of {width} dimensions; expected (2, {width}): the minimum "
+            "and the maximum of each dimension"
         )
     check_finite(ranges, "ranges")
     if (ranges[0] > ranges[1]).any():
         place = int(np.argmax(ranges[0] > ranges[1]))
-        raise InputError(f"ranges[0] is above ranges[1] in dimension {place}; expected the least values first")
+        raise InputError(f"ranges[0] is above ranges[1] in dimension {place}; expected the minimum first")
     return ranges

@@ -1,9 +1,9 @@
-"""Similarity of embeddings: every pair, or row by row. Source: sentence-transformers' ``util.similarity``.
+"""Similarity of embeddings: of every pair, or row by row. Source: sentence-transformers' ``util.similarity``.
 
-All functions take (n, dim) or (dim,) arrays, lists of vectors, or anything with ``__array__`` such as torch tensors.
-Integers are computed as float32; float64 stays float64. Distances are negated, so that larger is nearer. Row by row, a
-single row meets each of the others. All raise InputError for different widths, and row by row for different numbers of
-rows.
+All functions take arrays (n, dim) or (dim,), lists of vectors, or objects with ``__array__`` such as torch tensors.
+Integers are computed as float32; float64 stays float64. Distances are negated, so that larger means more similar. The
+``pairwise_`` functions compare row i with row i; a single row is compared with every row of the other side. All raise
+InputError for different widths, the ``pairwise_`` ones also for different numbers of rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,16 +62,16 @@ def pairwise_manhattan_sim(a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
 
 
 def pairwise_angle_sim(x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
-    """How alike the angles of ``x[i]`` and ``y[i]`` are as complex numbers: (n,), from 0 to about 1.41.
+    """Similarity of the angles of ``x[i]`` and ``y[i]`` in the complex plane: (n,), from 0 to about 1.41.
 
-    The first half of a vector holds the real parts, the second the imaginary ones; an odd width is padded with a zero.
-    Zero for a zero vector. Source: Li and Li, AnglE-optimized Text Embeddings (2023).
+    The first half of a vector are the real parts, the second half the imaginary parts; an odd width is padded with a
+    zero. 0 for a zero vector. Source: Li and Li, AnglE-optimized Text Embeddings (2023).
     """
     return _pairwise(x, y, _angles)
 
 
 class SimilarityFunction(Enum):
-    """The similarity functions by name."""
+    """The names of the similarity functions, as sentence-transformers' class of this name."""
 
     COSINE = "cosine"
     DOT_PRODUCT = "dot"
@@ -81,21 +81,21 @@ class SimilarityFunction(Enum):
 
     @staticmethod
     def to_similarity_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
-        """The function over every pair; raises OptionError for an unknown name."""
+        """The function that compares every pair; raises OptionError for an unknown name."""
         return FUNCTIONS[parse_similarity(similarity_function)][0]
 
     @staticmethod
     def to_similarity_pairwise_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
-        """The function row by row; raises OptionError for an unknown name."""
+        """The function that compares row by row; raises OptionError for an unknown name."""
         return FUNCTIONS[parse_similarity(similarity_function)][1]
 
     @staticmethod
     def possible_values() -> list[str]:
-        """The names."""
+        """The names that `to_similarity_fn` takes."""
         return [function.value for function in SimilarityFunction]
 
 
-#: over every pair, and row by row
+#: for each name, the function that compares every pair and the one that compares row by row
 SimilarityFunctions: TypeAlias = Mapping[SimilarityFunction, tuple[Similarity, Similarity]]
 FUNCTIONS: SimilarityFunctions = {
     SimilarityFunction.COSINE: (cos_sim, pairwise_cos_sim),
@@ -106,7 +106,7 @@ FUNCTIONS: SimilarityFunctions = {
 
 
 def parse_similarity(name: str | SimilarityFunction) -> SimilarityFunction:
-    """The SimilarityFunction called ``name``; raises OptionError."""
+    """The SimilarityFunction called ``name``; raises OptionError for an unknown one."""
     try:
         return SimilarityFunction(name)
     except ValueError:
@@ -124,12 +124,12 @@ def _matrices(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
 def _rows(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     first, second = _matrices(a, b)
     if len(first) != len(second) and 1 not in (len(first), len(second)):
-        raise InputError(f"{len(first)} and {len(second)} embeddings; a pairwise score takes as many on both sides")
+        raise InputError(f"{len(first)} and {len(second)} embeddings; pairwise scores need equally many on both sides")
     return first, second
 
 
 def _pairwise(a: ArrayLike, b: ArrayLike, score: Similarity) -> NDArray[Any]:
-    """The scores (n,) of rows; of two single vectors (dim,) a number, as a scalar of NumPy."""
+    """The scores (n,) row by row; a NumPy scalar for two single vectors (dim,)."""
     scores = score(*_rows(a, b))
     return scores[0] if np.ndim(a) == np.ndim(b) == 1 else scores
 

@@ -1,4 +1,4 @@
-"""Sparse embeddings: frozen rows that hold the dimensions that are not zero, and only those."""
+"""Sparse embeddings: immutable vectors and matrices that store nonzero values only."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from ..errors import InputError, OptionError, PackageMissingError
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class SparseVector:
-    """``values`` (nnz,) float32, none of them 0, at the ascending ``indices`` (nnz,) int32 of ``dim`` dimensions.
+    """A sparse vector of ``dim`` dimensions.
 
-    The arrays are kept as read-only views. Raises InputError for arrays that are not so.
+    ``values`` (nnz,) float32 are its nonzero values, ``indices`` (nnz,) int32 their dimensions, in ascending order. The
+    vector keeps read-only views of the arrays. Raises InputError for arrays of another form.
     """
 
     indices: NDArray[np.int32]
@@ -35,17 +36,17 @@ class SparseVector:
 
     @property
     def nnz(self) -> int:
-        """Number of values that are not zero."""
+        """Number of nonzero values."""
         return len(self.values)
 
     def to_dense(self) -> Floats:
-        """All dimensions: (dim,) float32."""
+        """The vector as a dense array (dim,) float32."""
         dense = np.zeros(self.dim, dtype=np.float32)
         dense[self.indices] = self.values
         return dense
 
     def to_dict(self) -> dict[int, float]:
-        """The values by dimension, as plain Python numbers."""
+        """The nonzero values by dimension, as Python numbers."""
         return dict(zip(self.indices.tolist(), self.values.tolist(), strict=True))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -63,10 +64,12 @@ class SparseVector:
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class SparseMatrix:
-    """n rows of ``dim`` dimensions; row i has ``indices[indptr[i]:indptr[i + 1]]`` and the same part of ``values``.
+    """A sparse matrix of n rows and ``dim`` dimensions, in SciPy's CSR layout.
 
-    ``indptr`` is (n + 1,) int64, ``indices`` (nnz,) int32 and ascending in each row, ``values`` (nnz,) float32 and
-    never 0: SciPy's CSR layout. The arrays are kept as read-only views. Raises InputError for arrays that are not so.
+    ``values`` (nnz,) float32 are the nonzero values of all rows, ``indices`` (nnz,) int32 their dimensions, ascending
+    within a row. ``indptr`` (n + 1,) int64 says where rows begin and end: row i has the slice
+    ``indptr[i]:indptr[i + 1]`` of both. The matrix keeps read-only views of the arrays. Raises InputError for arrays of
+    another form.
     """
 
     indptr: NDArray[np.int64]
@@ -105,7 +108,7 @@ class SparseMatrix:
 
     @classmethod
     def from_rows(cls, rows: Iterable[SparseVector], dim: int) -> "SparseMatrix":
-        """``rows`` one below the other; raises InputError for one that has not ``dim`` dimensions."""
+        """The matrix with these ``rows``; raises InputError for a row that does not have ``dim`` dimensions."""
         rows = list(rows)
         _same_width([row.dim for row in rows], dim)
         indices = np.concatenate([np.zeros(0, dtype=np.int32), *(row.indices for row in rows)])
@@ -114,7 +117,7 @@ class SparseMatrix:
 
     @classmethod
     def concatenate(cls, matrices: Sequence["SparseMatrix"]) -> "SparseMatrix":
-        """The rows of all ``matrices``; raises InputError for none, or for matrices of different widths."""
+        """The rows of all ``matrices`` in one; raises InputError for no matrices, and for different widths."""
         if not matrices:
             raise InputError("no matrices to concatenate; for no rows use SparseMatrix.from_rows([], dim)")
         _same_width([matrix.dim for matrix in matrices], matrices[0].dim)
@@ -129,27 +132,27 @@ class SparseMatrix:
 
     @property
     def nnz(self) -> int:
-        """Number of values that are not zero."""
+        """Number of nonzero values."""
         return len(self.values)
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Number of values of each row: (n,)."""
+        """Number of nonzero values of each row: (n,) int64."""
         return np.diff(self.indptr)
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The row of each value: (nnz,)."""
+        """The row of each nonzero value: (nnz,) int64."""
         return np.repeat(np.arange(len(self)), self.counts)
 
     def to_dense(self) -> Floats:
-        """All dimensions of all rows: (n, dim) float32."""
+        """The matrix as a dense array (n, dim) float32."""
         dense = np.zeros(self.shape, dtype=np.float32)
         dense[self.rows, self.indices] = self.values
         return dense
 
     def to_dicts(self) -> list[dict[int, float]]:
-        """The values of each row by dimension, as plain Python numbers."""
+        """The nonzero values of each row by dimension, as Python numbers."""
         return [row.to_dict() for row in self]
 
     def to_scipy(self) -> Any:
@@ -165,14 +168,14 @@ class SparseMatrix:
     @overload
     def __getitem__(self, key: slice | Sequence[int] | NDArray[Any]) -> "SparseMatrix": ...
     def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any]) -> "SparseVector | SparseMatrix":
-        """Row ``key`` as a view; the rows of a slice, of (m,) positions or of an (n,) mask as a matrix."""
+        """Row ``key`` as a SparseVector; for a slice, positions (m,) or a mask (n,), those rows as a SparseMatrix."""
         if isinstance(key, int | np.integer):
             place = range(len(self))[key]
             start, end = self.indptr[place : place + 2]
             return SparseVector(self.indices[start:end], self.values[start:end], self.dim)
         chosen = np.arange(len(self))[key]
         if chosen.ndim != 1:
-            raise IndexError(f"an index of {chosen.ndim} dimensions; a sparse matrix takes rows alone")
+            raise IndexError(f"an index of {chosen.ndim} dimensions; a SparseMatrix can only be indexed by rows")
         counts = self.counts[chosen]
         ends = _ends(counts)
         if isinstance(key, slice) and key.step in (None, 1):
@@ -203,9 +206,10 @@ S = TypeVar("S", SparseVector, SparseMatrix)
 
 
 def select_max_active_dims(embeddings: S, max_active_dims: int | None) -> S:
-    """The ``max_active_dims`` values of each row that are farthest from 0, the lower dimension first among equals.
+    """Keep the ``max_active_dims`` values of each row with the largest absolute value; None keeps all.
 
-    None keeps all. Raises OptionError below 1. Source: sentence-transformers' ``util.select_max_active_dims``.
+    Among equal ones, those of lower dimensions are kept. Raises OptionError for ``max_active_dims`` below 1. Source:
+    sentence-transformers' ``util.select_max_active_dims``.
     """
     if max_active_dims is None:
         return embeddings
@@ -231,7 +235,7 @@ def _frozen(array: ArrayLike, dtype: Any) -> NDArray[Any]:
     given = np.asarray(array)
     whole = np.issubdtype(dtype, np.integer)
     if whole and given.size and (given.dtype.kind not in "iu" or given.max() > np.iinfo(dtype).max):
-        raise InputError(f"indices of {given.dtype}, up to {given.max()}; expected whole numbers of {dtype.__name__}")
+        raise InputError(f"indices of {given.dtype}, up to {given.max()}; expected integers that fit {dtype.__name__}")
     view = given.astype(dtype, copy=False).view()
     view.setflags(write=False)
     return view
@@ -239,7 +243,7 @@ def _frozen(array: ArrayLike, dtype: Any) -> NDArray[Any]:
 
 def _as_array(dense: Floats, dtype: Any, copy: bool | None) -> NDArray[Any]:
     if copy is False:
-        raise InputError("sparse embeddings have no dense array to share; expected copy=None or True")
+        raise InputError("sparse embeddings have no dense array, so a copy is needed; expected copy=None or True")
     return dense if dtype is None else dense.astype(dtype, copy=False)
 
 
@@ -250,7 +254,7 @@ def _same_width(widths: Sequence[int], dim: int) -> None:
 
 
 def _check(indices: NDArray[np.int32], values: Floats, dim: int, breaks: NDArray[np.int64]) -> None:
-    """Raise InputError unless the indices rise, but at ``breaks``, within ``dim``, and no value is 0."""
+    """Raise InputError unless all indices are below ``dim`` and ascend, except at ``breaks``, and no value is 0."""
     if dim < 0:
         raise InputError(f"dim is {dim}; expected at least 0")
     if indices.ndim != 1 or indices.shape != values.shape:
@@ -260,6 +264,6 @@ def _check(indices: NDArray[np.int32], values: Floats, dim: int, breaks: NDArray
     rising = indices[1:] > indices[:-1]
     rising[breaks[(breaks > 0) & (breaks < len(indices))] - 1] = True
     if not rising.all():
-        raise InputError("indices that do not rise within a row; sort them and add up those that occur twice")
+        raise InputError("indices that do not ascend within a row; sort them, and add up values of equal indices")
     if not values.all():
         raise InputError(f"{np.sum(values == 0)} of the values are 0; leave them out, or use SparseMatrix.from_dense")

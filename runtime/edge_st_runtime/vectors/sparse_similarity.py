@@ -1,9 +1,9 @@
-"""Similarity of sparse embeddings with sparse or dense ones: every pair, or row by row.
+"""Similarity of sparse embeddings with sparse or dense ones: of every pair, or row by row.
 
-The functions are those of `edge_st_runtime.vectors.similarity` and give its results as float32; they take SparseVector,
-SparseMatrix and dense (n, dim) or (dim,) arrays in any mixture. Sums are made in float64 over the values that are not
-zero; no more than some rows of one side are ever dense. All raise InputError for different widths, the pairwise ones
-for different numbers of rows.
+The functions are those of `edge_st_runtime.vectors.similarity` and give the same results as float32. They take
+SparseVector, SparseMatrix and dense arrays (n, dim) or (dim,), in any combination. Sums are computed in float64 over
+the nonzero values; only a few rows of one side are dense at a time. All raise InputError for different widths, the
+``pairwise_`` ones also for different numbers of rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ def _matrix(values: Embeddings) -> _Matrix:
 
 
 def _lengths(matrix: _Matrix) -> NDArray[np.float64]:
-    """Euclidean lengths (n,), of which each counts as at least 1e-12."""
+    """Euclidean lengths (n,) of the rows, each at least 1e-12."""
     rows, values = (matrix.rows, matrix.values) if isinstance(matrix, SparseMatrix) else (None, matrix)
     squares = values.astype(np.float64) ** 2
     sums = squares.sum(axis=1) if rows is None else np.bincount(rows, squares, minlength=len(matrix))
@@ -102,7 +102,7 @@ def _lengths(matrix: _Matrix) -> NDArray[np.float64]:
 
 
 def _every_pair(first: _Matrix, second: _Matrix, term: _Term) -> NDArray[np.float64]:
-    """Sums (n, m) of ``term`` over the dimensions; it must be symmetric and 0 for two zeros."""
+    """Sums (n, m) of ``term`` over the dimensions; ``term`` must be symmetric, and 0 for two zeros."""
     if not isinstance(second, SparseMatrix):
         if isinstance(first, SparseMatrix):
             return _every_pair(second, first, term).T
@@ -117,14 +117,17 @@ def _every_pair(first: _Matrix, second: _Matrix, term: _Term) -> NDArray[np.floa
 
 
 def _sums(row: NDArray[np.float64], block: SparseMatrix, rows: NDArray[np.int64], term: _Term) -> NDArray[np.float64]:
-    """Sums (m,) of ``term`` of ``row`` (dim,): as if the block were all zeros, and what its values change of that."""
+    """Sums (m,) of ``term`` for ``row`` (dim,) and each row of ``block``.
+
+    First the sum as if the block were all zeros, then the difference that its nonzero values make.
+    """
     met, zero = row[block.indices], np.zeros(())
     changes = term(met, block.values) - term(met, zero)
     return term(row, zero).sum() + np.bincount(rows, changes, minlength=len(block))
 
 
 def _blocks(matrix: SparseMatrix) -> Iterator[slice]:
-    """Slices of rows that hold about a million values, at least one row each."""
+    """Slices of at least one row that hold about a million values each."""
     start = 0
     while start < len(matrix):
         most = matrix.indptr[start] + _VALUES_AT_ONCE
@@ -136,7 +139,7 @@ def _blocks(matrix: SparseMatrix) -> Iterator[slice]:
 def _row_by_row(a: Embeddings, b: Embeddings, score: similarity.Similarity) -> Floats:
     first, second = _matrices(a, b)
     if len(first) != len(second):
-        raise InputError(f"{len(first)} and {len(second)} embeddings; a pairwise score takes as many on both sides")
+        raise InputError(f"{len(first)} and {len(second)} embeddings; pairwise scores need equally many on both sides")
     step = max(1, _VALUES_AT_ONCE // max(1, first.shape[1]))
     parts = (slice(start, start + step) for start in range(0, len(first), step))
     scores = [score(np.asarray(first[part]), np.asarray(second[part])) for part in parts]

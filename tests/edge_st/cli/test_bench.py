@@ -1,4 +1,4 @@
-"""``edge-st bench``: one table of all that runs here."""
+"""``edge-st bench``: a table of every variant that runs on this machine."""
 
 import json
 import re
@@ -8,9 +8,10 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.cli import main
-from edge_st.speed import measure
-from edge_st.speed.measure import Setting, Speed, best
-from edge_st.speed.samples import samples
+from edge_st.speed import measuring
+from edge_st.speed.measuring import Speed, best
+from edge_st.speed.sample_texts import sample_texts
+from edge_st.speed.settings import Setting
 from tests.support.tiny_models import graph_entry
 from tests.support.tiny_pair_models import ONE
 from tests.support.variants import FLOAT32, INT8, save_variants, write_variants
@@ -26,7 +27,7 @@ GRAPHS = [
 
 @pytest.fixture
 def quick(at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SECONDS", 0.001)
+    monkeypatch.setattr(measuring, "_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_json_dtype_texts_and_chart(
 
 
 def test_a_process_of_its_own(folder: Path) -> None:
-    speed = measure.measure(folder, Setting("onnx", INT8, "int8", 1, 128), ["one", "two words"])
+    speed = measuring.measure(folder, Setting("onnx", INT8, "int8", 1, 128), ["one", "two words"])
     assert (speed.num_threads, speed.token_budget) == (1, 128)
     assert speed.peak_memory is None or speed.peak_memory > 10_000_000
 
@@ -118,11 +119,11 @@ def test_best_of_several() -> None:
 
 
 def test_samples() -> None:
-    built_in = samples(None, pairs=False)
+    built_in = sample_texts(None, pairs=False)
     short, mixed = ([len(str(text).split()) for text in texts] for texts in (built_in.short, built_in.mixed))
     assert max(short) < 20 < max(mixed)
     assert len(set(built_in.short)) == len(built_in.short)
-    given = samples(["aaaa", "b", "cc", "ddd"], pairs=True)
+    given = sample_texts(["aaaa", "b", "cc", "ddd"], pairs=True)
     assert given.short == [("b", "cc"), ("cc", "b")]
     assert len(given.mixed) == 4
     assert given.single == ("b", "cc")

@@ -1,4 +1,4 @@
-"""``edge-st doctor``: probes that survive a crash, and advice that fits what was found."""
+"""``edge-st doctor``: probes that survive a crash, and the advice on a report."""
 
 import json
 from dataclasses import replace

@@ -31,7 +31,7 @@ SWEEP = ["--truncate-dim", "256", "16", "--precision", "float32", "int8", "binar
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data set of each kind, and the outputs that all tests keep."""
+    """A folder with a data set of each kind, and the cache that all tests share."""
     made = tmp_path_factory.mktemp("eval")
     write_sets(made)
     return made
@@ -225,7 +225,7 @@ def test_a_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     pytest.fail("the child lives on")
 
 
-def killed(plan: object, way: object) -> None:
+def killed(plan: object, configuration: object) -> None:
     os._exit(9)
 
 
@@ -236,4 +236,4 @@ def test_a_process_that_dies_is_named_with_what_to_do(
     assert main(arguments(folder, "alike.tsv")) == 1
     error = capsys.readouterr().err
     assert error.startswith("edge-st: error: the process that ran bundled was ended from outside")
-    assert error.endswith(f"kept in {folder / 'cache'}: the same command goes on from there\n")
+    assert error.endswith(f"kept in {folder / 'cache'}; run the same command again to continue from there\n")

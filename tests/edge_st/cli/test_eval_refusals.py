@@ -1,4 +1,4 @@
-"""What ``edge-st eval`` refuses, in one line that says what to do."""
+"""``edge-st eval`` refuses bad input in one line that says what to do."""
 
 import os
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_what_does_not_fit_the_model(
     [
         ("none/page.html", "make it first"),
         (".", "is a folder; give the name of a file"),
-        (os.devnull, "is no regular file"),
+        (os.devnull, "is not a regular file"),
     ],
 )
 def test_a_page_that_cannot_be_written_is_refused_before_anything_is_measured(

@@ -148,7 +148,7 @@ def test_an_interrupt_is_130_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edge_st.cli.writers.write_npy", interrupted)
+    monkeypatch.setattr("edge_st.cli.embedding_files.write_npy", interrupted)
     (tmp_path / "in.txt").write_text("text\n")
     assert main(["embed", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.npy")]) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]

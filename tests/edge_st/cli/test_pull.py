@@ -1,4 +1,4 @@
-"""``edge-st pull``: a folder from the Hub that the other commands take."""
+"""``edge-st pull``: a folder from the Hub that other commands can use."""
 
 from pathlib import Path
 

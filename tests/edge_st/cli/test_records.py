@@ -1,4 +1,4 @@
-"""Reading texts and writing vectors, apart from any model."""
+"""Reading texts and writing embeddings, without a model."""
 
 import json
 from io import StringIO
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_st.cli.embedding_files import write_jsonl, write_npy
 from edge_st.cli.records import Record, read_records
-from edge_st.cli.writers import write_jsonl, write_npy
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.files.writing import replacing
 

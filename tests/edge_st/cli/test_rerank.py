@@ -79,7 +79,7 @@ def test_what_cannot_be_done_is_one_line_and_1(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-q", "fox"], "argument --model: no reranker is bundled; name a folder or a model on the Hub"),
+        (["-q", "fox"], "argument --model: no reranker is bundled; give a folder or a model on the Hub"),
         (["-q", " ", "--model", "m"], "argument -q/--query: the query is empty"),
         (["--model", "m"], "the following arguments are required: -q/--query"),
         (["-q", "fox", "--model", "m", "-k", "0"], "argument -k"),

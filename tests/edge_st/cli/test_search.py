@@ -1,4 +1,4 @@
-"""``edge-st search``: files are found, passages ranked, what cannot be read is skipped."""
+"""``edge-st search``: files are found, passages are ranked, unreadable files are skipped."""
 
 import json
 from pathlib import Path

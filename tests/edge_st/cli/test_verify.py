@@ -1,4 +1,4 @@
-"""``edge-st verify``: golden vectors that fit, and all that does not."""
+"""``edge-st verify``: golden vectors that match, and everything that does not."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_a_folder_that_does_not(tmp_path: Path, capsys: pytest.CaptureFixture[st
     rows = json.loads(captured.out)
     assert [row["equal"] for row in rows] == [True, False, True, False]
     assert np.isclose(rows[1]["max_abs_difference"], 0.5, atol=1e-5)
-    assert captured.err == "edge-st: error: 2 of 4 outputs are not the original's; export the model again\n"
+    assert captured.err == "edge-st: error: 2 of 4 outputs differ from the original's; export the model again\n"
 
 
 @pytest.mark.parametrize(

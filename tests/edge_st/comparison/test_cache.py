@@ -1,4 +1,4 @@
-"""What models gave is kept, so that a comparison goes on where it was."""
+"""Outputs of models are kept, so that an interrupted comparison continues."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from edge_st.comparison.cache import PORTION, Cache, Portion, joined
-from edge_st.comparison.jobs import Job, Pair
+from edge_st.comparison.inputs import Inputs
+from edge_st.comparison.random_pairs import Pair
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
 
 class Counted:
-    """Outputs (n, 2) that tell a text's length; the texts that were asked for are kept."""
+    """Computes outputs (n, 2) with the length of each text, and records the texts it was called with."""
 
     def __init__(self, fails_after: int = 10**9, *, sparse: bool = False) -> None:
         self.calls: list[Sequence[str | Pair]] = []
@@ -27,7 +28,7 @@ class Counted:
         return Portion(SparseMatrix.from_dense(dense) if self.sparse else dense, 0.5, 1234)
 
 
-JOB = Job("text", [f"{place:05d}" + "x" * (place % 7) for place in range(3 * PORTION + 5)])
+INPUTS = Inputs("text", [f"{place:05d}" + "x" * (place % 7) for place in range(3 * PORTION + 5)])
 
 
 def rows(portions: Iterator[Portion]) -> np.ndarray[Any, Any]:
@@ -39,20 +40,20 @@ def rows(portions: Iterator[Portion]) -> np.ndarray[Any, Any]:
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, *, sparse: bool) -> None:
     first, second = Counted(2, sparse=sparse), Counted(sparse=sparse)
     with pytest.raises(KeyboardInterrupt):
-        list(Cache(tmp_path, "one").portions(JOB, first))
-    found = list(Cache(tmp_path, "one").portions(JOB, second))
-    assert [*first.calls, *second.calls] == [JOB.texts[start : start + PORTION] for start in range(0, 1541, PORTION)]
+        list(Cache(tmp_path, "one").portions(INPUTS, first))
+    found = list(Cache(tmp_path, "one").portions(INPUTS, second))
+    assert [*first.calls, *second.calls] == [INPUTS.texts[start : start + PORTION] for start in range(0, 1541, PORTION)]
     assert (len(first.calls), len(second.calls)) == (2, 2)
     assert [(portion.seconds, portion.peak_memory) for portion in found] == [(0.5, 1234)] * 4
-    again = Cache(tmp_path, "one").portions(JOB)
-    np.testing.assert_array_equal(rows(again), [[len(text), 0] for text in JOB.texts])
+    again = Cache(tmp_path, "one").portions(INPUTS)
+    np.testing.assert_array_equal(rows(again), [[len(text), 0] for text in INPUTS.texts])
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".npz"]
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "another array", "gone", "flipped"])
 def test_what_is_damaged_is_computed_again(tmp_path: Path, damage: str) -> None:
-    cache, job = Cache(tmp_path, "one"), Job("text", JOB.texts[:9])
-    expected = rows(cache.portions(job, Counted()))
+    cache, inputs = Cache(tmp_path, "one"), Inputs("text", INPUTS.texts[:9])
+    expected = rows(cache.portions(inputs, Counted()))
     (path,) = tmp_path.rglob("*.npz")
     content = path.read_bytes()
     middle = content.index(b"NUMPY", len(content) // 2) + 80
@@ -69,36 +70,36 @@ def test_what_is_damaged_is_computed_again(tmp_path: Path, damage: str) -> None:
     else:
         np.savez(path, something=np.zeros(3))
     with pytest.raises(KeyError):
-        list(cache.portions(job))
+        list(cache.portions(inputs))
     compute = Counted()
     for _ in range(2):
-        np.testing.assert_array_equal(rows(cache.portions(job, compute)), expected)
+        np.testing.assert_array_equal(rows(cache.portions(inputs, compute)), expected)
     assert len(compute.calls) == 1
 
 
 def test_no_flipped_byte_is_an_error(tmp_path: Path) -> None:
-    cache, job = Cache(tmp_path, "one"), Job("text", JOB.texts[:3])
-    expected = rows(cache.portions(job, Counted()))
+    cache, inputs = Cache(tmp_path, "one"), Inputs("text", INPUTS.texts[:3])
+    expected = rows(cache.portions(inputs, Counted()))
     (path,) = tmp_path.rglob("*.npz")
     content = path.read_bytes()
     for place in range(0, len(content), 3):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
-        np.testing.assert_array_equal(rows(cache.portions(job, Counted())), expected)
+        np.testing.assert_array_equal(rows(cache.portions(inputs, Counted())), expected)
 
 
 def test_another_model_another_side_or_other_texts_are_computed(tmp_path: Path) -> None:
-    texts = JOB.texts[:9]
-    for identity, job in (
-        ("one", Job("text", texts)),
-        ("two", Job("text", texts)),
-        ("one", Job("query", texts)),
-        ("one", Job("text", texts[:8])),
-        ("one", Job("text", texts[::-1])),
-        ("one", Job("pair", [("a", "bc")])),
-        ("one", Job("pair", [("ab", "c")])),
+    texts = INPUTS.texts[:9]
+    for identity, inputs in (
+        ("one", Inputs("text", texts)),
+        ("two", Inputs("text", texts)),
+        ("one", Inputs("query", texts)),
+        ("one", Inputs("text", texts[:8])),
+        ("one", Inputs("text", texts[::-1])),
+        ("one", Inputs("pair", [("a", "bc")])),
+        ("one", Inputs("pair", [("ab", "c")])),
     ):
         compute = Counted()
-        list(Cache(tmp_path, identity).portions(job, compute))
-        list(Cache(tmp_path, identity).portions(job, compute))
+        list(Cache(tmp_path, identity).portions(inputs, compute))
+        list(Cache(tmp_path, identity).portions(inputs, compute))
         assert len(compute.calls) == 1
     assert len(list(tmp_path.iterdir())) == 2

@@ -1,4 +1,4 @@
-"""What a comparison asks of models, and that models recalled from its cache answer as they themselves do."""
+"""The inputs of a comparison, and cached models, which answer as the models themselves do."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from edge_st.comparison.cache import Outputs
-from edge_st.comparison.jobs import Job, jobs_of, partners, random_pairs
-from edge_st.comparison.measures import Measured, measured
-from edge_st.comparison.recalled import as_kept
-from edge_st.comparison.recalled import recalled as recalled_of
-from edge_st.comparison.running import _described, _outputs
+from edge_st.comparison.cached_models import as_stored, cached_model
+from edge_st.comparison.inputs import Inputs, inputs_of
+from edge_st.comparison.measurements import Measurement, measure
+from edge_st.comparison.random_pairs import partners, random_pairs
+from edge_st.comparison.running import _describe, _outputs
 from edge_st.evaluation import (
     BinaryClassificationEvaluator,
     CrossEncoderClassificationEvaluator,
@@ -26,12 +26,12 @@ from edge_st.evaluation import (
     SparseTripletEvaluator,
     TripletEvaluator,
 )
-from edge_st.evaluation.candidates import ranked_by_words
+from edge_st.evaluation.candidates import bm25_candidates
 from edge_st.evaluation.datasets import Dataset, RetrievalData
 from edge_st.evaluation.information_retrieval import flat
 from edge_st.models.classes import Model
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from edge_st_runtime.vectors.sparse import SparseMatrix
 from tests.support.small_sets import FIRST, PAIRS, RETRIEVAL, SECOND, SETS, SIMILARITY, THIRD, TRIPLETS, plain
 
@@ -41,37 +41,37 @@ TYPES = {"dense": SENTENCE_TRANSFORMER, "sparse": SPARSE_ENCODER, "cross": CROSS
 
 @pytest.mark.parametrize("data", SETS.values(), ids=SETS)
 def test_every_text_is_asked_for_once_as_what_it_is(data: Dataset) -> None:
-    jobs = jobs_of(data, SENTENCE_TRANSFORMER)
-    assert jobs == jobs_of(data, SPARSE_ENCODER) == jobs_of(data, SENTENCE_TRANSFORMER)
+    inputs = inputs_of(data, SENTENCE_TRANSFORMER)
+    assert inputs == inputs_of(data, SPARSE_ENCODER) == inputs_of(data, SENTENCE_TRANSFORMER)
     if isinstance(data, RetrievalData):
         wanted = {"query": set(data.queries.values()), "document": set(data.corpus.values())}
     else:
         wanted = {"text": set(FIRST) | set(SECOND) | (set(THIRD) if data is TRIPLETS else set())}
-    assert {job.side: set(job.texts) for job in jobs} == wanted
-    assert all(len(set(job.texts)) == len(job.texts) for job in jobs)
+    assert {each.side: set(each.texts) for each in inputs} == wanted
+    assert all(len(set(each.texts)) == len(each.texts) for each in inputs)
 
 
 @pytest.mark.parametrize("kind", ["similarity", "pairs"])
 def test_a_cross_encoder_scores_the_pairs_and_random_ones(kind: str) -> None:
-    (job,) = jobs_of(SETS[kind], CROSS_ENCODER)
-    assert job.side == "pair"
-    assert job.texts[: len(ZIPPED)] == ZIPPED
-    assert len(set(job.texts)) == len(job.texts) == 2 * len(ZIPPED)
+    (inputs,) = inputs_of(SETS[kind], CROSS_ENCODER)
+    assert inputs.side == "pair"
+    assert inputs.texts[: len(ZIPPED)] == ZIPPED
+    assert len(set(inputs.texts)) == len(inputs.texts) == 2 * len(ZIPPED)
 
 
 @pytest.mark.parametrize("candidates", [1, 3, 20])
 def test_a_cross_encoder_ranks_the_best_by_words_and_random_ones(candidates: int) -> None:
-    (job,) = jobs_of(RETRIEVAL, CROSS_ENCODER, candidates)
-    ranked = ranked_by_words(RETRIEVAL, candidates)
+    (inputs,) = inputs_of(RETRIEVAL, CROSS_ENCODER, candidates)
+    ranked = bm25_candidates(RETRIEVAL, candidates)
     assert list(ranked) == list(RETRIEVAL.queries)
     assert all(0 < len(found) <= candidates for found in ranked.values())
     pairs = {(RETRIEVAL.queries[query], RETRIEVAL.corpus[each]) for query, of in ranked.items() for each in of}
-    assert set(job.texts) == pairs | set(random_pairs(RETRIEVAL))
+    assert set(inputs.texts) == pairs | set(random_pairs(RETRIEVAL))
 
 
 def test_triplets_are_not_for_a_cross_encoder() -> None:
     with pytest.raises(OptionError, match="nearer holds triplets, which compare embeddings; a cross-encoder scores"):
-        jobs_of(TRIPLETS, CROSS_ENCODER)
+        inputs_of(TRIPLETS, CROSS_ENCODER)
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 999])
@@ -97,10 +97,10 @@ def test_a_random_document_is_not_a_relevant_one() -> None:
         assert random_pairs(data) == pairs
 
 
-def recalled(model: Model, jobs: Sequence[Job], **options: Any) -> Any:
-    """``model`` as a comparison recalls it."""
-    outputs: dict[Any, tuple[Job, Outputs]] = {job.side: (job, _outputs(model, job)) for job in jobs}
-    return recalled_of(_described(model), outputs, **options)
+def cached(model: Model, inputs: Sequence[Inputs], **options: Any) -> Any:
+    """``model`` as a comparison finds it in its cache."""
+    outputs: dict[Any, tuple[Inputs, Outputs]] = {each.side: (each, _outputs(model, each)) for each in inputs}
+    return cached_model(_describe(model), outputs, **options)
 
 
 def same(found: Any, expected: Any) -> None:
@@ -110,13 +110,13 @@ def same(found: Any, expected: Any) -> None:
     assert found.dtype == expected.dtype
 
 
-SIDES = [Job("text", FIRST), Job("query", FIRST), Job("document", FIRST)]
+SIDES = [Inputs("text", FIRST), Inputs("query", FIRST), Inputs("document", FIRST)]
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
-def test_embeddings_are_recalled_in_any_order(kind: str, models: dict[str, Any]) -> None:
+def test_embeddings_are_looked_up_in_any_order(kind: str, models: dict[str, Any]) -> None:
     model = models[kind]
-    again = recalled(model, SIDES)
+    again = cached(model, SIDES)
     texts = [FIRST[place] for place in (5, 0, 5, 9)]
     for name in ("encode", "encode_query", "encode_document"):
         same(getattr(again, name)(texts), getattr(model, name)(texts))
@@ -130,7 +130,7 @@ def test_embeddings_are_recalled_in_any_order(kind: str, models: dict[str, Any])
 @pytest.mark.parametrize("precision", [None, "int8", "uint8", "binary", "ubinary"])
 def test_an_evaluators_precision_and_a_cut_are_the_models_own(dim: int | None, precision: str | None,
                                                               models: dict[str, Any]) -> None:  # fmt: skip
-    again = recalled(models["dense"], SIDES, truncate_dim=dim)
+    again = cached(models["dense"], SIDES, truncate_dim=dim)
     options: dict[str, Any] = {"precision": precision, "normalize_embeddings": bool(precision)}
     found, expected = again.encode(FIRST, **options), models["dense"].encode(FIRST, truncate_dim=dim, **options)
     assert np.abs(found.astype(float) - expected.astype(float)).max() < (
@@ -147,9 +147,9 @@ def test_an_evaluators_precision_and_a_cut_are_the_models_own(dim: int | None, p
 def test_documents_are_kept_in_their_precision_and_queries_are_not(
     precision: str, vector_bytes: int, models: dict[str, Any]
 ) -> None:
-    again = recalled(models["dense"], SIDES, truncate_dim=20, precision=precision)
+    again = cached(models["dense"], SIDES, truncate_dim=20, precision=precision)
     plain = models["dense"].encode_document(FIRST, truncate_dim=20)
-    same(again.encode_document(FIRST[3:]), as_kept(plain, precision)[3:])
+    same(again.encode_document(FIRST[3:]), as_stored(plain, precision)[3:])
     same(again.encode_query(FIRST), models["dense"].encode_query(FIRST, truncate_dim=20))
     assert again.vector_bytes == vector_bytes
     cosines = [float(a @ b) / np.linalg.norm(a) / np.linalg.norm(b)
@@ -157,8 +157,8 @@ def test_documents_are_kept_in_their_precision_and_queries_are_not(
     assert min(cosines) > {"float32": 0.999999, "int8": 0.9995, "uint8": 0.9995}.get(precision, 0.5)
 
 
-def test_scores_are_recalled_in_any_order(models: dict[str, Any]) -> None:
-    again = recalled(models["cross"], [Job("pair", ZIPPED)])
+def test_scores_are_looked_up_in_any_order(models: dict[str, Any]) -> None:
+    again = cached(models["cross"], [Inputs("pair", ZIPPED)])
     pairs = [list(ZIPPED[place]) for place in (4, 0, 4)]
     same(again.predict(pairs), models["cross"].predict(pairs))
 
@@ -182,32 +182,32 @@ EVALUATORS: dict[tuple[str, str], Any] = {
 @pytest.mark.parametrize(("kind", "of"), EVALUATORS)
 def test_what_is_measured_is_what_the_model_itself_gets(kind: str, of: str, models: dict[str, Model]) -> None:
     data, evaluator = SETS[of], EVALUATORS[kind, of]()
-    found = measured(data, recalled(models[kind], jobs_of(data, TYPES[kind], 7)))
+    found = measure(data, cached(models[kind], inputs_of(data, TYPES[kind], 7)))
     assert dict(found.metrics) == pytest.approx(plain(models[kind].evaluate(evaluator)), rel=1e-5, abs=1e-6)
-    assert [found.measure] == list(plain({evaluator.primary_metric: 0.0}))
+    assert [found.primary_metric] == list(plain({evaluator.primary_metric: 0.0}))
     check_items(found)
 
 
 def test_what_a_cross_encoder_ranked_is_measured_as_what_an_encoder_found(models: dict[str, Any]) -> None:
     model = models["cross"]
-    found = measured(RETRIEVAL, recalled(model, jobs_of(RETRIEVAL, CROSS_ENCODER, 7)))
+    found = measure(RETRIEVAL, cached(model, inputs_of(RETRIEVAL, CROSS_ENCODER, 7)))
     results = [
         [
             {"corpus_id": each, "score": float(model.predict((RETRIEVAL.queries[query], RETRIEVAL.corpus[each])))}
             for each in documents
         ]
-        for query, documents in ranked_by_words(RETRIEVAL, 7).items()
+        for query, documents in bm25_candidates(RETRIEVAL, 7).items()
     ]
     wanted = InformationRetrievalEvaluator(*RETRIEVED).compute_metrics(results)
     assert dict(found.metrics) == pytest.approx(flat({"": wanted}), rel=1e-5, abs=1e-6)
-    assert found.measure == "ndcg@10"
+    assert found.primary_metric == "ndcg@10"
     check_items(found)
 
 
-def check_items(found: Measured) -> None:
-    """Every item has a value, a title and details, and all values make the metric."""
+def check_items(found: Measurement) -> None:
+    """Check that every item has a value, a title and details, and that all values give the primary metric."""
     everything = np.arange(len(found.qualities))
-    assert found.statistic(found.values, everything) == pytest.approx(found.metrics[found.measure], abs=1e-9)
+    assert found.statistic(found.values, everything) == pytest.approx(found.metrics[found.primary_metric], abs=1e-9)
     assert len(found.random) == len(everything)
     assert np.isfinite(np.concatenate([found.known, found.random])).all()
     texts = set(chain(FIRST, SECOND)) | {f"{a} ⟷ {b}" for a, b in ZIPPED}

@@ -1,4 +1,4 @@
-"""The page of a comparison: what it says, and that nothing in its texts can harm it."""
+"""The page of a comparison: its content, and that no text in it can break it."""
 
 import re
 import sys

@@ -40,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(params=[("light", 1200), ("dark", 390)], ids=["light desktop", "dark phone"])
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page opened; nothing may have gone wrong, nor anything besides it been asked for."""
+    """The opened page; it must cause no errors and load no other files."""
     scheme, width = request.param
     with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
         errors: list[str] = []

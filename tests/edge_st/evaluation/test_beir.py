@@ -122,7 +122,7 @@ def test_judgements_need_their_header(folder: Path, header: str, found: str) -> 
     [
         (
             b'{"_id": "x", "text": "twice"}',
-            "_id 'x' stands already in {file}:2; expected a different one in every line",
+            "_id 'x' is already in {file}:2; expected a different one in every line",
         ),
         (b'{"text": "a"}', "no field '_id'; it has text"),
         (b'{"_id": 7, "text": "a"}', "field '_id' is int; expected a string"),

@@ -1,4 +1,4 @@
-"""Sentence pairs and triplets from files: what is read, and how what cannot be read is named."""
+"""Sentence pairs and triplets from files: what is read, and the errors for what cannot be read."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def objects(*rows: dict[str, object]) -> str:
 
 
 def refusal(path: Path) -> str:
-    """The message of the InputError that reading gives, without the path it begins with."""
+    """The message of the InputError from reading, without the path that it begins with."""
     with pytest.raises(InputError) as caught:
         read_dataset(path)
     assert str(caught.value).startswith(f"{path}:")
@@ -133,11 +133,11 @@ def test_a_wrong_tsv_is_refused(tmp_path: Path, content: bytes | str, message: s
         ('anchor,positive,negative\n"two\nlines",b,c\na,b,\n', "4: negative is blank; expected a text"),
         (
             'anchor,positive,negative\na,b,c\n"a,b,c\na,b,c\n',
-            "3: not CSV (unexpected end of data); expected quotes around a text and doubled in it",
+            "3: not CSV (unexpected end of data); expected quotes in pairs, doubled within a text",
         ),
         (
             'anchor,positive,negative\n"a" x,b,c\n',
-            "2: not CSV (',' expected after '\"'); expected quotes around a text and doubled in it",
+            "2: not CSV (',' expected after '\"'); expected quotes in pairs, doubled within a text",
         ),
         (b"anchor,positive,negative\na,b,\xe9\n", "2: byte 5 is not UTF-8; convert the file, for example with iconv"),
         ("sentence1,sentence2,label\na,b,1\nc,d,1\n", f" every label is 1; {UNEQUAL}"),

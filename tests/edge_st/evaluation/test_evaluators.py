@@ -1,4 +1,4 @@
-"""Evaluators called through ``model.evaluate``: what they give, write and leave with the model."""
+"""Evaluators called through ``model.evaluate``: what they return, write to files, and store in the model card."""
 
 import csv
 import pickle
@@ -161,7 +161,7 @@ def test_several_evaluators_one_after_the_other(models: dict[str, Model], tmp_pa
 
 
 def remade(evaluator: Any) -> Iterator[Any]:
-    """The evaluator again and again; its primary metric is one of what it gave last."""
+    """The evaluator run several times; its primary metric is always among its latest metrics."""
     for function in ("cosine", "dot", "euclidean", "cosine"):
         model = SentenceTransformer(similarity_fn_name=function)
         found = model.evaluate(evaluator)

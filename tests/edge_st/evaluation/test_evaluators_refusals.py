@@ -1,4 +1,4 @@
-"""What evaluators refuse, and what they say then."""
+"""The errors of evaluators for bad input."""
 
 import re
 from collections.abc import Callable
@@ -37,15 +37,15 @@ PAIRS = [("a", "b"), ("c", "d")]
     ("make", "message"),
     [
         *(
-            (kind, "2 sentences1, 3 sentences2, 2 scores; expected as many of each")
+            (kind, "2 sentences1, 3 sentences2, 2 scores; expected the same number of each")
             for kind in (EmbeddingSimilarityEvaluator, SparseEmbeddingSimilarityEvaluator)
         ),
         *(
-            (kind, "2 sentences1, 3 sentences2, 2 labels; expected as many of each")
+            (kind, "2 sentences1, 3 sentences2, 2 labels; expected the same number of each")
             for kind in (BinaryClassificationEvaluator, SparseBinaryClassificationEvaluator)
         ),
         *(
-            (kind, "2 anchors, 3 positives, 2 negatives; expected as many of each")
+            (kind, "2 anchors, 3 positives, 2 negatives; expected the same number of each")
             for kind in (TripletEvaluator, SparseTripletEvaluator)
         ),
     ],
@@ -58,8 +58,8 @@ def test_lists_of_different_lengths(make: Callable[..., Any], message: str) -> N
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (TranslationEvaluator, "2 source_sentences, 3 target_sentences; expected as many of each"),
-        (SparseTranslationEvaluator, "2 source_sentences, 3 target_sentences; expected as many of each"),
+        (TranslationEvaluator, "2 source_sentences, 3 target_sentences; expected the same number of each"),
+        (SparseTranslationEvaluator, "2 source_sentences, 3 target_sentences; expected the same number of each"),
         (
             lambda one, other: MSEEvaluator(one, other, SentenceTransformer()),
             "2 source_sentences, 3 target_sentences; expected",
@@ -126,8 +126,9 @@ def test_a_margin_is_a_number_or_one_for_each_function() -> None:
 def test_no_query_with_a_relevant_document(
     kind: Callable[..., Any], queries: dict[str, str], corpus: dict[str, str], relevant: dict[str, set[str]]
 ) -> None:
-    counts = f"{len(queries)} queries, {len(corpus)} documents, judgements of {len(relevant)} queries, and no query"
-    with pytest.raises(InputError, match=f"^{counts} with a relevant document; expected relevant_docs as"):
+    counts = f"{len(queries)} queries, {len(corpus)} documents and relevant_docs for {len(relevant)} queries"
+    expected = f"^{counts}, but no query has a relevant document; expected relevant_docs as"
+    with pytest.raises(InputError, match=expected):
         kind(queries, corpus, relevant)
 
 
@@ -161,7 +162,9 @@ def test_a_sample_of_embeddings_without_what_it_needs(kind: Callable[..., Any], 
 
 @pytest.mark.parametrize("samples", [[], [{"query": "a", "positive": [], "negative": ["b"]}]])
 def test_no_samples_to_rank(samples: list[dict[str, Any]]) -> None:
-    with pytest.raises(InputError, match=f"^{len(samples)} samples, none with a positive and a negative document"):
+    with pytest.raises(
+        InputError, match=f"^{len(samples)} samples, but none has both a positive and a negative document"
+    ):
         RerankingEvaluator(samples)
 
 
@@ -187,7 +190,11 @@ def test_nothing_to_evaluate() -> None:
 @pytest.mark.parametrize(
     ("dense", "sparse", "message"),
     [
-        ({"query_id": "1"}, {"query_id": "2"}, "samples 0 are of the queries '1' and '2'; expected the same"),
+        (
+            {"query_id": "1"},
+            {"query_id": "2"},
+            "dense_samples[0] has the query_id '1', sparse_samples[0] has '2'; expected the same",
+        ),
         ({"query": "a"}, {"query_id": "2"}, "dense_samples[0] has no 'query_id'; it has 'query'"),
         ({"query_id": "1"}, {"query": "a"}, "sparse_samples[0] has no 'query_id'; it has 'query'"),
     ],

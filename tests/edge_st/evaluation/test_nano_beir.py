@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def of_set(found: dict[str, float], name: str) -> dict[str, float]:
-    """The metrics of one set, or of all, without its name."""
+    """The metrics of one dataset, or the means, without the prefix."""
     return {key.removeprefix(f"{name}_"): value for key, value in found.items() if key.startswith(f"{name}_")}
 
 
@@ -81,7 +81,7 @@ def test_every_set_and_their_means(
 
 
 def samples(depth: int) -> list[dict[str, Any]]:
-    """What a cross-encoder ranks, where the rankings are `ranking`."""
+    """What a cross-encoder ranks if `ranking` gives the BM25 rankings."""
     return [
         {
             "query": text,
@@ -142,7 +142,9 @@ def test_a_wrong_ranking_is_named_by_its_line(line: str, folder: Path) -> None:
 def test_a_judged_query_without_a_ranking(folder: Path) -> None:
     file = folder / "NanoSciFact" / "bm25.jsonl"
     file.write_text('{"query-id": "nobody", "corpus-ids": ["d1"]}\n')
-    with pytest.raises(InputError, match=rf"^{re.escape(str(file))} has no line of query 'q\d'; expected one of every"):
+    with pytest.raises(
+        InputError, match=rf"^{re.escape(str(file))} has no line for the query 'q\d'; expected one for every"
+    ):
         CrossEncoderNanoBEIREvaluator(["SciFact"], folder)
 
 

@@ -1,4 +1,4 @@
-"""The bootstrap: what its intervals cover, and how often its paired test calls a difference real."""
+"""The bootstrap: the coverage of its intervals, and how often the paired test calls a difference significant."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Statistics and measures of rankings: values worked out by hand, and plain definitions on random data with ties."""
+"""Statistics and ranking metrics against values computed by hand, and against plain definitions on random data."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from edge_st.evaluation.statistics import (
     spearman,
 )
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.model.parity import pearson
+from edge_st_runtime.vectors.parity import pearson
 
 LOG3 = math.log2(3)
 
@@ -87,7 +87,9 @@ def test_spearman_knows_only_the_order() -> None:
 )
 def test_a_correlation_takes_two_of_the_same_length(first: list[float], second: list[float], shapes: str) -> None:
     for correlation in (pearson, spearman):
-        with pytest.raises(InputError, match=f"values of shape {shapes}.*; a correlation takes two of the same length"):
+        with pytest.raises(
+            InputError, match=rf"values of shape {shapes}.*; a correlation takes two arrays \(n,\) of the same length"
+        ):
             correlation(first, second)
 
 
@@ -197,7 +199,7 @@ def test_no_other_threshold_between_scores_does_better() -> None:
 
 @pytest.mark.parametrize("search", [best_accuracy, best_f1])
 def test_a_threshold_needs_a_label_for_each_score(search: Callable[..., Any]) -> None:
-    with pytest.raises(InputError, match="2 scores and 1 labels; expected as many of each"):
+    with pytest.raises(InputError, match="2 scores and 1 labels; expected the same number of each"):
         search([1, 2], [1], True)
 
 

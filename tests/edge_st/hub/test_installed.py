@@ -130,7 +130,7 @@ def test_name_of_two_distributions_is_refused(hub: HubServer, site: Path, tiny_f
     install_model(site, tiny_folder, "tiny", "one/tiny", package="one_model")
     install_model(site, tiny_folder, "tiny", "two/tiny", package="two_model")
 
-    with pytest.raises(FolderError, match=r"'tiny' is brought by .*one-model 1\.0.*pip uninstall (one|two)-model"):
+    with pytest.raises(FolderError, match=r"'tiny' is in the packages .*one-model 1\.0.*pip uninstall (one|two)-model"):
         resolve("tiny")
     assert resolve("two/tiny") == site / "two_model" / "model"
     assert not hub.log

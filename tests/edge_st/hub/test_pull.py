@@ -101,7 +101,7 @@ def test_occupied_folder_is_replaced_only_by_force_and_only_if_it_is_a_model(hub
 
     with pytest.raises(OptionError, match=r"not empty.*--force"):
         pull(NAME, out)
-    with pytest.raises(OptionError, match="no model folder"):
+    with pytest.raises(OptionError, match="is not a model folder"):
         pull(NAME, precious, force=True)
     with pytest.raises(OptionError, match="is a file"):
         pull(NAME, precious / "thesis.md")

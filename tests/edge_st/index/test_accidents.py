@@ -78,7 +78,7 @@ def test_a_file_system_to_read_only(read_only: Path, model: SentenceTransformer)
     reader.verify()
     with pytest.raises(FolderError, match=r"cannot write to .*Read-only file system.*make it writable, or write to an"):
         Index.open(read_only, "a", model)
-    with pytest.raises(FolderError, match="holds an index already"):
+    with pytest.raises(FolderError, match=r"already holds an index"):
         Index.build(model, ["a"], read_only)
     with pytest.raises(FolderError, match=r"cannot write to .*Read-only file system"):
         Index.build(model, ["a"], read_only / "below")

@@ -59,8 +59,8 @@ ROWS: list[Wrong] = [
     ({"texts": ["a", "\ud800"]}, InputError, r"texts\[1\] holds a lone surrogate; remove it"),
     ({"texts": None}, InputError, "texts and embeddings are both None; expected one of them"),
     ({"ids": ["x"]}, InputError, "ids has 1 items for 3 rows; expected one for each"),
-    ({"ids": [7, 8, 7]}, InputError, r"ids\[2\] is 7, as is ids\[0\]; expected one of its own"),
-    ({"ids": [7, 8, 0]}, InputError, r"ids\[2\] is 0, which is there already; change it with update"),
+    ({"ids": [7, 8, 7]}, InputError, r"ids\[0\] and ids\[2\] are both 7; expected a different id"),
+    ({"ids": [7, 8, 0]}, InputError, r"ids\[2\] is 0, which the index already holds; change that row with update"),
     ({"ids": [7, 8, 1.5]}, InputTypeError, r"ids\[2\] is 1.5 of type float; expected str or int"),
     ({"ids": [7, 8, None]}, InputTypeError, r"ids\[2\] is None of type NoneType"),
     ({"ids": [7, 8, True]}, InputTypeError, r"ids\[2\] is True of type bool"),
@@ -78,7 +78,7 @@ ROWS: list[Wrong] = [
     ({"metadata": [{}, {}, {"a": float("nan")}]}, InputError, r"metadata\[2\] cannot be written as JSON"),
     ({"metadata": [{}, {}, _deep]}, InputError, r"metadata\[2\] cannot be written as JSON"),
     ({"metadata": [{}, {}, {1: 2}]}, InputTypeError, r"metadata\[2\] has the key 1 of type int; expected str"),
-    ({"embeddings": VECTORS[:2]}, InputError, "embeddings are 2 for 3 texts; expected one for each"),
+    ({"embeddings": VECTORS[:2]}, InputError, "embeddings has 2 rows for 3 texts; expected one for each"),
     ({"embeddings": VECTORS[:, :7]}, InputError, "embeddings of 7 dimensions; expected 256"),
     ({"embeddings": with_at(np.nan)}, InputError, r"embeddings\[1\] holds NaN or infinity \(1 of 3 rows do\)"),
     ({"embeddings": with_at(np.inf)}, InputError, r"embeddings\[1\] holds NaN or infinity"),
@@ -89,8 +89,8 @@ ROWS: list[Wrong] = [
     ({"embeddings": [[1.0], [1.0, 2.0], []]}, InputError, r"embeddings is no array of numbers .*; expected shape"),
     ({"embeddings": VECTORS > 0}, InputTypeError, "embeddings has dtype bool"),
     ({"embeddings": VECTORS.astype(complex)}, InputTypeError, "embeddings has dtype complex"),
-    ({"embeddings": VECTORS, "texts": None}, InputError, "texts is None; this index keeps texts"),
-    ({"embeddings": VECTORS, "texts": iter(["a"])}, InputTypeError, "texts is an iterator; expected a list"),
+    ({"embeddings": VECTORS, "texts": None}, InputError, "texts is None, but this index stores texts"),
+    ({"embeddings": VECTORS, "texts": iter(["a"])}, InputTypeError, "texts is an iterator; expected a list of texts"),
 ]
 
 
@@ -105,7 +105,7 @@ def test_wrong_rows(index: Index, given: dict[str, Any], error: type[EdgeSTError
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
-    [row for row in ROWS if "which is there" not in row[2] and "keeps texts" not in row[2]],
+    [row for row in ROWS if "already holds" not in row[2] and "stores texts" not in row[2]],
 )
 def test_wrong_rows_make_no_folder(
     tmp_path: Path, model: SentenceTransformer, given: dict[str, Any], error: type[EdgeSTError], message: str
@@ -117,15 +117,15 @@ def test_wrong_rows_make_no_folder(
 
 CHANGES: list[tuple[Callable[[Any], object], type[EdgeSTError], str]] = [
     (lambda index: index.update([0, 77], ["a", "b"]), InputError, r"ids\[1\] is 77, which .* does not hold"),
-    (lambda index: index.update([0, 0], ["a", "b"]), InputError, r"ids\[1\] is 0, as is ids\[0\]"),
+    (lambda index: index.update([0, 0], ["a", "b"]), InputError, r"ids\[0\] and ids\[1\] are both 0"),
     (lambda index: index.update([0], ["a", "b"]), InputError, "ids has 1 items for 2 rows"),
     (lambda index: index.update([0], "a"), InputTypeError, "texts is str"),
     (lambda index: index.update([0], None), InputError, "both None"),
-    (lambda index: index.update([0], None, embeddings=VECTORS[:1]), InputError, "this index keeps texts"),
+    (lambda index: index.update([0], None, embeddings=VECTORS[:1]), InputError, "this index stores texts"),
     (lambda index: index.update([0], ["a"], [{}, {}]), InputError, "metadata has 2 items for 1 rows"),
     (lambda index: index.update(0, ["a"]), InputTypeError, "ids is a int"),
     (lambda index: index.delete([0, "0"]), InputError, r"ids\[1\] is '0', which .* does not hold"),
-    (lambda index: index.delete([0, 0]), InputError, r"ids\[1\] is 0, as is ids\[0\]"),
+    (lambda index: index.delete([0, 0]), InputError, r"ids\[0\] and ids\[1\] are both 0"),
     (lambda index: index.delete("ab"), InputTypeError, "ids is a str"),
     (lambda index: index.delete([None]), InputTypeError, r"ids\[0\] is None"),
     (lambda index: index.get([99]), InputError, r"ids\[0\] is 99, which"),
@@ -212,7 +212,7 @@ def test_wrong_folders(tmp_path: Path, model: SentenceTransformer, index: Index)
         Index.open(tmp_path, "rw")  # type: ignore[arg-type]
     with pytest.raises(FolderError, match="cannot write to"):
         Index.build(model, ["a"], tmp_path / "file" / "below")
-    with pytest.raises(FolderError, match=r"holds an index already; add to it with Index\.open\(path, mode='a'\)"):
+    with pytest.raises(FolderError, match=r"already holds an index; add to it with Index\.open\(path, mode='a'\)"):
         Index.build(model, ["a"], index.info()["path"])
     check(index, HELD)
 
@@ -250,7 +250,7 @@ def test_numbers_beyond_the_precision(tmp_path: Path, tiny_folder: Path) -> None
     model = SentenceTransformer(tiny_folder, backend="onnx", similarity_fn_name="dot")
     dim = model.get_embedding_dimension()
     with Index.build(model, ["a"], tmp_path / "x", precision="float16") as index:
-        with pytest.raises(OptionError, match=r"beyond float16; expected precision='float32'"):
+        with pytest.raises(OptionError, match=r"too large for float16; use precision='float32'"):
             index.add(["b"], embeddings=np.full((1, dim), 1e6))
         assert len(index) == 1
 
@@ -262,7 +262,7 @@ def test_a_build_that_fails_at_once_leaves_no_index(tmp_path: Path, tiny_folder:
         with pytest.raises(InputTypeError, match=r"texts\[\d\] is"):
             Index.build(model, texts, tmp_path / "x")
     large = np.full((1, model.get_embedding_dimension()), 1e6)
-    with pytest.raises(OptionError, match="beyond float16"):
+    with pytest.raises(OptionError, match="too large for float16"):
         Index.build(model, ["a"], tmp_path / "x", embeddings=large, precision="float16")
     with Index.build(model, ["a"], tmp_path / "x", embeddings=large) as index:
         assert len(index) == 1
@@ -278,12 +278,14 @@ def test_what_is_no_finer_copy(tmp_path: Path) -> None:
 
 def test_numbers_that_are_ids_already(tmp_path: Path) -> None:
     index = Index.build(None, None, tmp_path / "x", embeddings=VECTORS[:1], ids=[1])
-    with pytest.raises(InputError, match="ids is None, and the next number 1 is an id already; expected ids"):
+    with pytest.raises(
+        InputError, match="ids is None, and the next number, 1, is in use as an id; pass ids of your own"
+    ):
         index.add(None, embeddings=VECTORS[:1])
     index.close()
 
 
 @pytest.mark.parametrize("wrong", [{"lang": np.array(["en"])}, {1: "en"}, {"lang": len}], ids=str)
 def test_filters_that_json_does_not_know(index: Index, wrong: Any) -> None:
-    with pytest.raises(OptionError, match="expected values as JSON has them, by str"):
+    with pytest.raises(OptionError, match="expected keys that are str and values that JSON can hold"):
         index.search(VECTORS[0], filter=wrong)

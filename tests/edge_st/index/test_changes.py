@@ -196,7 +196,7 @@ def test_iterators_that_end_at_different_places(index: Index, name: str, missing
     for given, wrong in ((1500 - missing, f"{name} ended after {1500 - missing}"), (1501, "texts ended after 1500")):
         items = ([f"{given} {n}" for n in range(given)] if name == "ids" else [{}] * given)  # fmt: skip
         before = len(index)
-        with pytest.raises(InputError, match=f"{wrong} items, .* goes on; expected one for each"):
+        with pytest.raises(InputError, match=f"{wrong} items, but there are more .*; expected one for each"):
             index.add((f"text {n}" for n in range(1500)), **{name: iter(items)})  # type: ignore[arg-type]
         assert len(index) - before == {1499: 1024, 500: 0, 1501: 1500}[given]
 

@@ -21,7 +21,7 @@ def test_find_is_get_with_none_for_what_is_not_there(index: Index) -> None:
     index.delete([3])
     assert index.find([3]) == [None]
     assert index.find([]) == []
-    with pytest.raises(InputError, match="as is"):
+    with pytest.raises(InputError, match="are both"):
         index.find([1, 1])
     with pytest.raises(InputTypeError, match="ids is a str"):
         index.find("b")

@@ -9,7 +9,7 @@ import pytest
 
 from edge_st import Index, SentenceTransformer
 from edge_st_runtime.errors import DamagedFileError, FolderError, InputError, OptionError
-from edge_st_runtime.store import vector_index
+from edge_st_runtime.store.dense import index as vector_index
 from tests.support.indexed import TEXTS, Counted, check, exact, ids_of, names
 from tests.support.tiny_models import MEAN, TinyModel
 

@@ -203,7 +203,10 @@ def test_forms_of_data(mine: Callable[..., Table]) -> None:
 
 def test_queries_at_once_and_processes_change_nothing(mine: Callable[..., Table]) -> None:
     expected = mine(output_scores=True)
-    assert mine(output_scores=True, faiss_batch_size=2, use_multi_process=["cpu"]) == expected
+    found = mine(output_scores=True, faiss_batch_size=2, use_multi_process=["cpu"])
+    # a product of other shapes may be summed in another order
+    np.testing.assert_allclose(found.pop("scores"), expected.pop("scores"), rtol=0, atol=1e-6)
+    assert found == expected
 
 
 def test_by_faiss(mine: Callable[..., Table]) -> None:

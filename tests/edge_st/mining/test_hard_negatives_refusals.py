@@ -54,7 +54,11 @@ class Splits:
         ([], InputError, "The dataset is empty"),
         ({"query": [], "text": []}, InputError, "The dataset is empty"),
         ({"query": ["a"]}, OptionError, r"columns \['query'\]; expected one of queries and one of positives"),
-        ({"query": ["a", "b"], "text": ["c"]}, InputError, "2 of 'query' and 1 of 'text'; expected as many"),
+        (
+            {"query": ["a", "b"], "text": ["c"]},
+            InputError,
+            "column 'query' has 2 rows, 'text' has 1; expected the same number",
+        ),
         ([{"query": "a", "text": "b"}, {"query": "c"}], InputError, r"dataset\[1\] has \['query'\], but no 'text'"),
         ({"query": ["a"], "text": [None]}, InputTypeError, r"text\[0\] is None; expected a str"),
         ([("a", "b")], InputTypeError, "dataset is list; expected a dictionary of columns"),

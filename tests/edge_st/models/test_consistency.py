@@ -90,7 +90,7 @@ def test_modules_without_a_pooling(modules: list[Step], message: str, tmp_path: 
 
 @pytest.mark.parametrize(("module", "config"), [(LSTM, {}), (LAYERS, ALL_LAYERS)], ids=["LSTM", "WeightedLayerPooling"])
 def test_a_graph_without_what_only_a_graph_computes(module: Step, config: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedModelError, match=r"gives 'last_hidden_state', what the first module gives alone"):
+    with pytest.raises(UnsupportedModelError, match=r"gives 'last_hidden_state', the output of the first module alone"):
         load(TinyModel(modules=[module, MEAN], config=config), tmp_path / "plain")
     graph = TinyGraph(outputs={"token_embeddings": "tokens"})
     model = load(TinyModel(modules=[module, MEAN], config=config, graph=graph), tmp_path / "whole")
@@ -105,7 +105,7 @@ def test_layers_are_not_weighted_where_the_transformer_does_not_give_them(tmp_pa
 def test_a_graph_of_tokens_where_the_transformer_pools(tmp_path: Path) -> None:
     folder = TinyModel().save(tmp_path)
     write_json(folder / "sentence_bert_config.json", {"module_output_name": "sentence_embedding"})
-    with pytest.raises(UnsupportedModelError, match="this model's Transformer gives 'sentence_embedding'"):
+    with pytest.raises(UnsupportedModelError, match="this model's Transformer must give 'sentence_embedding'"):
         SentenceTransformer(folder, backend="onnx")
 
 
@@ -121,6 +121,8 @@ def test_a_model_of_messages_without_a_template(tmp_path: Path) -> None:
 def test_a_prompt_that_leaves_no_room(length: int, include_prompt: bool, tmp_path: Path) -> None:
     model = load(TinyModel(modules=[("Pooling", {"include_prompt": include_prompt}, {})], limit=24), tmp_path)
     prompt = "fox " * length
-    with pytest.raises(OptionError, match=rf"has {length + 1} tokens, max_seq_length is 24: no text would be left"):
+    with pytest.raises(
+        OptionError, match=rf"has {length + 1} tokens and max_seq_length is 24, so no text would be left"
+    ):
         model.encode("the fox", prompt=prompt)
     assert model.encode("the fox", prompt="fox " * 21).shape == (HIDDEN,)

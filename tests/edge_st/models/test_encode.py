@@ -87,7 +87,7 @@ def test_graph_that_takes_one_token(side: str, kind: str, engine: str, tmp_path:
 def test_graph_that_pools_with_a_dense_layer_of_which_nobody_knows(tmp_path: Path) -> None:
     graph = TinyGraph(outputs={"text_embeds": "mean"})
     folder = TinyModel(graph=graph, modules=(MEAN, dense(WEIGHT))).save(tmp_path)
-    with pytest.raises(ValueError, match=r"model.onnx was made by another exporter.*whether Dense is in it"):
+    with pytest.raises(ValueError, match=r"model.onnx was made by another exporter.*whether Dense is part of it"):
         SentenceTransformer(folder, backend="onnx")
 
 

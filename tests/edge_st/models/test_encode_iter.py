@@ -10,7 +10,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st_runtime.errors import TextTooLongError
-from edge_st_runtime.model import pipeline
+from edge_st_runtime.text import windows
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_tokenizers import random_texts
 
@@ -19,8 +19,8 @@ TEXTS = [*random_texts(100), ("fox", "dog"), ""]
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_FIRST_WINDOW_TEXTS", 4)
-    monkeypatch.setattr(pipeline, "_WINDOW_TEXTS", 16)
+    monkeypatch.setattr(windows, "_FIRST_WINDOW_TEXTS", 4)
+    monkeypatch.setattr(windows, "_WINDOW_TEXTS", 16)
 
 
 def test_as_encode(model: SentenceTransformer) -> None:
@@ -51,7 +51,7 @@ def test_texts_are_taken_a_window_at_a_time_without_end(model: SentenceTransform
 
 
 def test_long_texts_make_small_windows(model: SentenceTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_WINDOW_CHARACTERS", 1000)
+    monkeypatch.setattr(windows, "_WINDOW_CHARACTERS", 1000)
     taken = 0
 
     def texts() -> Iterator[str]:

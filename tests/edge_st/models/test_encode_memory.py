@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.model import pipeline
+from edge_st_runtime.text import windows
 
 _BYTES_A_TEXT = 200  # places and hashes, of 8 bytes each; a second copy of the vectors would be 1024
 
@@ -21,7 +21,7 @@ def peak_beyond_output(model: SentenceTransformer, texts: list[str]) -> int:
 
 @pytest.mark.parametrize("kinds", [10**9, 3], ids=["distinct", "repeated"])
 def test_encode(kinds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_WINDOW_TEXTS", 500)
+    monkeypatch.setattr(windows, "_WINDOW_TEXTS", 500)
     model = SentenceTransformer()
     assert model.get_embedding_dimension() == 256
     texts = [f"fox {number % kinds}" for number in range(22_000)]

@@ -10,7 +10,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st_runtime.errors import TextTooLongError
-from edge_st_runtime.model import pipeline
+from edge_st_runtime.text import windows
 from tests.support.tiny_models import LIMIT, TinyModel, write_static
 from tests.support.tiny_tokenizers import byte_bpe, random_texts, wordpiece
 
@@ -136,7 +136,7 @@ def test_error(tiny_folder: Path) -> None:
 def test_error_counts_the_prompt_and_names_the_place_in_a_later_window(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_WINDOW_TEXTS", 10)
+    monkeypatch.setattr(windows, "_WINDOW_TEXTS", 10)
     model = load(tiny_folder, truncation="error")
     texts = ["fox"] * 25 + ["fox " * 21] + ["fox"] * 3
     assert model.encode(texts).shape == (29, 12)

@@ -138,7 +138,7 @@ def test_fingerprint_of_a_record_does_not_depend_on_the_graph(tmp_path: Path) ->
             "CUDAExecutionProvider is not in this",
         ),
         ({"backend": "onnx", "device": "cuda"}, ProviderError, r"pip install 'edge-st\[onnx-gpu\]'"),
-        ({"backend": "openvino", "device": "npu"}, ProviderError, "OpenVINO device 'NPU' is not here"),
+        ({"backend": "openvino", "device": "npu"}, ProviderError, "OpenVINO device 'NPU' is not available"),
         ({"model_kwargs": {"file_name": "model_O9.onnx"}}, FileNotFoundError, "it has onnx/model.onnx"),
         (
             {"dtype": "int8"},
@@ -163,7 +163,7 @@ def test_misspelt_argument(tiny_folder: Path) -> None:
     ("missing", "message"),
     [
         ("onnx/model.onnx", "the model has no graph at all.*edge-st export"),
-        ("tokenizer.json", r"tokenizer.json is missing; edge-st export writes it"),
+        ("tokenizer.json", r"tokenizer.json is missing; export the model, which also converts a vocab.txt"),
         ("1_Pooling/config.json", r"config.json is missing"),
     ],
 )

@@ -45,7 +45,7 @@ def test_prompts(tmp_path: Path) -> None:
 
 
 def test_prompts_that_cannot_be(cross_encoder: CrossEncoder) -> None:
-    with pytest.raises(OptionError, match=f"has 31 tokens, max_seq_length is {LIMIT}: no text would be left"):
+    with pytest.raises(OptionError, match=f"has 31 tokens and max_seq_length is {LIMIT}, so no text would be left"):
         cross_encoder.predict(PAIRS, prompt="fox " * 30)
     wrong: Any = 3
     with pytest.raises(OptionError, match="prompt is 3; expected a str"):
@@ -74,7 +74,7 @@ def test_lengths_that_cannot_be(fresh: CrossEncoder) -> None:
     assert fresh.max_length == LIMIT
     with pytest.raises(OptionError, match="max_seq_length is 65; this model has 64 positions"):
         fresh.max_length = 65
-    with pytest.raises(OptionError, match="max_seq_length is 4; expected a token of each text beside the 3 special"):
+    with pytest.raises(OptionError, match="max_seq_length is 4; expected a token of each text besides the 3 special"):
         fresh.max_length = 4
 
 

@@ -54,7 +54,7 @@ def kept(cache: Path) -> list[dict[str, Any]]:
 def test_a_variant_that_is_what_its_record_says(folder: Path, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     info = load(folder).info()
     assert (info["graph"], info["dtype"]) == (INT8, "int8")
-    assert info["reason"].startswith("dtype='int8' asked")
+    assert info["reason"].startswith("dtype='int8' was requested")
     assert json.loads(json.dumps(info)) == info
     assert not caplog.records
     (found,) = kept(cache)
@@ -212,12 +212,15 @@ def test_a_cpu_that_does_not_gain_from_int8(
     info = load(folder).info()
     assert info["graph"] == FLOAT32
     (record,) = caplog.records
-    assert f"{FLOAT32} (onnx, float32): dtype='int8' asked, but this CPU has none of amx_int8" in record.getMessage()
+    assert (
+        f"{FLOAT32} (onnx, float32): dtype='int8' was requested, but this CPU has none of amx_int8"
+        in record.getMessage()
+    )
     assert not kept(cache)
     (folder / FLOAT32).unlink()
     write_variants(folder, json.loads((folder / "edge_st.json").read_text())["golden"])
     assert load(folder).info()["graph"] == INT8
-    assert "without which int8 brings no speed, but the folder has no other graph" in caplog.records[-1].getMessage()
+    assert "without which int8 is not faster, but the folder has no other graph" in caplog.records[-1].getMessage()
 
 
 @pytest.mark.parametrize(("off", "dtype"), [(0.0, "int8"), (9.0, "float32")])

@@ -137,7 +137,7 @@ def test_routes_that_need_different_graphs_of_one_transformer(tmp_path: Path) ->
     write_router(folder / "1_Router", {"query": ["Pooling"], "document": ["WeightedLayerPooling", "Pooling"]})
     for route in ("query_0_Pooling", "document_1_Pooling"):
         write_json(folder / "1_Router" / route / "config.json", {"pooling_mode": "mean"})
-    with pytest.raises(UnsupportedModelError, match="go on with different modules for a graph"):
+    with pytest.raises(UnsupportedModelError, match="have different modules that a graph computes"):
         SentenceTransformer(folder, backend="onnx")
 
 

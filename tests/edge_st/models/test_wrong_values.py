@@ -57,7 +57,7 @@ def test_a_folder_without_modules_json(architectures: Any, folder: Path) -> None
 @pytest.mark.parametrize("changes", [{"file": None}, {"dtype": []}, {"engine": 3}, {"cosine_min": "x"}], ids=str)
 def test_the_record(changes: dict[str, Any], folder: Path) -> None:
     write_record(folder, [graph_entry("onnx/model.onnx", "onnx") | changes])
-    with pytest.raises(EdgeSTError, match=r"edge_st\.json lacks or misspells"):
+    with pytest.raises(EdgeSTError, match=r"edge_st\.json has a missing or wrong entry:"):
         SentenceTransformer(folder, backend="onnx")
 
 

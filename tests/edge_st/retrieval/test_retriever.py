@@ -1,66 +1,18 @@
-"""Retriever: found by meaning, by words or both, reranked, and joined for a language model."""
+"""Retriever: found by meaning, by words or both, and reranked."""
 
 import json
 import pickle
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_st import CrossEncoder, Retriever, SentenceTransformer, SparseEncoder
 from edge_st.util import reciprocal_rank_fusion
-from edge_st_runtime.errors import FolderNotFoundError, InputError, InputTypeError, OptionError, WrongClassError
-from edge_st_runtime.store.bm25 import BM25
-from tests.support.tiny_graphs import TinyGraph
-from tests.support.tiny_models import TinyModel, write_json
-from tests.support.tiny_rerankers import TinyReranker
-
-FOX, BOATS, DOOR, TAX = PASSAGES = [
-    "The quick brown fox jumps over the lazy dog.",
-    "Seven small boats sail across the cold northern sea.",
-    "Nobody remembers who painted the green door of the old library.",
-    "Income tax returns must reach the tax office before the end of July.",
-]
-TINY_RERANKER = TinyReranker({"fox": 5.0, "door": 9.0, "sea": -4.0})
-
-
-@pytest.fixture(scope="module")
-def dense() -> SentenceTransformer:
-    return SentenceTransformer()
-
-
-@pytest.fixture(scope="module")
-def reranker_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return TINY_RERANKER.save(tmp_path_factory.mktemp("models") / "reranker")
-
-
-@pytest.fixture(scope="module")
-def reranker(reranker_folder: Path) -> CrossEncoder:
-    return CrossEncoder(reranker_folder)
-
-
-@pytest.fixture(scope="module")
-def sparse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fill-mask model without modules.json: its 12 'logits' go through SPLADE pooling."""
-    folder = tmp_path_factory.mktemp("models") / "sparse"
-    model = TinyModel(graph=TinyGraph(outputs={"logits": "tokens"}))
-    model.save(folder)
-    (folder / "modules.json").unlink()
-    write_json(folder / "config.json", {**model.config, "architectures": ["BertForMaskedLM"], "vocab_size": 500})
-    return folder
-
-
-def filled(*parts: Any) -> Retriever:
-    retriever = Retriever(*parts)
-    retriever.add(PASSAGES)
-    return retriever
-
-
-def ids(hits: list[dict[str, Any]]) -> list[Any]:
-    return [hit["corpus_id"] for hit in hits]
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.store.sparse.bm25 import BM25
+from tests.support.passages import BOATS, DOOR, FOX, PASSAGES, TAX, TINY_RERANKER, filled, ids
 
 
 def test_by_meaning_scores_are_the_models_cosines(dense: SentenceTransformer) -> None:
@@ -164,142 +116,6 @@ def test_callers_ids(dense: SentenceTransformer, reranker: CrossEncoder) -> None
     retriever.add(PASSAGES[2:], ids=np.array([70, 71]))
     assert ids(retriever.candidates("green door"))[0] == 70
     assert ids(json.loads(json.dumps(retriever.search("boats")))) == [70, "fox", 71, "boats"]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error", "message"),
-    [
-        (["a"], InputError, "ids has 1 items for 2 passages"),
-        (["a", "a"], InputError, "the id 'a' occurs twice"),
-        (["a", "fox"], InputError, "the id 'fox' occurs twice"),
-        (["a", 1.5], InputTypeError, "ids holds 1.5 of type float"),
-        (["a", True], InputTypeError, "ids holds True of type bool"),
-        ("ab", InputTypeError, "ids is a str"),
-    ],
-)
-def test_wrong_ids(wrong: Any, error: type[Exception], message: str) -> None:
-    retriever = Retriever(sparse="bm25")
-    retriever.add([FOX], ids=["fox"])
-    with pytest.raises(error, match=message):
-        retriever.add([BOATS, DOOR], ids=wrong)
-    assert len(retriever) == 1
-    assert retriever.candidates("boats") == []
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error", "message"),
-    [
-        (FOX, InputTypeError, "passages is str"),
-        ([FOX, None], InputTypeError, r"passages\[1\] is None"),
-        ([FOX, " \n"], InputError, r"passages\[1\] is empty"),
-        ([FOX, "\ud800"], InputError, r"passages\[1\] holds a lone surrogate"),
-    ],
-)
-def test_wrong_passages_add_nothing(dense: SentenceTransformer, wrong: Any, error: type, message: str) -> None:
-    retriever = Retriever(dense, "bm25")
-    with pytest.raises(error, match=message):
-        retriever.add(wrong)
-    assert len(retriever) == 0
-    assert retriever.search("fox") == []
-
-
-def test_what_fails_while_adding_adds_nothing(dense: SentenceTransformer, tiny_folder: Path) -> None:
-    def refuses_doors(text: str) -> list[str]:
-        if "door" in text:
-            raise ZeroDivisionError
-        return text.lower().split()
-
-    retriever = Retriever(dense, BM25(refuses_doors))
-    retriever.add([FOX])
-    for failing in (retriever, Retriever(SentenceTransformer(tiny_folder, truncation="error"), "bm25")):
-        before = failing.search("fox")
-        with pytest.raises((ZeroDivisionError, InputError)):
-            failing.add([BOATS, DOOR, "fox " * 100])
-        assert failing.search("fox") == before
-    retriever.add([TAX])
-    assert ids(retriever.candidates("income tax"))[0] == 1
-
-
-def test_another_width_adds_nothing() -> None:
-    model = SentenceTransformer()
-    retriever = filled(model)
-    with model.truncate_embeddings(8), pytest.raises(InputError, match="gives 8 dimensions, before it gave 256"):
-        retriever.add(["more"])
-    assert len(retriever.candidates("fox")) == len(retriever) == 4
-
-
-@pytest.mark.parametrize(
-    ("query", "error", "message"),
-    [
-        ("", InputError, "query is empty"),
-        (" \t", InputError, "query is empty"),
-        (None, InputTypeError, "query is None; expected a str"),
-        (["fox"], InputTypeError, "query is list"),
-        ("\ud800", InputError, "query holds a lone surrogate"),
-    ],
-)
-def test_wrong_queries(query: Any, error: type[Exception], message: str) -> None:
-    retriever = Retriever(sparse="bm25")
-    calls: list[Callable[[Any], object]] = [retriever.candidates, retriever.search, retriever.context]
-    for call in calls:
-        with pytest.raises(error, match=message):
-            call(query)
-
-
-@pytest.mark.parametrize("options", [{"top_k": 0}, {"top_k": True}, {"candidates": 0}, {"candidates": 2.5}])
-def test_wrong_counts(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="must be a positive integer"):
-        filled(None, "bm25").search("fox", **options)
-
-
-def test_wrong_parts(tiny_folder: Path, sparse_folder: Path, reranker_folder: Path, tmp_path: Path) -> None:
-    full = BM25()
-    full.add(PASSAGES)
-    cosine = SparseEncoder(sparse_folder, similarity_fn_name="cosine")
-    several = TinyReranker(labels=3).save(tmp_path / "several")
-    wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
-        ({}, OptionError, "dense and sparse are both None"),
-        ({"reranker": "no/such/folder"}, OptionError, "dense and sparse are both None"),
-        ({"dense": BM25()}, OptionError, "dense is a BM25; expected a SentenceTransformer"),
-        ({"sparse": full}, OptionError, "holds 4 texts already"),
-        ({"sparse": cosine}, OptionError, "sparse compares by cosine"),
-        ({"sparse": "bm25", "reranker": several}, OptionError, "gives 3 scores a pair"),
-        ({"dense": reranker_folder}, WrongClassError, "is a CrossEncoder, not a SentenceTransformer"),
-        ({"sparse": tiny_folder}, WrongClassError, "is a SentenceTransformer, not a SparseEncoder"),
-        ({"dense": "no/such/folder"}, FolderNotFoundError, "no/such/folder"),
-    ]
-    for parts, error, message in wrong:
-        with pytest.raises(error, match=message):
-            Retriever(**parts)
-
-
-def test_context_is_whole_passages_best_first(dense: SentenceTransformer, reranker: CrossEncoder) -> None:
-    retriever = filled(dense, "bm25", reranker)
-    assert retriever.context("boats", top_k=2) == f"{DOOR}\n\n{FOX}"
-    assert retriever.context("boats", top_k=2, separator=" / ") == f"{DOOR} / {FOX}"
-    whole = len(DOOR) + 2 + len(FOX)
-    assert retriever.context("boats", max_length=whole) == f"{DOOR}\n\n{FOX}"
-    assert retriever.context("boats", max_length=whole - 1) == DOOR
-
-
-def test_context_counts_as_it_is_told(dense: SentenceTransformer) -> None:
-    def tokens(text: str) -> int:
-        return int(dense.count_tokens(text))
-
-    retriever = filled(dense)
-    most = tokens(BOATS)
-    assert retriever.context("boats at sea", max_length=most, length=tokens) == BOATS
-    with pytest.raises(InputError, match=rf"the best passage has length {most}, the context may have {most - 1};"):
-        retriever.context("boats at sea", max_length=most - 1, length=tokens)
-    with pytest.raises(OptionError, match="max_length must be a positive integer"):
-        retriever.context("boats at sea", max_length=0)
-
-
-def test_a_worse_passage_takes_no_better_ones_place() -> None:
-    retriever = Retriever(sparse="bm25")
-    retriever.add(["fox fox", "fox and more that is much too long", "fox of the sea"])
-    assert ids(retriever.search("fox")) == [0, 2, 1]
-    assert retriever.context("fox", max_length=12) == "fox fox"
 
 
 def test_searches_in_threads_are_those_one_by_one(dense: SentenceTransformer, reranker: CrossEncoder) -> None:

@@ -1,4 +1,4 @@
-"""``edge-st tune`` keeps what is fastest here; models are loaded so from then on."""
+"""``edge-st tune`` saves the fastest setting, and models are loaded with it from then on."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.cli import main
-from edge_st.speed import measure
+from edge_st.speed import measuring
 from edge_st_runtime.model import choosing, tuning
 from edge_st_runtime.model.record import read_record
 from tests.support.tiny_models import graph_entry
@@ -29,7 +29,7 @@ def quick(tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx_vnni"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("EDGE_ST_NUM_THREADS", raising=False)
-    monkeypatch.setattr(measure, "_SECONDS", 0.001)
+    monkeypatch.setattr(measuring, "_SECONDS", 0.001)
     return tmp_path / "cache" / "edge-st" / "tuning"
 
 
@@ -45,7 +45,7 @@ def tune(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def keep(folder: Path, engine: str, dtype: str = "float32", asked: str = "auto", file: str = FLOAT32) -> None:
-    """As if that had been the fastest, on one thread."""
+    """Save a tuning with one thread, as if it had been the fastest."""
     record = read_record(folder)
     assert record is not None
     tuning.keep_tuning(record, asked, tuning.Tuning(engine, file, dtype, 1, 384, "2026-01-31"))
@@ -142,7 +142,7 @@ def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
     keep(folder, "openvino", asked="int8")
     engine, reason = chosen(folder, "engine", "reason", dtype="int8")
     assert engine == "openvino"
-    assert reason.startswith("dtype='int8' asked, but this CPU has none of")
+    assert reason.startswith("dtype='int8' was requested, but this CPU has none of")
     assert reason.endswith("; tuned on this machine on 2026-01-31")
     assert reason in caplog.records[0].getMessage()
 
@@ -150,7 +150,7 @@ def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
 def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep(folder, "openvino")
     assert main(["tune", str(folder), "--forget"]) == 0
-    assert capsys.readouterr().out == f"forgot tuning of {folder} for dtype auto\n"
+    assert capsys.readouterr().out == f"forgot the tuning of {folder} for dtype auto\n"
     assert chosen(folder, "engine") == ["onnx"]
     assert main(["tune", str(folder), "--forget"]) == 0
     assert capsys.readouterr().out == f"there was no tuning of {folder} for dtype auto\n"
@@ -161,11 +161,11 @@ def test_forget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("change", "words", "message"),
     [
-        ("no record", (), "has no edge_st.json, which tells what its graphs are worth"),
-        ("static", (), "a table that NumPy looks up: there is nothing to tune"),
+        ("no record", (), "has no edge_st.json, which records the accuracy of its graphs"),
+        ("static", (), "is a static model, which runs on NumPy alone; there is nothing to tune"),
         ("", ("--dtype", "int4"), "dtype is 'int4'; expected one of"),
-        ("no cache", (), "the tuning cannot be kept"),
-        ("", ("empty.txt",), "empty.txt has no texts; expected one a line"),
+        ("no cache", (), "the tuning cannot be saved"),
+        ("", ("empty.txt",), "empty.txt has no texts; expected one per line"),
         ("", ("one.txt",), "1 text(s) to measure with; expected at least 2"),
     ],
 )

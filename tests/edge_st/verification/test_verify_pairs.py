@@ -1,4 +1,4 @@
-"""``edge-st verify`` of cross-encoders and sparse encoders: golden logits and weights, and every way to miss them."""
+"""``edge-st verify`` of cross-encoders and sparse encoders: golden outputs that match, and those that do not."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def test_folders_that_do_not(case: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["verify", str(WRONG[case](tmp_path)), "--json"]) == 1
     captured = capsys.readouterr()
     assert [row["equal"] for row in json.loads(captured.out)] == [False, True, False, True]
-    assert "2 of 4 outputs are not the original's" in captured.err
+    assert "2 of 4 outputs differ from the original's" in captured.err
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_export.original.unbatched import comparable
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.engines.backend import EngineOptions, open_backend
-from edge_st_runtime.model.model_types import CROSS_ENCODER
-from tests.export.zoo.cases import CASES
+from edge_st_runtime.model.classes import CROSS_ENCODER
+from tests.export.zoo.examining import Zoo
 
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra")
 CLASSIFIERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "plain", "plain-half")
@@ -69,16 +69,16 @@ def difference(original: Path, out: Path, engine: str, *, scores: bool) -> float
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, *(f"classifier-{name}" for name in CLASSIFIERS)])
-def test_every_architecture(name: str, engine: str, tmp_path: Path) -> None:
-    original, out = CASES[name].build(tmp_path), tmp_path / "out"
+def test_every_architecture(name: str, engine: str, zoo: Zoo, tmp_path: Path) -> None:
+    original, out = zoo.original(name), tmp_path / "out"
     made = convert_model(original, out)
     assert not (out / "edge_st.json").exists()
     assert difference(original, out, engine, scores=made.model_type == CROSS_ENCODER) <= NEAR
 
 
 @pytest.mark.parametrize("name", ["mpnet", "classifier-short-roberta", "many-modules", "old-layout", "half"])
-def test_the_folder_gives_the_originals_outputs(name: str, tmp_path: Path) -> None:
-    original, out = CASES[name].build(tmp_path), tmp_path / "out"
+def test_the_folder_gives_the_originals_outputs(name: str, zoo: Zoo, tmp_path: Path) -> None:
+    original, out = zoo.original(name), tmp_path / "out"
     made = convert_model(original, out)
     model, peer = open_model(out), load_original(find_source(original, None, None), trust_remote_code=False)
     texts = PAIRS if made.model_type == CROSS_ENCODER else ALL

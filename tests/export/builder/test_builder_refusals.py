@@ -18,7 +18,7 @@ from edge_st_export.builder.conversion import convert_model
 from edge_st_export.cli import add_convert
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
 from tests.export.folder.test_export import files_of
-from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo
 from tests.support.hub_server import HubServer
 
 
@@ -47,10 +47,9 @@ def test_settings_are_refused_by_name(setting: str, value: Any, small_copy: Path
 
 
 @pytest.mark.parametrize("name", ["splade-bert", "router-of-two", "weighted-layers", "clip"])
-def test_other_models_are_refused(name: str, tmp_path: Path) -> None:
-    original = CASES[name].build(tmp_path)
+def test_other_models_are_refused(name: str, zoo: Zoo, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match="edge-st export"):
-        convert_model(original, tmp_path / "out")
+        convert_model(zoo.original(name), tmp_path / "out")
 
 
 def test_missing_weights_are_named(small_copy: Path, tmp_path: Path) -> None:

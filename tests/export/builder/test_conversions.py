@@ -11,7 +11,7 @@ from edge_st_export.original.comparing import compare_with_original
 from edge_st_export.original.texts import ALL
 from tests.export.originals import cosine_min, load_original, save_original
 from tests.export.zoo.building import BPE_TOKENS, ROBERTA
-from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo
 from tests.support.tiny_tokenizers import byte_bpe
 
 
@@ -27,8 +27,8 @@ def test_fused_attention_is_right_on_either_side_of_padding(side: str, tmp_path:
         assert cosine_min(model.encode(list(ALL)), wanted) >= 0.99999
 
 
-def test_openvino_alone_where_only_onnx_can_be_converted(tmp_path: Path) -> None:
-    original = CASES["mistral"].build(tmp_path)
+def test_openvino_alone_where_only_onnx_can_be_converted(zoo: Zoo, tmp_path: Path) -> None:
+    original = zoo.original("mistral")
     export_model(original, tmp_path / "out", engines=["openvino"], quiet=True)
     assert not (tmp_path / "out" / "onnx").exists()
     wanted = load_original(original).encode(list(ALL))
@@ -37,16 +37,14 @@ def test_openvino_alone_where_only_onnx_can_be_converted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["pickled-modules", "vocab-txt", "vocab-json", "sentencepiece"])
-def test_only_what_the_runtime_reads_is_written(name: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    export_model(CASES[name].build(tmp_path), out, engines=["onnx"], quiet=True)
+def test_only_what_the_runtime_reads_is_written(name: str, zoo: Zoo) -> None:
+    out = zoo.exported(name).path
     assert (out / "tokenizer.json").is_file()
     assert not [*out.rglob("pytorch_model*"), *out.glob("*.safetensors")]
 
 
-def test_code_of_its_own_runs_at_export_only(tmp_path: Path) -> None:
-    case = CASES["custom-code"]
-    original = case.build(tmp_path)
+def test_code_of_its_own_runs_at_export_only(zoo: Zoo, tmp_path: Path) -> None:
+    original = zoo.original("custom-code")
     with pytest.raises(RuntimeError, match=r"trust_remote_code=True \(--trust-remote-code\)"):
         export_model(original, tmp_path / "out", engines=["onnx"], quiet=True)
     assert not (tmp_path / "out").exists()
@@ -56,17 +54,16 @@ def test_code_of_its_own_runs_at_export_only(tmp_path: Path) -> None:
     assert SentenceTransformer(tmp_path / "out").encode("the quick brown fox").shape == (32,)
 
 
-def test_an_original_that_is_another_model_is_told_apart(tmp_path: Path) -> None:
-    export_model(CASES["bert"].build(tmp_path / "bert"), tmp_path / "out", engines=["onnx"], quiet=True)
+def test_an_original_that_is_another_model_is_told_apart(zoo: Zoo) -> None:
+    folder = zoo.exported("mean").path
     for name, outputs in {"prompts": {"prompt 'query'"}, "router-of-two": {"embeddings", "similarity"}}.items():
-        original = CASES[name].build(tmp_path / name)
-        (comparisons,) = compare_with_original(tmp_path / "out", str(original)).values()
+        (comparisons,) = compare_with_original(folder, str(zoo.original(name))).values()
         unequal = [row.output for row in comparisons if not row.equal]
         assert all(any(found.startswith(output) for found in unequal) for output in outputs), name
 
 
-def test_verify_against_the_original(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    original = CASES["prompts"].build(tmp_path)
+def test_verify_against_the_original(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    original = zoo.original("prompts")
     export_model(original, tmp_path / "out", quiet=True)
     assert main(["verify", str(tmp_path / "out"), "--against", str(original)]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]

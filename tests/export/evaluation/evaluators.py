@@ -17,7 +17,7 @@ from sentence_transformers.sentence_transformer import evaluation as their_dense
 from sentence_transformers.sparse_encoder import evaluation as their_sparse
 
 from edge_st import evaluation
-from tests.export import stand_ins
+from tests.export.evaluation import stand_ins
 
 Build: TypeAlias = Callable[[Any], Any]
 TOLERANCE = 1e-6

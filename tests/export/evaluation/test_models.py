@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 
 from edge_st.models.classes import open_model
-from edge_st_export import export_model
 from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ORDINARY
 from tests.export.evaluation.evaluators import OURS, THEIRS, Library, described, differences
-from tests.export.zoo.cases import CASES
-from tests.export.zoo.cross_encoders import Build, classifier
+from tests.export.zoo.examining import Zoo
 
 #: what float32's rounding may make of similarities and scores
 ROUNDING = 1e-4
@@ -57,19 +55,17 @@ def of_classes(library: Library) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("build", "parts"),
+    ("case", "parts"),
     [
-        pytest.param(CASES["bert"].build, of_embeddings, id="embeddings"),
-        pytest.param(CASES["splade-bert"].build, of_sparse_embeddings, id="sparse embeddings"),
-        pytest.param(classifier(), of_scores, id="scores"),
-        pytest.param(classifier(3), of_classes, id="classes"),
+        pytest.param("bert", of_embeddings, id="embeddings"),
+        pytest.param("splade-bert", of_sparse_embeddings, id="sparse embeddings"),
+        pytest.param("classifier-bert", of_scores, id="scores"),
+        pytest.param("classifier-plain", of_classes, id="classes"),
     ],
 )
-def test_evaluate(build: Build, parts: Any, tmp_path: Path) -> None:
-    original = build(tmp_path)
-    export_model(original, tmp_path / "exported", engines=("onnx",), quiet=True)
-    theirs = load_original(find_source(original, None, None, None), trust_remote_code=False)
-    ours = open_model(tmp_path / "exported", backend="onnx", dtype="float32")
+def test_evaluate(case: str, parts: Any, zoo: Zoo, tmp_path: Path) -> None:
+    theirs = load_original(find_source(zoo.original(case), None, None, None), trust_remote_code=False)
+    ours = open_model(zoo.exported(case).path, backend="onnx", dtype="float32")
     found, wanted = (
         outcome(parts(library), library, model, tmp_path / name)
         for library, model, name in ((OURS, ours, "ours"), (THEIRS, theirs, "theirs"))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.export.evaluation.evaluators import SIMILARITIES, assert_same, of
-from tests.export.stand_ins import Rows
+from tests.export.evaluation.stand_ins import Rows
 
 pytestmark = pytest.mark.slow
 VARIABLE = "EDGE_ST_EVALUATION_DATA"

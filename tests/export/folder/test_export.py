@@ -28,7 +28,7 @@ from edge_st_runtime.errors import (
 )
 from edge_st_runtime.files.reading import sha256
 from edge_st_runtime.machine.cpu import has_bfloat16
-from edge_st_runtime.model.parity import cosines
+from edge_st_runtime.vectors.parity import cosines
 from tests.export.originals import load_original, save_original
 from tests.support.hub_server import HubServer
 from tests.support.tiny_models import write_json
@@ -173,7 +173,7 @@ class TestRefusals:
         [
             ("BertForSequenceClassification", "sparse-encoder", "is a CrossEncoder, not a SparseEncoder"),
             ("BertForMaskedLM", "cross-encoder", "needs ForSequenceClassification or ForCausalLM"),
-            ("BertModel", "sparse-encoder", "needs ForMaskedLM: the rest would have random weights"),
+            ("BertModel", "sparse-encoder", "needs ForMaskedLM, or its head would have random weights"),
         ],
     )
     def test_tasks_that_a_plain_transformer_cannot_have(

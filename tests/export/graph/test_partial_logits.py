@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edge_st_export.graph import partial_logits
-from edge_st_export.graph.leading_modules import Composed
+from edge_st_export.graph.composed import Composed
 from tests.export.zoo.sparse import masked
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,12 @@ from edge_st_export.int8.rewrite import INTEGER_MATMUL
 from edge_st_export.original.texts import ORDINARY
 from edge_st_runtime.errors import DamagedFileError
 from edge_st_runtime.machine.cpu import has_int8
-from edge_st_runtime.model.parity import correlations, cosines
 from edge_st_runtime.model.record import read_record
+from edge_st_runtime.vectors.parity import correlations, cosines
 from tests.export.folder.test_export import files_of
 from tests.export.int8.int8_models import LAYERS, MODELS
 from tests.support.hub_server import HubServer
+from tests.support.made_once import MadeOnce
 
 GATE = Gate(0.99, 0.9)
 FILES = {"onnx": "onnx/model_int8.onnx", "openvino": "openvino/openvino_model_int8.xml"}
@@ -49,21 +49,24 @@ ONNX_ALONE = ("deberta",)
 pytestmark = pytest.mark.skipif(not has_int8(), reason="this CPU does not compute in int8")
 
 
-@pytest.fixture(scope="module", params=MODELS)
-def exported(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, ExportReport]]:
-    folder = tmp_path_factory.mktemp(request.param)
-    yield request.param, export_model(MODELS[request.param](folder), folder / "out", int8=Int8(GATE), quiet=True)
-    shutil.rmtree(folder)
+def exported_in_int8(name: str, once: MadeOnce) -> ExportReport:
+    """The model ``name`` with int8 graphs; a dense one of them opens in int8."""
+    int8 = Int8(GATE, default=name == "bert")
+    report: ExportReport = once(
+        f"int8-{name}", lambda folder: export_model(MODELS[name](folder), folder / "out", int8=int8, quiet=True)
+    )
+    return report
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(params=MODELS)
+def exported(request: pytest.FixtureRequest, once: MadeOnce) -> tuple[str, ExportReport]:
+    return request.param, exported_in_int8(request.param, once)
+
+
+@pytest.fixture
+def bert(once: MadeOnce) -> Path:
     """A dense model that opens in int8."""
-    folder = tmp_path_factory.mktemp("default")
-    int8 = Int8(GATE, default=True)
-    return export_model(MODELS["bert"](folder), folder / "out", int8=int8, quiet=True).path
+    return exported_in_int8("bert", once).path
 
 
 def inputs(name: str) -> list[Any]:

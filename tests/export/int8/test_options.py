@@ -10,11 +10,11 @@ from edge_st_export import ExportError, export_model
 from edge_st_export.int8.gate import Gate, parse_gate
 from edge_st_export.int8.options import LEAST_TEXTS, Int8, read_texts
 from edge_st_runtime.errors import EdgeSTError, InputError, OptionError
-from edge_st_runtime.model.model_types import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from tests.export.folder.test_export import files_of
 from tests.export.folder.test_export_cli import run
 from tests.export.int8.int8_models import MODELS
-from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo
 
 TEXTS = [f"text {number}" for number in range(LEAST_TEXTS)]
 PAIRS = [(text, "other") for text in TEXTS]
@@ -142,10 +142,9 @@ class TestTheCommand:
 
 
 class TestRefusedExports:
-    def test_a_model_without_a_graph(self, tmp_path: Path) -> None:
-        original = CASES["bag"].build(tmp_path)
+    def test_a_model_without_a_graph(self, zoo: Zoo, tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="has no graph that int8 would make faster; leave int8 out"):
-            export_model(original, tmp_path / "out", int8=Int8(), quiet=True)
+            export_model(zoo.original("bag"), tmp_path / "out", int8=Int8(), quiet=True)
         assert not (tmp_path / "out").exists()
 
     def test_a_model_without_large_products(self, small_folder: Path, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_export import ExportReport, export_model, pack_project, pack_wheel
+from edge_st_export import ExportReport, pack_project, pack_wheel
 from edge_st_export.packing.cli import add_pack
 from edge_st_runtime.errors import DamagedFileError, EdgeSTError, MissingFileError, NotAFolderError, OptionError
 from edge_st_runtime.model.record import read_record
-from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo
 from tests.support.hub_models import contents
 from tests.support.tiny_models import MEAN, NORMALIZE, TinyModel, graph_entry, write_record
 
@@ -161,9 +161,8 @@ def test_what_is_needed_is_packed(packable: Path, tmp_path: Path) -> None:
     assert contents(project / "edge_st_model_tiny/model") == contents(packable) - {"vocab.txt"}
 
 
-def test_every_route_of_a_router_is_packed(tmp_path: Path) -> None:
-    original = CASES["router-of-two"].build(tmp_path / "original")
-    folder = export_model(original, tmp_path / "exported", engines=["onnx"], quiet=True).path
+def test_every_route_of_a_router_is_packed(zoo: Zoo, tmp_path: Path) -> None:
+    folder = zoo.exported("router-of-two").path
     project = pack_project(folder, tmp_path / "project", name="two")
 
     packed, exported = (SentenceTransformer(path) for path in (project / "edge_st_model_two" / "model", folder))

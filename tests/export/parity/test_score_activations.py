@@ -26,7 +26,7 @@ FUNCTIONS: list[Callable[[Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: getattr(function, "__name__", str(function)))
 def test_they_give_what_they_give_there(function: Callable[[Any], Any]) -> None:
     with torch.no_grad():
         wanted = function(torch.from_numpy(LOGITS)).numpy()

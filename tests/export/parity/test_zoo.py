@@ -1,12 +1,14 @@
-"""Every case of the parity zoo, and the README's tables of what is supported."""
+"""Every case of the parity zoo, and the documentation's tables of what is supported."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.export.zoo.cases import CASES, examine, tables
+from tests.export.zoo.cases import CASES
+from tests.export.zoo.examining import Zoo, examine
+from tests.export.zoo.tables import tables
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "supported-models.md").read_text(encoding="utf-8")
 
 #: Of a batch's largest value, what float32's rounding may make of a text alone: each processor's kernels round in an
 #: order of their own (up to 1.2e-6 seen), and a neighbour that leaks in is beyond 1e-4.
@@ -14,8 +16,8 @@ ROUNDING = 4e-6
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
-    found = examine(name, tmp_path)
+def test_every_output_is_the_originals(name: str, zoo: Zoo) -> None:
+    found = examine(name, zoo.original(name), zoo.exported(name).path)
     assert set(found) == set(CASES[name].engines)
     for engine, comparisons in found.items():
         assert [row for row in comparisons if not row.equal] == [], engine
@@ -23,5 +25,5 @@ def test_every_output_is_the_originals(name: str, tmp_path: Path) -> None:
         assert comparisons[-1].relative_difference <= ROUNDING, engine
 
 
-def test_the_readme_has_the_tables() -> None:
-    assert [table for table in tables(dict.fromkeys(CASES, "equal")) if table not in README] == []
+def test_the_documentation_has_the_tables() -> None:
+    assert [table for table in tables(dict.fromkeys(CASES, "equal")) if table not in PAGE] == []

@@ -30,7 +30,6 @@ from transformers import (
 )
 
 from tests.export.originals import BERT_TOKENS, HIDDEN, SIZES
-from tests.export.rotary_encoder import RotaryConfig, RotaryModel
 from tests.export.zoo.building import (
     BPE_TOKENS,
     DECODER_SIZES,
@@ -50,6 +49,7 @@ from tests.export.zoo.building import (
     into_subfolder,
     saved,
 )
+from tests.export.zoo.rotary_encoder import RotaryConfig, RotaryModel
 from tests.support.tiny_tokenizers import byte_bpe, clip_bpe, unigram
 
 LONG = "the quick brown " * 900

@@ -71,6 +71,10 @@ NO_POOLING_MODE = {
 }
 CHAT = "{% for message in messages %}<s>{{ message['role'] }}: {{ message['content'] }}</s>{% endfor %}"
 SPREAD = 0.4
+#: of vectors for words, and for tokens
+WIDTH = 12
+#: the engines of a case that has no graph
+NUMPY = ("numpy",)
 TRANSFORMER_FILE, POOLING_FILE = "sentence_bert_config.json", "1_Pooling/config.json"
 
 
@@ -135,6 +139,11 @@ def transformer(
     """A transformer with the head of ``task``, as `save_transformer` makes it; ``name`` keeps several apart."""
     path = save_transformer(folder / name, **{"spread": SPREAD, **options})
     return Transformer(str(path), transformer_task=task, max_seq_length=limit)
+
+
+def bert_part(folder: Path, name: str = "part", **options: Any) -> Transformer:
+    """A transformer alone; ``name`` keeps several apart."""
+    return load_original(saved(**options)(folder / name))[0]
 
 
 def edit(file: str, **changes: Any) -> Step:

@@ -15,6 +15,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from tests.export.originals import BERT_TOKENS, HIDDEN
 from tests.export.zoo.building import (
+    NUMPY,
     ROBERTA,
     SPREAD,
     TRANSFORMER_FILE,
@@ -27,7 +28,6 @@ from tests.export.zoo.building import (
     transformer,
 )
 from tests.export.zoo.cross_encoders import DISTILBERT, ELECTRA, MODERNBERT, MPNET
-from tests.export.zoo.modules import NUMPY
 from tests.support.tiny_tokenizers import wordpiece
 
 Build: TypeAlias = Callable[[Path], Path]

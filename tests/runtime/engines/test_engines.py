@@ -1,4 +1,4 @@
-"""Both engines on real graphs: what they answer, what they say of themselves, and how they fail."""
+"""Both engines on real graphs: their results, their info, and their errors."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -174,7 +174,7 @@ def test_failure_while_running(tmp_path: Path) -> None:
         ("onnx", {"provider": "NoSuchProvider"}, ProviderError, "NoSuchProvider is not in this onnxruntime.*CPUExec"),
         ("onnx", {"device": "cuda:1"}, ProviderError, "CUDAExecutionProvider is not in this onnxruntime"),
         ("onnx", {"device": "tpu"}, OptionError, "device is 'tpu'; ONNX Runtime takes cpu, cuda, mps or provider="),
-        ("openvino", {"device": "gpu"}, ProviderError, "OpenVINO device 'GPU' is not here; found CPU"),
+        ("openvino", {"device": "gpu"}, ProviderError, "OpenVINO device 'GPU' is not available; found CPU"),
         ("openvino", {"provider": "CPUExecutionProvider"}, OptionError, "names an ONNX Runtime provider"),
         ("openvino", {"provider_options": {"NOPE": 1}}, OptionError, r"ov_config is \{'NOPE': 1\}, which.*NOPE by CPU"),
     ],

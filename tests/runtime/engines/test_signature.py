@@ -64,7 +64,7 @@ def test_a_graph_that_prunes(given: int) -> None:
 
 
 def test_a_graph_that_prunes_without_its_outputs() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"asks for the inputs \['max_active_dims'\]"):
+    with pytest.raises(UnsupportedModelError, match=r"has the inputs \['max_active_dims'\]"):
         resolve_signature("model.onnx", [IDS, MASK, MOST], PRUNED[:2])
 
 
@@ -76,7 +76,7 @@ def test_outputs_without_an_embedding(outputs: list[Port]) -> None:
 
 @pytest.mark.parametrize("name", ["pixel_values", "past_key_values.0.key"])
 def test_inputs_that_cannot_be_fed(name: str) -> None:
-    with pytest.raises(UnsupportedModelError, match=rf"model.onnx asks for the inputs \['{name}'\]"):
+    with pytest.raises(UnsupportedModelError, match=rf"model.onnx has the inputs \['{name}'\]"):
         resolve_signature("model.onnx", [IDS, Port(name, np.dtype(np.float32), 4)], ports(last_hidden_state=3))
 
 

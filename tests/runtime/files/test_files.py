@@ -1,4 +1,4 @@
-"""Names that lead outside a folder, and JSON that is not what it should be."""
+"""File names that lead outside a folder, and files that are not the expected JSON."""
 
 from pathlib import Path
 

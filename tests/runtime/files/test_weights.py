@@ -1,4 +1,4 @@
-"""The .safetensors reader: every dtype, and files that are not what they say."""
+"""The .safetensors reader: every dtype, and damaged files."""
 
 import json
 from pathlib import Path

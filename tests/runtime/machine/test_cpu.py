@@ -1,4 +1,4 @@
-"""What a CPU is good at."""
+"""The dtypes that a CPU computes fast."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Findings kept below the user's cache folder."""
+"""Measurements stored in the user's cache folder."""
 
 from pathlib import Path
 

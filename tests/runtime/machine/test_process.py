@@ -1,4 +1,4 @@
-"""Values of one process: made once, freed with their owner, made anew after a fork whatever other threads did."""
+"""Values of one process: made once, freed with their owner, made anew after a fork while other threads run."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ assert value.get() == os.getpid()
 
 
 class Value:
-    """Something that can be watched."""
+    """A value that a weak reference can watch."""
 
 
 def test_made_once_by_however_many_threads() -> None:

@@ -1,4 +1,4 @@
-"""How many cores this process may use: affinity, cgroup trees of both versions, and what the user says."""
+"""The number of cores that this process may use: by affinity, cgroups of both versions and the user's settings."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Batches: every text once, longest first, within the budget; rectangles padded on either side."""
+"""Batches: every text once, longest first, within the budget; padding on either side."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ TYPES = [np.array(types, dtype=np.int32) for types in ([0, 1, 1], [], [1])]
     ],
     ids=["right", "left"],
 )
-def test_rectangles(left: bool, ids: list[list[int]], mask: list[list[int]], types: list[list[int]]) -> None:
+def test_padding(left: bool, ids: list[list[int]], mask: list[list[int]], types: list[list[int]]) -> None:
     batch = pad_batch(IDS, TYPES, 9, left)
     assert batch.token_type_ids is not None
     for found, expected in ((batch.input_ids, ids), (batch.attention_mask, mask), (batch.token_type_ids, types)):
@@ -92,7 +92,7 @@ def test_rectangles(left: bool, ids: list[list[int]], mask: list[list[int]], typ
     assert set(batch.features()) == {"input_ids", "attention_mask", "token_type_ids"}
 
 
-def test_rectangles_without_types_or_tokens() -> None:
+def test_padding_without_types_or_tokens() -> None:
     batch = pad_batch([IDS[1], IDS[1]], None, 7, pad_left=False)
     np.testing.assert_array_equal(batch.input_ids, [[7], [7]])
     np.testing.assert_array_equal(batch.attention_mask, [[0], [0]])
@@ -114,9 +114,7 @@ def test_rectangles_without_types_or_tokens() -> None:
         (0, 8, None, 1),
     ],
 )
-def test_longer_rectangles_are_rounded_up_to_the_limit(
-    longest: int, step: int, limit: int | None, expected: int
-) -> None:
+def test_longer_batches_are_rounded_up_to_the_limit(longest: int, step: int, limit: int | None, expected: int) -> None:
     assert padded_length(longest, step, limit) == expected
 
 

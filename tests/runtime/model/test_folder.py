@@ -75,7 +75,7 @@ def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: 
     [
         (
             [entry("Transformer"), entry("Pooling", package="custom_st")],
-            "'custom_st.Pooling', which is code of its own.*Expected .*Transformer, CLIP.*Dense.*Pooling.*or a Router",
+            "'custom_st.Pooling', which is custom code.*Expected .*Transformer, CLIP.*Dense.*Pooling.*or a Router",
         ),
         ([entry("Transformer"), {"path": "1_Pooling"}], "names the module ''"),
         ([entry("Transformer"), entry("MultiVectorMask", "1")], "module 'MultiVectorMask'.*this version runs"),

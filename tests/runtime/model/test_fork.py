@@ -1,4 +1,4 @@
-"""A loaded model in a forked child. Runs in a process of its own with a time limit: what can go wrong is a hang."""
+"""A loaded model in a forked child. It runs in a process of its own with a time limit, because a failure is a hang."""
 
 import os
 import subprocess

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.model import pipeline as pipeline_module
-from edge_st_runtime.model.pipeline import Pipeline, parallel_map, windows
+from edge_st_runtime.model.pipeline import Pipeline, parallel_map
 from edge_st_runtime.modules.specs import Module, Pooling
+from edge_st_runtime.text import windows
 from edge_st_runtime.text.tokenizer import TextTokenizer
 from tests.support.fake_backend import FakeBackend
 from tests.support.tiny_tokenizers import random_texts, save_tokenizer, wordpiece
@@ -29,7 +30,7 @@ def make(tmp_path: Path) -> Any:
 
 
 def ids_by_row(pipeline: Pipeline, texts: list[Any], **options: Any) -> dict[int, list[int]]:
-    """What the backend saw of each text, without the padding."""
+    """The token ids of each text that the backend was given, without padding."""
 
     def own_ids(features: Any) -> list[list[int]]:
         rows = zip(features["token_embeddings"][..., 0], features["attention_mask"], strict=True)
@@ -78,7 +79,7 @@ def test_only_a_single_batch_is_alone_and_runs_on_the_callers_thread(make: Any) 
 
 
 def test_the_last_batch_of_several_windows_is_not_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "_WINDOW_TEXTS", 1)
+    monkeypatch.setattr(windows, "_WINDOW_TEXTS", 1)
     backend = FakeBackend()
     ids_by_row(make(backend), TEXTS[:3])
     assert [batch.alone for batch in backend.batches] == [False] * 3
@@ -108,7 +109,7 @@ def test_pairs_carry_their_types(make: Any) -> None:
 
 
 def test_inspect_sees_every_window_before_it_runs(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "_WINDOW_TEXTS", 150)
+    monkeypatch.setattr(windows, "_WINDOW_TEXTS", 150)
     backend, seen = FakeBackend(), []
 
     def inspect(rows: Any, tokens: Any) -> None:
@@ -127,12 +128,6 @@ def test_nothing_runs_for_no_texts(make: Any) -> None:
     backend = FakeBackend()
     assert ids_by_row(make(backend), []) == {}
     assert backend.batches == []
-
-
-def test_windows_are_bounded_by_texts_and_characters() -> None:
-    assert [len(window) for window in windows(["a"] * 20_000)] == [8192, 8192, 3616]
-    long = "x" * 40_000
-    assert [len(window) for window in windows([long, long, long, ("a", long), long])] == [3, 2]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,4 +1,4 @@
-"""``edge_st.json``: what it must hold, and the files it vouches for."""
+"""``edge_st.json``: its required contents, and the check of the files that it lists."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_missing_key(key: str, folder: Path) -> None:
     content = json.loads((folder / "edge_st.json").read_text())
     del content[key]
     write_json(folder / "edge_st.json", content)
-    with pytest.raises(DamagedFileError, match=f"edge_st.json lacks or misspells '{key}'"):
+    with pytest.raises(DamagedFileError, match=f"edge_st.json has a missing or wrong entry: '{key}'"):
         read_record(folder)
 
 

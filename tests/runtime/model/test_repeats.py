@@ -1,4 +1,4 @@
-"""Which texts of a call are the same."""
+"""Texts that occur several times in a call."""
 
 import random
 from typing import Any

@@ -1,4 +1,4 @@
-"""Module folders → specs: the spellings of every version, and what is refused."""
+"""Module folders → specs: the configurations of every version, and those that are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -184,5 +184,5 @@ def test_dense_with_a_learned_slope(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "Softmin"])
 def test_softmax_over_tokens_would_mix_texts(name: str, tmp_path: Path) -> None:
     config = {"activation_function": f"torch.nn.modules.activation.{name}", "module_input_name": "token_embeddings"}
-    with pytest.raises(UnsupportedModelError, match="mixes the texts of a batch"):
+    with pytest.raises(UnsupportedModelError, match="depends on the other texts of its batch"):
         load_module("Dense", write_dense(tmp_path, {"linear.weight": WEIGHT, "linear.bias": BIAS}, **config))

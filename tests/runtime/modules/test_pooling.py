@@ -1,4 +1,4 @@
-"""Every pooling mode against what it means for one text's own tokens, unpadded."""
+"""Every pooling mode against its definition for one text without padding."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which route a task takes, and what a router's configuration must say."""
+"""The route of a task, and the configuration of a router."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The modules of sparse embeddings against their formulas, written out; and their files, whole and damaged."""
+"""The modules of sparse embeddings against their formulas; their files, whole and damaged."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,7 @@ VECTORS = GENERATOR.standard_normal((20, 4)).astype(np.float32) * 2
 
 
 def splade(text: int, word: int, strategy: str, logarithms: int) -> float:
-    """One weight: log(1 + max(x, 0)) of each token, once or twice, and of these the largest or the sum."""
+    """One weight: the maximum or sum over the tokens of log(1 + max(x, 0)), with the logarithm taken once or twice."""
     found = [max(float(LOGITS[text, token, word]), 0) for token in range(5) if MASK[text, token]]
     for _ in range(logarithms):
         found = [math.log(1 + value) for value in found]
@@ -67,7 +67,7 @@ def test_splade_pooling_of_another_kind(config: dict[str, Any], tmp_path: Path) 
 )
 def test_splade_pooling_with_values_of_a_wrong_kind(config: dict[str, Any], tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", config)
-    with pytest.raises((UnsupportedModelError, DamagedFileError), match=r"SpladePooling|unexpected kind"):
+    with pytest.raises((UnsupportedModelError, DamagedFileError), match=r"SpladePooling|unexpected type"):
         load_module("SpladePooling", tmp_path)
 
 
@@ -134,8 +134,8 @@ def test_widths_of_a_sparse_auto_encoder(tmp_path: Path) -> None:
         ({}, {"pre_bias": LATENT_BIAS}, r"pre_bias has shape \(6,\); expected \(4,\)"),
         ({}, {"latent_bias": PRE_BIAS}, r"latent_bias has shape \(4,\); expected \(6,\)"),
         ({"hidden_dim": 7}, {}, r"encoder\.weight has shape \(6, 4\); expected \(7, 4\)"),
-        ({"k": None}, {}, "unexpected kind"),
-        ({"k": "many"}, {}, "unexpected kind"),
+        ({"k": None}, {}, "unexpected type"),
+        ({"k": "many"}, {}, "unexpected type"),
         ({"k": 0}, {}, "k is 0; expected at least 1"),
         ({"k": -3}, {}, "k is -3; expected at least 1"),
     ],
@@ -171,7 +171,9 @@ def test_a_weight_for_every_token_that_occurs() -> None:
 
 
 def test_a_token_without_weight() -> None:
-    with pytest.raises(DamagedFileError, match=r"token 4 has no weight among 4; .*same model as tokenizer\.json"):
+    with pytest.raises(
+        DamagedFileError, match=r"token 4 has no weight among 4; .*tokenizer\.json are from different models"
+    ):
         SparseStaticBackend(IDF[:4]).run(BATCH)
 
 

@@ -13,7 +13,7 @@ generator = np.random.default_rng(1)
 
 
 def tied(queries: int, rows: int) -> Any:
-    """Scores of which many are equal, and some odd ones."""
+    """Scores with many equal ones, and some NaN and infinities."""
     scores = generator.integers(-3, 4, (queries, rows)).astype(np.float32)
     odd = generator.random(scores.shape) < 0.1
     scores[odd] = generator.choice(ODD, odd.sum())
@@ -21,7 +21,7 @@ def tied(queries: int, rows: int) -> Any:
 
 
 def brute_force(scores: Any, k: int, threshold: float | None = None) -> tuple[Any, Any]:
-    """One query after the other, by Python's sort."""
+    """The best rows of each query, by Python's sort."""
     best, rows = np.full((len(scores), k), -np.inf, dtype=scores.dtype), np.full((len(scores), k), NO_ROW)
     for query, row in enumerate(scores.tolist()):
         found = [(-score, place) for place, score in enumerate(row) if score > -np.inf]
@@ -62,7 +62,7 @@ def test_as_brute_force(make: Any, k: int, size: int | None) -> None:
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
 def test_joined(parts: int) -> None:
-    """As threads share blocks: each takes every so-manieth."""
+    """As several threads divide the blocks: each takes every n-th."""
     scores, blocks = tied(4, 5000), list(cut(5000, 100))
     found = [Best(4, 20) for _ in range(parts)]
     for number, part in enumerate(blocks):

@@ -1,4 +1,4 @@
-"""Vectors in blocks of rows: taken from both layouts, at the edges of blocks, and from a mapped file."""
+"""Vectors in blocks of rows: both layouts, rows at the edges of blocks, and mapped files."""
 
 import os
 from pathlib import Path

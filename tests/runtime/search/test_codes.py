@@ -1,4 +1,4 @@
-"""How vectors are kept: what comes back of them, and the scores by their codes."""
+"""The precisions of an index: decoded vectors, and scores by codes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.blocks import ROWS, Blocks
-from edge_st_runtime.search.codes import PRECISIONS, Kept, Precision, _widened
+from edge_st_runtime.search.codes import PRECISIONS, EncodedVectors, Precision, _widened
 from edge_st_runtime.search.integer_product import LIMIT
 from edge_st_runtime.vectors.similarity import dot_score, euclidean_sim
 
@@ -23,19 +23,19 @@ def some(rows: int, dim: int) -> Any:
     return vectors.astype(np.float32)
 
 
-def kept(precision: Precision, vectors: Any) -> Kept:
-    """As an index has them: in blocks, transposed where the precision says so."""
+def kept(precision: Precision, vectors: Any) -> EncodedVectors:
+    """``vectors`` as an index stores them: in blocks, transposed where the precision says so."""
     columns = precision.encode(vectors)
     codes = columns.pop("vectors")
     starts = range(0, len(codes), ROWS)
     parts = [codes[at : at + ROWS].T if precision.transposed else codes[at : at + ROWS] for at in starts]
     flat = np.concatenate([part.ravel() for part in parts])
     blocks = Blocks(flat, len(vectors), precision.width(vectors.shape[1]), transposed=precision.transposed)
-    return Kept(precision, vectors.shape[1], blocks, columns)
+    return EncodedVectors(precision, vectors.shape[1], blocks, columns)
 
 
 def error(precision: Precision, vectors: Any) -> Any:
-    """The largest difference that ``precision`` may make in a number of each vector (n, 1)."""
+    """The largest error (n, 1) of ``precision`` in a number of each vector."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     return {
         "float32": 0 * largest,
@@ -126,7 +126,7 @@ def test_every_half_is_widened_exactly() -> None:
 
 def test_numbers_beyond_float16() -> None:
     vectors = np.array([[65_504.0, 0], [65_536.0, 1]], dtype=np.float32)
-    with pytest.raises(OptionError, match=r"beyond float16; expected precision='float32'"):
+    with pytest.raises(OptionError, match=r"too large for float16; use precision='float32'"):
         PRECISIONS["float16"].encode(vectors)
     assert PRECISIONS["float16"].decode(PRECISIONS["float16"].encode(vectors[:1]), 2).tolist() == [[65_504.0, 0]]
 

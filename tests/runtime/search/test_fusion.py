@@ -59,7 +59,7 @@ def test_what_is_given_stays_as_it_is(fuse: Any) -> None:
 @pytest.mark.parametrize("fuse", [reciprocal_rank_fusion, weighted_fusion])
 @pytest.mark.parametrize("weights", [[1], [1, 1, 1], [1, -1], [1, float("nan")]], ids=str)
 def test_wrong_weights(fuse: Any, weights: list[float]) -> None:
-    with pytest.raises(OptionError, match="expected 2, one for each ranking, of 0 or more"):
+    with pytest.raises(OptionError, match="expected 2 numbers of 0 or more, one for each ranking"):
         fuse([WORDS, MEANING], weights=weights)
 
 
@@ -67,7 +67,7 @@ def test_wrong_weights(fuse: Any, weights: list[float]) -> None:
 @pytest.mark.parametrize(
     ("rankings", "message"),
     [
-        ([[WORDS], [MEANING]], "fuse the queries one by one"),
+        ([[WORDS], [MEANING]], "rankings for one query at a time"),
         ([[{"id": 1, "score": 1}]], "a ranking holds {'id': 1, 'score': 1}; expected"),
         ([[("a", 1.0)]], "expected {"),
         ([ranking(a=float("nan"))], "gives 'a' the score nan; expected a finite number"),

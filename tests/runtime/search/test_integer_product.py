@@ -1,4 +1,4 @@
-"""Products of small integers: both ways, the extremes, and the graph that is written by hand."""
+"""Matrix multiplication of small integers: with and without the engine, extreme values, and the hand-made graph."""
 
 import sys
 from typing import Any
@@ -40,7 +40,7 @@ def test_both_ways_give_the_same_integers(dim: int, monkeypatch: pytest.MonkeyPa
 
 
 def test_every_pair_of_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two neighbours at a time: where they are added in 16 bits they must not overflow."""
+    """In pairs, because AVX2 adds two products in 16 bits, which must not overflow."""
     codes = np.repeat(np.arange(-LIMIT, LIMIT + 1), 2).reshape(-1, 2).astype(np.int8)
     block = np.repeat(np.arange(-127, 128), 2).reshape(-1, 2).T.astype(np.int8)
     expected = codes.astype(np.int32) @ block.astype(np.int32)

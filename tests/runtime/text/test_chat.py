@@ -1,4 +1,4 @@
-"""Chat templates: what is rendered, what is cut, what is refused."""
+"""Chat templates: rendering, truncation, and templates that are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def chat(folder: Path, template: str | None, form: str = "flat", **arguments: An
 
 
 def ids(folder: Path, text: str) -> list[int]:
-    """The tokens of a rendered text, nothing added."""
+    """The tokens of a rendered text, without special tokens."""
     return TextTokenizer(folder, special_tokens=False)([text], None).ids[0].tolist()
 
 
@@ -90,7 +90,7 @@ def test_identity_follows_the_template(tmp_path: Path) -> None:
 
 def test_a_template_that_drops_the_document(tmp_path: Path) -> None:
     tokenizer = chat(tmp_path, "{{ messages[0].content }}")
-    with pytest.raises(InputError, match="does not show both texts of a pair"):
+    with pytest.raises(InputError, match="does not contain both texts of a pair"):
         tokenizer([("the", "fox")], None)
 
 
@@ -98,7 +98,7 @@ def test_limits(tmp_path: Path) -> None:
     tokenizer = chat(tmp_path, ROLES)
     with pytest.raises(OptionError, match="max_seq_length is 3; expected more than the tokens"):
         tokenizer.check_limit(3)
-    with pytest.raises(OptionError, match="fills max_seq_length, 8"):
+    with pytest.raises(OptionError, match=r"fills max_seq_length \(8\), so no text would be left"):
         tokenizer.prompt_length("the quick brown fox jumps over", 8)
     assert tokenizer.prompt_length("the quick", 48) == 0
 
@@ -126,5 +126,5 @@ def test_templates_that_do_not_load(template: str | None, error: type[Exception]
     ids=["refuses", "looks around", "writes"],
 )
 def test_templates_that_do_not_render(template: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the model's chat template does not take the text"):
+    with pytest.raises(InputError, match="the model's chat template does not accept the text"):
         chat(tmp_path, template)(["the fox"], None)

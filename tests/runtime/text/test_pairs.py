@@ -1,4 +1,4 @@
-"""Pairs put together from texts that are tokenized once: token for token what ``tokenizers`` itself gives."""
+"""Pairs joined from texts that are tokenized once: the same tokens as from ``tokenizers`` itself."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_every_limit(side: str, make: Make, tmp_path: Path) -> None:
 
 @kinds
 def test_limits_without_room_leave_the_special_tokens(make: Make, tmp_path: Path) -> None:
-    """tokenizers itself then truncates nothing at all."""
+    """Here tokenizers itself truncates nothing."""
     tokenizer = TextTokenizer(save_tokenizer(tmp_path, make()))
     special = make().encode("", "")
     for limit in range(len(special) + 1):

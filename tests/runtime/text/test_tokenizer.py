@@ -1,4 +1,4 @@
-"""The tokenizer: the folder's settings that count, those that do not, and many threads at once."""
+"""The tokenizer: the settings that apply, those that do not, and many threads at once."""
 
 import json
 from collections.abc import Callable
@@ -158,12 +158,14 @@ def test_many_threads_with_different_limits(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_files(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"tokenizer.json is missing; edge-st export writes it"):
+    with pytest.raises(
+        MissingFileError, match=r"tokenizer.json is missing; export the model, which also converts a vocab.txt"
+    ):
         TextTokenizer(tmp_path)
     path = save_tokenizer(tmp_path, wordpiece()) / "tokenizer.json"
     for content in (path.read_text()[:-20], "{}", ""):
         path.write_text(content)
-        with pytest.raises(DamagedFileError, match=r"tokenizer.json (is no tokenizer|cannot be read as JSON)"):
+        with pytest.raises(DamagedFileError, match=r"tokenizer.json (is not a tokenizer|cannot be read as JSON)"):
             TextTokenizer(tmp_path)
 
 

@@ -60,9 +60,9 @@ def test_ranges_from_few_vectors_are_warned_of(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING):
         found = quantize(floats([1, 2, 3]), "int8")
         np.testing.assert_array_equal(found, [[-128, -128, -128]])
-        assert "int8 ranges from 1 embeddings" in caplog.text
+        assert "int8 ranges are computed from 1 embeddings" in caplog.text
         quantize(floats(*[[1.0, 2, 3]] * 99), "uint8")
-        assert "uint8 ranges from 99 embeddings" in caplog.text
+        assert "uint8 ranges are computed from 99 embeddings" in caplog.text
         caplog.clear()
         quantize(floats(*[[1.0, 2, 3]] * 100), "uint8")
         quantize(floats([1, 2, 3]), "int8", RANGES)
@@ -93,7 +93,7 @@ def test_values_that_are_no_ordinary_numbers() -> None:
     np.testing.assert_array_equal(quantize(odd, "ubinary"), [[0b00010100]])
     ranges = np.array([[-1] * 6, [1] * 6], dtype=np.float32)
     np.testing.assert_array_equal(quantize(odd[:, 3:5], "uint8", ranges[:, 3:5]), [[255, 0]])
-    with pytest.raises(InputError, match="hold NaN, for which uint8 has no code"):
+    with pytest.raises(InputError, match="hold NaN, which uint8 cannot represent"):
         quantize(odd, "uint8", ranges)
     with pytest.raises(InputError, match=r"ranges\[0\] holds NaN or an infinity"):
         quantize(odd[:, 3:5], "int8")
@@ -172,7 +172,7 @@ def test_float32() -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(InputError, match=r"embeddings are int8 already"):
+    with pytest.raises(InputError, match=r"embeddings are already int8"):
         quantize(np.zeros((1, 3), dtype=np.int8), "uint8")
     with pytest.raises(InputError, match=r"shape \(1, 1, 3\); int8 takes \(n, dim\) or \(dim,\)"):
         quantize(np.zeros((1, 1, 3), dtype=np.float32), "int8")

@@ -103,20 +103,20 @@ def test_arrays_cannot_be_written_to_and_the_callers_can() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: vector([1, 1], [1, 1]), "do not rise"),
-        (lambda: vector([2, 1], [1, 1]), "do not rise"),
+        (lambda: vector([1, 1], [1, 1]), "do not ascend"),
+        (lambda: vector([2, 1], [1, 1]), "do not ascend"),
         (lambda: vector([3], [1]), "from 3 to 3; expected 0 to 2"),
         (lambda: vector([-1], [1]), "from -1 to -1; expected 0 to 2"),
         (lambda: vector([1], [0]), "1 of the values are 0"),
         (lambda: vector([1, 2], [1]), r"shape \(2,\), values of shape \(1,\)"),
-        (lambda: matrix([0, 1, 3], [2, 2, 1], [1, 1, 1]), "do not rise"),
+        (lambda: matrix([0, 1, 3], [2, 2, 1], [1, 1, 1]), "do not ascend"),
         (lambda: matrix([0, 2], [0, 1, 2], [1, 1, 1]), "indptr of 2 entries for 3"),
         (lambda: matrix([0, 2, 1, 3], [0, 1, 2], [1, 1, 1]), "indptr of 4 entries"),
         (lambda: matrix([], [], []), "indptr of 0 entries"),
         (lambda: SparseMatrix.from_dense(DENSE[0]), r"shape \(17,\); expected \(n, dim\)"),
         (lambda: SparseMatrix.from_rows(list(MATRIX), 16), "embeddings 0 have 17 dimensions; expected 16"),
         (lambda: SparseMatrix.concatenate([MATRIX, SparseMatrix.from_rows([], 3)]), "embeddings 1 have 3"),
-        (lambda: MATRIX.__array__(copy=False), "no dense array to share"),
+        (lambda: MATRIX.__array__(copy=False), "no dense array, so a copy is needed"),
     ],
 )
 def test_what_is_no_sparse_embedding(make: Callable[[], Any], message: str) -> None:

@@ -9,12 +9,6 @@ from edge_st import Index, SentenceTransformer
 from tests.support.index_command import IndexCommand, texts_of, write_jsonl
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexCommand:
-    monkeypatch.chdir(tmp_path)
-    return IndexCommand(capsys)
-
-
 @pytest.mark.parametrize(
     ("name", "content", "options", "message"),
     [
@@ -34,7 +28,7 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         ("in.csv", b"id,text\n\na,b\n,c\n", [], "in.csv:4: 'id' is empty"),
         ("in.csv", b"id;text\n", [], "in.csv:1: no field 'text'; it has id;text (choose with --field)"),
         ("in.csv", b"id,text,id\n", [], "in.csv:1: two columns are called 'id'"),
-        ("in.csv", b"text,start\n", [], "in.csv:1: a field 'start'"),
+        ("in.csv", b"text,start\n", [], "in.csv:1: the field 'start' has a name that the index itself uses"),
         ("in.csv", b"", [], "in.csv:1: no header"),
         ("in.csv", b'id,text\na,b\nc,"d', [], "in.csv:3: no row of CSV (unexpected end of data)"),
         ("in.csv", b'id,text\nc,"d"e\n', [], "in.csv:2: no row of CSV"),
@@ -102,7 +96,7 @@ def test_build_goes_on_with_the_same_settings_only(
     command("build", "index", "in.txt")
     (tmp_path / "in.txt").write_text("two")
     error = command.fails("build", "index", "in.txt", *options)
-    assert f"index holds an index already, with {message}. Add to it as it is with: edge-st index add" in error
+    assert f"index holds an index already, with {message}. Add to that index with: edge-st index add" in error
     assert texts_of(tmp_path / "index") == {"in.txt": "one"}
 
 

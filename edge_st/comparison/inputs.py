@@ -1,0 +1,68 @@
+"""What a data set gives a model to run: texts to encode, or pairs of texts to score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.classes import CROSS_ENCODER
+
+from ..evaluation.candidates import bm25_candidates
+from ..evaluation.datasets import Dataset, RetrievalData, TripletData
+from .random_pairs import Pair, random_pairs
+
+Side: TypeAlias = Literal["text", "query", "document", "pair"]
+CANDIDATES = 20
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Distinct texts, or pairs of texts, for one method of a model.
+
+    ``side`` chooses the method: ``encode`` for "text", ``encode_query`` and ``encode_document`` for "query" and
+    "document", ``predict`` for "pair". The pairs of a retrieval set come from ``ranked``: the ids of each query's best
+    documents by BM25.
+    """
+
+    side: Side
+    texts: Sequence[str | Pair]
+    ranked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def inputs_of(data: Dataset, model_type: str, candidates: int = CANDIDATES) -> list[Inputs]:
+    """The inputs of a data set, one for each side.
+
+    On a retrieval set a cross-encoder scores each query with its ``candidates`` best documents by BM25. Raises
+    OptionError as `check_fits`.
+    """
+    check_fits(data, model_type)
+    if model_type == CROSS_ENCODER:
+        return [_pairs(data, candidates)]
+    if isinstance(data, RetrievalData):
+        sides: dict[Side, dict[str, str]] = {"query": data.queries, "document": data.corpus}
+        return [Inputs(side, list(dict.fromkeys(texts.values()))) for side, texts in sides.items()]
+    sides_of = (
+        (data.anchors, data.positives, data.negatives)
+        if isinstance(data, TripletData)
+        else (data.sentences1, data.sentences2)
+    )
+    return [Inputs("text", list(dict.fromkeys(text for side in sides_of for text in side)))]
+
+
+def check_fits(data: Dataset, model_type: str) -> None:
+    """Raise OptionError where a model of this type cannot be measured on the data."""
+    if model_type == CROSS_ENCODER and isinstance(data, TripletData):
+        raise OptionError(
+            f"{data.name} holds triplets, which compare embeddings; a cross-encoder scores pairs: give it pairs with a "
+            "score or a label, or a folder in BEIR's layout"
+        )
+
+
+def _pairs(data: Dataset, candidates: int) -> Inputs:
+    assert not isinstance(data, TripletData)
+    ranked = bm25_candidates(data, candidates) if isinstance(data, RetrievalData) else {}
+    if isinstance(data, RetrievalData):
+        found = [(data.queries[query], data.corpus[each]) for query, of in ranked.items() for each in of]
+    else:
+        found = list(zip(data.sentences1, data.sentences2, strict=True))
+    return Inputs("pair", list(dict.fromkeys(found + random_pairs(data))), ranked)

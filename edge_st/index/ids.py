@@ -1,0 +1,67 @@
+"""The ids of an index's rows: checked, and looked up in a snapshot."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edge_st_runtime.arrays import Ids
+from edge_st_runtime.errors import InputError, InputTypeError
+from edge_st_runtime.search.best import NO_ROW
+from edge_st_runtime.store.dense.snapshot import Snapshot, encoded_id
+
+Id: TypeAlias = str | int
+
+
+def check_ids(ids: Iterable[Id]) -> list[Id]:
+    """``ids`` as a list of str and int.
+
+    Raises InputTypeError for an id of another type, InputError for an id that occurs twice.
+    """
+    if isinstance(ids, str | bytes | int | Mapping) or not isinstance(ids, Iterable):
+        raise InputTypeError(f"ids is a {type(ids).__name__} ({ids!r:.40}); expected a list, such as [{ids!r:.40}]")
+    checked = [_plain_id(found, place) for place, found in enumerate(ids)]
+    places: dict[Id, int] = {}
+    for place, found in enumerate(checked):
+        if places.setdefault(found, place) != place:
+            raise InputError(
+                f"ids[{places[found]}] and ids[{place}] are both {found!r}; expected a different id for every row"
+            )
+    return checked
+
+
+def find_rows(snapshot: Snapshot, ids: Iterable[Id]) -> Ids:
+    """The row (n,) of each id, -1 where there is none; raises what `check_ids` raises."""
+    return snapshot.find([encoded_id(found) for found in check_ids(ids)])
+
+
+def existing_rows(snapshot: Snapshot, ids: Iterable[Id], folder: Path) -> Ids:
+    """The row (n,) of each id.
+
+    Raises InputError for an id that the index in ``folder`` does not hold, and what `check_ids` raises.
+    """
+    checked = check_ids(ids)
+    rows = find_rows(snapshot, checked)
+    missing = np.flatnonzero(rows == NO_ROW)
+    if len(missing):
+        raise InputError(f"ids[{missing[0]}] is {checked[missing[0]]!r}, which {folder} does not hold")
+    return rows
+
+
+def check_unused(snapshot: Snapshot, ids: list[Id], *, are_counted: bool) -> None:
+    """Raise InputError for an id that is in use; ``are_counted`` says that the caller gave no ids."""
+    used = np.flatnonzero(find_rows(snapshot, ids) != NO_ROW)
+    if not len(used):
+        return
+    found = ids[used[0]]
+    if are_counted:
+        raise InputError(f"ids is None, and the next number, {found}, is in use as an id; pass ids of your own")
+    raise InputError(f"ids[{used[0]}] is {found!r}, which the index already holds; change that row with update")
+
+
+def _plain_id(found: Any, place: int) -> Id:
+    """An id as JSON can hold it."""
+    if isinstance(found, bool) or not isinstance(found, str | int | np.integer):
+        raise InputTypeError(f"ids[{place}] is {found!r:.40} of type {type(found).__name__}; expected str or int")
+    return int(found) if isinstance(found, np.integer) else found

@@ -1,0 +1,82 @@
+"""Which class of sentence-transformers a model folder belongs to, and what one without modules.json holds."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engines.signature import SCORES
+from ..errors import UnsupportedModelError, WrongClassError
+from ..modules.loaders import pooling_from_config
+from ..modules.sparse import SpladePooling
+from ..modules.specs import InGraph, Module
+
+SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
+#: the task of each class, as edge_st.json and the manifest name it
+TASKS = {
+    SENTENCE_TRANSFORMER: "sentence-embedding",
+    CROSS_ENCODER: "cross-encoder",
+    SPARSE_ENCODER: "sparse-encoder",
+}
+_CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
+#: the architectures that a class opens without modules.json; with others it would need weights that no file holds
+_PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
+#: modules and transformer tasks that only models of one class have
+_TELLING = {
+    "SpladePooling": SPARSE_ENCODER,
+    "SparseAutoEncoder": SPARSE_ENCODER,
+    "SparseStaticEmbedding": SPARSE_ENCODER,
+    "LogitScore": CROSS_ENCODER,
+    "sequence-classification": CROSS_ENCODER,
+}
+Plain = tuple[Mapping[str, Any], tuple[Module, ...]]
+
+
+def find_model_type(
+    path: Path, settings: Mapping[str, Any], architecture: str, wanted: str | None, kinds: Collection[str] = ()
+) -> str:
+    """The name of the class that opens the folder at ``path``; ``wanted`` where the folder does not say.
+
+    ``settings`` is its config_sentence_transformers.json. ``architecture`` is the transformer's class for a folder
+    without modules.json, else "". ``kinds`` are the classes of its modules and the task of its transformer.
+
+    Raises WrongClassError where the class is not the ``wanted`` one. Raises UnsupportedModelError for a class that
+    this version does not run, and for a transformer that lacks weights which the ``wanted`` class needs.
+    """
+    own = settings.get("model_type") or (CROSS_ENCODER if architecture.endswith(_CLASSIFIER) else None)
+    own = own or next((model_type for kind, model_type in _TELLING.items() if kind in kinds), None)
+    if own is None and architecture:
+        _check_plain(path, architecture, wanted)
+        own = wanted
+    own = own or SENTENCE_TRANSFORMER
+    if own not in TASKS:
+        raise UnsupportedModelError(f"{path} is a {own}; this version runs {', '.join(TASKS)}")
+    if wanted not in (None, own):
+        raise WrongClassError(f"{path} is a {own}, not a {wanted}; open it with edge_st.{own}", own)
+    return own
+
+
+def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
+    endings = _PLAIN.get(wanted or "")
+    if endings and not architecture.endswith(endings):
+        raise UnsupportedModelError(
+            f"{path} is a {architecture} without modules.json; a {wanted} needs {' or '.join(endings)}, or its head "
+            f"would have random weights. To use it as an embedding model, open it with edge_st.{SENTENCE_TRANSFORMER}"
+        )
+
+
+def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -> Plain:
+    """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
+
+    A SentenceTransformer pools the last token of a causal language model, else the mean. Source: the
+    ``_load_default_modules`` of sentence-transformers' classes.
+    """
+    causal = architecture.endswith(_CAUSAL)
+    if model_type == CROSS_ENCODER and causal:
+        generated = {"transformer_task": "text-generation", "module_output_name": "causal_logits"}
+        return generated, (InGraph("LogitScore", SCORES),)
+    if model_type == CROSS_ENCODER:
+        return {"transformer_task": "sequence-classification", "module_output_name": SCORES}, ()
+    if model_type == SPARSE_ENCODER:
+        return {"transformer_task": "fill-mask"}, (SpladePooling(),)
+    last = causal and config.get("is_causal") is not False
+    return {}, (pooling_from_config({"pooling_mode": "lasttoken" if last else "mean"}),)

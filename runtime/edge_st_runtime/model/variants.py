@@ -1,0 +1,246 @@
+"""The variants of a model folder (graph file, engine and dtype) that suit the caller and this machine, best first.
+
+Nothing is read or opened here: file names and a record go in, choices come out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..engines.backend import DTYPES, require_engine
+from ..errors import EngineMissingError, MissingFileError, OptionError
+from ..machine.cpu import BFLOAT16, INT8, has_int8
+from .graph_names import dtype_by_name, graph_named_for
+from .record import GraphRecord, Record
+
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
+_FASTEST = "fastest lossless variant for this CPU"
+_DEFAULT = "the folder's default dtype is {!r}"
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What the caller asked for, and what this machine has.
+
+    ``engines`` are the installed ones, best first. ``features`` are those of the CPU, empty where the system does not
+    tell. ``bfloat16`` says whether the CPU computes in bfloat16.
+    """
+
+    backend: str = "auto"
+    dtype: str = "auto"
+    file_name: str | None = None
+    on_cpu: bool = True
+    engines: Sequence[str] = ("onnx", "openvino")
+    features: frozenset[str] = frozenset()
+    bfloat16: bool = False
+
+    @property
+    def gains_from_int8(self) -> bool:
+        """Whether int8 is faster than float32 here."""
+        return not self.on_cpu or has_int8(self.features)
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether the runtime chooses the variant, so that it may try the next one when the first does not work."""
+        return self.file_name is None and self.on_cpu and self.dtype in ("auto", "int8")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The graph ``file`` (relative to the folder) to open with ``engine``, computing in ``dtype``, and why.
+
+    ``warns`` is set where the caller will not expect the ``reason``. ``num_threads`` and ``token_budget`` are the
+    values that this machine was tuned to, None where it was not tuned.
+    """
+
+    engine: str
+    file: str
+    dtype: str
+    reason: str = field(default="", compare=False)
+    warns: bool = field(default=False, compare=False)
+    num_threads: int | None = field(default=None, compare=False)
+    token_budget: int | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.file} ({self.engine}, {self.dtype})"
+
+
+def choose_graph(names: Iterable[str], record: Record | None, criteria: Criteria) -> Choice:
+    """The first of `choose_graphs`."""
+    return choose_graphs(names, record, criteria)[0]
+
+
+def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteria) -> tuple[Choice, ...]:
+    """The graphs to run among the folder's file ``names``: the best first, then those to fall back on.
+
+    With a record, its graphs are taken in their order. ``dtype="auto"`` means the folder's default dtype where the
+    record names one, else only graphs that were measured to be lossless. A CPU that does not gain from int8 gets the
+    fastest lossless variant instead, if there is one. Without a record, file names decide, and ``auto`` means float32.
+
+    Raises OptionError for criteria that this machine or format cannot meet, EngineMissingError where no engine is
+    installed, MissingFileError where the folder has no such graph.
+    """
+    _check(criteria)
+    graphs = sorted(name for name in names if name.endswith(tuple(ENDINGS.values())))
+    engines = criteria.engines if criteria.backend == "auto" else [criteria.backend]
+    if not engines:
+        raise EngineMissingError("no engine is installed; pip install 'edge-st[onnx]' or 'edge-st[openvino]'")
+    if criteria.file_name is not None:
+        return (_named(graphs, criteria.file_name, record, criteria),)
+    entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
+    choices = _ordered(_Available(graphs, engines, entries, criteria), record)
+    if not choices:
+        raise MissingFileError(_nothing(graphs, criteria))
+    return choices
+
+
+@dataclass(frozen=True)
+class _Available:
+    """The folder's ``graphs`` that one of ``engines`` opens, and the record's ``entries`` for them."""
+
+    graphs: Sequence[str]
+    engines: Sequence[str]
+    entries: Sequence[GraphRecord]
+    criteria: Criteria
+
+    def lossless(self, reason: str, *, warns: bool = False) -> list[Choice]:
+        """Graphs that were measured to be lossless, then those that are float32 by their name."""
+        fast = [each for each in self._fitting() if each.dtype != "int8" or self.criteria.gains_from_int8]
+        recorded = [_choice(each, reason, self.criteria, warns) for each in fast if each.lossless]
+        return [*recorded, *self._by_name("auto", reason, warns)]
+
+    def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
+        """Recorded graphs in ``dtype`` for this CPU, then unrecorded ones by their name."""
+        return [*self.recorded(dtype, reason, warns=warns), *self._by_name(dtype, reason, warns)]
+
+    def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
+        """Recorded graphs in ``dtype`` for this CPU."""
+        return [_choice(each, reason, self.criteria, warns) for each in self._fitting() if each.dtype == dtype]
+
+    def missing_features(self, dtype: str) -> set[str]:
+        """The CPU features that recorded graphs in ``dtype`` need and this CPU lacks."""
+        needed = (entry.cpu_features for entry in self.entries if entry.dtype == dtype)
+        return {feature for features in needed for feature in features} - self.criteria.features
+
+    def _fitting(self) -> list[GraphRecord]:
+        features, on_gpu = self.criteria.features, not self.criteria.on_cpu
+        runs = {"bfloat16": self.criteria.bfloat16 or on_gpu, "float16": on_gpu}
+        return [each for each in self.entries if each.cpu_features <= features and runs.get(each.dtype, True)]
+
+    def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
+        recorded = {(entry.engine, entry.file) for entry in self.entries if entry.dtype == dtype}
+        found = ((each, graph_named_for(self.graphs, each, dtype, self.criteria.features)) for each in self.engines)
+        computes = "float32" if dtype == "auto" else dtype
+        return [
+            Choice(engine, file, computes, reason, warns)
+            for engine, file in found
+            if file is not None and (engine, file) not in recorded
+        ]
+
+
+def _ordered(available: _Available, record: Record | None) -> tuple[Choice, ...]:
+    criteria = available.criteria
+    default = record.default_dtype if record and criteria.dtype == "auto" else None
+    if record is not None and "int8" in (criteria.dtype, default):
+        choices = _int8(available, _asked(criteria) if default is None else _DEFAULT.format(default))
+    elif default is not None:
+        choices = [*available.recorded(default, _DEFAULT.format(default)), *available.lossless(_FASTEST)]
+    elif criteria.dtype == "auto":
+        choices = available.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
+    else:
+        choices = available.of(criteria.dtype, _asked(criteria))
+    return tuple(dict.fromkeys(choices))
+
+
+def _int8(available: _Available, why: str) -> list[Choice]:
+    """Int8 graphs where int8 is faster, else lossless ones.
+
+    The choice warns where int8 was asked for and does not run, and where int8 runs for want of another graph.
+    """
+    criteria = available.criteria
+    chosen, lacking = available.of("int8", why), sorted(available.missing_features("int8"))
+    if chosen and criteria.gains_from_int8:
+        return [*chosen, *available.lossless(_FASTEST)]
+    if chosen:
+        cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 is not faster"
+    elif lacking:
+        cause = f"this CPU lacks {', '.join(lacking)}, for which the int8 graphs were made"
+    else:
+        return [] if criteria.dtype == "int8" else available.lossless(_FASTEST)
+    instead = available.lossless(f"{why}, but {cause}; the {_FASTEST} runs instead", warns=criteria.dtype == "int8")
+    return instead or available.of("int8", f"{why}; {cause}, but the folder has no other graph", warns=True)
+
+
+def _choice(entry: GraphRecord, reason: str, criteria: Criteria, warns: bool) -> Choice:
+    used = {"int8": INT8, "bfloat16": BFLOAT16}.get(entry.dtype, frozenset()) | entry.cpu_features
+    features = ", ".join(sorted(used & criteria.features))
+    return Choice(entry.engine, entry.file, entry.dtype, f"{reason} ({features})" if features else reason, warns)
+
+
+def _asked(criteria: Criteria) -> str:
+    return f"dtype={criteria.dtype!r} was requested"
+
+
+def _check(criteria: Criteria) -> None:
+    if criteria.backend != "auto":
+        require_engine(criteria.backend)
+    check_dtype(criteria.dtype)
+    if criteria.dtype == "float16" and criteria.on_cpu:
+        raise OptionError("dtype 'float16' is slower than float32 on a CPU; use dtype='auto', or a GPU: device='cuda'")
+    computes = criteria.bfloat16 or not criteria.on_cpu
+    if criteria.dtype == "bfloat16" and (criteria.backend == "onnx" or not computes):
+        raise OptionError(
+            "dtype 'bfloat16' needs backend='openvino' and a CPU with avx512_bf16, amx_bf16 or bf16 (edge-st doctor "
+            "lists them); use dtype='auto'"
+        )
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise OptionError for an unknown ``dtype``."""
+    if dtype not in DTYPES:
+        raise OptionError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
+
+
+def _named(graphs: list[str], file_name: str, record: Record | None, criteria: Criteria) -> Choice:
+    """``file_name`` as sentence-transformers resolves it: below the folder, or below onnx/ or openvino/."""
+    places = [file_name, f"onnx/{file_name}", f"openvino/{file_name}"]
+    file = next((place for place in places if place in graphs), None)
+    if file is None:
+        raise MissingFileError(
+            f"file_name {file_name!r} is not in the model folder; it has {', '.join(graphs) or 'no graph'}"
+        )
+    engine = "openvino" if criteria.backend == "openvino" or file.endswith(ENDINGS["openvino"]) else "onnx"
+    if criteria.backend not in ("auto", engine):
+        raise OptionError(
+            f"file_name {file_name!r} is an OpenVINO graph; use it with backend='openvino', not {criteria.backend!r}"
+        )
+    require_engine(engine)
+    recorded = {entry.dtype for entry in record.graphs if entry.file == file} if record else set()
+    return Choice(
+        engine, file, _dtype_of(file, file_name, recorded, criteria.dtype), f"file_name={file_name!r} was requested"
+    )
+
+
+def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:
+    """What ``file`` computes in: ``dtype`` where it was asked for; raises OptionError where the graph cannot do that.
+
+    ``recorded`` are the dtypes that the record has for the file.
+    """
+    quantized = recorded == {"int8"} or (not recorded and dtype_by_name(file) == "int8")
+    if (quantized and dtype not in ("auto", "int8")) or (recorded and dtype == "int8" and not quantized):
+        raise OptionError(
+            f"file_name {file_name!r} computes in {' and '.join(sorted(recorded)) or 'int8'}, but dtype is "
+            f"{dtype!r}; leave one of them out"
+        )
+    if dtype != "auto":
+        return dtype
+    return "int8" if quantized else dtype_by_name(file)
+
+
+def _nothing(graphs: list[str], criteria: Criteria) -> str:
+    found = ", ".join(graphs) or "no graph at all"
+    return (
+        f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
+        f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by "
+        "model_kwargs={'file_name': …}, or make one on a build machine: "
+        f"pip install edge-st-export && edge-st export MODEL FOLDER{' --dtype int8' * (criteria.dtype == 'int8')}"
+    )

@@ -1,0 +1,1 @@
+"""The vector index: dense embeddings with ids, texts and metadata."""

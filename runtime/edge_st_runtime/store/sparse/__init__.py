@@ -1,0 +1,1 @@
+"""Inverted indexes: texts by their words, and sparse embeddings by their dimensions."""

@@ -1,0 +1,68 @@
+"""What the name of a model stands for: a folder, or a repository on the Hub."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_st.hub.names import ORIGINAL_MODELS, hub_name
+from edge_st.hub.resolve import resolve
+from edge_st_runtime.errors import (
+    FolderError,
+    FolderNotFoundError,
+    HubError,
+    OptionError,
+)
+from tests.support.hub_models import (
+    python,
+)
+from tests.support.hub_server import HubServer
+
+
+def test_existing_folder_is_itself_and_loads_no_client(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from edge_st.hub.resolve import resolve
+print(resolve({str(tmp_path)!r}), "huggingface_hub" in sys.modules)
+"""
+    output, _ = python(code).communicate()
+
+    assert output.split() == [str(tmp_path), "False"]
+
+
+def test_file_is_refused_as_sentence_transformers_refuses_it(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.touch()
+
+    with pytest.raises(NotADirectoryError, match="is a file; expected the model folder") as caught:
+        resolve(file)
+    assert isinstance(caught.value, FolderError)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b/c", "./tiny", "../tiny", "/no/tiny", "/tiny", "~/tiny", "tiny/", "a\\b", ".tiny"]
+)
+def test_what_can_only_be_a_path_is_not_looked_up(hub: HubServer, name: str) -> None:
+    with pytest.raises(FolderNotFoundError, match="edge-st export"):
+        resolve(name)
+    assert not hub.log
+
+
+@pytest.mark.parametrize("name", [None, 7, b"tiny"])
+def test_name_of_another_type_is_refused(name: Any) -> None:
+    with pytest.raises(OptionError, match="expected a str"):
+        resolve(name)
+
+
+@pytest.mark.parametrize("name", ["no spaces, please", "x" * 400, "owner/--"])
+def test_impossible_names_never_reach_the_hub(hub: HubServer, name: str) -> None:
+    with pytest.raises(HubError, match="neither an existing folder nor a name on the Hub"):
+        resolve(name)
+    assert not hub.log
+
+
+def test_names_without_owner_belong_to_the_organization_but_the_first_transformers() -> None:
+    assert hub_name("all-MiniLM-L6-v2", "sentence-transformers") == "sentence-transformers/all-MiniLM-L6-v2"
+    assert hub_name("BERT-base-uncased", "cross-encoder") == "BERT-base-uncased"
+    assert hub_name("intfloat/e5-small", "cross-encoder") == "intfloat/e5-small"
+    assert len(ORIGINAL_MODELS) == 68
