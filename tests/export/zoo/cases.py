@@ -8,7 +8,7 @@ from tests.export.zoo.cross_encoders import CLASSIFIERS, CROSS_ENCODERS
 from tests.export.zoo.modules import ACTIVATIONS, MODULES, POOLINGS, PROMPTED
 from tests.export.zoo.routers import ROUTERS
 from tests.export.zoo.sparse import MASKED_MODELS, SPARSE_ENCODERS
-from tests.export.zoo.tokenizers import TOKENIZERS
+from tests.export.zoo.tokenizer_makers import TOKENIZERS
 from tests.export.zoo.word_vectors import WORD_VECTORS
 
 EMBEDDING_MODELS: Mapping[str, Case] = {
