@@ -47,7 +47,11 @@ def test_alone_and_in_any_batch_and_order(model: SparseEncoder) -> None:
             np.testing.assert_allclose(shuffled.to_dense(), expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("most", [1, 5, np.int32(9), np.int64(9), VOCABULARY, VOCABULARY + 50])
+@pytest.mark.parametrize(
+    "most",
+    [1, 5, np.int32(9), np.int64(9), VOCABULARY, VOCABULARY + 50],
+    ids=["1", "5", "int32", "int64", "all", "more"],  # the trained vocabulary has another size in another process
+)
 def test_max_active_dims(most: Any, model: SparseEncoder) -> None:
     found = model.encode(TEXTS, max_active_dims=most)
     assert found.counts.max() <= most
