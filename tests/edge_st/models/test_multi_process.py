@@ -121,8 +121,10 @@ def _interrupted(process: "subprocess.Popen[str]") -> str:
 
 
 INTERRUPTED = """
+import signal
 from edge_st import SentenceTransformer
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
     model = SentenceTransformer({folder!r}, backend="onnx")
     pool = model.start_multi_process_pool(["cpu", "cpu"])
     model.encode(["ready"], pool=pool)
