@@ -16,6 +16,7 @@ from edge_st.verification.checks import compare
 from edge_st_export import ExportReport
 from edge_st_export.original.texts import DIFFICULT, GOLDEN
 from edge_st_runtime.modules.pooling import POOLING
+from tests.export.remembered import Remembered
 
 GRAPHS = ("onnx", "openvino")
 TEXTS = [*GOLDEN, *DIFFICULT[::3]]
@@ -52,7 +53,7 @@ def test_variant(name: str, real_folder: Path, real_report: ExportReport, tmp_pa
     torch.manual_seed(3)
     peer = VARIANTS[name](Peer(str(real_folder), device="cpu", local_files_only=True))
     peer.save_pretrained(str(tmp_path), create_model_card=False)
-    peer = Peer(str(tmp_path), device="cpu", local_files_only=True)
+    peer = Remembered(Peer(str(tmp_path), device="cpu", local_files_only=True))
     for engine in GRAPHS:
         shutil.copytree(real_report.path / engine, tmp_path / engine)
         model = SentenceTransformer(tmp_path, backend=engine)

@@ -14,6 +14,7 @@ from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_export.original.unbatched import comparable
 from edge_st_export.plan import ENGINES
 from edge_st_runtime.model.classes import CROSS_ENCODER
+from tests.export.remembered import Remembered
 from tests.export.zoo.answers import answers
 from tests.export.zoo.building import NUMPY
 from tests.export.zoo.cases import CASES, CONVERTED
@@ -61,9 +62,11 @@ def examine(name: str, original: Path, out: Path) -> Results:
     short = [text for text in ALL if case.long_text is None or len(text) < _LONG]
     texts = PAIRS if source.model_type == CROSS_ENCODER else short
     found = {}
+    asked, texts = comparable(peer, texts, open_model(out, dtype="float32").tasks)
+    remembered = Remembered(asked)
     for engine in case.engines:
         model = open_model(out, backend="auto" if case.engines == NUMPY else engine, dtype="float32")
-        found[engine] = [*answers(model, peer), *compare(model, *comparable(peer, texts, model.tasks))]
+        found[engine] = [*answers(model, peer), *compare(model, remembered, texts)]
         if case.long_text is not None and isinstance(model, SentenceTransformer):
             long = [case.long_text]
             found[engine].insert(0, compared("a long text", model.encode(long), peer.encode(long)))
