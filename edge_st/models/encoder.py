@@ -1,6 +1,6 @@
 """What the models that turn texts into vectors share: queries, documents, splitting and similarity."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_na
 _UNLIMITED = 256
 
 
-class Encoder(BaseModel):
+class Encoder(BaseModel, ABC):
     """A model with ``encode``. Source: what sentence-transformers' SentenceTransformer and SparseEncoder share."""
 
     _default_prompts: ClassVar[Mapping[str, None]] = {"query": None, "document": None}

@@ -1,10 +1,11 @@
 """What a call asks of the model for each text. An output is plain data, so that it can be sent to worker processes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _COPIED = 8192
 _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings")
 
 
-class Output(Protocol):
+class Output(ABC):
     """One kind of result. ``needs_tokens`` says that a graph which pools by itself cannot give it."""
 
     needs_tokens: ClassVar[bool] = False
@@ -33,17 +34,17 @@ class Output(Protocol):
         """Features that the modules are given besides those of the graph."""
         return {}
 
+    @abstractmethod
     def select(self, features: Features) -> Any:
         """What is kept of a batch's features: one value for each of its texts."""
-        ...
 
+    @abstractmethod
     def gather(self, batches: Batches, distinct: Distinct, advance: Advance) -> Any:
         """The result for all texts of a call, in their order. ``advance`` is told how many more are done."""
-        ...
 
+    @abstractmethod
     def empty(self, width: int) -> Any:
         """The result for no texts; ``width`` is the last axis of the model's embeddings or scores."""
-        ...
 
 
 @dataclass(frozen=True)
