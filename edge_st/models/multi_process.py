@@ -121,8 +121,8 @@ def _answers(pool: Pool, questions: Sequence[tuple[Any, ...]]) -> Generator[Any,
     try:
         for number in range(len(questions)):
             while number not in early:
-                found, *answer = answered.get()
-                early[found] = (answer[0], answer[1])
+                place, answer, error = answered.get()
+                early[place] = answer, error
             answer, error = early.pop(number)
             if error is not None:
                 raise error

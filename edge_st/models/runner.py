@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
 from edge_st_runtime.errors import OptionError
@@ -22,6 +22,9 @@ from .outputs import check_tokens, spread
 from .request import Request
 from .settings import Settings
 from .truncation import Truncation, truncation_guard
+
+if TYPE_CHECKING:
+    from .multi_process import Answer, Pool
 
 _DEFAULT_WORKERS = 4
 
@@ -89,7 +92,7 @@ class Runner:
         self,
         request: Request,
         device: str | Sequence[str] | None = None,
-        pool: dict[str, Any] | None = None,
+        pool: "Pool | None" = None,
         chunk_size: int | None = None,
         show_progress_bar: bool | None = None,
     ) -> Any:
@@ -124,7 +127,7 @@ class Runner:
         self,
         request: Request,
         devices: Sequence[str] | None,
-        pool: dict[str, Any] | None,
+        pool: "Pool | None",
         chunk_size: int | None,
         show_progress_bar: bool | None,
     ) -> Any:
@@ -156,7 +159,8 @@ class Runner:
         options = [
             replace(self.options, device=None if device == "cpu" else device, num_threads=threads) for device in devices
         ]
-        return [partial(_copied, {**self.__getstate__(), "options": each}) for each in options]
+        path, model_type, settings = self.folder.path, self.folder.model_type, self.settings
+        return [partial(_answer_of_a_copy, path, each, model_type, settings) for each in options]
 
     def answer(self, settings: Settings, request: Request) -> Any:
         """What `run_here` gives with ``settings``."""
@@ -187,24 +191,15 @@ class Runner:
                 f"device={device!r}, but the model is on {self.device!r}; pass device= to the constructor"
             )
 
-    def __getstate__(self) -> dict[str, Any]:
-        folder = self.folder
-        return {
-            "path": folder.path,
-            "options": self.options,
-            "model_type": folder.model_type,
-            "settings": self.settings,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"], state["options"], state["model_type"])  # type: ignore[misc]
-        self.settings = state["settings"]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _loaded, (self.folder.path, self.options, self.folder.model_type, self.settings)
 
 
-Answer = Callable[[Settings, Request], Any]
+def _loaded(path: Path, options: LoadOptions, model_type: str, settings: Settings) -> Runner:
+    runner = Runner(path, options, model_type)
+    runner.settings = settings
+    return runner
 
 
-def _copied(state: dict[str, Any]) -> Answer:
-    runner = Runner.__new__(Runner)
-    runner.__setstate__(state)
-    return runner.answer
+def _answer_of_a_copy(path: Path, options: LoadOptions, model_type: str, settings: Settings) -> "Answer":
+    return _loaded(path, options, model_type, settings).answer

@@ -47,6 +47,7 @@ def fingerprint(
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     parts = {
         "weights": weights,
+        # the key is older than the word route; another one would change every fingerprint
         "roads": {name: _describe_route(route) for name, route in routes.items()},
         "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
         "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},

@@ -61,11 +61,12 @@ def examine(name: str, original: Path, out: Path) -> Results:
     peer = load_original(source, trust_remote_code=case.trust_remote_code)
     short = [text for text in ALL if case.long_text is None or len(text) < _LONG]
     texts = PAIRS if source.model_type == CROSS_ENCODER else short
-    found = {}
-    asked, texts = comparable(peer, texts, open_model(out, dtype="float32").tasks)
+    backends = {engine: "auto" if case.engines == NUMPY else engine for engine in case.engines}
+    models = {engine: open_model(out, backend=backend, dtype="float32") for engine, backend in backends.items()}
+    asked, texts = comparable(peer, texts, next(iter(models.values())).tasks)
     remembered = Remembered(asked)
-    for engine in case.engines:
-        model = open_model(out, backend="auto" if case.engines == NUMPY else engine, dtype="float32")
+    found = {}
+    for engine, model in models.items():
         found[engine] = [*answers(model, peer), *compare(model, remembered, texts)]
         if case.long_text is not None and isinstance(model, SentenceTransformer):
             long = [case.long_text]
