@@ -105,7 +105,7 @@ class Index:
         return len(self._store.snapshot)
 
     def __contains__(self, found: Id) -> bool:
-        return bool(find_rows(self._store.snapshot, [found])[0] != NO_ROW)
+        return bool(find_rows(self._store.snapshot, check_ids([found]))[0] != NO_ROW)
 
     def search(
         self,
@@ -146,12 +146,14 @@ class Index:
     def get(self, ids: Iterable[Id]) -> list[Hit]:
         """The rows with these ``ids``, as in `search` but without scores; raises InputError for an unknown id."""
         snapshot = self._store.snapshot
-        return [as_row(snapshot, row) for row in existing_rows(snapshot, ids, self._store.folder).tolist()]
+        rows = existing_rows(snapshot, check_ids(ids), self._store.folder)
+        return [as_row(snapshot, row) for row in rows.tolist()]
 
     def find(self, ids: Sequence[Id]) -> list[Hit | None]:
         """The rows with these ``ids`` as `get` gives them, None for an unknown id."""
         snapshot = self._store.snapshot
-        return [None if row == NO_ROW else as_row(snapshot, row) for row in find_rows(snapshot, ids).tolist()]
+        rows = find_rows(snapshot, check_ids(ids)).tolist()
+        return [None if row == NO_ROW else as_row(snapshot, row) for row in rows]
 
     def ids(self, filter: Filter | None = None) -> list[Id]:  # noqa: A002 - the field's name
         """The ids of all rows, or of those that pass ``filter`` (see `search`), in the order of adding.
@@ -209,8 +211,9 @@ class Index:
         """
         with self._changing() as store:
             known = check_ids(ids)
-            old = self.get(known)
-            kept = [row["metadata"] for row in old] if metadata is None else metadata
+            snapshot = store.snapshot
+            old = existing_rows(snapshot, known, store.folder).tolist()
+            kept = [snapshot.metadata(row) for row in old] if metadata is None else metadata
             append_rows(store, self._models, check_rows(texts, known, kept, embeddings), show_progress_bar)
 
     def delete(self, ids: Iterable[Id]) -> None:

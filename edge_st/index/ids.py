@@ -1,6 +1,6 @@
 """The ids of an index's rows: checked, and looked up in a snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,17 +31,13 @@ def check_ids(ids: Iterable[Id]) -> list[Id]:
     return checked
 
 
-def find_rows(snapshot: Snapshot, ids: Iterable[Id]) -> Ids:
-    """The row (n,) of each id, -1 where there is none; raises what `check_ids` raises."""
-    return snapshot.find([encoded_id(found) for found in check_ids(ids)])
+def find_rows(snapshot: Snapshot, checked: Sequence[Id]) -> Ids:
+    """The row (n,) of each id of `check_ids`, -1 where there is none."""
+    return snapshot.find([encoded_id(found) for found in checked])
 
 
-def existing_rows(snapshot: Snapshot, ids: Iterable[Id], folder: Path) -> Ids:
-    """The row (n,) of each id.
-
-    Raises InputError for an id that the index in ``folder`` does not hold, and what `check_ids` raises.
-    """
-    checked = check_ids(ids)
+def existing_rows(snapshot: Snapshot, checked: Sequence[Id], folder: Path) -> Ids:
+    """The row (n,) of each id of `check_ids`; raises InputError for one that the index in ``folder`` does not hold."""
     rows = find_rows(snapshot, checked)
     missing = np.flatnonzero(rows == NO_ROW)
     if len(missing):
@@ -49,12 +45,12 @@ def existing_rows(snapshot: Snapshot, ids: Iterable[Id], folder: Path) -> Ids:
     return rows
 
 
-def check_unused(snapshot: Snapshot, ids: list[Id], *, are_counted: bool) -> None:
+def check_unused(snapshot: Snapshot, checked: Sequence[Id], *, are_counted: bool) -> None:
     """Raise InputError for an id that is in use; ``are_counted`` says that the caller gave no ids."""
-    used = np.flatnonzero(find_rows(snapshot, ids) != NO_ROW)
+    used = np.flatnonzero(find_rows(snapshot, checked) != NO_ROW)
     if not len(used):
         return
-    found = ids[used[0]]
+    found = checked[used[0]]
     if are_counted:
         raise InputError(f"ids is None, and the next number, {found}, is in use as an id; pass ids of your own")
     raise InputError(f"ids[{used[0]}] is {found!r}, which the index already holds; change that row with update")

@@ -8,7 +8,7 @@ from edge_st_runtime.checks import check_count, check_number
 from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot
 
 from .filters import Filter, predicate
-from .ids import Id, existing_rows
+from .ids import Id, check_ids, existing_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,5 +33,5 @@ class SearchRequest:
 
         Raises OptionError for an invalid filter, InputError for an id that the index does not hold.
         """
-        rows = None if self.ids is None else existing_rows(snapshot, self.ids, folder)
+        rows = None if self.ids is None else existing_rows(snapshot, check_ids(self.ids), folder)
         return SearchOptions(predicate(self.filter), rows, self.score_threshold, self.rescore_multiplier)
