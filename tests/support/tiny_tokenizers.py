@@ -113,17 +113,38 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer, **config: Any) -> Path:
 @cache
 def _wordpiece() -> str:
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.train_from_iterator(
-        WORDS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=specials, show_progress=False)
+    learning = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learning.normalizer = normalizers.BertNormalizer(lowercase=True)
+    learning.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    inner = sorted({f"##{letter}" for word in _words_met(learning) for letter in word[1:]})
+    learning.train_from_iterator(
+        WORDS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=[*specials, *inner], show_progress=False)
     )
+    tokenizer = _with_model_of(learning)
+    tokenizer.add_special_tokens(specials)
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 2), ("[SEP]", 3)]
     )
     return tokenizer.to_str()
+
+
+def _words_met(learning: Tokenizer) -> list[str]:
+    """What a trainer is given of WORDS."""
+    normalized = [learning.normalizer.normalize_str(word) for word in WORDS]
+    return [piece for word in normalized for piece, _ in learning.pre_tokenizer.pre_tokenize_str(word)]
+
+
+def _with_model_of(learning: Tokenizer) -> Tokenizer:
+    """The trained tokenizer without its special tokens.
+
+    A trainer numbers the letters within and at the end of words as it meets them, in an order that differs from process
+    to process, and merges depend on the numbers. So these letters are special tokens while it trains.
+    """
+    tokenizer = Tokenizer(learning.model)
+    tokenizer.normalizer = learning.normalizer
+    tokenizer.pre_tokenizer = learning.pre_tokenizer
+    return tokenizer
 
 
 @cache
@@ -154,30 +175,41 @@ def _unigram(specials: tuple[str, ...]) -> str:
         WORDS,
         trainers.UnigramTrainer(vocab_size=300, special_tokens=list(specials), unk_token=unknown, show_progress=False),
     )
-    return tokenizer.to_str()
+    return _in_order(tokenizer, len(specials))
+
+
+def _in_order(tokenizer: Tokenizer, specials: int) -> str:
+    """The trained Unigram's pieces by score and text: sums and places differ from process to process."""
+    content = json.loads(tokenizer.to_str())
+    pieces = [(piece, round(score, 1)) for piece, score in content["model"]["vocab"]]
+    pieces[specials:] = sorted(pieces[specials:], key=lambda piece: (-piece[1], piece[0]))
+    content["model"]["vocab"] = pieces
+    return json.dumps(content)
 
 
 @cache
 def _clip_bpe() -> str:
     start, end = "<|startoftext|>", "<|endoftext|>"
     pieces = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
-    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>"))
-    tokenizer.normalizer = normalizers.Sequence(
+    learning = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>"))
+    learning.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    learning.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(pieces, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(
+    learning.train_from_iterator(
         WORDS,
         trainers.BpeTrainer(
             vocab_size=400,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            special_tokens=sorted({f"{word[-1]}</w>" for word in _words_met(learning)}),
             end_of_word_suffix="</w>",
             show_progress=False,
         ),
     )
+    tokenizer = _with_model_of(learning)
+    tokenizer.decoder = decoders.ByteLevel()
     size = tokenizer.get_vocab_size()
     tokenizer.add_special_tokens([start, end])
     tokenizer.post_processor = processors.RobertaProcessing(
