@@ -10,6 +10,8 @@ from edge_st_runtime.errors import InputError, InputTypeError, OptionError, Pack
 from edge_st_runtime.vectors.dense import as_numbers, check_finite
 
 _LINKS = 16
+#: usearch links vectors that are added at the same time badly while the graph is small: searches then miss the nearest
+_ON_ONE_THREAD = 1000
 FAISS_PRECISIONS = ("float32", "uint8", "ubinary")
 USEARCH_PRECISIONS = ("float32", "int8", "ubinary", "binary")
 _STORED = {"int8": np.int8, "uint8": np.uint8, "binary": np.int8, "ubinary": np.uint8}
@@ -101,7 +103,9 @@ class UsearchIndex:
 
     def add(self, vectors: NDArray[Any]) -> None:
         """Append (n, width) vectors, under the next keys."""
-        self.index.add(np.arange(len(vectors), dtype=np.uint64), self._stored(vectors))
+        stored, keys = self._stored(vectors), np.arange(len(vectors), dtype=np.uint64)
+        self.index.add(keys[:_ON_ONE_THREAD], stored[:_ON_ONE_THREAD], threads=1)
+        self.index.add(keys[_ON_ONE_THREAD:], stored[_ON_ONE_THREAD:])
 
     def _stored(self, vectors: NDArray[Any]) -> NDArray[Any]:
         """``vectors`` as usearch takes them. "binary" bytes are the bits minus 128, which is undone here."""

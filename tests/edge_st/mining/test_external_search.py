@@ -86,8 +86,9 @@ def test_an_index_is_given_back_and_taken(search: Search, precision: str) -> Non
 
 @every_precision
 def test_a_graph_finds_the_nearest(search: Search, precision: str) -> None:
-    found, _ = search(QUERIES, stored(precision), corpus_precision=precision, ranges=RANGES, exact=False)
-    assert [hits[0]["corpus_id"] for hits in found] == [3, 14, 15]
+    for _ in range(50):
+        found, _ = search(QUERIES, stored(precision), corpus_precision=precision, ranges=RANGES, exact=False)
+        assert [hits[0]["corpus_id"] for hits in found] == [3, 14, 15]
 
 
 @searches
