@@ -24,6 +24,7 @@ from .consistency import check_vocabulary, check_widths, check_word_weights, rem
 from .folder import ModelFolder, read_folder
 from .graph_files import check_readable
 from .pipeline import Pipeline
+from .quantized import depends_on_batch
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
 from .selftest import RouteUnderTest, self_test
@@ -153,8 +154,23 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
         vocabulary = route.vocabulary if route.needs_graph else None
-        routes[name] = LoadedRoute(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
+        one_by_one = _one_by_one(route, choices[name])
+        pipeline = Pipeline(tokenizer, backend, modules, vocabulary, width, one_by_one)
+        routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
+
+
+def _one_by_one(route: Route, choice: Choice) -> bool:
+    """Whether a text may not share a batch with others; a warning says so."""
+    graph = route.path / choice.file
+    found = depends_on_batch(graph, choice)
+    if found:
+        _logger.warning(
+            "%s quantizes all texts of a batch by one scale; each runs in a batch of its own, so that its vector does "
+            "not depend on the others. A graph that need not: edge-st export MODEL FOLDER --dtype int8",
+            graph,
+        )
+    return found
 
 
 def _open_head(
