@@ -23,7 +23,7 @@ class LoadOptions:
     """How to open a model; with the defaults the runtime chooses for this machine.
 
     ``token_budget`` is the most tokens that a batch has, padding included. None takes the tuned value, or else the
-    engine's own.
+    engine's own. ``pooling`` are the modes of a model whose folder has no modules.json.
     """
 
     backend: str = "auto"
@@ -35,6 +35,7 @@ class LoadOptions:
     file_name: str | None = None
     num_threads: int | None = None
     token_budget: int | None = None
+    pooling: tuple[str, ...] | None = None
 
     @property
     def on_cpu(self) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
-from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, ProviderError
+from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
+from ..modules.specs import Pooling
 from ..modules.static import open_static
 from ..text.tokenizer import TextTokenizer
 from ..text.tokens import Tokenizer
@@ -68,18 +69,38 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
     variant is loaded and a warning is logged. Raises FolderError, EngineError and OptionError, each naming the file or
     option.
     """
-    folder = read_folder(path, model_type)
+    folder = read_folder(path, model_type, options.pooling)
     candidates: Candidates = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
     for choice in dict.fromkeys(choices[0] for choices in candidates.values() if choices[0].warns):
         _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
     while True:
         choices = {name: each[0] for name, each in candidates.items()}
         try:
-            return _load_checked(folder, choices, options)
+            loaded = _load_checked(folder, choices, options)
+            _check_pooling(loaded, options)
+            return loaded
         except UnfitError as error:
             candidates = without_failed(candidates, error)
             reason = next(each[0].reason for each in candidates.values() if each[0].warns)
             _logger.warning("%s: %s", folder.path, reason)
+
+
+def _check_pooling(model: LoadedModel, options: LoadOptions) -> None:
+    """Warn of a pooling that nobody named; raises OptionError for a named one that the graph does not leave to do."""
+    pools = [
+        module for route in model.routes.values() for module in route.pipeline.modules if isinstance(module, Pooling)
+    ]
+    if options.pooling is not None and not pools:
+        raise OptionError(
+            f"pooling is {options.pooling!r}, but the graph in {model.folder.path} pools by itself; leave pooling out"
+        )
+    if model.folder.plain and options.pooling is None and pools:
+        _logger.warning(
+            "%s has no modules.json, which says how the model pools; %r is assumed, as in sentence-transformers. "
+            "Many models pool otherwise (BGE: pooling='cls'): name it, as pooling=%r",
+            model.folder.path,
+            *2 * pools[0].modes,
+        )
 
 
 def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
