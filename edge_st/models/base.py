@@ -209,7 +209,7 @@ class BaseModel:
         """32 hexadecimal digits over what decides a vector: weights, tokenizer, modules, prompts, limit, precision."""
         from .identity import fingerprint_of
 
-        return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)
+        return fingerprint_of(self._runner, self._weights_digest, self._settings_now())
 
     @cached_property
     def _weights_digest(self) -> str:
