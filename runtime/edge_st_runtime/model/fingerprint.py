@@ -50,7 +50,7 @@ def fingerprint(
     """
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     own = (module.k for route in routes.values() for module in route.modules if isinstance(module, SparseAutoEncoder))
-    parts = {
+    parts: dict[str, Any] = {
         "weights": weights,
         # the key is older than the word route; another one would change every fingerprint
         "roads": {name: _describe_route(route) for name, route in routes.items()},
