@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..errors import EngineError, OptionError, ProviderError
 from ..machine.process import PerProcess, default_environment
 from .backend import EngineOptions
+from .failures import load_error
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 # From version 1.29 on, onnxruntime sends usage data to its makers, in a thread that also keeps a forked child process
@@ -125,12 +126,8 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
             disabled_optimizers=SLOW_ON_CPU if provider == _CPU else (),
         )
     except Exception as error:  # onnxruntime's errors share no base
-        if not graph.is_file():
-            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise DamagedFileError(
-            f"ONNX Runtime cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
-            "Download it again, or export it again with: edge-st export"
-        ) from error
+        repair = "Download it again, or export it again with: edge-st export"
+        raise load_error("ONNX Runtime", graph, str(error), repair) from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
             f"{provider} was requested, but the session got {', '.join(session.get_providers())}; "

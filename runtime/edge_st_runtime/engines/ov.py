@@ -12,9 +12,10 @@ import openvino
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..errors import EdgeSTError, EngineError, OptionError, ProviderError
 from ..machine.process import PerProcess
 from .backend import EngineOptions
+from .failures import load_error
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
@@ -122,8 +123,6 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     try:
         return core.read_model(graph)
     except RuntimeError as error:
-        if not graph.is_file():
-            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
         raise _damaged(graph, error) from error
 
 
@@ -145,12 +144,9 @@ def _reason(error: Exception) -> str:
     return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
 
 
-def _damaged(graph: Path, error: RuntimeError) -> DamagedFileError:
-    size = graph.stat().st_size if graph.is_file() else 0
-    return DamagedFileError(
-        f"OpenVINO cannot load {graph} ({size} bytes): {_reason(error)}. "
-        "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
-    )
+def _damaged(graph: Path, error: RuntimeError) -> EdgeSTError:
+    repair = "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
+    return load_error("OpenVINO", graph, _reason(error), repair)
 
 
 def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
-from ..files.reading import read_json, read_optional_json, whole_number
+from ..files.reading import check_json_size, read_json, read_optional_json, whole_number
 from ..files.regular import is_there
 from .pairs import PairTemplate, read_template
 from .tokens import TextOrPair, Tokens, with_prompt
@@ -185,6 +185,7 @@ def _read_tokenizer(path: Path) -> Tokenizer:
             f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
             "edge-st export MODEL FOLDER"
         )
+    check_json_size(path)
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception
