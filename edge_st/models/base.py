@@ -260,7 +260,7 @@ class BaseModel:
         """Write the model folder to ``path``, with the prompts, the limit and the other settings of this moment.
 
         None does nothing. The other arguments have no effect. Raises OptionError where ``path`` is inside the model
-        folder.
+        folder, is a file or cannot be written to, and ResourceError where the disk is full.
         """
         if path is None:
             return
@@ -268,7 +268,7 @@ class BaseModel:
 
         saved = self._settings_of(self._runner.folder.settings)
         changes = changed_files(self._runner, saved, self._settings_now())
-        save_folder(self._runner.folder.path, Path(path), changes, self._identity)
+        save_folder(self._runner.folder.path, path, changes, self._identity)
 
     save = save_pretrained
 
