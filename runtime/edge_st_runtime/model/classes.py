@@ -8,7 +8,7 @@ from ..engines.signature import SCORES
 from ..errors import UnsupportedModelError, WrongClassError
 from ..modules.loaders import pooling_from_config
 from ..modules.sparse import SpladePooling
-from ..modules.specs import InGraph, Module
+from ..modules.specs import InGraph, Module, Normalize
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
 #: the task of each class, as edge_st.json and the manifest name it
@@ -20,6 +20,8 @@ TASKS = {
 _CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
 #: the architectures that a class opens without modules.json; with others it would need weights that no file holds
 _PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
+#: the class that Model2Vec names in config.json; of a folder without modules.json
+STATIC_MODEL = "StaticModel"
 #: modules and transformer tasks that only models of one class have
 _TELLING = {
     "SpladePooling": SPARSE_ENCODER,
@@ -68,8 +70,10 @@ def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -
     """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
 
     A SentenceTransformer pools the last token of a causal language model, else the mean. Source: the
-    ``_load_default_modules`` of sentence-transformers' classes.
+    ``_load_default_modules`` of sentence-transformers' classes; for a static model, model2vec.
     """
+    if architecture == STATIC_MODEL:
+        return {"reader": "model2vec"}, (Normalize(),) if config.get("normalize") else ()
     causal = architecture.endswith(_CAUSAL)
     if model_type == CROSS_ENCODER and causal:
         generated = {"transformer_task": "text-generation", "module_output_name": "causal_logits"}

@@ -10,9 +10,10 @@ from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelErro
 from ..files.reading import inside, read_json_list, read_optional_json, reading
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
-from .classes import find_model_type, plain_model
+from ..modules.static import is_model2vec
+from .classes import STATIC_MODEL, find_model_type, plain_model
 from .record import Record, read_record
-from .route import FIRST, TRANSFORMER, Route, read_route, transformer_config
+from .route import FIRST, STATIC, TRANSFORMER, Route, read_route, transformer_config
 
 SETTINGS_FILE = "config_sentence_transformers.json"
 ONLY_ROUTE = ""
@@ -140,7 +141,8 @@ def read_routers(path: Path) -> list[str]:
 
 def _entries(path: Path) -> list[dict[str, Any]]:
     if not (path / "modules.json").is_file():
-        return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
+        kind = STATIC if plain_architecture(path) == STATIC_MODEL else TRANSFORMER
+        return [{"path": "", "type": f"{_PACKAGE}models.{kind}"}]
     entries = read_json_list(path / "modules.json")
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise DamagedFileError(f"{path / 'modules.json'} names no modules; download or export the model again")
@@ -160,13 +162,16 @@ def _kind(dotted: str, path: Path) -> str:
 def plain_architecture(path: Path) -> str | None:
     """The class of the transformer in a folder without modules.json, such as "BertForMaskedLM".
 
-    "" where its config.json names none, None for a folder with modules.json. Raises FolderNotFoundError where there is
-    no config.json either, and DamagedFileError.
+    "StaticModel" for a Model2Vec model. "" where its config.json names none, None for a folder with modules.json.
+    Raises FolderNotFoundError where there is no config.json either, and DamagedFileError.
     """
     if (path / "modules.json").is_file():
         return None
+    config = read_optional_json(path / "config.json")
+    if is_model2vec(path, config):
+        return STATIC_MODEL
     if not (path / "config.json").is_file():
         raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
     with reading(path / "config.json"):
-        names = read_optional_json(path / "config.json").get("architectures") or [""]
+        names = config.get("architectures") or [""]
         return str(names[0])
