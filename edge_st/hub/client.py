@@ -53,8 +53,11 @@ class HubFile:
         """The name of the incomplete download, which is different for other content."""
         return f"{self.name}.{self.identity or 'unknown'}.part"
 
-    def mismatch(self, path: Path) -> str | None:
-        """What is wrong with the copy at ``path``; None where it is complete and right."""
+    def mismatch(self, path: Path, unknown: str | None = None) -> str | None:
+        """What is wrong with the copy at ``path``; None where it is complete and right.
+
+        ``unknown`` is the answer where the Hub gives no checksum.
+        """
         found = path.stat().st_size
         if self.size is not None and found != self.size:
             return f"{found} bytes, expected {self.size}"
@@ -64,7 +67,7 @@ class HubFile:
         if self.blob_id is not None:
             digest = _blob_id(path)
             return None if digest == self.blob_id else f"git blob id {digest}, expected {self.blob_id}"
-        return None
+        return unknown
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ WITHIN_FUNCTIONS = {
     "vectors/sparse.py": {"scipy"},
     "text/chat.py": {"jinja2"},
     "store/segment_folder.py": {"filelock"},
+    "hub/occupied.py": {"filelock"},
     "search/integer_product.py": {"onnxruntime"},
     "comparison/page.py": {"jinja2"},
     "evaluation/nano_data.py": {"datasets"},
