@@ -9,9 +9,9 @@ from edge_st_runtime.errors import FolderError, OptionError
 from edge_st_runtime.files.reading import inside
 from edge_st_runtime.model.variants import Criteria
 
-from .client import Listing, Repository
 from .fetch import fetch_model
 from .files import HEADS
+from .repository import Listing, Repository
 
 _logger = logging.getLogger(__name__)
 

@@ -15,10 +15,12 @@ from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
 from edge_st_runtime.model.record import read_record
 from edge_st_runtime.model.variants import ENDINGS, Criteria
 
-from .client import Listing, Repository, fetch_to_file, list_files
+from .client import fetch_to_file
 from .fetch import check_options, fetch_model
 from .names import hub_name
 from .occupied import alone, holds, refuse_others
+from .repository import Listing, Repository
+from .transfer import list_files
 
 
 def pull(

@@ -25,6 +25,7 @@ WITHIN_FUNCTIONS = {
     "text/chat.py": {"jinja2"},
     "store/segment_folder.py": {"filelock"},
     "hub/occupied.py": {"filelock"},
+    "hub/client.py": {"filelock"},
     "comparison/page.py": {"jinja2"},
     "evaluation/nano_data.py": {"datasets"},
     "mining/external_indexes.py": {"faiss", "usearch"},

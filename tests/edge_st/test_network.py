@@ -87,6 +87,7 @@ def test_commands_speak_to_no_host_but_the_hub(
     trace = traced(code, tmp_path / "trace", XDG_CACHE_HOME=str(tmp_path / "xdg"))
 
     assert trace.hosts == (set() if measuring else {"127.0.0.1"})
+    assert all(NAME in request.path for request in hub.log)
     assert trace.files == set()
 
 
