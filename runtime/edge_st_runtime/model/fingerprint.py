@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..files.reading import sha256
 from ..modules.router import Router
 from ..modules.specs import Module
+from .graph_files import weight_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +73,10 @@ def joined_digest(digests: Iterable[str]) -> str:
 
 
 def graph_digest(graph: Path) -> str:
-    """A digest of a graph file and of the weights beside it, for folders without edge_st.json."""
+    """A digest of a graph file, the weights beside it and those that it names, for folders without edge_st.json."""
     names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
-    files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
+    beside = {path for path in graph.parent.iterdir() if path.name.startswith(names) and path.is_file()}
+    files = sorted(beside.union(weight_files(graph)))
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
 from ..files.reading import inside, read_json_list, read_optional_json, reading
+from ..files.regular import is_there
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
 from .classes import find_model_type, plain_model
@@ -139,7 +140,7 @@ def read_routers(path: Path) -> list[str]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    if not (path / "modules.json").is_file():
+    if not is_there(path / "modules.json"):
         return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
     entries = read_json_list(path / "modules.json")
     if not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -163,9 +164,9 @@ def plain_architecture(path: Path) -> str | None:
     "" where its config.json names none, None for a folder with modules.json. Raises FolderNotFoundError where there is
     no config.json either, and DamagedFileError.
     """
-    if (path / "modules.json").is_file():
+    if is_there(path / "modules.json"):
         return None
-    if not (path / "config.json").is_file():
+    if not is_there(path / "config.json"):
         raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
     with reading(path / "config.json"):
         names = read_optional_json(path / "config.json").get("architectures") or [""]

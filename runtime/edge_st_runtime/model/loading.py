@@ -22,6 +22,7 @@ from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .folder import ModelFolder, read_folder
+from .graph_files import check_readable
 from .pipeline import Pipeline
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
@@ -85,7 +86,7 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     if record is None:
         return _load(folder, choices, options)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(record.check_files, list(_used_files(folder, record, choices)))
+        checked = pool.submit(record.check_files, _used_files(folder, record, choices))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
@@ -193,6 +194,7 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         token_budget=options.token_budget or choice.token_budget,
     )
     try:
+        check_readable(route.path / choice.file)
         return open_backend(choice.engine, route.path / choice.file, engine_options)
     except (EngineMissingError, ProviderError):
         raise
@@ -203,12 +205,16 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
 
 
 def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
-    """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs."""
+    """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs.
+
+    A graph comes first, so that it is known to be whole before it is asked which files hold its weights.
+    """
     prefixes = {route.prefix for route in folder.routes.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
-    chosen = {name for graph in graphs for name in record.graph_files(graph)}
+    yield from (graph for graph in graphs if graph in record.files)
+    chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
     for name in record.files:
         parent, _, file = name.rpartition("/")
         if name in chosen or (parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)):

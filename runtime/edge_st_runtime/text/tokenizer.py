@@ -17,6 +17,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json
+from ..files.regular import is_there
 from .pairs import PairTemplate, read_template
 from .tokens import TextOrPair, Tokens, with_prompt
 
@@ -179,7 +180,7 @@ class _Row(NamedTuple):
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:
-    if not path.is_file():
+    if not is_there(path):
         raise MissingFileError(
             f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
             "edge-st export MODEL FOLDER"
