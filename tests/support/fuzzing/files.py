@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import onnx
 
+from tests.support.fuzzing.tokenizers import change_tokenizer
 from tests.support.fuzzing.values import NUMBERS, change
 from tests.support.tiny_models import write_header
 
@@ -56,7 +57,10 @@ BYTES: tuple[Change, ...] = (_flip, _flip, _cut, _splice)
 
 
 def _json(path: Path, chance: random.Random) -> None:
-    path.write_text(json.dumps(change(json.loads(path.read_bytes().decode(errors="replace"), strict=False), chance)), encoding="utf-8")
+    path.write_text(
+        json.dumps(change(json.loads(path.read_bytes().decode(errors="replace"), strict=False), chance)),
+        encoding="utf-8",
+    )
 
 
 def _safetensors(path: Path, chance: random.Random) -> None:
@@ -141,8 +145,10 @@ def _external(tensor: onnx.TensorProto, chance: random.Random) -> None:
 
 def _numbers(path: Path, chance: random.Random) -> None:
     """Another number in a text file, such as an OpenVINO graph."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     digits = [place for place, letter in enumerate(text) if letter.isdigit()]
+    if not digits:
+        return
     place = chance.choice(digits)
     path.write_text(text[:place] + str(chance.choice(NUMBERS[:-1])) + text[place + 1 :], encoding="utf-8")
 
@@ -203,10 +209,11 @@ FILES: tuple[Change, ...] = (_gone, _gone, _swapped, _in_its_place, _in_its_plac
 
 def change_file(path: Path, chance: random.Random) -> str:
     """Change ``path`` in one way; returns the name of the change."""
-    kinds = [BYTES, FILES]
-    own = FORMATS.get(path.suffix)
-    if own is not None:
-        kinds += [own] * 3
+    kinds: list[Sequence[Change]] = [BYTES, FILES]
+    if path.suffix in FORMATS:
+        kinds += [FORMATS[path.suffix]] * 3
+    if path.name == "tokenizer.json":
+        kinds += [(change_tokenizer,)] * 5
     chosen = chance.choice(chance.choice(kinds))
     chosen(path, chance)
     return chosen.__name__.strip("_")
