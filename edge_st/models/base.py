@@ -63,6 +63,7 @@ class BaseModel:
         num_threads: int | None = None,
         low_memory: bool = False,
         truncation: Truncation = "silent",
+        pooling: str | Sequence[str] | None = None,
     ) -> None:
         check_truncation(truncation)
         options = load_options(
@@ -73,6 +74,7 @@ class BaseModel:
             num_threads=num_threads,
             model_kwargs=model_kwargs,
             low_memory=low_memory,
+            pooling=pooling,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
         path = locate(

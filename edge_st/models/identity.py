@@ -24,7 +24,7 @@ def fingerprint_of(runner: Runner, weights: str, prompts: Mapping[str, str], def
         routes=routes,
         router=model.folder.router,
         prompts=prompts,
-        dtype="int8" if "int8" in dtypes else "float32",
+        dtype=next((dtype for dtype in ("int4", "int8") if dtype in dtypes), "float32"),
         default_prompt_name=default_prompt_name,
     )
 

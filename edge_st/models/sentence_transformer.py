@@ -37,6 +37,9 @@ class SentenceTransformer(Encoder):
     - ``provider`` names an execution provider of ONNX Runtime.
     - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
     - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``pooling`` is the mode, or the modes to be concatenated, of a model whose folder has no modules.json: "mean",
+      "cls", "lasttoken", "max", "mean_sqrt_len_tokens" or "weightedmean". The default is the mean, with a warning; for
+      a causal language model it is the last token.
     - ``truncation`` says what happens to texts beyond ``max_seq_length``: "silent", "warn" or "error".
 
     OpenVINO's settings are given as in sentence-transformers. ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}``

@@ -19,7 +19,7 @@ from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_s
 
 _TOKEN_BUDGET = 768
 _LARGE = 128 * 2**20  # bytes of weights; a second copy of larger ones is not worth its memory
-_PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
+_PRECISIONS = {"float32": "f32", "int8": "f32", "int4": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def fingerprint(
     """The fingerprint, 32 hexadecimal digits; ``weights`` is a digest of the weights of all first modules.
 
     The default prompt is counted under an empty name. Arguments of a call (``truncate_dim``,
-    ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int8" or
-    "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
+    ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int4",
+    "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     parts = {
@@ -52,7 +52,7 @@ def fingerprint(
         "roads": {name: _describe_route(route) for name, route in routes.items()},
         "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
         "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
-        "precision": "int8" if dtype == "int8" else "lossless",
+        "precision": dtype if dtype in ("int4", "int8") else "lossless",
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
-from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, ProviderError
+from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
+from ..modules.specs import Pooling
 from ..modules.static import open_static
 from ..text.tokenizer import TextTokenizer
 from ..text.tokens import Tokenizer
@@ -24,6 +25,7 @@ from .consistency import check_vocabulary, check_widths, check_word_weights, rem
 from .folder import ModelFolder, read_folder
 from .graph_files import check_readable
 from .pipeline import Pipeline
+from .quantized import depends_on_batch
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
 from .selftest import RouteUnderTest, self_test
@@ -67,18 +69,38 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
     variant is loaded and a warning is logged. Raises FolderError, EngineError and OptionError, each naming the file or
     option.
     """
-    folder = read_folder(path, model_type)
+    folder = read_folder(path, model_type, options.pooling)
     candidates: Candidates = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
     for choice in dict.fromkeys(choices[0] for choices in candidates.values() if choices[0].warns):
         _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
     while True:
         choices = {name: each[0] for name, each in candidates.items()}
         try:
-            return _load_checked(folder, choices, options)
+            loaded = _load_checked(folder, choices, options)
+            _check_pooling(loaded, options)
+            return loaded
         except UnfitError as error:
             candidates = without_failed(candidates, error)
             reason = next(each[0].reason for each in candidates.values() if each[0].warns)
             _logger.warning("%s: %s", folder.path, reason)
+
+
+def _check_pooling(model: LoadedModel, options: LoadOptions) -> None:
+    """Warn of a pooling that nobody named; raises OptionError for a named one that the graph does not leave to do."""
+    pools = [
+        module for route in model.routes.values() for module in route.pipeline.modules if isinstance(module, Pooling)
+    ]
+    if options.pooling is not None and not pools:
+        raise OptionError(
+            f"pooling is {options.pooling!r}, but the graph in {model.folder.path} pools by itself; leave pooling out"
+        )
+    if model.folder.plain and options.pooling is None and pools:
+        _logger.warning(
+            "%s has no modules.json, which says how the model pools; %r is assumed, as in sentence-transformers. "
+            "Many models pool otherwise (BGE: pooling='cls'): name it, as pooling=%r",
+            model.folder.path,
+            *2 * pools[0].modes,
+        )
 
 
 def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
@@ -153,8 +175,23 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
         vocabulary = route.vocabulary if route.needs_graph else None
-        routes[name] = LoadedRoute(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
+        one_by_one = _one_by_one(route, choices[name])
+        pipeline = Pipeline(tokenizer, backend, modules, vocabulary, width, one_by_one)
+        routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
+
+
+def _one_by_one(route: Route, choice: Choice) -> bool:
+    """Whether a text may not share a batch with others; a warning says so."""
+    graph = route.path / choice.file
+    found = depends_on_batch(graph, choice)
+    if found:
+        _logger.warning(
+            "%s quantizes all texts of a batch by one scale; each runs in a batch of its own, so that its vector does "
+            "not depend on the others. A graph that need not: edge-st export MODEL FOLDER --dtype int8",
+            graph,
+        )
+    return found
 
 
 def _open_head(
