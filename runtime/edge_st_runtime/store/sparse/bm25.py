@@ -63,11 +63,9 @@ class BM25(Segmented):
         DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
-        try:
-            own, k1, b = (segments.settings[name] for name in ("own_tokenizer", "k1", "b"))
-            index = cls(tokenizer, float(k1), float(b))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFileError(f"{path} has settings without {error}; build the index again") from error
+        settings = segments.fields
+        own, k1, b = settings.flag("own_tokenizer"), settings.number("k1", 0), settings.number("b", 0, 1)
+        index = cls(tokenizer, k1, b)
         if own and tokenizer is None:
             raise OptionError(
                 f"{path} was created with a tokenizer, which is not saved; pass it: BM25.open(path, tokenizer=...)"
