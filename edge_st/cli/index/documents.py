@@ -10,19 +10,19 @@ from typing import Any, BinaryIO
 from edge_st_runtime.errors import InputError, OptionError
 
 from ...input_files import Fields, decoded, existing, field, json_object, string_field
-from ..csv_files import DELIMITERS, read_table
+from ...table_files import TABLES, read_table
 from ..records import JSONL_ENDINGS
 from ..search import ENDINGS, find_files
 
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
-FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
+FORMATS = (AUTO, TEXT, LINES, JSONL, *TABLES)
 STDIN = "-"
 #: metadata about the place of a text: its file and first line; for a piece its first and last character in the text,
 #: and the id of the first piece or, in the first piece, the number of pieces
 PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"
-_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in DELIMITERS}}
+_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in TABLES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
             )
         found |= dict.fromkeys(str(file) for file in find_files(path))
     for name in found:
-        if name != STDIN and input_format.of(name) in DELIMITERS:
+        if name != STDIN and input_format.of(name) in TABLES:
             with Path(name).open("rb") as file:
                 _check_names(dict.fromkeys(read_table(file, name, input_format.of(name))[0]), input_format, f"{name}:1")
     return list(found)
