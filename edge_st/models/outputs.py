@@ -25,9 +25,13 @@ _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings
 
 
 class Output(ABC):
-    """One kind of result. ``needs_tokens`` says that a graph which pools by itself cannot give it."""
+    """One kind of result.
+
+    ``needs_tokens`` says that a graph which pools by itself cannot give it, ``keeps_types`` that it holds token types.
+    """
 
     needs_tokens: ClassVar[bool] = False
+    keeps_types: ClassVar[bool] = False
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -110,12 +114,13 @@ class TokenEmbeddings(Output):
 class AllFeatures(Output):
     """A list of dictionaries with every feature of a text, padding left out."""
 
+    keeps_types: ClassVar[bool] = True
     truncate_dim: int | None = None
 
     def select(self, features: Features) -> list[dict[str, Any]]:
         """Those of a batch."""
         mask = features["attention_mask"].astype(bool)
-        rows = [dict[str, Any]() for _ in mask]
+        rows: list[dict[str, Any]] = [{"modality": "text"} for _ in mask]
         for name, values in features.items():
             if name == "prompt_length":
                 values = [values] * len(rows)

@@ -32,7 +32,10 @@ def check_prompts(prompts: Mapping[str, str], default_prompt_name: str | None) -
         if not isinstance(name, str) or not isinstance(prompt, str):
             raise OptionError(f"prompts has {name!r}: {prompt!r}; expected names and prompts that are str")
     if default_prompt_name is not None and default_prompt_name not in list(prompts):
-        raise OptionError(f"default_prompt_name {default_prompt_name!r} is not among the prompts {list(prompts)}")
+        raise OptionError(
+            f"Default prompt name '{default_prompt_name}' not found in the configured prompts dictionary with keys "
+            f"{list(prompts)!r}."
+        )
 
 
 def check_prompt(prompt: str | None) -> None:
@@ -53,13 +56,19 @@ def resolve_prompt(
         raise OptionError(f"prompt_name is {prompt_name!r}; expected a str among {list(prompts)}, or None")
     if prompt is not None:
         if prompt_name is not None:
-            logger.warning("both prompt and prompt_name are given; prompt_name %r is ignored", prompt_name)
+            logger.warning(
+                "Provide either a `prompt`, a `prompt_name`, or neither, but not both. Ignoring the `prompt_name` in "
+                "favor of `prompt`."
+            )
         return prompt
     name = prompt_name if prompt_name is not None else default_prompt_name
     if name is None:
         return None
     if name not in prompts:
-        raise OptionError(f"prompt name {name!r} is not among the prompts {list(prompts)}; pass prompt='…' instead")
+        raise OptionError(
+            f"Prompt name '{name}' not found in the configured prompts dictionary with keys {list(prompts)!r}. Pass "
+            "one of these, or prompt='…'"
+        )
     return prompts[name]
 
 

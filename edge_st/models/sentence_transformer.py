@@ -16,7 +16,7 @@ from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .old_names import encode_arguments
+from .old_names import named_inputs
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
 
@@ -56,6 +56,19 @@ class SentenceTransformer(Encoder):
     _default_similarity = SimilarityFunction.COSINE
     _similarity_functions = FUNCTIONS
     _saved_settings: ClassVar[tuple[str, ...]] = (*Encoder._saved_settings, "truncate_dim")
+    _after_prompt = (
+        "batch_size",
+        "show_progress_bar",
+        "output_value",
+        "precision",
+        "convert_to_numpy",
+        "convert_to_tensor",
+        "device",
+        "normalize_embeddings",
+        "truncate_dim",
+        "pool",
+        "chunk_size",
+    )
 
     def __init__(
         self,
@@ -97,17 +110,19 @@ class SentenceTransformer(Encoder):
         tensor.
 
         ``batch_size`` is the most texts in a batch; batches are also bounded by their tokens. ``truncate_dim`` cuts
-        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`.
+        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`. ``processing_kwargs`` such
+        as {"text": {"max_length": 256}} set the limit in tokens of this call.
 
         Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
         with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
-        inputs, task = encode_arguments(inputs, kwargs)
+        inputs, kwargs = named_inputs("encode", inputs, kwargs)
+        options = self._call_options("encode", kwargs)
         check_precision(precision)
         cut = self.truncate_dim if truncate_dim is None else truncate_dim
         output = dense_output(output_value, cut, normalize_embeddings)
-        request = self._request(inputs, task, prompt_name, prompt, batch_size, output)
+        request = self._request(inputs, options, prompt_name, prompt, batch_size, output)
         found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         if isinstance(output, Embeddings):
             found = stored(found, precision)

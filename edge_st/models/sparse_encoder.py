@@ -17,7 +17,7 @@ from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
 
 from .encoder import Encoder
-from .old_names import encode_arguments
+from .old_names import named_inputs
 from .results import shaped
 from .sparse_outputs import SparseEmbeddings
 
@@ -45,6 +45,17 @@ class SparseEncoder(Encoder):
     _organization = "sparse-encoder"
     _default_similarity = SimilarityFunction.DOT_PRODUCT
     _similarity_functions = FUNCTIONS
+    _after_prompt = (
+        "batch_size",
+        "show_progress_bar",
+        "convert_to_tensor",
+        "convert_to_sparse_tensor",
+        "save_to_cpu",
+        "device",
+        "max_active_dims",
+        "pool",
+        "chunk_size",
+    )
 
     def __init__(
         self,
@@ -83,17 +94,19 @@ class SparseEncoder(Encoder):
         ``convert_to_tensor=False`` gives a list with one of either for each text.
 
         ``max_active_dims`` keeps the largest values. ``batch_size`` is the most texts in a batch; batches are also
-        bounded by their tokens. ``task`` chooses the route of a model with a Router; see `tasks`.
+        bounded by their tokens. ``task`` chooses the route of a model with a Router; see `tasks`. ``processing_kwargs``
+        such as {"text": {"max_length": 256}} set the limit in tokens of this call.
 
         Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
         with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SparseEncoder.encode.
         """
-        inputs, task = encode_arguments(inputs, kwargs)
+        inputs, kwargs = named_inputs("encode", inputs, kwargs)
+        options = self._call_options("encode", kwargs)
         most = self.max_active_dims if max_active_dims is None else max_active_dims
         if most is not None:
             check_count(MAX_ACTIVE_DIMS, most)
-        request = self._request(inputs, task, prompt_name, prompt, batch_size, SparseEmbeddings(most))
+        request = self._request(inputs, options, prompt_name, prompt, batch_size, SparseEmbeddings(most))
         found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         rows = found if convert_to_sparse_tensor else found.to_dense()
         return shaped(rows, singular=request.singular, as_array=convert_to_tensor)

@@ -125,7 +125,7 @@ def test_positional_arguments_stand_in_sentence_transformers_order(model: Senten
         ({"device": []}, "target_devices is empty"),
         ({"precision": "int4"}, "'int4' is not supported"),
         ({"output_value": "tokens"}, r"output_value is 'tokens'; expected one of \('sentence_embedding'"),
-        ({"normalise": True}, r"encode\(\) got \['normalise'\]"),
+        ({"normalise": True}, r"encode\(\) has been called with .* does not use: \['normalise'\]"),
         ({"device": "cuda"}, "device='cuda', but the model is on 'cpu'; pass device= to the constructor"),
     ],
     ids=str,
@@ -165,5 +165,16 @@ def test_similarity_function_is_saved_or_given(tmp_path: Path, full: Any) -> Non
     np.testing.assert_allclose(model.similarity(full[:2], full[:3]), full[:2] @ full[:3].T, rtol=1e-5)
     given = SentenceTransformer(folder, backend="onnx", similarity_fn_name="euclidean", truncate_dim=4)
     assert (given.similarity_fn_name, given.truncate_dim) == ("euclidean", 4)
-    with pytest.raises(ValueError, match=r"'hamming' is not known; expected one of 'cosine', 'dot'"):
+    with pytest.raises(ValueError, match=r"only supports similarity_fn_name in \('cosine', 'dot', .*, got 'hamming'"):
         given.similarity_fn_name = "hamming"
+    with pytest.raises(ValueError, match=r"got 'maxsim'\. Use sentence-transformers' MultiVectorEncoder"):
+        given.similarity_fn_name = "maxsim"
+    given.similarity_fn_name = None
+    assert given.similarity_fn_name == "cosine"
+    assert SentenceTransformer.SUPPORTED_SIMILARITY_FN_NAMES == ("cosine", "dot", "euclidean", "manhattan")
+
+
+@pytest.mark.parametrize("saved", ["maxsim", "mean_maxsim"])
+def test_a_saved_similarity_of_token_vectors_is_the_default(saved: str, tmp_path: Path) -> None:
+    folder = TinyModel(settings={"similarity_fn_name": saved}).save(tmp_path)
+    assert SentenceTransformer(folder, backend="onnx").similarity_fn_name == "cosine"
