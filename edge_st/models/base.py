@@ -39,7 +39,6 @@ class BaseModel(Described):
     _bundled: Path | None = None
     _as_batch = staticmethod(as_batch)
     _default_prompts: ClassVar[Mapping[str, None]] = {}
-    _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
 
     def __init__(
         self,
@@ -257,9 +256,6 @@ class BaseModel(Described):
         save_folder(self._runner.folder.path, Path(path), changes, self._identity)
 
     save = save_pretrained
-
-    def _settings_now(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._saved_settings}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
@@ -172,4 +174,5 @@ class SentenceTransformer(Encoder):
     truncate_sentence_embeddings = truncate_embeddings
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        return {**super()._settings_of(saved), "truncate_dim": saved.get("truncate_dim")}
+        with reading(self._runner.folder.path / SETTINGS_FILE):
+            return {**super()._settings_of(saved), "truncate_dim": whole_number(saved, "truncate_dim")}

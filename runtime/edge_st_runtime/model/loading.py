@@ -77,12 +77,13 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
         choices = {name: each[0] for name, each in candidates.items()}
         try:
             loaded = _load_checked(folder, choices, options)
-            _check_pooling(loaded, options)
-            return loaded
         except UnfitError as error:
             candidates = without_failed(candidates, error)
             reason = next(each[0].reason for each in candidates.values() if each[0].warns)
             _logger.warning("%s: %s", folder.path, reason)
+        else:
+            _check_pooling(loaded, options)
+            return loaded
 
 
 def _check_pooling(model: LoadedModel, options: LoadOptions) -> None:
