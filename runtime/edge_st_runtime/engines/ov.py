@@ -8,13 +8,13 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from ..machine.process import PerProcess
 from .backend import EngineOptions
+from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
