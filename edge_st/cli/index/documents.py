@@ -1,12 +1,14 @@
 """Documents (texts with ids and metadata) in files of several formats, read one after the other."""
 
 import json
+import math
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
 from ...input_files import Fields, decoded, existing, field, json_object, string_field
@@ -118,14 +120,30 @@ def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> It
             yield _document(row, name, number, input_format)
 
 
+class _NotFiniteError(Exception):
+    """NaN, an infinity, or a number too large for a float."""
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise _NotFiniteError(number)
+    return found
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _object(line: str, place: str, input_format: InputFormat) -> Fields:
-    found = json_object(line, place, {input_format.text: "a text"}, advice="for plain text use --format lines")
+    try:
+        found = json_object(
+            line, place, {input_format.text: "a text"}, "for plain text use --format lines", _JSON.decode
+        )
+    except _NotFiniteError as error:
+        raise InputError(f"{place}: {error}, which JSON cannot hold; expected null or a finite number") from None
+    if "\\ud" in line or "\\uD" in line:
+        check_unicode(json.dumps(found, ensure_ascii=False), place)
     _check_names(found, input_format, place)
-    if "NaN" in line or "Infinity" in line:
-        try:
-            json.dumps(found, allow_nan=False)
-        except ValueError as error:
-            raise InputError(f"{place}: NaN or infinity, which is not JSON; expected null or a number") from error
     return found
 
 

@@ -165,7 +165,7 @@ EXAMPLE = 'expected an object such as {"sentence1": "a text", "sentence2": "a te
         (objects(PAIR | {"sentence2": "\t", "score": 1}), "1: sentence2 is blank; expected a text"),
         (
             objects(PAIR | {"sentence1": "a \ud800", "score": 1}),
-            "1: field 'sentence1' holds half a character (a lone surrogate); expected whole ones",
+            "1: field 'sentence1' holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()",
         ),
         (objects(PAIR | {"score": "3"}), "1: score is '3'; expected a number from 0 to 5"),
         (objects(PAIR | {"score": None}), "1: score is None; expected a number from 0 to 5"),

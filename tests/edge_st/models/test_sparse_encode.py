@@ -210,7 +210,7 @@ def test_limits(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     texts = ["fox", "the quick brown fox jumps over a lazy dog"]
     with caplog.at_level(logging.WARNING):
         found = model.encode(texts)
-    assert caplog.messages == ["1 text(s) cut to 7 tokens: inputs 1"]
+    assert caplog.messages == ["1 text(s) cut to 7 tokens: inputs[1]"]
     np.testing.assert_allclose(found.to_dense(), TinySparseEncoder(limit=7).weights(texts), atol=3e-6)
     model.truncation = "error"
     with pytest.raises(TextTooLongError, match=r"inputs\[1\] has 11 tokens, the model takes 7"):

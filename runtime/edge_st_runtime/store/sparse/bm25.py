@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats, Ids
+from ...checks import check_ordered, check_unicode, described
 from ...errors import DamagedFileError, InputTypeError, OptionError
 from ...files.fields import Fields
 from .postings import Postings, sort_postings
@@ -74,16 +75,16 @@ class BM25(Segmented):
     def add(self, texts: Sequence[str]) -> None:
         """Add texts. In a folder they are written as one new segment, atomically.
 
-        Raises InputTypeError for anything but texts, FolderError where the folder cannot be written.
+        Raises InputTypeError for anything but texts in an order, InputError for a lone surrogate, FolderError where
+        the folder cannot be written.
         """
-        if isinstance(texts, str) or not isinstance(texts, Iterable):
-            raise InputTypeError(f"texts is a {type(texts).__name__}; expected a list of str: [text]")
+        check_ordered("texts", texts, "expected a list of str: [text]")
         vocabulary: defaultdict[str, int] = defaultdict(None, self._vocabulary)
         vocabulary.default_factory = vocabulary.__len__
         terms, lengths = array("i"), []
         for place, text in enumerate(texts):
             before = len(terms)
-            terms.extend(map(vocabulary.__getitem__, self._words(text, place)))
+            terms.extend(map(vocabulary.__getitem__, self._words(text, f"texts[{place}]")))
             lengths.append(len(terms) - before)
         if lengths:
             new = tuple(islice(vocabulary, len(self._vocabulary), None))
@@ -99,15 +100,16 @@ class BM25(Segmented):
         without any word of the query has score 0. Raises OptionError for ``top_k`` below 1, InputTypeError for anything
         but texts.
         """
-        if not isinstance(queries, Iterable):
-            raise InputTypeError(f"queries is a {type(queries).__name__}; expected a str or a list of them")
-        queries = [queries] if isinstance(queries, str) else list(queries)
+        if isinstance(queries, str):
+            queries = [queries]
+        check_ordered("queries", queries, "expected a str or a list of them")
+        queries = list(queries)
         return best_of_each(map(self.scores, queries), len(queries), len(self), top_k)
 
     def scores(self, query: str) -> Floats:
         """The score (n,) float32 of every text; a word counts as often as ``query`` has it. Raises InputTypeError."""
         scores = np.zeros(len(self), dtype=np.float32)
-        for word, times in Counter(self._words(query, 0)).items():
+        for word, times in Counter(self._words(query, "query")).items():
             term = self._vocabulary.get(word)
             if term is None:
                 continue
@@ -127,12 +129,13 @@ class BM25(Segmented):
         average = max(lengths.mean(dtype=np.float64), 1e-9) if len(lengths) else 1.0
         self._norms = (self.k1 * (1 - self.b + self.b * lengths / average)).astype(np.float32)
 
-    def _words(self, text: str, place: int) -> list[str]:
+    def _words(self, text: str, where: str) -> list[str]:
         if not isinstance(text, str):
-            raise InputTypeError(f"text {place} is {type(text).__name__}; expected str")
+            raise InputTypeError(f"{where} is {described(text)}; expected a str")
+        check_unicode(text, where)
         found = self._tokenize(text)
         if isinstance(found, str) or not isinstance(found, Iterable):
-            raise InputTypeError(f"the tokenizer gave a {type(found).__name__}; expected a list of words")
+            raise InputTypeError(f"the tokenizer gave {described(found)}; expected a list of words")
         return list(found)
 
 

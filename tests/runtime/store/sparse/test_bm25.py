@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime.errors import DamagedFileError, FolderError, InputTypeError, OptionError
+from edge_st_runtime.errors import DamagedFileError, FolderError, InputError, InputTypeError, OptionError
 from edge_st_runtime.store.sparse.bm25 import BM25
 from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.store.sparse.words import unicode_words
@@ -195,12 +195,23 @@ def test_a_wrong_tokenizer(tokenizer: Any) -> None:
 
 def test_wrong_input() -> None:
     index: Any = filled()
-    with pytest.raises(InputTypeError, match=r"texts is a str; expected a list of str: \[text\]"):
+    with pytest.raises(InputTypeError, match=r"texts is str \('text'\); expected a list of str: \[text\]"):
         index.add("text")
-    with pytest.raises(InputTypeError, match="text 1 is int; expected str"):
+    with pytest.raises(InputTypeError, match=r"texts\[1\] is int \(1\); expected a str"):
         index.add(["a", 1])
-    with pytest.raises(InputTypeError, match="NoneType; expected str"):
+    with pytest.raises(InputTypeError, match="query is None; expected a str"):
         index.search([None])
+    for unordered in ({"a", "b"}, frozenset("ab")):
+        with pytest.raises(InputTypeError, match=r"texts is (frozen)?set .* which has no order"):
+            index.add(unordered)
+        with pytest.raises(InputTypeError, match=r"queries is (frozen)?set .* which has no order"):
+            index.search(unordered)
+    with pytest.raises(InputTypeError, match="queries is None; expected a str or a list of them"):
+        index.search(None)
+    with pytest.raises(InputError, match=r"texts\[1\] holds a lone surrogate; remove it"):
+        index.add(["a", "\ud800"])
+    with pytest.raises(InputError, match="query holds a lone surrogate"):
+        index.search("\ud800")
     with pytest.raises(OptionError, match="top_k must be a positive integer, got 0"):
         index.search("cat", 0)
     with pytest.raises(InputTypeError, match=r"not str; expected list\[str\]"):
