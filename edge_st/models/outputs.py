@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.pipeline import Rows
@@ -152,9 +153,9 @@ def dense_output(output_value: str | None, truncate_dim: int | None, normalize: 
 
 
 def check_truncate_dim(value: int | None) -> int | None:
-    """``value`` itself; raises OptionError unless it is a whole number or None."""
-    if value is not None and not isinstance(value, int | np.integer):
-        raise OptionError(f"truncate_dim is {value!r}; expected a whole number of dimensions, or None")
+    """``value`` itself; raises OptionError unless it is None or a whole number of at least 1."""
+    if value is not None:
+        check_count("truncate_dim", value)
     return value
 
 

@@ -1,5 +1,6 @@
 """A loaded model that runs requests: in batches, from many threads, in worker processes, and after a pickle."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .multi_process import Answer, Pool
 
 _DEFAULT_WORKERS = 4
+_TASKS = (None, "query", "document")
+logger = logging.getLogger(__name__)
 
 
 class Runner:
@@ -66,9 +69,14 @@ class Runner:
         return self.model.folder
 
     def route(self, task: str | None) -> str:
-        """The name of the route that ``task`` takes; raises OptionError for a task that this model does not have."""
+        """The name of the route that ``task`` takes; raises OptionError for a task that this model does not have.
+
+        Where there is one route for all, a task other than "query" and "document" is logged.
+        """
         if not isinstance(task, str | None):
             raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
+        if task not in _TASKS and self.folder.router is None:
+            logger.warning("task %r has no effect: this model has no routes", task)
         return self.folder.route(task)
 
     @property
@@ -159,11 +167,14 @@ class Runner:
         """For each device a function that makes a copy of this runner, in the process where it is called.
 
         It returns the copy's `answer`. The cores are shared out among the copies. None means four times "cpu". Raises
-        OptionError for an empty list.
+        OptionError for anything but a list of str with at least one.
         """
-        devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
-        if not devices:
-            raise OptionError("target_devices is empty; expected one device a process, such as ['cpu', 'cpu']")
+        if devices is None:
+            devices = ["cpu"] * _DEFAULT_WORKERS
+        if not devices or not isinstance(devices, list | tuple) or not all(isinstance(each, str) for each in devices):
+            raise OptionError(
+                f"target_devices is {devices!r}; expected a list with one device a process, such as ['cpu', 'cpu']"
+            )
         threads = max(1, thread_count() // len(devices))
         options = [
             replace(self.options, device=None if device == "cpu" else device, num_threads=threads) for device in devices

@@ -83,7 +83,7 @@ class SentenceTransformer(Encoder):
         """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._runner.folder.settings)
-        self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
+        self.truncate_dim = saved["truncate_dim"] if truncate_dim is None else truncate_dim
 
     def encode(
         self,
@@ -157,6 +157,15 @@ class SentenceTransformer(Encoder):
     def has_token_embeddings(self) -> bool:
         """Whether the model can give ``output_value="token_embeddings"``."""
         return not self._runner.main_pipeline.pools
+
+    @property
+    def truncate_dim(self) -> int | None:
+        """The number of dimensions that embeddings are cut to, None for all; settable; raises OptionError below 1."""
+        return self._truncate_dim
+
+    @truncate_dim.setter
+    def truncate_dim(self, value: int | None) -> None:
+        self._truncate_dim = check_truncate_dim(value)
 
     def get_embedding_dimension(self) -> int:
         """The number of dimensions of an embedding, after ``truncate_dim``."""

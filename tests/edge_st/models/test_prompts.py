@@ -10,6 +10,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.models.prompts import DOCUMENT_NAMES, merge_prompts, resolve_prompt, task_prompt_name
+from edge_st_runtime.errors import OptionError
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_tokenizers import wordpiece
 
@@ -143,6 +144,24 @@ def test_unknown_names(folder: Path, prompted: SentenceTransformer) -> None:
         SentenceTransformer(folder, backend="onnx", default_prompt_name="nope")
     with pytest.raises(ValueError, match=r"prompts has 'query': 3; expected names and prompts that are str"):
         SentenceTransformer(folder, backend="onnx", prompts={"query": 3})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prompts": {"query": 3}}, "prompts has 'query': 3; expected names and prompts that are str"),
+        ({"prompts": None}, "prompts is None; expected names with their prompts"),
+        ({"prompts": ["query"]}, r"prompts is \['query'\]; expected names with their prompts"),
+        ({"default_prompt_name": "zz", "prompts": {}}, "Prompt name 'zz' not found"),
+    ],
+    ids=str,
+)
+def test_what_is_set_later_is_checked(changes: dict[str, Any], message: str, folder: Path) -> None:
+    model = SentenceTransformer(folder, backend="onnx")
+    for name, value in changes.items():
+        setattr(model, name, value)
+    with pytest.raises(OptionError, match=message):
+        model.encode_query("a")
 
 
 def without_prompt(prompt: str) -> Any:
