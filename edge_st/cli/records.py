@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
 from ..input_files import decoded, existing, json_object, string_field
@@ -63,4 +64,6 @@ def _parse(line: str, field: str, place: str) -> tuple[str, str | int | None]:
     text, key = string_field(found, field, place, advice=" (choose with --field)"), found.get("id")
     if key is not None and not isinstance(key, str | int):
         raise InputError(f"{place}: 'id' is {type(key).__name__}; expected a string or an integer")
+    if isinstance(key, str):
+        check_unicode(key, f"{place}: field 'id'")
     return text, key

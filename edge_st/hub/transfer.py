@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -176,7 +177,9 @@ def _open(url: str, headers: Mapping[str, str]) -> Any:
 def _raw(response: Any) -> Iterator[bytes]:
     if hasattr(response, "iter_raw"):
         return iter(response.iter_raw())
-    return iter(response.raw.stream(_PIECE, decode_content=False))
+    if hasattr(response.raw, "read1"):  # from urllib3 2.1 on: what is there, which need not fill the piece
+        return iter(partial(response.raw.read1, _PIECE, decode_content=False), b"")
+    return iter(response.raw.stream(_LEAST, decode_content=False))
 
 
 def _paced(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from edge_st_runtime.checks import described
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.store.dense.snapshot import Snapshot
 
@@ -20,9 +21,7 @@ def opened_model(model: Model | None) -> SentenceTransformer | None:
     if model is None or isinstance(model, SentenceTransformer):
         return model
     if not isinstance(model, str | Path):
-        raise OptionError(
-            f"model is a {type(model).__name__}; expected a SentenceTransformer, or a folder or name of one"
-        )
+        raise OptionError(f"model is {described(model)}; expected a SentenceTransformer, or a folder or name of one")
     return SentenceTransformer(model)
 
 

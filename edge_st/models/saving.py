@@ -106,7 +106,8 @@ def _staging(target: Path) -> Iterator[Path]:
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
     """Bring the record of ``folder`` up to date after ``changes``."""
     content = read_json(folder / FILE_NAME)
-    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changes}
+    names = {*changes, *(content["files"].keys() & {SETTINGS_FILE})}  # users may have edited the settings
+    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}
     _write_json(folder / FILE_NAME, {**content, **identity, "files": content["files"] | files, "golden": golden})
 

@@ -22,6 +22,9 @@ class Fields:
     def __init__(self, values: Mapping[str, Any], where: object, repair: str, within: str = "") -> None:
         self._values, self._where, self._repair, self._within = values, where, repair, within
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def text(self, name: str, pattern: re.Pattern[str] | None = None) -> str:
         """A str, which ``pattern`` matches whole where it is given."""
         value = self._values.get(name)

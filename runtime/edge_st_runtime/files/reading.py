@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -31,8 +32,8 @@ def reading(path: Path) -> Iterator[None]:
         raise file_error(path, error, _AGAIN) from error
     except _WRONG_KIND as error:
         raise DamagedFileError(
-            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); download or export the "
-            "model again"
+            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); correct it, or download or "
+            "export the model again"
         ) from error
 
 
@@ -63,6 +64,20 @@ def read_json_list(path: Path) -> list[Any]:
 def read_optional_json(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``, or an empty one where there is nothing; raises DamagedFileError."""
     return read_json(path) if is_there(path) else {}
+
+
+def whole_number(values: Mapping[str, Any], name: str) -> int | None:
+    """The number that a file has as ``name``, a whole one of at least 1 (64.0 is 64); None where it has none.
+
+    Raises ValueError for anything else, in the words that `reading` adds the file to.
+    """
+    value = values.get(name)
+    if value is None:
+        return None
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value >= 1 and value == value // 1
+    if not whole or value == math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+    return int(value)
 
 
 def sha256(path: Path) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..files.reading import sha256
 from ..modules.router import Router
+from ..modules.sparse import SparseAutoEncoder
 from ..modules.specs import Module
 from .graph_files import weight_files
 
@@ -38,15 +39,18 @@ def fingerprint(
     prompts: Mapping[str, str],
     dtype: str,
     default_prompt_name: str | None = None,
+    max_active_dims: int | None = None,
 ) -> str:
     """The fingerprint, 32 hexadecimal digits; ``weights`` is a digest of the weights of all first modules.
 
-    The default prompt is counted under an empty name. Arguments of a call (``truncate_dim``,
+    The default prompt is counted under an empty name. ``max_active_dims`` is the folder's setting of this name; it is
+    counted where it is not the model's own number. Arguments of a call (``truncate_dim``,
     ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int4",
     "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
-    parts = {
+    own = (module.k for route in routes.values() for module in route.modules if isinstance(module, SparseAutoEncoder))
+    parts: dict[str, Any] = {
         "weights": weights,
         # the key is older than the word route; another one would change every fingerprint
         "roads": {name: _describe_route(route) for name, route in routes.items()},
@@ -54,6 +58,8 @@ def fingerprint(
         "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
         "precision": dtype if dtype in ("int4", "int8") else "lossless",
     }
+    if max_active_dims not in (None, *own):
+        parts["max_active_dims"] = max_active_dims
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

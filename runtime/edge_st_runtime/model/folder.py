@@ -56,9 +56,9 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
     """Read the folder at ``path``. ``model_type`` is the class it is opened with, None the one that the folder names.
 
     Without modules.json the modules are those that sentence-transformers would choose, but for the modes of
-    ``pooling``. Raises FolderNotFoundError, OptionError for a ``pooling`` that would have no effect, WrongClassError for
-    a model of another class, UnsupportedModelError for a class or module that the runtime cannot run (before a graph is
-    loaded), MissingFileError and DamagedFileError.
+    ``pooling``. Raises FolderNotFoundError, OptionError for a ``pooling`` that would have no effect, WrongClassError
+    for a model of another class, UnsupportedModelError for a class or module that the runtime cannot run (before a
+    graph is loaded), MissingFileError and DamagedFileError.
     """
     if not path.is_dir():
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
@@ -102,8 +102,8 @@ def _check_takes_pooling(path: Path, model_type: str, pooling: tuple[str, ...], 
         raise OptionError(f"pooling is {pooling!r}, but {path} is a {kind}, which does not pool; leave it out")
     if architecture is None:
         raise OptionError(
-            f"pooling is {pooling!r}, but {path / 'modules.json'} names the modules of the model; leave pooling out, or "
-            "change the configuration of its Pooling"
+            f"pooling is {pooling!r}, but {path / 'modules.json'} names the modules of the model; leave pooling out, "
+            "or change the configuration of its Pooling"
         )
 
 

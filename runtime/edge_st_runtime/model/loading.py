@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,7 +22,7 @@ from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .folder import ModelFolder, read_folder
+from .folder import SETTINGS_FILE, ModelFolder, read_folder
 from .graph_files import check_readable
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
@@ -77,12 +77,13 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
         choices = {name: each[0] for name, each in candidates.items()}
         try:
             loaded = _load_checked(folder, choices, options)
-            _check_pooling(loaded, options)
-            return loaded
         except UnfitError as error:
             candidates = without_failed(candidates, error)
             reason = next(each[0].reason for each in candidates.values() if each[0].warns)
             _logger.warning("%s: %s", folder.path, reason)
+        else:
+            _check_pooling(loaded, options)
+            return loaded
 
 
 def _check_pooling(model: LoadedModel, options: LoadOptions) -> None:
@@ -107,17 +108,34 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     record = folder.record
     if record is None:
         return _load(folder, choices, options)
+    edited = _edited_settings(record)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(record.check_files, _used_files(folder, record, choices))
+        checked = pool.submit(record.check_files, _used_files(folder, record, choices, edited))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
             checked.result()  # a wrong checksum is the better explanation of the failure
             raise
         checked.result()
-    if options.file_name is None:
+    if edited:
+        _logger.warning(
+            "%s is not as it was exported: its settings of now are taken and the fingerprint follows them, but the "
+            "golden vectors of %s no longer speak for this folder, and the self-test is left out",
+            folder.path / SETTINGS_FILE,
+            record.path.name,
+        )
+    elif options.file_name is None:
         _test(loaded, options)
     return loaded
+
+
+def _edited_settings(record: Record) -> list[str]:
+    """The file of the settings, such as prompts, where it was edited after the export; users may do that."""
+    try:
+        record.check_files(name for name in [SETTINGS_FILE] if name in record.files)
+    except DamagedFileError:
+        return [SETTINGS_FILE]
+    return []
 
 
 def _test(model: LoadedModel, options: LoadOptions) -> None:
@@ -245,8 +263,12 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         raise UnfitError(choice, error) from error
 
 
-def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
+def _used_files(
+    folder: ModelFolder, record: Record, choices: Mapping[str, Choice], edited: Collection[str]
+) -> Iterator[str]:
     """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs.
+
+    Those that were ``edited`` are left out.
 
     A graph comes first, so that it is known to be whole before it is asked which files hold its weights.
     """
@@ -256,7 +278,7 @@ def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choic
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
     yield from (graph for graph in graphs if graph in record.files)
     chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
-    for name in record.files:
+    for name in (each for each in record.files if each not in edited):
         parent, _, file = name.rpartition("/")
         if name in chosen or (parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)):
             yield name

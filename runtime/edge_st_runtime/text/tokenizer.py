@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
-from ..files.reading import read_json, read_optional_json
+from ..files.reading import read_json, read_optional_json, whole_number
 from ..files.regular import is_there
 from .charsmap import check_charsmap
 from .pairs import PairTemplate, read_template
@@ -55,7 +55,7 @@ class TextTokenizer:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self._normalizer = _set_normalizer(self.tokenizer, config, lower_case)
-        self.model_max_length = _limit(config.get("model_max_length"))
+        self.model_max_length = _limit(config)
         self.pad_left = config.get("padding_side") == "left"
         self.truncate_left = config.get("truncation_side") == "left"
         probe = self._encode(["a"], special_tokens)[0]
@@ -235,8 +235,10 @@ def _set_normalizer(tokenizer: Tokenizer, config: Mapping[str, Any], lower_case:
     return found
 
 
-def _limit(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and value < _UNSET else None
+def _limit(config: Mapping[str, Any]) -> int | None:
+    value = config.get("model_max_length")
+    known = isinstance(value, int | float) and value < _UNSET
+    return whole_number(config, "model_max_length") if known else None
 
 
 def _is_unicode(text: str) -> bool:

@@ -34,7 +34,7 @@ def test_file_is_refused_as_sentence_transformers_refuses_it(tmp_path: Path) -> 
     file = tmp_path / "model.onnx"
     file.touch()
 
-    with pytest.raises(NotADirectoryError, match="is a file; expected the model folder") as caught:
+    with pytest.raises(NotADirectoryError, match="is a file, not a directory") as caught:
         resolve(file)
     assert isinstance(caught.value, FolderError)
 
