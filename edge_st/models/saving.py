@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def save_folder(
 
     ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
     ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
-    Raises OptionError where ``path`` lies inside ``source``, is a file or cannot be written to; ResourceError where the
-    disk is full.
+    Raises OptionError where ``path`` lies inside ``source`` or is a file, and FolderError where it cannot be written,
+    as on a full disk.
     """
     target = _target(path)
     with writing(target):
@@ -93,9 +94,7 @@ def _save(source: Path, target: Path, changes: Changes, identity: Callable[[], M
         raise OptionError(f"{target} is inside the model folder {source}; choose another path")
     if target.exists() and not target.is_dir():
         raise OptionError(f"{target} is a file; choose the path of a folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
-        staged = Path(temporary) / "model"
+    with _staging(target) as staged:
         shutil.copytree(source, staged)
         for name, values in changes.items():
             _write_json(
@@ -112,6 +111,14 @@ def _save(source: Path, target: Path, changes: Changes, identity: Callable[[], M
                 place.mkdir(exist_ok=True)
             else:
                 path.replace(place)
+
+
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A place beside ``target`` for the new folder, which is removed afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+        yield Path(temporary) / "model"
 
 
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .old_names import encode_arguments
+from .old_names import named_inputs
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
 
@@ -60,6 +60,19 @@ class SentenceTransformer(Encoder):
     _default_similarity = SimilarityFunction.COSINE
     _similarity_functions = FUNCTIONS
     _saved_settings: ClassVar[tuple[str, ...]] = (*Encoder._saved_settings, "truncate_dim")
+    _after_prompt = (
+        "batch_size",
+        "show_progress_bar",
+        "output_value",
+        "precision",
+        "convert_to_numpy",
+        "convert_to_tensor",
+        "device",
+        "normalize_embeddings",
+        "truncate_dim",
+        "pool",
+        "chunk_size",
+    )
 
     def __init__(
         self,
@@ -72,7 +85,7 @@ class SentenceTransformer(Encoder):
         """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._runner.folder.settings)
-        self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
+        self.truncate_dim = saved["truncate_dim"] if truncate_dim is None else truncate_dim
 
     def encode(
         self,
@@ -101,17 +114,19 @@ class SentenceTransformer(Encoder):
         tensor.
 
         ``batch_size`` is the most texts in a batch; batches are also bounded by their tokens. ``truncate_dim`` cuts
-        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`.
+        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`. ``processing_kwargs`` such
+        as {"text": {"max_length": 256}} set the limit in tokens of this call.
 
         Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
         with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
-        inputs, task = encode_arguments(inputs, kwargs)
+        inputs, kwargs = named_inputs("encode", inputs, kwargs)
+        options = self._call_options("encode", kwargs)
         check_precision(precision)
         cut = self.truncate_dim if truncate_dim is None else truncate_dim
         output = dense_output(output_value, cut, normalize_embeddings)
-        request = self._request(inputs, task, prompt_name, prompt, batch_size, output)
+        request = self._request(inputs, options, prompt_name, prompt, batch_size, output)
         found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         if isinstance(output, Embeddings):
             found = stored(found, precision)
@@ -144,6 +159,15 @@ class SentenceTransformer(Encoder):
     def has_token_embeddings(self) -> bool:
         """Whether the model can give ``output_value="token_embeddings"``."""
         return not self._runner.main_pipeline.pools
+
+    @property
+    def truncate_dim(self) -> int | None:
+        """The number of dimensions that embeddings are cut to, None for all; settable; raises OptionError below 1."""
+        return self._truncate_dim
+
+    @truncate_dim.setter
+    def truncate_dim(self, value: int | None) -> None:
+        self._truncate_dim = check_truncate_dim(value)
 
     def get_embedding_dimension(self) -> int:
         """The number of dimensions of an embedding, after ``truncate_dim``."""

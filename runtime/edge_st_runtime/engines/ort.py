@@ -11,16 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import EngineError, OptionError, ProviderError
-from ..machine.process import PerProcess, default_environment
+from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.shortage import shortage
+from ..machine.process import PerProcess
 from .backend import EngineOptions
-from .failures import load_error
+from .quiet_onnxruntime import onnxruntime as ort
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
-
-# From version 1.29 on, onnxruntime sends usage data to its makers, in a thread that also keeps a forked child process
-# from ending.
-with default_environment("ORT_DISABLE_TELEMETRY", "1"):
-    import onnxruntime as ort
 
 _CPU = "CPUExecutionProvider"
 _DEVICES = {"cpu": _CPU, "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
@@ -99,7 +95,8 @@ class OrtBackend:
         try:
             return self._session.get().run(outputs, self._signature.feeds(batch, max_active_dims))
         except Exception as error:  # onnxruntime's errors share no base
-            raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
+            doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
+            raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
 
     def info(self) -> dict[str, Any]:
         """The engine, its version, the providers that the session really has, and its threads."""
@@ -126,8 +123,12 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
             disabled_optimizers=SLOW_ON_CPU if provider == _CPU else (),
         )
     except Exception as error:  # onnxruntime's errors share no base
-        repair = "Download it again, or export it again with: edge-st export"
-        raise load_error("ONNX Runtime", graph, str(error), repair) from error
+        if not graph.is_file():
+            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+        raise _lacking(error, graph) or DamagedFileError(
+            f"ONNX Runtime cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
+            "Download it again, or export it again with: edge-st export"
+        ) from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
             f"{provider} was requested, but the session got {', '.join(session.get_providers())}; "
@@ -138,6 +139,16 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
     for thread in range(max(1, session_options.intra_op_num_threads) if provider == _CPU else 1):
         idle.put(thread)
     return _Session(session, idle)
+
+
+def _lacking(error: Exception, graph: Path) -> EdgeSTError | None:
+    """What this machine lacks to load ``graph``; None where that is not why."""
+    doing = f"ONNX Runtime cannot load {graph}"
+    if "procfs" in str(error):
+        return EngineError(
+            f"{doing} where /proc is missing ({error}); mount it: mount -t proc proc /proc, or try backend='openvino'"
+        )
+    return shortage(error, doing)
 
 
 def _session_options(num_threads: int) -> ort.SessionOptions:

@@ -8,14 +8,14 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import EdgeSTError, EngineError, OptionError, ProviderError
+from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
-from .failures import load_error
+from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
@@ -73,7 +73,8 @@ class OpenVinoBackend:
             found = request.infer(feeds, share_inputs=True)
             return [np.array(found[output]) for output in outputs]
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
+            doing = f"OpenVINO failed on a batch of shape {batch.shape}"
+            raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
         finally:
             idle.put(request)
 
@@ -112,7 +113,10 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
-        raise ProviderError(f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}")
+        missing = ProviderError(
+            f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}"
+        )
+        raise shortage(missing, f"OpenVINO cannot open its device {device!r}") or missing
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
@@ -123,7 +127,9 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     try:
         return core.read_model(graph)
     except RuntimeError as error:
-        raise _damaged(graph, error) from error
+        if not graph.is_file():
+            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
 
 
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
@@ -131,7 +137,7 @@ def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _
     try:
         compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
     except RuntimeError as error:
-        raise _damaged(graph, error) from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for _ in range(streams):
         idle.put(compiled.create_infer_request())
@@ -144,9 +150,12 @@ def _reason(error: Exception) -> str:
     return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
 
 
-def _damaged(graph: Path, error: RuntimeError) -> EdgeSTError:
-    repair = "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
-    return load_error("OpenVINO", graph, _reason(error), repair)
+def _damaged(graph: Path, error: RuntimeError) -> DamagedFileError:
+    size = graph.stat().st_size if graph.is_file() else 0
+    return DamagedFileError(
+        f"OpenVINO cannot load {graph} ({size} bytes): {_reason(error)}. "
+        "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
+    )
 
 
 def _properties(device: str, options: EngineOptions, streams: int) -> dict[str, Any]:

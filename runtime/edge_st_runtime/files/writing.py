@@ -1,14 +1,12 @@
 """Write a file so that it appears under its name only when it is complete."""
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import EdgeSTError, OptionError, ResourceError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from ..errors import EdgeSTError
+from .shortage import writing_error
 
 
 @contextmanager
@@ -24,16 +22,11 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
-    """Write below ``target`` within the block. Errors of the system become an error that names ``target``.
-
-    Raises ResourceError where the disk is full, OptionError for a path that cannot be written to.
-    """
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError within the block into a FolderError or ResourceError that says what to do."""
     try:
         yield
-    except EdgeSTError:
-        raise
     except OSError as error:
-        if error.errno in _FULL or os.strerror(errno.ENOSPC) in str(error):
-            raise ResourceError(f"{target} cannot be written: the disk is full; free some space") from error
-        raise OptionError(f"{target} cannot be written ({error}); choose another path") from error
+        if isinstance(error, EdgeSTError):
+            raise
+        raise writing_error(path, error) from error

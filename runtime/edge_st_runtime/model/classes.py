@@ -7,7 +7,7 @@ from typing import Any
 from ..engines.signature import SCORES
 from ..errors import UnsupportedModelError, WrongClassError
 from ..modules.sparse import SpladePooling
-from ..modules.specs import InGraph, Module, Pooling
+from ..modules.specs import InGraph, Module, Normalize, Pooling
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
 #: the task of each class, as edge_st.json and the manifest name it
@@ -19,6 +19,8 @@ TASKS = {
 _CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
 #: the architectures that a class opens without modules.json; with others it would need weights that no file holds
 _PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
+#: the class that Model2Vec names in config.json; of a folder without modules.json
+STATIC_MODEL = "StaticModel"
 #: modules and transformer tasks that only models of one class have
 _TELLING = {
     "SpladePooling": SPARSE_ENCODER,
@@ -69,8 +71,10 @@ def plain_model(
     """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
 
     A SentenceTransformer pools by ``pooling``, or else the last token of a causal language model, else the mean.
-    Source: the ``_load_default_modules`` of sentence-transformers' classes.
+    Source: the ``_load_default_modules`` of sentence-transformers' classes; for a static model, model2vec.
     """
+    if architecture == STATIC_MODEL:
+        return {"reader": "model2vec"}, (Normalize(),) if config.get("normalize") else ()
     causal = architecture.endswith(_CAUSAL)
     if model_type == CROSS_ENCODER and causal:
         generated = {"transformer_task": "text-generation", "module_output_name": "causal_logits"}

@@ -11,9 +11,17 @@ from ..files.reading import inside, read_json_list, read_optional_json, reading
 from ..files.regular import is_there
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
-from .classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER, find_model_type, plain_model
+from ..modules.static import is_model2vec
+from .classes import (
+    CROSS_ENCODER,
+    SENTENCE_TRANSFORMER,
+    SPARSE_ENCODER,
+    STATIC_MODEL,
+    find_model_type,
+    plain_model,
+)
 from .record import Record, read_record
-from .route import FIRST, TRANSFORMER, Route, graph_names, read_route, transformer_config
+from .route import FIRST, STATIC, TRANSFORMER, Route, graph_names, read_route, transformer_config
 
 MODULES_FILE = "modules.json"
 SETTINGS_FILE = "config_sentence_transformers.json"
@@ -76,7 +84,7 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
     if pooling is not None:
-        _check_takes_pooling(path, model_type, pooling, plain=architecture is not None)
+        _check_takes_pooling(path, model_type, pooling, architecture)
     load = cache(load_module)  # routes share the modules before and after the router
     routes = {}
     for name, (first, *others) in steps.items():
@@ -102,11 +110,12 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
     )
 
 
-def _check_takes_pooling(path: Path, model_type: str, pooling: tuple[str, ...], *, plain: bool) -> None:
+def _check_takes_pooling(path: Path, model_type: str, pooling: tuple[str, ...], architecture: str | None) -> None:
     """Raise OptionError for a model whose modules, or whose class, say how it pools."""
-    if model_type != SENTENCE_TRANSFORMER:
-        raise OptionError(f"pooling is {pooling!r}, but {path} is a {model_type}, which does not pool; leave it out")
-    if not plain:
+    kind = STATIC_MODEL if architecture == STATIC_MODEL else model_type
+    if kind != SENTENCE_TRANSFORMER:
+        raise OptionError(f"pooling is {pooling!r}, but {path} is a {kind}, which does not pool; leave it out")
+    if architecture is None:
         raise OptionError(
             f"pooling is {pooling!r}, but {path / 'modules.json'} names the modules of the model; leave pooling out, "
             "or change the configuration of its Pooling"
@@ -166,7 +175,8 @@ def read_routers(path: Path) -> list[str]:
 
 def _entries(path: Path) -> list[dict[str, Any]]:
     if not is_there(path / MODULES_FILE):
-        return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
+        kind = STATIC if plain_architecture(path) == STATIC_MODEL else TRANSFORMER
+        return [{"path": "", "type": f"{_PACKAGE}models.{kind}"}]
     entries = read_json_list(path / MODULES_FILE)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise DamagedFileError(f"{path / 'modules.json'} names no modules; download or export the model again")
@@ -186,11 +196,15 @@ def _kind(dotted: str, path: Path) -> str:
 def plain_architecture(path: Path) -> str | None:
     """The class of the transformer in a folder without modules.json, such as "BertForMaskedLM".
 
-    "" where its config.json names none, and for a graph and a tokenizer without a config.json; None for a folder with
-    modules.json. Raises FolderNotFoundError where there is nothing of all that, and DamagedFileError.
+    "StaticModel" for a Model2Vec model. "" where its config.json names none, and for a graph and a tokenizer without a
+    config.json; None for a folder with modules.json. Raises FolderNotFoundError where there is nothing of all that, and
+    DamagedFileError.
     """
     if is_there(path / MODULES_FILE):
         return None
+    config = read_optional_json(path / "config.json")
+    if is_model2vec(path, config):
+        return STATIC_MODEL
     if not is_there(path / "config.json"):
         if graph_names(path) and is_there(path / "tokenizer.json"):
             return ""
@@ -199,5 +213,5 @@ def plain_architecture(path: Path) -> str | None:
             "folder"
         )
     with reading(path / "config.json"):
-        names = read_optional_json(path / "config.json").get("architectures") or [""]
+        names = config.get("architectures") or [""]
         return str(names[0])

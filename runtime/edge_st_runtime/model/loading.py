@@ -187,6 +187,10 @@ def _read_tokenizer(route: Route) -> Any:
         from ..text.chat import ChatTokenizer
 
         return ChatTokenizer(route.path, route.messages, route.template_arguments)
+    if route.model2vec:
+        from ..text.model2vec import Model2VecTokenizer
+
+        return Model2VecTokenizer(route.path)
     special = route.kind not in (STATIC, SPARSE_STATIC)
     return TextTokenizer(route.path, lower_case=route.lower_case, special_tokens=special)
 
@@ -230,7 +234,7 @@ def _open_head(
         return tokenizer, limit, _open_graph(folder, route, choice, options)
     if route.kind == STATIC:
         table = open_static(route.path)
-        check_vocabulary(route.path, tokenizer.size, len(table.rows))
+        check_vocabulary(route.path, tokenizer.size, len(table.factors))
         return tokenizer, limit, table
     if route.kind == SPARSE_STATIC:
         sparse = open_sparse_static(route.path, tokenizer.tokenizer.token_to_id)

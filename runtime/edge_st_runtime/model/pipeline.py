@@ -16,7 +16,7 @@ from ..arrays import TokenBatch
 from ..engines.backend import Backend
 from ..engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
 from ..errors import DamagedFileError
-from ..modules.specs import Features, Module, Pooling, apply_modules
+from ..modules.specs import Features, Module, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
@@ -136,15 +136,11 @@ class Pipeline:
         return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
-        """Tokens of ``prompt`` that pooling must leave out, None for none of them.
+        """Tokens before a text that has ``prompt``, which some kinds of pooling leave out; None for none.
 
         Raises OptionError where the prompt leaves no room for a text.
         """
-        if not prompt:
-            return None
-        length = self.tokenizer.prompt_length(prompt, limit)
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self.modules)
-        return length if excludes else None
+        return (self.tokenizer.prompt_length(prompt, limit) or None) if prompt else None
 
     @property
     def pools(self) -> bool:

@@ -93,6 +93,11 @@ class Route:
         return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
 
     @property
+    def model2vec(self) -> bool:
+        """Whether it is a static model in a folder without modules.json, which Model2Vec reads by its own rules."""
+        return self.kind == STATIC and self.transformer.get("reader") == "model2vec"
+
+    @property
     def lower_case(self) -> bool:
         """Whether texts are lower-cased before they are tokenized."""
         return bool(self.transformer.get("do_lower_case"))
@@ -117,6 +122,8 @@ class Route:
 
     def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
         """The change that makes ``limit`` the model's own: the file name → the keys to set, with their values."""
+        if self.model2vec:
+            return {f"{self.prefix}config.json": {"max_length": limit}}
         if self.kind == STATIC:
             cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
             return {f"{self.prefix}tokenizer.json": {"truncation": None if limit is None else cut}}

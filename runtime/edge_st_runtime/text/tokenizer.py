@@ -18,8 +18,9 @@ from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import check_json_size, read_json, read_optional_json, whole_number
 from ..files.regular import is_there
+from .charsmap import check_charsmap
 from .pairs import PairTemplate, read_template
-from .tokens import TextOrPair, Tokens, with_prompt
+from .tokens import TextOrPair, Tokens, as_ids, with_prompt
 
 _UNSET = 10**18  # transformers writes 1e30 for "no limit"
 _BERT_SETTINGS = {
@@ -150,7 +151,7 @@ class TextTokenizer:
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
         """The special tokens of a text, and as many of its own tokens as there is room for."""
-        ids, types, count = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32), len(encoding)
+        ids, types, count = as_ids(encoding.ids), as_ids(encoding.type_ids), len(encoding)
         if limit is None or count <= limit:
             return _Row(ids, types, count)
         start = self._prefix if self.truncate_left else limit - self._suffix
@@ -159,7 +160,7 @@ class TextTokenizer:
 
     def _join(self, first: Encoding, second: Encoding, limit: int | None) -> "_Row":
         template = self._template
-        texts = np.array(first.ids, np.int32), np.array(second.ids, np.int32)
+        texts = as_ids(first.ids), as_ids(second.ids)
         return _Row(*template.join(*texts, limit, self.truncate_left), len(first) + len(second) + template.size)
 
     @cached_property
@@ -186,6 +187,7 @@ def _read_tokenizer(path: Path) -> Tokenizer:
             "edge-st export MODEL FOLDER"
         )
     check_json_size(path)
+    check_charsmap(path)
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.engines.failures import load_error
-from edge_st_runtime.errors import DamagedFileError, EdgeSTError, EngineError, FolderError, ResourceError
+from edge_st_runtime.errors import DamagedFileError, FolderError, ResourceError
 from edge_st_runtime.files.reading import read_json
 from edge_st_runtime.files.regular import file_error
 from tests.support.tiny_graphs import store_outside
@@ -74,21 +73,6 @@ def test_no_proc(tmp_path: Path) -> None:
     assert done.stdout.startswith("EngineError ONNX Runtime cannot load"), done
     assert "where /proc is missing" in done.stdout
     assert "mount -t proc proc /proc" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("reason", "error"),
-    [
-        ("std::bad_alloc", ResourceError),
-        ("Failed to allocate memory for requested buffer of size 4096", ResourceError),
-        ("open file model.onnx_data fail, errcode = 24 - Too many open files", ResourceError),
-        ("Secure opened-file canonicalization requires procfs at /proc/self/fd/4", EngineError),
-        ("Protobuf parsing failed", DamagedFileError),
-    ],
-)
-def test_why_an_engine_cannot_load(reason: str, error: type[EdgeSTError], tiny_folder: Path) -> None:
-    found = load_error("ONNX Runtime", tiny_folder / "onnx" / "model.onnx", reason, "Export it again")
-    assert type(found) is error
 
 
 def test_out_of_memory_while_reading() -> None:
