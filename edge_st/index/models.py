@@ -32,7 +32,7 @@ def identity_of(model: SentenceTransformer) -> dict[str, str]:
 
 def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder: Path) -> None:
     """Raise OptionError unless the index in ``folder`` records the fingerprint of ``model``."""
-    recorded, given = settings["model"], identity_of(model)
+    recorded, given = settings.get("model"), identity_of(model)
     if recorded is None:
         raise OptionError(f"{folder} was built from embeddings without a model; open it without one")
     if recorded["fingerprint"] != given["fingerprint"]:
@@ -56,7 +56,7 @@ class Models:
 
     def of(self, snapshot: Snapshot) -> SentenceTransformer | None:
         """The model that made the embeddings in ``snapshot``; None where it was not given."""
-        recorded = snapshot.settings["model"]
+        recorded = snapshot.settings.get("model")
         return None if recorded is None else self._by_fingerprint.get(recorded["fingerprint"])
 
     def required(self, snapshot: Snapshot, purpose: str) -> SentenceTransformer:
@@ -64,7 +64,7 @@ class Models:
         model = self.of(snapshot)
         if model is not None:
             return model
-        recorded = snapshot.settings["model"]
+        recorded = snapshot.settings.get("model")
         if recorded is None:
             raise OptionError(
                 f"the index was built from embeddings alone, without a model; give embeddings, not {purpose}"

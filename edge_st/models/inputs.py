@@ -3,7 +3,7 @@
 Source: sentence-transformers' is_singular_input.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ _EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
 def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
     """The texts or pairs in ``inputs``, and whether it was a single one.
 
-    A str or {"text": str} is one input. A list, a tuple, an array of str or another sequence is a batch. Each of its
-    items is a str or a pair of str. Raises InputTypeError, with the position and the type, for the first item that is
-    something else. Raises InputError for a pair that is not two texts, and for a text that is not valid Unicode.
+    A str, an array () of str or {"text": str} is one input. A list, a tuple, an array (n,) of str or another sequence
+    is a batch. Each of its items is a str or a pair of str.
+
+    Raises InputTypeError, with the position and the type, for the first item that is something else. Raises InputError
+    for a pair that is not two texts, and for a text that is not valid Unicode.
     """
     if isinstance(inputs, str | dict):
         return [_item(inputs, None)], True
     if isinstance(inputs, np.ndarray):
+        if inputs.ndim == 0 and inputs.dtype.kind == "U":
+            return [_item(inputs.item(), None)], True
         if inputs.ndim == 0 or inputs.dtype.kind not in "UO":
             raise InputTypeError(f"inputs is an array of shape {inputs.shape} and dtype {inputs.dtype}; {_EXPECTED}")
         inputs = inputs.tolist()
@@ -35,6 +39,30 @@ def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
     if all(type(item) is str and item.isascii() for item in inputs):
         return list(inputs), False
     return [_item(item, index) for index, item in enumerate(inputs)], False
+
+
+def is_singular_input(inputs: Any) -> bool:
+    """Whether ``inputs`` is a single input: not a list, a tuple, a column, or an array (n, …) of str or objects.
+
+    A list of a chat's messages is a single one, too. Source: sentence-transformers' BaseModel.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray):
+        return not (inputs.ndim and inputs.dtype.kind in "UO")
+    first = inputs[0] if isinstance(inputs, list) and inputs else None
+    is_message = isinstance(first, Mapping) and {"role", "content"} <= set(first)
+    return is_message or isinstance(inputs, str) or not _is_sequence(inputs)
+
+
+def is_singular_pair(inputs: Any) -> bool:
+    """Whether ``inputs`` is a single pair: a sequence whose first item is no list or tuple, or an array (n,) of texts.
+
+    Source: sentence-transformers' CrossEncoder.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray):
+        return inputs.dtype.kind not in "UO" or (inputs.size > 0 and inputs.ndim < 2)
+    if isinstance(inputs, str) or not _is_sequence(inputs):
+        return True
+    return len(inputs) > 0 and not isinstance(next(iter(inputs)), list | tuple)
 
 
 def split_task(inputs: Any) -> tuple[Any, str | None]:

@@ -37,7 +37,7 @@ def truncation_guard(
         return lambda rows, tokens: _warn(distinct, rows[tokens.counts > limit], limit)
     start = 0
     for window in windows(distinct.texts):
-        counts = tokenizer(window, None, prompt).counts
+        counts = tokenizer(window, limit, prompt).counts
         if (counts > limit).any():
             first = int((counts > limit).argmax())
             raise TextTooLongError(

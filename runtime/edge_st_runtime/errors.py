@@ -16,6 +16,7 @@ The built-in base stands in brackets.
     ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
     │   ├── EngineMissingError         (ImportError) the engine is not installed
     │   └── ProviderError              (ValueError) a requested provider or device is not available
+    ├── ResourceError                  (OSError) this process or machine lacks memory, disk space or open files
     ├── PackageMissingError            (ImportError) an optional package is not installed
     ├── HubError                       (OSError) a download failed
     ├── OptionError                    (ValueError) an argument outside its allowed values
@@ -77,6 +78,10 @@ class EngineMissingError(EngineError, ImportError):
 
 class ProviderError(EngineError, ValueError):
     """A requested execution provider or device is not available."""
+
+
+class ResourceError(EdgeSTError, OSError):
+    """This process or machine lacks memory, disk space or open files; the files themselves are in order."""
 
 
 class PackageMissingError(EdgeSTError, ImportError):

@@ -12,14 +12,10 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
-from ..machine.process import PerProcess, default_environment
+from ..machine.process import PerProcess
 from .backend import EngineOptions
+from .quiet_onnxruntime import onnxruntime as ort
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
-
-# From version 1.29 on, onnxruntime sends usage data to its makers, in a thread that also keeps a forked child process
-# from ending.
-with default_environment("ORT_DISABLE_TELEMETRY", "1"):
-    import onnxruntime as ort
 
 _CPU = "CPUExecutionProvider"
 _DEVICES = {"cpu": _CPU, "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}

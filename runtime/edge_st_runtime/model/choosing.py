@@ -8,6 +8,7 @@ from ..engines.backend import installed_engines
 from ..errors import EdgeSTError, EngineError
 from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
+from .quantized import as_computed
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
@@ -22,7 +23,7 @@ class LoadOptions:
     """How to open a model; with the defaults the runtime chooses for this machine.
 
     ``token_budget`` is the most tokens that a batch has, padding included. None takes the tuned value, or else the
-    engine's own.
+    engine's own. ``pooling`` are the modes of a model whose folder has no modules.json.
     """
 
     backend: str = "auto"
@@ -34,6 +35,7 @@ class LoadOptions:
     file_name: str | None = None
     num_threads: int | None = None
     token_budget: int | None = None
+    pooling: tuple[str, ...] | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -59,13 +61,14 @@ def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tu
     """What a route may run, in the order to try.
 
     The variant that this machine was tuned to comes first, unless the caller asked for another. Where the caller named
-    the variant, there is only one. Raises what `choose_graphs` raises.
+    the variant, there is only one. Raises what `choose_graphs` and `as_computed` raise.
     """
     if not route.needs_graph:
         check_dtype(options.dtype)
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(route.config)}
         return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a lookup table in NumPy"),)
-    choices, criteria = variants_for(route, record, options)
+    named, criteria = variants_for(route, record, options)
+    choices = as_computed(named, route.path, record, options.dtype)
     if options.takes_tuning:
         choices = _tuned(choices, read_tuning(record, options.dtype))
     return choices if criteria.may_fall_back else choices[:1]

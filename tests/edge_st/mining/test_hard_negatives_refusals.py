@@ -35,7 +35,7 @@ def bundled() -> SentenceTransformer:
         ({"anchor_column_name": "queries"}, "anchor_column_name is 'queries'; the dataset has the columns"),
         ({"positive_column_name": "answer"}, "positive_column_name is 'answer'; the dataset has the columns"),
         ({"anchor_column_name": "text"}, "anchor and positive are both the column 'text'"),
-        ({"query_prompt_name": "question"}, "prompt name 'question' is not among the prompts"),
+        ({"query_prompt_name": "question"}, "Prompt name 'question' not found"),
     ],
     ids=lambda value: str(value)[:40],
 )

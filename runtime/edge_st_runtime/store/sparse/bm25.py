@@ -6,10 +6,9 @@ Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and 
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from ...arrays import Floats, Ids
 from ...checks import check_ordered, check_unicode, described
 from ...errors import DamagedFileError, InputTypeError, OptionError
+from ...files.fields import Fields
 from .postings import Postings, sort_postings
 from .ranking import best_of_each
 from .segments import Segmented, Segments
@@ -63,11 +63,9 @@ class BM25(Segmented):
         index, DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
-        try:
-            recorded = _recorded_tokenizer(segments.settings)
-            index = cls(recorded, float(segments.settings["k1"]), float(segments.settings["b"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFileError(f"{path} has settings without {error}; build the index again") from error
+        settings = segments.fields
+        recorded = _recorded_tokenizer(settings)
+        index = cls(recorded, settings.number("k1", 0), settings.number("b", 0, 1))
         index._tokenize = _agreed_tokenizer(path, recorded, tokenizer)
         if [part.terms for part in segments.parts] != list(accumulate(len(part.words) for part in segments.parts)):
             raise DamagedFileError(f"{path} has segments with different vocabularies; build the index again")
@@ -141,12 +139,13 @@ class BM25(Segmented):
         return list(found)
 
 
-def _recorded_tokenizer(settings: Mapping[str, Any]) -> str | None:
+def _recorded_tokenizer(settings: Fields) -> str | None:
     """The name that an index records, None for a function; before there were names, the words were "letters"."""
     if "own_tokenizer" in settings:
-        return None if settings["own_tokenizer"] else _BEFORE_NAMES
-    name: str | None = settings["tokenizer"]
-    return name
+        return None if settings.flag("own_tokenizer") else _BEFORE_NAMES
+    if "tokenizer" not in settings:
+        raise settings.wrong("tokenizer", f"null, or one of {', '.join(map(repr, TOKENIZERS))}")
+    return settings.choice("tokenizer", (None, *TOKENIZERS))
 
 
 def _agreed_tokenizer(path: str | Path, recorded: str | None, given: Tokenize | str | None) -> Tokenize:

@@ -35,8 +35,8 @@ class InvertedIndex(Segmented):
         Raises FolderError for a folder without an index, DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
-        dim = segments.settings.get("dim")
-        if not isinstance(dim, int) or any(part.terms != dim for part in segments.parts):
+        dim = segments.fields.count("dim", 1)
+        if any(part.terms != dim for part in segments.parts):
             raise DamagedFileError(f"{path} has segments that do not have {dim} dimensions; build the index again")
         index = cls(dim)
         index._segments = segments

@@ -157,9 +157,10 @@ def test_folders_of_another_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"k1"', '"k2"', "settings without 'k1'"),
-        ('"k1": 1.5', '"k1": []', "settings without"),
-        ('"tokenizer', '"w', "'tokenizer"),
+        ('"k1"', '"k2"', r"postings\.json: settings\.k1 is missing; expected a number from 0 to inf; build the index"),
+        ('"k1": 1.5', '"k1": []', r"settings\.k1 is \[\]; expected a number"),
+        ('"tokenizer', '"w', r"settings\.tokenizer is missing; expected null, or one of 'unicode', 'letters'"),
+        ('"unicode"', '"w"', r"settings\.tokenizer is 'w'; expected one of None, 'unicode', 'letters'"),
     ],
 )
 def test_damaged_settings(tmp_path: Path, old: str, new: str, message: str) -> None:
