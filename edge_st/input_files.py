@@ -1,6 +1,7 @@
 """Read files that users name: their lines as texts or as JSON objects."""
 
 import json
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,10 +15,19 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def existing(path: str | Path) -> Path:
-    """The path of a file or folder that exists; raises OptionError where it does not."""
+    """The path of a file or folder that exists; raises OptionError where it does not, and for a device or socket.
+
+    A pipe is a file where a shell made it, as in ``<(command)``; others might never begin or end.
+    """
     found = Path(path)
-    if not found.exists():
-        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
+    try:
+        mode = found.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise OptionError(f"{path} cannot be read: {error.strerror}; change its permissions") from error
+        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and str(path).startswith("/dev/"))):
+        raise OptionError(f"{path} is a pipe, a socket or a device; expected a file or a folder, or '-' and its output")
     return found
 
 

@@ -1,7 +1,6 @@
 """``edge-st search``: find the passages of text files that answer a query."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from ..input_files import existing
 from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
 from .output import print_json, snippet
 from .streams import one_line
+from .text_files import ENDINGS, find_files, note_skipped, read_bytes
 
 if TYPE_CHECKING:
     from edge_st import Retriever
 
-ENDINGS = {".txt", ".md", ".markdown", ".rst"}
 _WORDS = ("unicode", "letters")
 _DESCRIPTION = f"""\
 Rank passages by meaning. With --hybrid they are ranked by words, too, and both rankings are fused. With --rerank a
@@ -113,18 +112,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def find_files(path: Path) -> Iterator[Path]:
-    """The file itself, or the text files of a folder, sorted; hidden files and folders are left out."""
-    if not path.is_dir():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in ENDINGS:
-                yield Path(folder, name)
-
-
 def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":
     """A retriever with the models that the options ask for; the passages' ids are their positions."""
     from edge_st import BM25, Retriever
@@ -144,13 +131,18 @@ def _read(files: Sequence[Path], skipped: list[str]) -> Iterator[Found]:
 
     for file in files:
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (UnicodeDecodeError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            print(f"edge-st: note: skipped {one_line(file)}: {reason}", file=sys.stderr)
+            text = _text(file)
+        except (UnicodeDecodeError, InputError, OSError) as error:
+            note_skipped(file, "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error)
             skipped.append(str(file))
         else:
             yield from (Found(str(file), passage.line, passage.text) for passage in split_passages(text))
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        text = read_bytes(opened, str(file)).decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
