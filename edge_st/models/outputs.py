@@ -12,6 +12,7 @@ import numpy as np
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.finite import RESULTS
 from edge_st_runtime.model.pipeline import Rows
 from edge_st_runtime.model.repeats import Distinct
 from edge_st_runtime.modules.specs import Features
@@ -28,6 +29,8 @@ class Output(ABC):
     """One kind of result. ``needs_tokens`` says that a graph which pools by itself cannot give it."""
 
     needs_tokens: ClassVar[bool] = False
+    #: the features in which NaN and infinity are errors
+    checked: ClassVar[tuple[str, ...]] = RESULTS
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -91,6 +94,7 @@ class TokenEmbeddings(Output):
     """A list of token embeddings (tokens, hidden) float32: special tokens included, padding left out."""
 
     needs_tokens: ClassVar[bool] = True
+    checked: ClassVar[tuple[str, ...]] = (TOKEN_EMBEDDINGS,)
 
     def select(self, features: Features) -> list[Floats]:
         """Those of a batch."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import NotFiniteError, OptionError
 from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.classes import CROSS_ENCODER
@@ -118,6 +118,8 @@ class Runner:
             prompt=request.prompt,
             batch_size=request.batch_size,
             extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
+            checked=request.output.checked,
+            places=distinct.first,
             inspect=truncation_guard(self.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:
@@ -165,7 +167,10 @@ class Runner:
     def answer(self, settings: Settings, request: Request) -> Any:
         """What `run_here` gives with ``settings``."""
         self.settings = settings
-        return self.run_here(request, show_progress_bar=False)
+        try:
+            return self.run_here(request, show_progress_bar=False)
+        except NotFiniteError as error:
+            raise NotFiniteError(f"counted from the first text of a chunk: {error}") from None
 
     @cached_property
     def width(self) -> int:

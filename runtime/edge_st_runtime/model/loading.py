@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, ProviderError
 from ..files.reading import reading
+from ..machine.parallel import Workers
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
 from ..modules.static import open_static
@@ -84,8 +84,8 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     record = folder.record
     if record is None:
         return _load(folder, choices, options)
-    with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(record.check_files, list(_used_files(folder, record, choices)))
+    with Workers(1) as thread:
+        checked = thread.submit(record.check_files, list(_used_files(folder, record, choices)))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
