@@ -8,22 +8,21 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.shortage import shortage
 from ..machine.process import NoFork, PerProcess
 from .backend import EngineOptions
+from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
 _LARGE = 128 * 2**20  # bytes of weights; a second copy of larger ones is not worth its memory
-#: what OpenVINO and the system say where memory or threads are short
-_SHORTAGE = ("bad_alloc", "allocate memory", "Resource temporarily unavailable")
 #: OpenVINO and its thread pool hold locks while they compile and run
 _no_fork = NoFork()
-_PRECISIONS = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
+_PRECISIONS = {"float32": "f32", "int8": "f32", "int4": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ class OpenVinoBackend:
             return [_taken(found[output], batch) for output in outputs]
         except (RuntimeError, MemoryError) as error:
             form.renew(compiled)  # what failed once, for lack of memory most often, may give wrong numbers ever after
-            raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {_reason(error)}") from error
+            doing = f"OpenVINO failed on a batch of shape {batch.shape}"
+            raise shortage(error, doing) or EngineError(f"{doing}: {_reason(error)}") from error
         finally:
             compiled.idle.put(request)
 
@@ -133,7 +133,10 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
-        raise ProviderError(f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}")
+        missing = ProviderError(
+            f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}"
+        )
+        raise shortage(missing, f"OpenVINO cannot open its device {device!r}") or missing
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
@@ -146,7 +149,7 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     except RuntimeError as error:
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise _unloadable(graph, error) from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
 
 
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
@@ -158,7 +161,7 @@ def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _
             for _ in range(streams):
                 idle.put(compiled.create_infer_request())
     except RuntimeError as error:
-        raise _unloadable(graph, error) from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
     return _Compiled(compiled, idle)
 
 
@@ -168,12 +171,10 @@ def _reason(error: Exception) -> str:
     return " ".join(line for line in lines if line and not line.startswith(("Exception from", "Check '")))
 
 
-def _unloadable(graph: Path, error: RuntimeError) -> EngineError | DamagedFileError:
-    size, reason = graph.stat().st_size if graph.is_file() else 0, _reason(error)
-    if any(word in reason for word in _SHORTAGE):
-        return EngineError(f"OpenVINO has too little memory or too few threads to open {graph} ({reason}); free some")
+def _damaged(graph: Path, error: RuntimeError) -> DamagedFileError:
+    size = graph.stat().st_size if graph.is_file() else 0
     return DamagedFileError(
-        f"OpenVINO cannot load {graph} ({size} bytes): {reason}. "
+        f"OpenVINO cannot load {graph} ({size} bytes): {_reason(error)}. "
         "Download it again (the .bin beside the .xml too), or export it again with: edge-st export"
     )
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from ..engines.signature import SCORES
 from ..errors import UnsupportedModelError, WrongClassError
-from ..modules.loaders import pooling_from_config
 from ..modules.sparse import SpladePooling
-from ..modules.specs import InGraph, Module, Normalize
+from ..modules.specs import InGraph, Module, Normalize, Pooling
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
 #: the task of each class, as edge_st.json and the manifest name it
@@ -66,11 +65,13 @@ def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
         )
 
 
-def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -> Plain:
+def plain_model(
+    model_type: str, architecture: str, config: Mapping[str, Any], pooling: tuple[str, ...] | None = None
+) -> Plain:
     """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
 
-    A SentenceTransformer pools the last token of a causal language model, else the mean. Source: the
-    ``_load_default_modules`` of sentence-transformers' classes; for a static model, model2vec.
+    A SentenceTransformer pools by ``pooling``, or else the last token of a causal language model, else the mean.
+    Source: the ``_load_default_modules`` of sentence-transformers' classes; for a static model, model2vec.
     """
     if architecture == STATIC_MODEL:
         return {"reader": "model2vec"}, (Normalize(),) if config.get("normalize") else ()
@@ -83,4 +84,4 @@ def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -
     if model_type == SPARSE_ENCODER:
         return {"transformer_task": "fill-mask"}, (SpladePooling(),)
     last = causal and config.get("is_causal") is not False
-    return {}, (pooling_from_config({"pooling_mode": "lasttoken" if last else "mean"}),)
+    return {}, (Pooling(pooling or (("lasttoken",) if last else ("mean",))),)

@@ -21,7 +21,7 @@ from ..engines.signature import (
 )
 from ..errors import DamagedFileError, EngineError
 from ..machine.parallel import parallel_map
-from ..modules.specs import Features, Module, Pooling, apply_modules
+from ..modules.specs import Features, Module, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
@@ -51,7 +51,8 @@ class Pipeline:
     """The parts of a loaded route; safe to call from many threads.
 
     ``vocabulary`` is the number of tokens that the graph has embeddings for. ``width`` is the size of the last axis of
-    the output after all modules. Each is None where it is not known.
+    the output after all modules. Each is None where it is not known. With ``one_by_one`` every batch has one text, for
+    a graph that gives a text another vector beside other texts.
     """
 
     tokenizer: Tokenizer
@@ -59,6 +60,7 @@ class Pipeline:
     modules: tuple[Module, ...]
     vocabulary: int | None = None
     width: int | None = None
+    one_by_one: bool = False
 
     def run(
         self,
@@ -84,7 +86,7 @@ class Pipeline:
         called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
         """
-        jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
+        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect)
         return parallel_map(partial(self._compute, select, extra, checked, places), jobs, self.backend.concurrency)
 
     def _jobs(
@@ -167,15 +169,11 @@ class Pipeline:
         return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
-        """Tokens of ``prompt`` that pooling must leave out, None for none of them.
+        """Tokens before a text that has ``prompt``, which some kinds of pooling leave out; None for none.
 
         Raises OptionError where the prompt leaves no room for a text.
         """
-        if not prompt:
-            return None
-        length = self.tokenizer.prompt_length(prompt, limit)
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self.modules)
-        return length if excludes else None
+        return (self.tokenizer.prompt_length(prompt, limit) or None) if prompt else None
 
     @property
     def pools(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError
-from ..files.reading import read_optional_json, reading
+from ..files.reading import read_optional_json, reading, whole_number
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module
 
@@ -115,8 +115,9 @@ class Route:
         model_max_length. It is never more than `positions`: older folders say 514 for RoBERTa, which has 512. Source:
         sentence-transformers' Transformer.
         """
-        own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
-        limits = [tokenizer_limit if own is None else int(own), self.positions]
+        own = whole_number(self._tokenizer_arguments[1], "model_max_length")
+        own = whole_number(self.transformer, "max_seq_length") if own is None else own
+        limits = [tokenizer_limit if own is None else own, self.positions]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:

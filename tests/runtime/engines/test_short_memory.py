@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.engines.backend import EngineOptions, open_backend
-from edge_st_runtime.errors import EngineError
+from edge_st_runtime.errors import EdgeSTError
 
 def batch(first, count):
     ids = np.arange(first, first + count)[None] % 400 + 5
@@ -33,16 +33,16 @@ for each in small:
     for one in (large, each):
         try:
             found.append(backend.run(one))
-        except EngineError as error:
+        except EdgeSTError as error:
             found.append(error)
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 after = [backend.run(each) for each in small]
 def right(found, wanted):
-    return isinstance(found, EngineError) or (found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-5))
-assert all(isinstance(each, EngineError) for each in found[::2])
+    return isinstance(found, EdgeSTError) or (found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-5))
+assert all(isinstance(each, EdgeSTError) for each in found[::2])
 assert all(map(right, found[1::2], wanted))
 assert all(map(right, after, wanted))
-assert not any(isinstance(each, EngineError) for each in after)
+assert not any(isinstance(each, EdgeSTError) for each in after)
 """
 
 
