@@ -1,6 +1,7 @@
 """A progress bar, shown when sentence-transformers would show one."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +15,12 @@ def progress_bar(
 ) -> Iterator[Callable[[int], Any]]:
     """Yield a function to call with the number of items done since the last call.
 
-    With None for ``show``, the bar is shown if the logger "edge_st" is at level INFO or DEBUG.
+    With None for ``show``, the bar is shown if the logger "edge_st" is at level INFO or DEBUG. It is never shown in a
+    program without standard error.
     """
-    if not (logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG) if show is None else show):
+    if sys.stderr is None or not (
+        logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG) if show is None else show
+    ):
         yield lambda _done: None
         return
     from tqdm.auto import tqdm

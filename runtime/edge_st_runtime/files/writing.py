@@ -10,7 +10,7 @@ from pathlib import Path
 def replacing(target: Path) -> Iterator[Path]:
     """A new path beside ``target``. It is renamed to ``target`` when the block ends, or removed where it raises."""
     target = target.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
     try:
         yield part
         part.replace(target)
