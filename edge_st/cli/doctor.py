@@ -154,11 +154,20 @@ def _on_threads(report: Report) -> list[Advice]:
 
 
 def _on_models(report: Report) -> list[Advice]:
+    """One advice for every fix, though a package has several names."""
+    wrong = {model["fix"]: model for model in reversed(report.installed_models) if model["error"] is not None}
     return [
-        Advice("warning", f"the installed model {model['name']}: {model['error']}", str(model["fix"]))
-        for model in report.installed_models
-        if model["error"] is not None
+        Advice("warning", f"the installed model {model['name']}: {model['error']}", str(fix))
+        for fix, model in sorted(wrong.items(), key=lambda found: str(found[1]["name"]))
     ]
+
+
+def _installed(report: Report) -> str:
+    """Every package of a model, with the names of the model."""
+    names: dict[str, list[str]] = {}
+    for model in report.installed_models:
+        names.setdefault(f"{model['distribution']} {model['version']}", []).append(str(model["name"]))
+    return ", ".join(f"{package} ({' or '.join(given)})" for package, given in names.items()) or "none"
 
 
 def _as_text(report: Report, findings: list[Advice]) -> str:
@@ -173,7 +182,7 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
         ("faster than float32", " ".join(report.fast_dtypes) or "nothing"),
         ("threads", f"{threads['chosen'] or '-'} ({counts})"),
         ("bundled model", _cell(report.bundled_model)),
-        ("installed models", ", ".join(str(model["name"]) for model in report.installed_models) or "none"),
+        ("installed models", _installed(report)),
         ("edge-st-export", report.edge_st_export or "not installed"),
     ]
     advice = [f"{finding.level}: {finding.message}\n  fix: {finding.fix}" for finding in findings]

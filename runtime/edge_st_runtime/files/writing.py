@@ -13,7 +13,7 @@ from .shortage import writing_error
 def replacing(target: Path) -> Iterator[Path]:
     """A new path beside ``target``. It is renamed to ``target`` when the block ends, or removed where it raises."""
     target = target.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
     try:
         yield part
         part.replace(target)

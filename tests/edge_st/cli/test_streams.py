@@ -154,3 +154,16 @@ def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> N
         signal.signal(signal.SIGHUP, before)
     assert seen == [signal.SIG_IGN]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_program_without_a_console_may_ask_for_progress() -> None:
+    code = """
+import logging, sys
+sys.stdin = sys.stdout = sys.stderr = None
+from edge_st import SentenceTransformer
+logging.getLogger("edge_st").setLevel(logging.INFO)
+model = SentenceTransformer()
+model.encode(["a", "b"])
+model.encode(["a", "b"], show_progress_bar=True)
+"""
+    assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT).returncode == 0

@@ -173,7 +173,8 @@ def test_list_and_doctor_show_what_is_installed(
     assert found["gone"]["error"] == gone[3]
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert {"gone", NAME, "tiny"} <= set(out.replace(",", " ").split())
+    assert f"tiny-model 1.0 ({NAME} or tiny)" in out
+    assert "gone-model 1.0 (gone)" in out
     assert "warning: the installed model gone: gone-model 1.0 is installed as" in out
     assert "fix: pip install --force-reinstall --no-deps gone-model" in out
 
@@ -189,6 +190,15 @@ def test_verify_takes_an_installed_models_name(
     assert f"{copy / 'tokenizer.json'} has 2 bytes" in capsys.readouterr().err
     assert main(["verify", "other"]) == 1
     assert "no model folder at other" in capsys.readouterr().err
+
+
+def test_doctor_names_a_damaged_package_once(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, {"gone": "gone_model", "owner/gone": "gone_model"}, distribution="gone-model")
+
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "gone-model 1.0 (gone or owner/gone)" in out
+    assert out.count("package gone_model is not there") == 1
 
 
 def test_doctor_sees_a_clash(site: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,11 +1,14 @@
 """File names that lead outside a folder, and files that are not the expected JSON."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsafePathError
 from edge_st_runtime.files.reading import inside, read_json, read_json_list, read_optional_json, sha256
+from edge_st_runtime.files.writing import replacing
 
 OUTSIDE = [
     "..",
@@ -60,3 +63,16 @@ def test_missing_json(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_threads_write_one_file_at_once(tmp_path: Path) -> None:
+    def write(text: str) -> None:
+        with replacing(tmp_path / "x") as part:
+            part.write_text(text)
+            together.wait()
+
+    together = Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    assert (tmp_path / "x").read_text() in set("abcd")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
