@@ -1,6 +1,7 @@
 """Read files that users name: their lines as texts or as JSON objects."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -18,6 +19,13 @@ def existing(path: str | Path) -> Path:
     if not found.exists():
         raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
     return found
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of standard input; raises InputError where it is closed."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file, or give texts: edge-st … < texts.txt")
+    return sys.stdin.buffer
 
 
 def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ from edge_st_runtime.errors import InputError, OptionError
 from ..input_files import existing
 from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
 from .output import print_json, snippet
+from .streams import one_line
 
 if TYPE_CHECKING:
     from edge_st import Retriever
@@ -146,7 +147,7 @@ def _read(files: Sequence[Path], skipped: list[str]) -> Iterator[Found]:
             text = file.read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            print(f"edge-st: note: skipped {file}: {reason}", file=sys.stderr)
+            print(f"edge-st: note: skipped {one_line(file)}: {reason}", file=sys.stderr)
             skipped.append(str(file))
         else:
             yield from (Found(str(file), passage.line, passage.text) for passage in split_passages(text))
@@ -158,5 +159,5 @@ def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
 
 
 def _as_text(query: str, hits: list[tuple[float, Found]]) -> str:
-    listed = [f"{score:7.3f}  {hit.path}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
+    listed = [f"{score:7.3f}  {one_line(hit.path)}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
     return "\n".join([query, *listed, ""])

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO
 from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ...input_files import Fields, decoded, existing, field, json_object, string_field
+from ...input_files import Fields, decoded, existing, field, json_object, standard_input, string_field
 from ...table_files import TABLES, read_table
 from ..records import JSONL_ENDINGS
 from ..search import ENDINGS, find_files
@@ -96,7 +95,7 @@ def read_documents(names: Sequence[str], input_format: InputFormat) -> Iterator[
     """
     for name in names:
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
+            yield from _read(standard_input(), _STDIN_NAME, input_format.of(name), input_format)
         else:
             with Path(name).open("rb") as file:
                 yield from _read(file, name, input_format.of(name), input_format)
