@@ -247,7 +247,7 @@ class BaseModel(Described):
         """Write the model folder to ``path``, with the prompts, the limit and the other settings of this moment.
 
         None does nothing. The other arguments have no effect. Raises OptionError where ``path`` is inside the model
-        folder.
+        folder or is a file, and FolderError where it cannot be written, as on a full disk.
         """
         if path is None:
             return
@@ -255,7 +255,7 @@ class BaseModel(Described):
 
         saved = self._settings_of(self._runner.folder.settings)
         changes = changed_files(self._runner, saved, self._settings_now())
-        save_folder(self._runner.folder.path, Path(path), changes, self._identity)
+        save_folder(self._runner.folder.path, path, changes, self._identity)
 
     save = save_pretrained
 

@@ -1,6 +1,7 @@
 """Write a model folder with the settings that changed since it was loaded, all of it or nothing."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -62,21 +63,38 @@ def _pooling_files(runner: Runner, settings: Mapping[str, Any]) -> Changes:
     return {MODULES_FILE: modules, f"{_POOLING_FOLDER}/config.json": config}
 
 
-def save_folder(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
-    """Copy ``source`` to ``target``. A new ``target`` appears whole; in an existing one files are replaced one by one.
+def save_folder(
+    source: Path, path: str | os.PathLike[str], changes: Changes, identity: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Copy ``source`` to ``path``. A new folder appears whole; in an existing one files are replaced one by one.
 
     ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
     ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
-    Raises OptionError where ``target`` lies inside ``source`` or is a file, FolderError where it cannot be written.
+    Raises OptionError where ``path`` lies inside ``source`` or is a file, and FolderError where it cannot be written,
+    as on a full disk.
     """
-    source, target = source.resolve(), target.resolve()
+    target = _target(path)
+    with writing(target):
+        _save(source.resolve(), target, changes, identity)
+
+
+def _target(path: Any) -> Path:
+    try:
+        if os.fspath(path):
+            return Path(path).resolve()
+    except (TypeError, ValueError, RuntimeError, OSError) as error:  # RuntimeError: a loop of links
+        raise OptionError(f"the path is {path!r} ({error}); expected that of a folder to write") from error
+    raise OptionError("the path is empty; expected that of a folder to write")
+
+
+def _save(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
     if source == target and not changes:
         return
     if source != target and target.is_relative_to(source):
         raise OptionError(f"{target} is inside the model folder {source}; choose another path")
     if target.exists() and not target.is_dir():
         raise OptionError(f"{target} is a file; choose the path of a folder")
-    with writing(target), _staging(target) as staged:
+    with _staging(target) as staged:
         shutil.copytree(source, staged)
         for name, values in changes.items():
             _write_json(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
@@ -125,7 +125,7 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
     except Exception as error:  # onnxruntime's errors share no base
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise shortage(error, f"ONNX Runtime cannot load {graph}") or DamagedFileError(
+        raise _lacking(error, graph) or DamagedFileError(
             f"ONNX Runtime cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
             "Download it again, or export it again with: edge-st export"
         ) from error
@@ -139,6 +139,16 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
     for thread in range(max(1, session_options.intra_op_num_threads) if provider == _CPU else 1):
         idle.put(thread)
     return _Session(session, idle)
+
+
+def _lacking(error: Exception, graph: Path) -> EdgeSTError | None:
+    """What this machine lacks to load ``graph``; None where that is not why."""
+    doing = f"ONNX Runtime cannot load {graph}"
+    if "procfs" in str(error):
+        return EngineError(
+            f"{doing} where /proc is missing ({error}); mount it: mount -t proc proc /proc, or try backend='openvino'"
+        )
+    return shortage(error, doing)
 
 
 def _session_options(num_threads: int) -> ort.SessionOptions:

@@ -66,6 +66,11 @@ def read_optional_json(path: Path) -> dict[str, Any]:
     return read_json(path) if is_there(path) else {}
 
 
+def check_json_size(path: Path, repair: str = _AGAIN) -> None:
+    """Raise DamagedFileError where the file is larger than any that is needed."""
+    check_size(path, _MOST_TOKENIZER_BYTES if path.name == "tokenizer.json" else _MOST_BYTES, repair)
+
+
 def whole_number(values: Mapping[str, Any], name: str) -> int | None:
     """The number that a file has as ``name``, a whole one of at least 1 (64.0 is 64); None where it has none.
 
@@ -87,10 +92,9 @@ def sha256(path: Path) -> str:
 
 
 def _parse(path: Path, repair: str) -> Any:
-    most = _MOST_TOKENIZER_BYTES if path.name == "tokenizer.json" else _MOST_BYTES
     try:
         with opening(path, _MISSING):
-            check_size(path, most, repair)
+            check_json_size(path, repair)
             return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, EdgeSTError):

@@ -4,22 +4,17 @@ A FIFO would block, a device has no end, and a link to nothing is not the same a
 """
 
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import DamagedFileError, EdgeSTError, FolderError, MissingFileError, ResourceError
+from ..errors import DamagedFileError, EdgeSTError, FolderError, MissingFileError
+from .shortage import shortage
 
 _AGAIN = "export or download the model again"
 _MISSING = (errno.ENOENT, errno.ENOTDIR)
 _REFUSED = (errno.EACCES, errno.EPERM)
-_EXHAUSTED = {
-    errno.EMFILE: "this process has too many files open; close some, or raise the limit: ulimit -n",
-    errno.ENFILE: "this machine has too many files open; close some",
-    errno.ENOMEM: "there is not enough memory; free some, or take a smaller model",
-}
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
@@ -81,11 +76,11 @@ def file_error(path: Path, error: OSError | MemoryError, repair: str) -> EdgeSTE
     MissingFileError where it is missing, ResourceError where this process or machine lacks memory or descriptors,
     FolderError where this user may not read it, and DamagedFileError, whose message ends with ``repair``, for others.
     """
-    code = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
-    if code in _EXHAUSTED:
-        return ResourceError(f"{path} cannot be read: {_EXHAUSTED[code]}")
+    found, code = shortage(error, f"cannot read {path}"), getattr(error, "errno", None)
+    if found is not None:
+        return found
     if code in _MISSING:
         return MissingFileError(f"{path} is missing; {repair}")
     if code in _REFUSED:
-        return FolderError(f"{path} cannot be read ({os.strerror(code)}); let this user read it: chmod u+r {path}")
+        return FolderError(f"{path} cannot be read ({error.args[-1]}); let this user read it: chmod u+r {path}")
     return DamagedFileError(f"{path} cannot be read ({error}); {repair}")

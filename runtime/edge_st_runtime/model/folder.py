@@ -6,15 +6,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DamagedFileError, FolderNotFoundError, OptionError, UnsupportedModelError
+from ..errors import DamagedFileError, FolderNotFoundError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import inside, read_json_list, read_optional_json, reading
 from ..files.regular import is_there
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
 from ..modules.static import is_model2vec
-from .classes import SENTENCE_TRANSFORMER, STATIC_MODEL, find_model_type, plain_model
+from .classes import (
+    CROSS_ENCODER,
+    SENTENCE_TRANSFORMER,
+    SPARSE_ENCODER,
+    STATIC_MODEL,
+    find_model_type,
+    plain_model,
+)
 from .record import Record, read_record
-from .route import FIRST, STATIC, TRANSFORMER, Route, read_route, transformer_config
+from .route import FIRST, STATIC, TRANSFORMER, Route, graph_names, read_route, transformer_config
 
 MODULES_FILE = "modules.json"
 SETTINGS_FILE = "config_sentence_transformers.json"
@@ -22,6 +29,12 @@ ONLY_ROUTE = ""
 Step = tuple[str, Path]
 ROUTERS = ("Router", "Asym")
 _PACKAGE = "sentence_transformers."
+#: what makes a graph without config.json one of these classes
+_CONFIG_OF = {
+    name: f"{{}} is missing, without which a graph is not known to be a {name}; write it: "
+    f'{{{{"architectures": ["Bert{ending}"], "model_type": "bert", "max_position_embeddings": 512}}}}'
+    for name, ending in ((CROSS_ENCODER, "ForSequenceClassification"), (SPARSE_ENCODER, "ForMaskedLM"))
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +77,8 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
     record = read_record(path)
     settings, architecture = read_optional_json(path / SETTINGS_FILE), plain_architecture(path)
+    if architecture == "" and model_type in _CONFIG_OF and not (settings or is_there(path / "config.json")):
+        raise MissingFileError(_CONFIG_OF[model_type].format(path / "config.json"))
     router, steps = read_steps(path)
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
@@ -181,8 +196,9 @@ def _kind(dotted: str, path: Path) -> str:
 def plain_architecture(path: Path) -> str | None:
     """The class of the transformer in a folder without modules.json, such as "BertForMaskedLM".
 
-    "StaticModel" for a Model2Vec model. "" where its config.json names none, None for a folder with modules.json.
-    Raises FolderNotFoundError where there is no config.json either, and DamagedFileError.
+    "StaticModel" for a Model2Vec model. "" where its config.json names none, and for a graph and a tokenizer without a
+    config.json; None for a folder with modules.json. Raises FolderNotFoundError where there is nothing of all that, and
+    DamagedFileError.
     """
     if is_there(path / MODULES_FILE):
         return None
@@ -190,7 +206,12 @@ def plain_architecture(path: Path) -> str | None:
     if is_model2vec(path, config):
         return STATIC_MODEL
     if not is_there(path / "config.json"):
-        raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
+        if graph_names(path) and is_there(path / "tokenizer.json"):
+            return ""
+        raise FolderNotFoundError(
+            f"{path} has neither modules.json nor config.json, nor a graph with its tokenizer.json; expected a model "
+            "folder"
+        )
     with reading(path / "config.json"):
         names = config.get("architectures") or [""]
         return str(names[0])

@@ -13,6 +13,7 @@ from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
+from ..files.regular import file_error
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
 from ..modules.specs import Pooling
@@ -69,6 +70,15 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
     variant is loaded and a warning is logged. Raises FolderError, EngineError and OptionError, each naming the file or
     option.
     """
+    try:
+        return _load_model(path, options, model_type)
+    except (OSError, MemoryError) as error:
+        if isinstance(error, EdgeSTError):
+            raise
+        raise file_error(path, error, "export or download the model again") from error
+
+
+def _load_model(path: Path, options: LoadOptions, model_type: str | None) -> LoadedModel:
     folder = read_folder(path, model_type, options.pooling)
     candidates: Candidates = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
     for choice in dict.fromkeys(choices[0] for choices in candidates.values() if choices[0].warns):

@@ -144,8 +144,13 @@ class Route:
 
     def graph_names(self) -> list[str]:
         """Names, relative to ``path``, of every graph file in it."""
-        found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in self.path.glob(pattern)]
-        return [path.relative_to(self.path).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
+        return graph_names(self.path)
+
+
+def graph_names(folder: Path) -> list[str]:
+    """Names, relative to ``folder``, of every graph file of a module in it."""
+    found = [path for pattern in ("*", "onnx/*", "openvino/*") for path in folder.glob(pattern)]
+    return [path.relative_to(folder).as_posix() for path in found if path.suffix in (".onnx", ".xml")]
 
 
 def longest_input(config: Mapping[str, Any]) -> int | None:

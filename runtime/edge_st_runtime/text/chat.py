@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, PackageMissingError
 from ..files.reading import read_optional_json, reading
-from ..files.regular import is_there
+from ..files.regular import check_size, is_there
 from .tokenizer import TextTokenizer
 from .tokens import TextOrPair, Tokens
 
 _FILE = "chat_template.jinja"
+_MOST_BYTES = 1 << 20
 #: texts of different tokens, so that what both renderings end with belongs to the template
 _FILLERS = ("0", "1 2 3 4")
 _PROBES = (("query", "document"), ("question", "document"), ("query", "passage"))
@@ -132,6 +133,7 @@ class ChatTokenizer:
 def _read_template(folder: Path) -> str:
     if is_there(folder / _FILE):
         with reading(folder / _FILE):
+            check_size(folder / _FILE, _MOST_BYTES, "export the model again")
             return (folder / _FILE).read_text(encoding="utf-8")
     found = read_optional_json(folder / "tokenizer_config.json").get("chat_template")
     if isinstance(found, list):

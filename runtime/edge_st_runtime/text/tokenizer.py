@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
-from ..files.reading import read_json, read_optional_json, whole_number
+from ..files.reading import check_json_size, read_json, read_optional_json, whole_number
 from ..files.regular import is_there
 from .charsmap import check_charsmap
 from .pairs import PairTemplate, read_template
@@ -186,6 +186,7 @@ def _read_tokenizer(path: Path) -> Tokenizer:
             f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
             "edge-st export MODEL FOLDER"
         )
+    check_json_size(path)
     check_charsmap(path)
     try:
         return Tokenizer.from_file(str(path))

@@ -1,6 +1,7 @@
 """How a folder without modules.json pools: what is assumed, and what the caller says."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import MissingFileError, OptionError
 from tests.support.tiny_graphs import TinyGraph
 from tests.support.tiny_models import TinyModel, write_json
-from tests.support.tiny_pair_models import ONE
+from tests.support.tiny_pair_models import ONE, PAIR
 from tests.support.tiny_tokenizers import random_texts
 
 TEXTS = random_texts(10)
@@ -96,3 +97,24 @@ def test_a_graph_that_pools_by_itself_is_not_warned_of(tmp_path: Path, caplog: p
     with caplog.at_level(logging.WARNING):
         SentenceTransformer(plain(TinyModel(graph=TinyGraph(outputs={"sentence_embedding": "mean"})), tmp_path))
     assert not caplog.messages
+
+
+def test_a_graph_and_a_tokenizer_alone(tiny: TinyModel, tmp_path: Path) -> None:
+    folder = plain(tiny, tmp_path)
+    for path in folder.glob("*.json"):
+        if not path.name.startswith("tokenizer"):
+            path.unlink()
+    long = TinyModel(limit=None).means(TEXTS)
+    np.testing.assert_allclose(SentenceTransformer(folder).encode(TEXTS), long, atol=2e-6)
+
+
+def test_a_graph_of_another_class_alone(tmp_path: Path) -> None:
+    folder = ONE.save(tmp_path)
+    scores = CrossEncoder(folder).predict(PAIR)
+    (folder / "config.json").unlink()
+    with pytest.raises(MissingFileError, match=r"config\.json is missing.*BertForSequenceClassification") as raised:
+        CrossEncoder(folder)
+    advice = re.search(r"write it: (\{.*\})$", str(raised.value))
+    assert advice is not None
+    (folder / "config.json").write_text(advice[1])
+    assert CrossEncoder(folder).predict(PAIR) == scores

@@ -1,8 +1,11 @@
 """A saved model is a copy that answers the same, and never half there."""
 
+import errno
 import json
 import math
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.models.saving import save_folder
-from edge_st_runtime.errors import FolderError
+from edge_st_runtime.errors import FolderError, OptionError, ResourceError
+from edge_st_runtime.files.writing import writing
 from edge_st_runtime.model.record import read_record
 from tests.support.tiny_models import TinyModel, graph_entry, write_record
 from tests.support.tiny_tokenizers import random_texts
@@ -137,9 +141,39 @@ def test_interruption_leaves_nothing_behind(
     assert contents(tmp_path) == before
 
 
-def test_where_nothing_can_be_written(tiny_folder: Path, tmp_path: Path) -> None:
+PLACES: dict[str, Callable[[Path], Any]] = {
+    "below a file": lambda scratch: scratch / "file" / "copy",
+    "deep below a file": lambda scratch: scratch / "file" / "a" / "copy",
+    "a file": lambda scratch: scratch / "file",
+    "a device": lambda _: "/dev/null",
+    "in /proc": lambda _: "/proc/copy",
+    "deep in /proc": lambda _: "/proc/a/copy",
+    "a loop of links": lambda scratch: scratch / "loop",
+    "a name too long": lambda scratch: scratch / ("n" * 300),
+    "a zero byte": lambda _: "a\0b",
+    "nothing": lambda _: "",
+    "a number": lambda _: 3,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_nothing_can_be_written(place: str, tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
     model = SentenceTransformer(tiny_folder, backend="onnx")
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(FolderError, match=r"cannot write to .*copy .*; make it writable, or write to another folder"):
-        model.save_pretrained(tmp_path / "file" / "copy")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises((OptionError, FolderError), match=r"cannot write to|the path is|choose the path of a folder"):
+        model.save_pretrained(PLACES[place](tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "loop"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        shutil.Error([("a", "b", "No space left on device")]),
+    ],
+    ids=["one file", "a tree"],
+)
+def test_a_disk_that_is_full(error: OSError, tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match=r"cannot write to .*copy: the disk is full"), writing(tmp_path / "copy"):
+        raise error
