@@ -1,6 +1,7 @@
 """A progress bar, shown when sentence-transformers would show one."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +15,11 @@ def progress_bar(
 ) -> Iterator[Callable[[int], Any]]:
     """Yield a function to call with the number of items done since the last call.
 
-    With None for ``show``, the bar is shown if the logger "edge_st" is at level INFO or DEBUG.
+    With None for ``show``, the bar is shown if the logger "edge_st" is at level INFO or DEBUG. A program without
+    standard error, such as one in a window, shows none.
     """
-    if not (logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG) if show is None else show):
+    wanted = logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG) if show is None else show
+    if not wanted or sys.stderr is None:
         yield lambda _done: None
         return
     from tqdm.auto import tqdm

@@ -1,11 +1,11 @@
 """Fetch a model's files in order: configuration first, the graph last, without which nothing loads."""
 
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edge_st_runtime.engines.backend import DTYPES
 from edge_st_runtime.errors import MissingFileError, OptionError, UnsupportedModelError
+from edge_st_runtime.machine.parallel import parallel_map
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
 from edge_st_runtime.model.variants import ENDINGS, Criteria
 
@@ -52,8 +52,8 @@ def fetch_model(
             raise UnsupportedModelError(
                 f"{model} has {len(configs)} files of configuration; expected {_MOST_FILES} at most"
             )
-        with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
+        others = (name for name in configs if name not in (*heads, *routers))
+        list(parallel_map(fetch, others, _CONNECTIONS))
         weights = weight_files(names, read_folder(folder, model_type), criteria)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error

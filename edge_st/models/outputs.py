@@ -13,6 +13,7 @@ from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import OptionError
+from edge_st_runtime.model.finite import RESULTS
 from edge_st_runtime.model.pipeline import Rows
 from edge_st_runtime.model.repeats import Distinct
 from edge_st_runtime.modules.specs import Features
@@ -33,6 +34,8 @@ class Output(ABC):
 
     needs_tokens: ClassVar[bool] = False
     keeps_types: ClassVar[bool] = False
+    #: the features in which NaN and infinity are errors
+    checked: ClassVar[tuple[str, ...]] = RESULTS
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -96,6 +99,7 @@ class TokenEmbeddings(Output):
     """A list of token embeddings (tokens, hidden) float32: special tokens included, padding left out."""
 
     needs_tokens: ClassVar[bool] = True
+    checked: ClassVar[tuple[str, ...]] = (TOKEN_EMBEDDINGS,)
 
     def select(self, features: Features) -> list[Floats]:
         """Those of a batch."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import NotFiniteError, OptionError
 from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.classes import CROSS_ENCODER
@@ -129,6 +129,8 @@ class Runner:
             prompt=request.prompt,
             batch_size=request.batch_size,
             extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
+            checked=request.output.checked,
+            places=distinct.first,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:
@@ -185,7 +187,10 @@ class Runner:
     def answer(self, request: Request) -> Any:
         """What `run_here` gives, in a copy that takes over the settings of ``request``."""
         self.settings = request.settings
-        return self.run_here(request, show_progress_bar=False)
+        try:
+            return self.run_here(request, show_progress_bar=False)
+        except NotFiniteError as error:
+            raise NotFiniteError(f"counted from the first text of a chunk: {error}") from None
 
     def with_types(self, features: Features, route: str) -> Features:
         """``features`` with ``token_type_ids``, where the transformer of ``route`` has several types."""

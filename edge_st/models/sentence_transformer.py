@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
-from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.errors import NotFiniteError, OptionError, TextTooLongError
 from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.folder import SETTINGS_FILE
@@ -151,8 +151,8 @@ class SentenceTransformer(Encoder):
         for window in windows(texts, growing=True):
             try:
                 yield from self.encode(window, **options)
-            except TextTooLongError as error:
-                raise TextTooLongError(f"counted from text {start}: {error}") from None
+            except (TextTooLongError, NotFiniteError) as error:
+                raise type(error)(f"counted from text {start}: {error}") from None
             start += len(window)
 
     @property

@@ -15,6 +15,7 @@ The built-in base stands in brackets.
     │       └── WrongClassError        a model that another class opens
     ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
     │   ├── EngineMissingError         (ImportError) the engine is not installed
+    │   ├── NotFiniteError             a model gives NaN or infinity for a text
     │   └── ProviderError              (ValueError) a requested provider or device is not available
     ├── ResourceError                  (OSError) this process or machine lacks memory, disk space or open files
     │   └── DiskFullError              (FolderError) the disk is full
@@ -75,6 +76,10 @@ class EngineError(EdgeSTError, RuntimeError):
 
 class EngineMissingError(EngineError, ImportError):
     """The engine that the model needs is not installed."""
+
+
+class NotFiniteError(EngineError):
+    """A model gives NaN or infinity for a text."""
 
 
 class ProviderError(EngineError, ValueError):

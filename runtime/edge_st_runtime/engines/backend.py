@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
-from ..errors import EngineMissingError, OptionError
+from ..errors import EngineError, EngineMissingError, OptionError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 _INSTALL = {"onnx": ("onnxruntime", "edge-st[onnx]"), "openvino": ("openvino", "edge-st[openvino]")}
@@ -141,4 +141,10 @@ def open_backend(engine: str, graph: Path, options: EngineOptions) -> Backend:
 
 
 def _import(engine: str) -> Any:
-    return importlib.import_module(f".{_MODULES[engine]}", __package__)
+    try:
+        return importlib.import_module(f".{_MODULES[engine]}", __package__)
+    except RuntimeError as error:  # OpenVINO starts no more after the main thread has ended
+        package = _INSTALL[engine][0]
+        raise EngineError(
+            f"{package} cannot be imported now ({error}); write at the program's start: import {package}"
+        ) from error

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.shortage import shortage
-from ..machine.process import PerProcess
+from ..machine.process import NoFork, PerProcess
 from .backend import EngineOptions
 from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
 _LARGE = 128 * 2**20  # bytes of weights; a second copy of larger ones is not worth its memory
+#: OpenVINO and its thread pool hold locks while they compile and run
+_no_fork = NoFork()
 _PRECISIONS = {"float32": "f32", "int8": "f32", "int4": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -66,17 +68,19 @@ class OpenVinoBackend:
         return indices, values.astype(np.float32, copy=False)
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
-        compiled = self._for_one if batch.alone else self._for_many
-        idle, feeds = compiled.get().idle, self._signature.feeds(batch, max_active_dims)
-        request = idle.get()
+        form = self._for_one if batch.alone else self._for_many
+        compiled, feeds = form.get(), self._signature.feeds(batch, max_active_dims)
+        request = compiled.idle.get()
         try:
-            found = request.infer(feeds, share_inputs=True)
-            return [np.array(found[output]) for output in outputs]
-        except RuntimeError as error:
+            with _no_fork:
+                found = request.infer(feeds, share_inputs=True, share_outputs=True)
+            return [_taken(found[output], batch) for output in outputs]
+        except (RuntimeError, MemoryError) as error:
+            form.renew(compiled)  # what failed once, for lack of memory most often, may give wrong numbers ever after
             doing = f"OpenVINO failed on a batch of shape {batch.shape}"
-            raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
+            raise shortage(error, doing) or EngineError(f"{doing}: {_reason(error)}") from error
         finally:
-            idle.put(request)
+            compiled.idle.put(request)
 
     def info(self) -> dict[str, Any]:
         """The engine, its version, the devices that really execute the graph, and its threads."""
@@ -86,6 +90,22 @@ class OpenVinoBackend:
             "providers": list(self._for_one.get().model.get_property("EXECUTION_DEVICES")),
             "threads": self._options.num_threads,
         }
+
+
+def _taken(output: NDArray[Any], batch: TokenBatch) -> NDArray[Any]:
+    """A copy of an infer request's own ``output``, which is marked as taken; raises RuntimeError where it was before.
+
+    Where memory is short, OpenVINO may return without an error and without a result: the output is that of an earlier
+    call.
+    """
+    if len(output) != len(batch.input_ids):
+        raise RuntimeError(f"it gave an output of shape {output.shape}; memory may be short")
+    limits = np.iinfo(output.dtype) if output.dtype.kind in "iu" else np.finfo(output.dtype)
+    mark, found = np.nextafter(limits.min, 0) if output.dtype.kind == "f" else limits.min, np.array(output)
+    if (found[..., 0] == mark).any():
+        raise RuntimeError("it gave no output; memory may be short")
+    output[..., 0] = mark
+    return found
 
 
 open_graph = OpenVinoBackend
@@ -135,12 +155,13 @@ def _read(graph: Path, options: EngineOptions) -> Any:
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
     device = _device(options)
     try:
-        compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
+        with _no_fork:
+            compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
+            idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            for _ in range(streams):
+                idle.put(compiled.create_infer_request())
     except RuntimeError as error:
         raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
-    idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for _ in range(streams):
-        idle.put(compiled.create_infer_request())
     return _Compiled(compiled, idle)
 
 

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..files.regular import file_error
+from ..machine.parallel import Workers
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
 from ..modules.specs import Pooling
@@ -119,8 +119,8 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     if record is None:
         return _load(folder, choices, options)
     edited = _edited_settings(record)
-    with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(record.check_files, _used_files(folder, record, choices, edited))
+    with Workers(1) as thread:
+        checked = thread.submit(record.check_files, _used_files(folder, record, choices, edited))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:

@@ -1,11 +1,8 @@
 """A loaded model: texts → tokens → batches → graph → modules. Every arrow is one function of this package."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -14,28 +11,36 @@ from numpy.typing import NDArray
 
 from ..arrays import TokenBatch
 from ..engines.backend import Backend
-from ..engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
-from ..errors import DamagedFileError
+from ..engines.signature import (
+    ACTIVE_INDICES,
+    ACTIVE_VALUES,
+    MAX_ACTIVE_DIMS,
+    SCORES,
+    SENTENCE_EMBEDDING,
+    TOKEN_EMBEDDINGS,
+)
+from ..errors import DamagedFileError, EngineError
+from ..machine.parallel import parallel_map
 from ..modules.specs import Features, Module, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
+from .finite import RESULTS, broken_row, not_finite
 
-T = TypeVar("T")
 R = TypeVar("R")
 #: positions of texts in a call
 Rows = NDArray[np.int64]
-_AHEAD = 8
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A batch to run: ``rows`` of ``tokens``, which are those of a window whose first text is number ``start``.
+    """A batch to run: ``rows`` of ``tokens``, those of the ``texts`` of a window whose first text is number ``start``.
 
     ``alone`` as in `TokenBatch`.
     """
 
     start: int
+    texts: Sequence[TextOrPair]
     rows: Rows
     tokens: Tokens
     alone: bool
@@ -67,6 +72,8 @@ class Pipeline:
         prompt: str | None = None,
         extra: Features = MappingProxyType({}),
         inspect: Callable[[Rows, Tokens], None] | None = None,
+        checked: Sequence[str] = RESULTS,
+        places: Rows | None = None,
     ) -> Iterator[tuple[Rows, R]]:
         """Run all ``texts``; for each batch, give the positions of its texts and its result.
 
@@ -76,10 +83,11 @@ class Pipeline:
 
         ``limit`` is the number of tokens that a text is truncated to, ``prompt`` is put before each text. ``extra`` are
         features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
-        called with the positions and tokens of each window before it runs.
+        called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
+        ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
         """
         jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect)
-        return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
+        return parallel_map(partial(self._compute, select, extra, checked, places), jobs, self.backend.concurrency)
 
     def _jobs(
         self,
@@ -101,10 +109,12 @@ class Pipeline:
             )
             alone = len(batches) == 1 and len(window) == len(texts)
             for rows in batches:
-                yield _Job(start, rows, tokens, alone)
+                yield _Job(start, window, rows, tokens, alone)
             start += len(window)
 
-    def _compute(self, select: Callable[[Features], R], extra: Features, job: _Job) -> tuple[Rows, R]:
+    def _compute(
+        self, select: Callable[[Features], R], extra: Features, checked: Sequence[str], places: Rows | None, job: _Job
+    ) -> tuple[Rows, R]:
         # Pad on the right even where the tokenizer pads on the left, so that every token has the position that it has
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
@@ -115,15 +125,38 @@ class Pipeline:
                 "they are from different models: download or export it again"
             )
         features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
-        return job.start + job.rows, select(apply_modules(self.modules, features))
+        found, rows = apply_modules(self.modules, features), job.start + job.rows
+        broken = broken_row(found, checked)
+        if broken is not None:
+            place = int(rows[broken] if places is None else places[rows[broken]])
+            raise not_finite(self.backend, self.modules, features, broken, job.texts[job.rows[broken]], place)
+        return rows, select(found)
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
         """The output of the graph; only its ``max_active_dims`` largest values where the graph can select them."""
         width = self.backend.width
         if max_active_dims is None or width is None or self.modules or not self.backend.prunes:
-            return {self.backend.meaning: self.backend.run(batch)}
-        indices, values = self.backend.run_pruned(batch, min(max_active_dims, width))
+            return {self.backend.meaning: self._without_empty(batch, self._shaped(batch, self.backend.run(batch)))}
+        found = self.backend.run_pruned(batch, min(max_active_dims, width))
+        indices, values = (self._shaped(batch, output) for output in found)
         return {ACTIVE_INDICES: indices, ACTIVE_VALUES: values, "width": width}
+
+    def _shaped(self, batch: TokenBatch, output: Any) -> Any:
+        """``output`` itself; raises EngineError where its shape is not that of the batch."""
+        expected = batch.shape if self.backend.meaning == TOKEN_EMBEDDINGS else batch.shape[:1]
+        if output.shape[: len(expected)] != expected:
+            raise EngineError(
+                f"{self.backend.info()['engine']} gave {self.backend.output} of shape {output.shape} for a batch of "
+                f"shape {batch.shape}; expected {expected} and the dimensions. Memory may be short: free some, or pass "
+                "a smaller batch_size; if it stays so, export the model again"
+            )
+        return output
+
+    def _without_empty(self, batch: TokenBatch, output: Any) -> Any:
+        """``output`` with zeros for texts without a token: attention over nothing is not a number."""
+        if self.backend.meaning == SCORES or (some := batch.attention_mask.any(axis=1)).all():
+            return output
+        return np.where(some.reshape(-1, *[1] * (output.ndim - 1)), output, np.float32(0))
 
     def _batch(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
@@ -146,26 +179,3 @@ class Pipeline:
     def pools(self) -> bool:
         """Whether the graph itself pools: it gives sentence embeddings and no token embeddings."""
         return self.backend.meaning == SENTENCE_EMBEDDING
-
-
-def parallel_map(function: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """``function`` of every item, in order, on ``workers`` threads.
-
-    A single item, or a single worker, runs on the caller's thread. Up to eight items for each worker are queued, so
-    that no worker waits while ``items`` makes the next ones. Where the caller stops early, queued items are dropped.
-    """
-    head = list(islice(items, 2))
-    if workers == 1 or len(head) < 2:
-        yield from map(function, chain(head, items))
-        return
-    pool = ThreadPoolExecutor(workers)
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in chain(head, items):
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > _AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -29,8 +29,9 @@ def lasttoken(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = 
 
 
 def maximum(tokens: Floats, mask: Mask, _own: Mask, _weights: Floats | None = None) -> Floats:
-    """The largest value of each dimension; minus infinity if no token is pooled."""
-    return np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
+    """The largest value of each dimension; zeros if no token is pooled."""
+    found = np.max(tokens, axis=1, initial=-np.inf, where=mask[:, :, None].astype(bool))
+    return np.where(mask.sum(axis=1, keepdims=True) > 0, found, np.float32(0))
 
 
 def mean(tokens: Floats, mask: Mask, _own: Mask, weights: Floats | None = None) -> Floats:

@@ -1,12 +1,12 @@
 """Approximate search in two steps: scan the codes of all rows, then score the best candidates by finer numbers."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import Floats, Ids
+from ..machine.parallel import parallel_map
 from ..machine.threads import thread_count
 from ..vectors.similarity import Similarity, dot_score, pairwise_dot_score
 from .best import NO_ROW, Allowed, Best, hide
@@ -58,10 +58,7 @@ def _scan(parts: Sequence[Part], queries: Floats, k: int, similarity: Similarity
                 part.codes.blocks.release(at)
         return best
 
-    if workers == 1:
-        return work(0)
-    with ThreadPoolExecutor(workers) as pool:
-        first, *others = pool.map(work, range(workers))
+    first, *others = parallel_map(work, iter(range(workers)), workers)
     for other in others:
         first.join(other)
     return first

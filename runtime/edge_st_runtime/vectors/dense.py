@@ -88,9 +88,9 @@ def quantize(
     for each dimension, set where the value is positive, with eight bits to a byte: (n, ceil(dim / 8)) uint8.
     ``binary`` is the same minus 128, as int8.
 
-    Raises OptionError for an unknown precision. Raises InputError for vectors that are quantized already; for binary
-    precisions, for vectors that are not two-dimensional; for int8 and uint8, for NaN and for ranges that are not
-    finite, have another width or have a minimum above the maximum.
+    Raises OptionError for an unknown precision. Raises InputError for vectors that are quantized already, and for NaN
+    in any precision but float32; for binary precisions, for vectors that are not two-dimensional; for int8 and uint8,
+    for ranges that are not finite, have another width or have a minimum above the maximum.
     """
     check_precision(precision)
     vectors = as_numbers(vectors)
@@ -98,12 +98,12 @@ def quantize(
         raise InputError(f"the embeddings are already {vectors.dtype}; pass float embeddings to quantize them")
     if precision == "float32":
         return vectors.astype(np.float32)
+    if np.isnan(vectors).any():
+        raise InputError(f"the embeddings hold NaN, which {precision} cannot represent; expected numbers")
     if precision in ("binary", "ubinary"):
         return _to_bits(vectors, precision)
     if vectors.ndim not in (1, 2):
         raise InputError(f"embeddings of shape {vectors.shape}; {precision} takes (n, dim) or (dim,)")
-    if np.isnan(vectors).any():
-        raise InputError(f"the embeddings hold NaN, which {precision} cannot represent; expected numbers")
     if len(vectors) == 0:
         return vectors.astype(precision)
     ranges = quantization_ranges(vectors, precision, ranges, calibration)

@@ -90,7 +90,7 @@ def test_a_text_that_loses_characters_is_too_long(tmp_path: Path, caplog: pytest
     long = "quick" * 40
     model = SentenceTransformer(tmp_path, truncation="warn")
     model.encode(["a", long])
-    assert "1 text(s) cut to 3 tokens: inputs 1" in caplog.text
+    assert "1 text(s) cut to 3 tokens: inputs[1]" in caplog.text
     with pytest.raises(TextTooLongError, match=r"inputs\[1\]"):
         SentenceTransformer(tmp_path, truncation="error").encode(["a", long])
 

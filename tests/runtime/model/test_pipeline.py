@@ -1,16 +1,13 @@
 """Texts → batches → results through a backend without an engine."""
 
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_st_runtime.model import pipeline as pipeline_module
-from edge_st_runtime.model.pipeline import Pipeline, parallel_map
+from edge_st_runtime.model.pipeline import Pipeline
 from edge_st_runtime.modules.specs import Module, Pooling
 from edge_st_runtime.text import windows
 from edge_st_runtime.text.tokenizer import TextTokenizer
@@ -128,76 +125,3 @@ def test_nothing_runs_for_no_texts(make: Any) -> None:
     backend = FakeBackend()
     assert ids_by_row(make(backend), []) == {}
     assert backend.batches == []
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_parallel_map_keeps_order_and_takes_no_more_than_it_needs(workers: int) -> None:
-    taken = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        for item in range(100):
-            taken += 1
-            yield item
-
-    results = parallel_map(lambda item: item * 2, items(), workers)
-    assert [next(results) for _ in range(5)] == [0, 2, 4, 6, 8]
-    assert taken <= 5 + (0 if workers == 1 else pipeline_module._AHEAD * workers + 1)
-    assert list(results) == [item * 2 for item in range(5, 100)]
-
-
-def test_parallel_map_computes_at_once_but_with_one_worker_on_the_callers_thread() -> None:
-    barrier = threading.Barrier(2, timeout=10)
-    assert len(list(parallel_map(lambda _item: barrier.wait(), iter(range(4)), 2))) == 4
-    assert list(parallel_map(lambda _item: threading.current_thread(), iter([1]), 1)) == [threading.current_thread()]
-
-
-def test_parallel_map_raises_what_the_function_raises() -> None:
-    def fail(item: int) -> int:
-        if item == 3:
-            raise KeyError(item)
-        time.sleep(0.001)
-        return item
-
-    with pytest.raises(KeyError, match=r"3"):
-        list(parallel_map(fail, iter(range(10)), 2))
-
-
-def test_parallel_map_makes_items_while_workers_compute() -> None:
-    made_while_computing = threading.Event()
-
-    def items() -> Iterator[bool]:
-        yield False
-        yield True
-        made_while_computing.set()
-        yield False
-
-    assert list(parallel_map(lambda waits: not waits or made_while_computing.wait(10), items(), 2)) == [True] * 3
-
-
-@pytest.mark.parametrize("stop", ["close", "error in function", "error in items"])
-def test_parallel_map_leaves_no_thread_and_drops_what_has_not_begun(stop: str) -> None:
-    threads, begun = threading.active_count(), []
-
-    def compute(item: int) -> int:
-        begun.append(item)
-        if item == 0 and stop == "error in function":
-            raise KeyError(item)
-        time.sleep(0.01)
-        return item
-
-    def items() -> Iterator[int]:
-        yield from range(10)
-        if stop == "error in items":
-            raise KeyError
-        yield from range(10, 100)
-
-    results = parallel_map(compute, items(), 2)
-    if stop == "close":
-        assert next(results) == 0
-        results.close()  # type: ignore[attr-defined] # a generator
-    else:
-        with pytest.raises(KeyError):
-            list(results)
-    assert threading.active_count() == threads
-    assert len(begun) < 10
