@@ -57,8 +57,8 @@ class ChatTokenizer:
         """
         if not all(isinstance(text, str) for text in texts):
             self._check_pairs()
-        rows = self._text([self._render(text, prompt) for text in texts], None).ids
-        counts = np.array([len(row) for row in rows], dtype=np.int64)
+        found = self._text([self._render(text, prompt) for text in texts], limit)
+        rows, counts = found.ids, found.counts
         if limit is not None:
             rows = [self._cut(row, text, prompt, limit) for row, text in zip(rows, texts, strict=True)]
         return Tokens(rows, None, counts, limit)

@@ -17,6 +17,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json
+from .long_texts import Shortener
 from .pairs import PairTemplate, read_template
 from .tokens import TextOrPair, Tokens, with_prompt
 
@@ -61,6 +62,7 @@ class TextTokenizer:
         self._prefix = content[0] if content else len(probe)
         self._suffix = len(probe) - 1 - content[-1] if content else 0
         self._single_has_types = any(probe.type_ids)
+        self._shortener = Shortener(self.tokenizer, self._with_offsets, self.truncate_left)
 
     @property
     def size(self) -> int:
@@ -71,9 +73,12 @@ class TextTokenizer:
         """Tokenize ``texts``, each after ``prompt``, and truncate each to ``limit`` tokens, including special tokens.
 
         ``limit`` None: no limit. Of a pair, the longer text is truncated first. A text that is in several pairs is
-        tokenized once. Raises InputError for a text that is not valid Unicode.
+        tokenized once. Of a long text only the part that decides the tokens is tokenized, as `Shortener` says. Raises
+        InputError for a text that is not valid Unicode.
         """
         texts = with_prompt(texts, prompt)
+        if limit is not None:
+            texts = self._shortener.shorten(texts, limit)
         single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
         parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
         own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
@@ -146,6 +151,9 @@ class TextTokenizer:
             raise InputError(
                 "a text holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
             ) from error
+
+    def _with_offsets(self, texts: Sequence[str]) -> list[Encoding]:
+        return [self._encode([text], special_tokens=False)[0] for text in texts]
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
         """The special tokens of a text, and as many of its own tokens as there is room for."""
