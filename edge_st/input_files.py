@@ -11,6 +11,7 @@ from edge_st_runtime.errors import InputError, OptionError
 
 Fields: TypeAlias = Mapping[str, Any]
 _BOM = b"\xef\xbb\xbf"
+_CONTINUING, _LEADING = 0x80, 0xC0  # the bytes within and at the beginning of a UTF-8 character
 
 
 def existing(path: str | Path) -> Path:
@@ -37,19 +38,55 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
+def decoded(file: BinaryIO, name: str, longest: int | None = None, *, cut: bool = True) -> Iterator[tuple[int, str]]:
     r"""The lines of a UTF-8 file with their numbers from 1.
 
-    A byte order mark and the line ends ``\n`` or ``\r\n`` are removed. Raises InputError, which names file, line and
-    byte, for what is not UTF-8.
+    A byte order mark and the line ends ``\n`` or ``\r\n`` are removed. Of a line of more than ``longest`` bytes, only
+    the first and the last half of so many are kept; with ``cut=False`` it is refused. Raises InputError, which names
+    file, line and byte, for what is not UTF-8.
     """
-    for number, raw in enumerate(file, 1):
+    lines = ((raw, False) for raw in file) if longest is None else _bounded(file, longest // 2, cut)
+    for number, (raw, refused) in enumerate(lines, 1):
+        if refused:
+            raise InputError(
+                f"{name}:{number}: a line of more than {longest} bytes; expected shorter ones: divide its text, or "
+                "embed plain lines with a model that has a token limit"
+            )
         line = raw.removeprefix(_BOM) if number == 1 else raw
         try:
             yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
             message = f"{name}:{number}: byte {error.start + 1} is not UTF-8; convert the file, for example with iconv"
             raise InputError(message) from error
+
+
+def _bounded(file: BinaryIO, part: int, cut: bool) -> Iterator[tuple[bytes, bool]]:
+    """The lines of a file, and whether each is to be refused, because ``cut`` is False and it is too long.
+
+    Of a line of more than twice ``part`` bytes, about the first and the last ``part`` are given.
+    """
+    while line := file.readline(2 * part):
+        if len(line) == 2 * part and not line.endswith(b"\n") and (further := file.readline(part)):
+            if not cut:
+                yield b"", True
+                return
+            start, end, more = line[:part], line[part:], further
+            while more:
+                end = end[-part:] + more
+                more = b"" if more.endswith(b"\n") else file.readline(part)
+            line = _to_a_character(start) + _from_a_character(end[-part:])
+        yield line, False
+
+
+def _to_a_character(data: bytes) -> bytes:
+    """``data`` without the beginning of a UTF-8 character at its end."""
+    begun = next((n for n in range(1, 4) if data[-n] >= _LEADING), 0)
+    return data[:-begun] if begun else data
+
+
+def _from_a_character(data: bytes) -> bytes:
+    """``data`` without the rest of a UTF-8 character at its beginning."""
+    return data[next((n for n in range(4) if not _CONTINUING <= data[n] < _LEADING), 0) :]
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:

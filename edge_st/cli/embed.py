@@ -1,6 +1,7 @@
 """``edge-st embed``: texts in, embeddings out, as a stream in bounded memory."""
 
 import argparse
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from .embedding_files import Key, Row
     from .records import Record
 
+_LONGEST = 2**24
 PRECISIONS = ("float32", "binary", "ubinary")
 DESCRIPTION = """\
 Embed one text per line, or one JSON object per line, from files or standard input ('-', the default).
 A blank line of plain text is embedded as an empty text, so that row n belongs to line n. Blank JSONL lines are skipped.
+Of a line of more than 16 MiB, models with a token limit read the first and the last 8 MiB; for other models, and as
+JSONL, it is refused.
 OUT.npy gets an array (texts, dimension) in the order of the input. OUT.jsonl, or '-' for standard output, gets one
 {"index": 0, "embedding": [...]} per line; an object that has an "id" keeps it in place of "index".
 """
@@ -70,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
         "batch_size": args.batch_size,
     }
     keys: deque[Key] = deque()
-    texts = _remember_keys(read_records(args.files, args.format, args.field), keys)
+    limited = math.isfinite(model.max_seq_length or math.inf)
+    texts = _remember_keys(read_records(args.files, args.format, args.field, _LONGEST, cut=limited), keys)
     rows = _progress(model.encode_iter(texts, **options))
     count = _write(args.output, rows, keys, model, options)
     if args.output != "-":

@@ -34,23 +34,26 @@ def check_files(files: Sequence[str]) -> None:
             raise OptionError(f"{name} is a folder; name its files, for example {name}/*.txt")
 
 
-def read_records(files: Sequence[str], form: str, field: str) -> Iterator[Record]:
+def read_records(
+    files: Sequence[str], form: str, field: str, longest: int | None = None, *, cut: bool = False
+) -> Iterator[Record]:
     """Yield the records of all files in order; "-" is standard input.
 
-    ``form`` is "lines", "jsonl" or "auto", which goes by the file's ending. Raises InputError, naming file and line,
-    for a line that is not UTF-8, is not a JSON object, or has no string in ``field``.
+    ``form`` is "lines", "jsonl" or "auto", which goes by the file's ending. Where ``longest`` is given, a line of more
+    bytes is refused; with ``cut`` its beginning and its end are kept instead, unless it is JSON. Raises InputError,
+    naming file and line, for a line that is refused, is not UTF-8, is not a JSON object, or has no string in ``field``.
     """
     for name in files:
         jsonl = form == "jsonl" or (form == "auto" and Path(name).suffix.lower() in JSONL_ENDINGS)
         if name == "-":
-            yield from _read(standard_input(), "<stdin>", field if jsonl else None)
+            yield from _read(standard_input(), "<stdin>", field if jsonl else None, longest, cut)
         else:
             with Path(name).open("rb") as file:
-                yield from _read(file, name, field if jsonl else None)
+                yield from _read(file, name, field if jsonl else None, longest, cut)
 
 
-def _read(file: BinaryIO, name: str, field: str | None) -> Iterator[Record]:
-    for number, line in decoded(file, name):
+def _read(file: BinaryIO, name: str, field: str | None, longest: int | None, cut: bool) -> Iterator[Record]:
+    for number, line in decoded(file, name, longest, cut=cut and field is None):
         if field is None:
             yield Record(line, None, name, number)
         elif line and not line.isspace():

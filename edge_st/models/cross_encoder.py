@@ -194,7 +194,7 @@ class CrossEncoder(BaseModel):
     def _check_query(self, query: Any, prompt: str | None) -> None:
         """Raise InputTypeError unless ``query`` is a str, InputError if it leaves no room for a document."""
         limit, tokenizer = self._runner.main_limit, self._runner.main_pipeline.tokenizer
-        count = int(tokenizer([(check_text(query, "query"), "")], None, prompt).counts[0])
+        count = int(tokenizer([(check_text(query, "query"), "")], limit, prompt).counts[0])
         if limit is not None and count >= limit:
             raise InputError(
                 f"the query has {count} tokens with the special ones of a pair, which may have {limit}: it leaves no "

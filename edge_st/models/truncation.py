@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
 from edge_st_runtime.model.repeats import Distinct
+from edge_st_runtime.text.long_texts import is_long
 from edge_st_runtime.text.tokens import Tokenizer, Tokens
 from edge_st_runtime.text.windows import windows
 
@@ -40,9 +41,10 @@ def truncation_guard(
         counts = tokenizer(window, limit, prompt).counts
         if (counts > limit).any():
             first = int((counts > limit).argmax())
+            count = f"more than {limit}" if is_long(window[first]) else counts[first]
             raise TextTooLongError(
-                f"inputs[{distinct.first[start + first]}] has {counts[first]} tokens, the model takes {limit}; split "
-                "it, or pass truncation='warn'"
+                f"inputs[{distinct.first[start + first]}] has {count} tokens, the model takes {limit}; split it, or "
+                "pass truncation='warn'"
             )
         start += len(window)
     return None

@@ -25,7 +25,7 @@ _NESTED = {
     "tensor": {},
 }
 _OP_TYPE, _ENTRY, _DATA_LOCATION, _EXTERNAL, _KEY, _VALUE = 4, 13, 14, 1, 1, 2
-_VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
+VARINT, BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
 _LOCATION = b"location"
 _DEEPEST = 100  # the limit of protocol buffers
 Data: TypeAlias = "mmap.mmap | bytes"
@@ -36,10 +36,10 @@ def external_files(graph: Path) -> list[Path]:
 
     Raises MissingFileError, DamagedFileError, and UnsafePathError for a file outside the folder of ``graph``.
     """
-    with _mapped(graph) as data:
+    with mapped(graph) as data:
         entries = {
             entry
-            for kind, start, end in _messages(data, [_LOCATION])
+            for kind, start, end in messages(data, [_LOCATION])
             if kind == "tensor"
             for entry in _location_entries(data, start, end)
         }
@@ -49,19 +49,19 @@ def external_files(graph: Path) -> list[Path]:
 
 def operators(graph: Path, wanted: Collection[str]) -> set[str]:
     """Those of the ``wanted`` operators that the ONNX file ``graph`` has; raises MissingFileError, DamagedFileError."""
-    with _mapped(graph) as data:
+    with mapped(graph) as data:
         found = {
             bytes(data[begin:stop])
-            for kind, start, end in _messages(data, [name.encode() for name in wanted])
+            for kind, start, end in messages(data, [name.encode() for name in wanted])
             if kind == "node"
-            for number, begin, stop in _fields(data, start, end)
+            for number, _, begin, stop in fields(data, start, end)
             if number == _OP_TYPE
         }
     return {name for name in wanted if name.encode() in found}
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
+def mapped(path: Path) -> Iterator[mmap.mmap]:
     """The bytes of the file; what shows in the block that it is damaged raises DamagedFileError."""
     try:
         with (
@@ -79,7 +79,7 @@ def _mapped(path: Path) -> Iterator[mmap.mmap]:
         ) from error
 
 
-def _messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int, int]]:
+def messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int, int]]:
     """All tensors, and all nodes with one of ``needles`` in them: the kind, and where the message begins and ends."""
     waiting = [(0, "model", 0, len(data))]
     while waiting:
@@ -91,7 +91,7 @@ def _messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int
         if kind in ("tensor", "node"):
             yield kind, start, end
         nested = _NESTED[kind]
-        for number, begin, stop in _fields(data, start, end) if nested else ():
+        for number, _, begin, stop in fields(data, start, end) if nested else ():
             if number in nested:
                 waiting.append((depth + 1, nested[number], begin, stop))
 
@@ -99,7 +99,7 @@ def _messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int
 def _location_entries(data: Data, start: int, end: int) -> list[bytes]:
     """What the tensor at this place says of the file that holds its values; nothing where it holds them itself."""
     entries, external = [], False
-    for number, begin, stop in _fields(data, start, end):
+    for number, _, begin, stop in fields(data, start, end):
         if number == _ENTRY and data.find(_LOCATION, begin, stop) >= 0:
             entries.append(bytes(data[begin:stop]))
         elif number == _DATA_LOCATION:
@@ -108,30 +108,31 @@ def _location_entries(data: Data, start: int, end: int) -> list[bytes]:
 
 
 def _location(entry: bytes) -> list[str]:
-    values = {number: entry[begin:stop] for number, begin, stop in _fields(entry, 0, len(entry))}
+    values = {number: entry[begin:stop] for number, _, begin, stop in fields(entry, 0, len(entry))}
     return [values.get(_VALUE, b"").decode()] if values.get(_KEY) == _LOCATION else []
 
 
-def _fields(data: Data, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The number of each field of the message at this place, and where its value begins and ends.
+def fields(data: Data, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """The number and the wire type of each field of the message at this place, and where its value begins and ends.
 
     Of an integer, the value itself comes first. Raises ValueError.
     """
     while start < end:
-        tag, start = _integer(data, start, end)
+        tag, start = integer(data, start, end)
         number, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            value, start = _integer(data, start, end)
-            yield number, value, start
+        if kind == VARINT:
+            value, start = integer(data, start, end)
+            yield number, kind, value, start
             continue
-        size, start = _integer(data, start, end) if kind == _BYTES else (_FIXED.get(kind, -1), start)
+        size, start = integer(data, start, end) if kind == BYTES else (_FIXED.get(kind, -1), start)
         if size < 0 or start + size > end:
             raise ValueError(f"a field at byte {start} does not end within its message")
-        yield number, start, start + size
+        yield number, kind, start, start + size
         start += size
 
 
-def _integer(data: Data, start: int, end: int) -> tuple[int, int]:
+def integer(data: Data, start: int, end: int) -> tuple[int, int]:
+    """The integer at ``start``, and where it ends; raises ValueError."""
     if start < end and data[start] < 128:
         return data[start], start + 1
     value = 0

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..errors import MissingFileError
+from ..files.graph_budget import check_budget
 from ..files.onnx_graphs import external_files
 from ..files.regular import is_there
 
@@ -18,10 +19,14 @@ def weight_files(graph: Path) -> list[Path]:
 
 
 def check_readable(graph: Path) -> None:
-    """Raise MissingFileError or DamagedFileError where an engine would open what is missing or no regular file."""
+    """Raise MissingFileError or DamagedFileError where an engine would open what is missing or no regular file.
+
+    Raises UnsupportedModelError for a graph that need not end, or makes a tensor without bound.
+    """
     again = "export the model again or download the whole folder"
     if not is_there(graph):
         raise MissingFileError(f"{graph} is missing; {again}")
     for path in weight_files(graph):
         if not is_there(path):
             raise MissingFileError(f"{path} is missing, which has weights of {graph.name}; {again}")
+    check_budget(graph)

@@ -45,7 +45,7 @@ class ChatTokenizer:
         self._arguments = {name: value for name, value in arguments.items() if name != "restore_suffix"}
         self._restores = bool(arguments.get("restore_suffix", True))
         self._tokens = self._text.special_tokens
-        self._template = _compile(self._source, folder)
+        self._template, self._rendered = _compile(self._source, folder)
         self._ending = cache(self._find_ending)
         self.tokenizer, self.size, self.added = self._text.tokenizer, self._text.size, self._text.added
         self.pad_id, self.pad_left = self._text.pad_id, self._text.pad_left
@@ -59,8 +59,8 @@ class ChatTokenizer:
         """
         if not all(isinstance(text, str) for text in texts):
             self._check_pairs()
-        rows = self._text([self._render(text, prompt) for text in texts], None).ids
-        counts = np.array([len(row) for row in rows], dtype=np.int64)
+        found = self._text([self._render(text, prompt) for text in texts], limit)
+        rows, counts = found.ids, found.counts
         if limit is not None:
             rows = [self._cut(row, text, prompt, limit) for row, text in zip(rows, texts, strict=True)]
         return Tokens(rows, None, counts, limit)
@@ -98,7 +98,8 @@ class ChatTokenizer:
         messages = [{"role": role, "content": self._as_content(content)} for role, content in roles]
         given = {"tools": None, "documents": None, "add_generation_prompt": False, **self._tokens, **self._arguments}
         try:
-            return str(self._template.render(messages=messages, **given))
+            characters = sum(len(content) for _, content in roles)
+            return self._rendered(self._template, characters, messages=messages, **given)
         except Exception as error:  # a template may raise anything
             raise InputError(f"the model's chat template does not accept the text: {error}") from error
 
@@ -147,10 +148,10 @@ def _compile(source: str, folder: Path) -> Any:
     try:
         from jinja2 import TemplateError
 
-        from .templates import compile_template
+        from .templates import compile_template, render
     except ImportError as error:
         raise PackageMissingError("this model's chat template needs Jinja2; pip install 'edge-st[chat]'") from error
     try:
-        return compile_template(source)
-    except TemplateError as error:
+        return compile_template(source), render
+    except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:
         raise DamagedFileError(f"the chat template of {folder} cannot be read: {error}; export it again") from error

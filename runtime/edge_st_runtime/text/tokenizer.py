@@ -1,4 +1,4 @@
-"""Texts or pairs of texts → token ids. The only file that imports ``tokenizers``.
+"""Texts or pairs of texts → token ids, with ``tokenizers``.
 
 The truncation and padding that are set in ``tokenizer.json`` are switched off when it is read, and the tokenizer does
 not change afterwards: the limit is an argument of the call. So many threads can share one tokenizer, and counting
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
-from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, UnsupportedModelError
-from ..files.reading import check_json_size, read_json, read_optional_json, whole_number
-from ..files.regular import is_there
-from .charsmap import check_charsmap
+from ..errors import DamagedFileError, InputError, OptionError
+from ..files.reading import read_json, read_optional_json, whole_number
+from .long_texts import Shortener
 from .pairs import PairTemplate, read_template
+from .tokenizer_file import named_panics, read_tokenizer
 from .tokens import TextOrPair, Tokens, as_ids, with_prompt
 
 _UNSET = 10**18  # transformers writes 1e30 for "no limit"
@@ -28,7 +28,6 @@ _BERT_SETTINGS = {
     "strip_accents": "strip_accents",
     "handle_chinese_chars": "tokenize_chinese_chars",
 }
-_KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _SWITCHED_OFF = ("truncation", "padding")
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -44,7 +43,7 @@ class TextTokenizer:
         """
         self._path = folder / "tokenizer.json"
         self._adds_special_tokens = special_tokens
-        self.tokenizer = _read_tokenizer(self._path)
+        self.tokenizer = read_tokenizer(self._path)
         config = read_optional_json(folder / "tokenizer_config.json")
         #: the special tokens by their names in tokenizer_config.json, such as "pad_token"
         self.special_tokens = _named_tokens(config)
@@ -63,6 +62,7 @@ class TextTokenizer:
         self._prefix = content[0] if content else len(probe)
         self._suffix = len(probe) - 1 - content[-1] if content else 0
         self._single_has_types = any(probe.type_ids)
+        self._shortener = Shortener(self.tokenizer, self._with_offsets, self.truncate_left)
 
     @property
     def size(self) -> int:
@@ -73,9 +73,12 @@ class TextTokenizer:
         """Tokenize ``texts``, each after ``prompt``, and truncate each to ``limit`` tokens, including special tokens.
 
         ``limit`` None: no limit. Of a pair, the longer text is truncated first. A text that is in several pairs is
-        tokenized once. Raises InputError for a text that is not valid Unicode.
+        tokenized once. Of a long text only the part that decides the tokens is tokenized, as `Shortener` says. Raises
+        InputError for a text that is not valid Unicode.
         """
         texts = with_prompt(texts, prompt)
+        if limit is not None:
+            texts = self._shortener.shorten(texts, limit)
         single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
         parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
         own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
@@ -137,9 +140,10 @@ class TextTokenizer:
 
     def _encode(self, texts: Sequence[str], special_tokens: bool) -> list[Encoding]:
         try:
-            if len(texts) == 1:
-                return [self.tokenizer.encode(texts[0], add_special_tokens=special_tokens)]
-            return self.tokenizer.encode_batch_fast(texts, add_special_tokens=special_tokens)
+            with named_panics():
+                if len(texts) == 1:
+                    return [self.tokenizer.encode(texts[0], add_special_tokens=special_tokens)]
+                return self.tokenizer.encode_batch_fast(texts, add_special_tokens=special_tokens)
         except Exception as error:  # tokenizers raises plain Exception
             if all(map(_is_unicode, texts)):
                 raise DamagedFileError(
@@ -148,6 +152,9 @@ class TextTokenizer:
             raise InputError(
                 "a text holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
             ) from error
+
+    def _with_offsets(self, texts: Sequence[str]) -> list[Encoding]:
+        return [self._encode([text], special_tokens=False)[0] for text in texts]
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
         """The special tokens of a text, and as many of its own tokens as there is room for."""
@@ -165,9 +172,16 @@ class TextTokenizer:
 
     @cached_property
     def _template(self) -> PairTemplate:
-        return read_template(
-            lambda first, second: self.tokenizer.encode(first, second, add_special_tokens=self._adds_special_tokens)
-        )
+        return read_template(self._encode_pair)
+
+    def _encode_pair(self, first: str, second: str) -> Encoding:
+        try:
+            with named_panics():
+                return self.tokenizer.encode(first, second, add_special_tokens=self._adds_special_tokens)
+        except Exception as error:  # tokenizers raises plain Exception
+            raise DamagedFileError(
+                f"{self._path} cannot tokenize a pair ({error}); download or export it again"
+            ) from error
 
     def _is_special(self, token_id: int) -> bool:
         added = self.tokenizer.get_added_tokens_decoder().get(token_id)
@@ -178,26 +192,6 @@ class _Row(NamedTuple):
     ids: NDArray[np.int32]
     type_ids: NDArray[np.int32]
     tokens: int
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    if not is_there(path):
-        raise MissingFileError(
-            f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
-            "edge-st export MODEL FOLDER"
-        )
-    check_json_size(path)
-    check_charsmap(path)
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises plain Exception
-        model = read_json(path).get("model")
-        kind = model.get("type") if isinstance(model, dict) else None
-        if kind is not None and kind not in _KINDS:
-            raise UnsupportedModelError(
-                f"{path}: tokenizer type {kind!r}; expected one of {', '.join(_KINDS)}"
-            ) from error
-        raise DamagedFileError(f"{path} is not a tokenizer ({error}); download or export it again") from error
 
 
 def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:

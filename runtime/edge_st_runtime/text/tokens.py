@@ -18,7 +18,8 @@ class Tokens:
     """Token ids of several texts: ``ids[i]`` is (tokens,) int32.
 
     ``type_ids`` have the same shapes, or are None where all are 0. ``counts`` (texts,) int64 are the numbers of tokens
-    before truncation to ``limit``, including special tokens.
+    before truncation to ``limit``, including special tokens; of a long text with more than ``limit`` tokens, not all
+    are counted.
     """
 
     ids: list[NDArray[np.int32]]

@@ -89,3 +89,28 @@ def test_a_file_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     with replacing(target) as part:
         part.write_text("new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.txt": "new"}
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "日", "😀"])
+@pytest.mark.parametrize("end", ["\n", "", "\r\n"], ids=repr)
+def test_of_a_long_line_the_beginning_and_the_end_are_kept(letter: str, end: str, tmp_path: Path) -> None:
+    size = len(letter.encode())
+    for count in (9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 100):
+        line = f"12{letter * count}34"
+        name = write(tmp_path / "a.txt", f"one\n{line}{end}".encode())
+        first, found = [record.text for record in read_records([name], "auto", "text", 24, cut=True)]
+        assert first == "one"
+        if len((line + end).encode()) <= 24:
+            assert found == line
+        assert found.startswith("12")
+        assert found.endswith("34")
+        assert len(found.encode()) <= 24
+        assert len(found.encode()) > 24 - 4 * size or found == line
+        assert set(found) <= set(line)
+
+
+@pytest.mark.parametrize("ending", ["txt", "jsonl"])
+def test_a_long_line_is_refused_where_it_counts_whole(ending: str, tmp_path: Path) -> None:
+    name = write(tmp_path / f"a.{ending}", b'{"text": "a"}\n{"text": "' + b"b" * 40 + b'"}\n')
+    with pytest.raises(InputError, match=rf"a.{ending}:2: a line of more than 32 bytes; expected shorter ones"):
+        list(read_records([name], "auto", "text", 32, cut=ending == "jsonl"))

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -77,7 +77,8 @@ def _read_bm25(folder: Path) -> list[Any]:
     return [*found, len(index)]
 
 
-Make, Read = Callable[[Path], None], Callable[[Path], list[Any]]
+Make: TypeAlias = Callable[[Path], None]
+Read: TypeAlias = Callable[[Path], list[Any]]
 KINDS: Mapping[str, tuple[Make, Read]] = {
     "dense index": (_dense, _read_dense),
     "int8 index": (lambda folder: _dense(folder, precision="int8", rescore="float16"), _read_dense),

@@ -34,7 +34,8 @@ def read_layout(path: Path, manifest: Mapping[str, Any]) -> Layout:
     settings.choice("similarity", [each.value for each in SimilarityFunction])
     model = settings.optional_object("model")
     if model is not None:
-        model.text("name"), model.text("fingerprint")
+        model.text("name")
+        model.text("fingerprint")
     return Layout(
         dim=settings.count("dim", 1, _MOST_DIMENSIONS),
         precision=settings.choice("precision", PRECISIONS),
