@@ -188,7 +188,7 @@ def test_verify_takes_an_installed_models_name(
     assert main(["verify", "tiny"]) == 1
     assert f"{copy / 'tokenizer.json'} has 2 bytes" in capsys.readouterr().err
     assert main(["verify", "other"]) == 1
-    assert "no model folder at other" in capsys.readouterr().err
+    assert "there is no folder 'other' in" in capsys.readouterr().err
 
 
 def test_doctor_sees_a_clash(site: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
