@@ -4,6 +4,8 @@ import json
 import textwrap
 from collections.abc import Sequence
 
+#: what is printed for a query without hits
+NOTHING = "         nothing found"
 _SNIPPET_WIDTH, _SNIPPET_LINES = 88, 4
 
 
