@@ -11,7 +11,14 @@ from edge_st_runtime.search.best import NO_ROW
 from edge_st_runtime.search.exact import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search.exact import top_k as _top_k
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion, weighted_fusion
-from edge_st_runtime.vectors.dense import as_numbers, check_precision, normalize, quantize, quantize_matrices
+from edge_st_runtime.vectors.dense import (
+    as_numbers,
+    check_precision,
+    normalize,
+    numbers_as_given,
+    quantize,
+    quantize_matrices,
+)
 from edge_st_runtime.vectors.similarity import (
     Similarity,
     SimilarityFunction,
@@ -80,11 +87,14 @@ def semantic_search(
     ``query_embeddings`` is (queries, dim) or (dim,), ``corpus_embeddings`` is (n, dim) and may be memory-mapped and
     larger than the memory. Entries with equal scores are in the order of the corpus; entries that score NaN are left
     out. ``mask`` (n,) of bool restricts the search to entries that are True, ``score_threshold`` to entries with this
-    score or more. Raises OptionError for ``top_k`` or a chunk size below 1, InputError for a mask of another length or
-    embeddings of another width. Source: sentence-transformers' function of this name, which has neither ``mask`` nor
-    ``score_threshold``.
+    score or more.
+
+    Raises OptionError for ``top_k`` or a chunk size below 1, InputError for a mask of another length, embeddings of
+    another width and rows of different lengths, InputTypeError for anything but numbers. Source: sentence-transformers'
+    function of this name, which has neither ``mask`` nor ``score_threshold``.
     """
-    queries, corpus = np.atleast_2d(np.asarray(query_embeddings)), np.asarray(corpus_embeddings)
+    queries = np.atleast_2d(numbers_as_given(query_embeddings, "query_embeddings"))
+    corpus = numbers_as_given(corpus_embeddings, "corpus_embeddings")
     if corpus.size == 0:
         return [[] for _ in queries]
     marked = None if mask is None else np.asarray(mask, dtype=bool)
@@ -155,4 +165,6 @@ def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:
     """
     if isinstance(truncate_dim, bool) or not isinstance(truncate_dim, int | np.integer | None):
         raise OptionError(f"truncate_dim is {truncate_dim!r}; expected a whole number of dimensions, or None")
-    return (as_numbers(embeddings) if isinstance(embeddings, list | tuple) else embeddings)[..., :truncate_dim]
+    return (as_numbers(embeddings) if isinstance(embeddings, list | tuple | str | None) else embeddings)[
+        ..., :truncate_dim
+    ]

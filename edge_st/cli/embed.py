@@ -120,10 +120,10 @@ def _check_files(files: list[str], output: str) -> None:
     """Raise OptionError for files that cannot be read or written, before the model is loaded."""
     from .records import check_files
 
+    check_files(files)
     target = None if output == "-" else Path(output).resolve()
     if target is not None and not target.parent.is_dir():
         raise OptionError(f"the folder of the output does not exist: {target.parent}; make it first")
-    check_files(files)
     for name in files:
         if name != "-" and Path(name).resolve() == target:
             raise OptionError(f"{name} is both input and output; choose another output")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from .streams import one_line
 
+#: what is printed for a query without hits
+NOTHING = "         nothing found"
 _SNIPPET_WIDTH, _SNIPPET_LINES = 88, 4
 
 

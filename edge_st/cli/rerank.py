@@ -35,7 +35,9 @@ def add(subparsers: Subparsers) -> None:
         metavar="M",
         help=f"the cross-encoder (required): a folder or a Hub id, such as {EXAMPLES}",
     )
-    parser.add_argument("-k", type=positive, metavar="K", help="the number of documents to print (default: all)")
+    parser.add_argument(
+        "-k", "--top-k", dest="k", type=positive, metavar="K", help="the number of documents to print (default: all)"
+    )
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -11,7 +11,7 @@ from edge_st_runtime.errors import InputError, OptionError
 
 from ..input_files import existing
 from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
-from .output import print_json, snippet
+from .output import NOTHING, print_json, snippet
 from .streams import one_line
 from .text_files import ENDINGS, find_files, note_skipped, read_bytes
 
@@ -53,7 +53,13 @@ def add(subparsers: Subparsers) -> None:
         help="the query; may be repeated",
     )
     parser.add_argument(
-        "-k", type=positive, default=5, metavar="K", help="passages to print for each query (default: 5)"
+        "-k",
+        "--top-k",
+        dest="k",
+        type=positive,
+        default=5,
+        metavar="K",
+        help="passages to print for each query (default: 5)",
     )
     add_model(parser)
     parser.add_argument("--hybrid", action="store_true", help="also rank by words (BM25), and fuse both rankings")
@@ -152,4 +158,4 @@ def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
 
 def _as_text(query: str, hits: list[tuple[float, Found]]) -> str:
     listed = [f"{score:7.3f}  {one_line(hit.path)}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
-    return "\n".join([query, *listed, ""])
+    return "\n".join([query, *(listed or [NOTHING]), ""])

@@ -58,14 +58,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> "Mapping[GraphVariant, Sequence[Comparison]]":
     from ..hub.installed import find_installed
-    from ..hub.names import existing_folder
+    from ..hub.names import existing_folder, no_folder
     from ..verification.checks import verify_folder
 
     folder = existing_folder(args.folder) or find_installed(args.folder)
     if folder is None:
         raise FolderNotFoundError(
-            f"no model folder at {args.folder}; give a folder that edge-st export wrote, or the name of an installed "
-            "model (edge-st list --installed)"
+            f"{no_folder(args.folder)}; give a folder that edge-st export wrote, or the name of an installed model "
+            "(edge-st list --installed)"
         )
     if args.against is None:
         return verify_folder(folder)

@@ -21,6 +21,10 @@ class UnreachableError(HubError):
     """The Hub does not answer; a copy in the cache may be used instead."""
 
 
+class NotOnHubError(HubError):
+    """The Hub has no model of this name, or none that it shows to this user."""
+
+
 class OfflineError(UnreachableError):
     """No request is allowed: HF_HUB_OFFLINE is set."""
 
@@ -72,7 +76,7 @@ def refusal(name: str, revision: str, status: int, headers: Mapping[str, str]) -
     if code == "RevisionNotFound":
         return HubError(f"{name} has no revision {revision!r}; expected a branch, tag or commit of {hub}/{name}")
     if code == "RepoNotFound" or (status == 401 and headers.get("X-Error-Message") != _REFUSED):
-        return HubError(
+        return NotOnHubError(
             f"there is no model {name!r} at {hub}, or it is private; check the name (edge-st list shows known "
             "ones), give an existing folder, or set HF_TOKEN for a private model"
         )

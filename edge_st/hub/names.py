@@ -1,6 +1,7 @@
 """What the name of a model stands for: a folder, or a repository on the Hub, as in sentence-transformers."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from edge_st_runtime.errors import FolderNotFoundError, NotAFolderError, OptionError
@@ -60,6 +61,17 @@ def hub_name(name: str | os.PathLike[str], organization: str) -> str:
             f"all-MiniLM-L6-v2; make a model folder with: edge-st export MODEL {text or 'FOLDER'}"
         )
     return text if len(parts) == 2 or text.lower() in ORIGINAL_MODELS else f"{organization}/{text}"
+
+
+def no_folder(name: str | os.PathLike[str]) -> str:
+    """The beginning of a message on a name that is neither a folder nor an installed model."""
+    path = Path(_text(name))
+    try:
+        near = get_close_matches(path.name, [each.name for each in path.parent.iterdir() if each.is_dir()])
+    except OSError:
+        near = []
+    meant = f" (did you mean {path.parent / near[0]}?)" if near else ""
+    return f"there is no folder {str(name)!r} in {Path.cwd()}{meant}, and no installed model of this name"
 
 
 def _text(name: str | os.PathLike[str]) -> str:

@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from edge_st_runtime.engines.backend import installed_engines
-from edge_st_runtime.errors import HubError, MissingFileError
+from edge_st_runtime.errors import HubError, MissingFileError, PackageMissingError
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
 from edge_st_runtime.model.variants import Criteria
 
 from .cache import cached_snapshot, remember_revision
 from .client import fetch_to_cache
-from .errors import OfflineError, UnreachableError
+from .errors import NotOnHubError, OfflineError, UnreachableError
 from .fetch import check_options, fetch_model
 from .installed import find_installed
-from .names import existing_folder, hub_name
+from .names import existing_folder, hub_name, no_folder
 from .repository import Repository
 from .transfer import list_files
 
@@ -64,11 +64,13 @@ def resolve(
     engines, features = installed_engines(), cpu_features()
     criteria = Criteria(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
     if local_files_only:
-        return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY)
+        return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY, name_or_path)
     try:
         return _from_hub(repository, cache, criteria, model_type)
+    except (NotOnHubError, PackageMissingError) as error:
+        raise type(error)(f"{no_folder(name_or_path)}; {error}") from error
     except UnreachableError as error:
-        snapshot = _from_cache(repository, cache, criteria, model_type, str(error))
+        snapshot = _from_cache(repository, cache, criteria, model_type, str(error), name_or_path)
         if not isinstance(error, OfflineError):
             _logger.warning("%s; using the copy in the cache", error)
         return snapshot
@@ -83,11 +85,18 @@ def _from_hub(repository: Repository, cache: str | None, criteria: Criteria, mod
 
 
 def _from_cache(
-    repository: Repository, cache: str | None, criteria: Criteria, model_type: str | None, reason: str
+    repository: Repository,
+    cache: str | None,
+    criteria: Criteria,
+    model_type: str | None,
+    reason: str,
+    name: str | os.PathLike[str],
 ) -> Path:
     snapshot = cached_snapshot(repository, cache)
     if snapshot is None:
-        raise HubError(f"{repository.name} (revision {repository.revision}) is not in the cache, and {reason}")
+        raise HubError(
+            f"{no_folder(name)}; {repository.name} (revision {repository.revision}) is not in the cache, and {reason}"
+        )
     names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
     try:
         return fetch_model(repository.name, names, criteria, snapshot.joinpath, model_type)[0]

@@ -25,9 +25,10 @@ def opened_model(model: Model | None) -> SentenceTransformer | None:
     return SentenceTransformer(model)
 
 
-def identity_of(model: SentenceTransformer) -> dict[str, str]:
-    """What an index records of its model: the name, for messages, and the fingerprint, to compare."""
-    return {"name": str(model.model_card_data.model_name), "fingerprint": model.fingerprint}
+def identity_of(model: SentenceTransformer) -> dict[str, Any]:
+    """What an index records of its model: the fingerprint, to compare; its name and the fingerprint's parts, to say."""
+    name = str(model.model_card_data.model_name)
+    return {"name": name, "fingerprint": model.fingerprint, "parts": model.fingerprint_parts}
 
 
 def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder: Path) -> None:
@@ -38,9 +39,18 @@ def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder:
     if recorded["fingerprint"] != given["fingerprint"]:
         raise OptionError(
             f"{folder} was built with {recorded['name']} (fingerprint {recorded['fingerprint']}), the model "
-            f"given is {given['name']} ({given['fingerprint']}): their embeddings do not compare. Open it with the "
-            "first, or without a model and move it to the other with migrate(model)"
+            f"given is {given['name']} ({given['fingerprint']}): their embeddings do not compare"
+            f"{difference(recorded, given)}. Open it with the first, or without a model and move it to the other with "
+            "migrate(model)"
         )
+
+
+def difference(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Which parts of two identities differ, as the end of a sentence; "" where one does not record them."""
+    old, new = recorded.get("parts"), given.get("parts")
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return ""
+    return f", as they differ in {', '.join(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))}"
 
 
 class Models:
@@ -52,7 +62,11 @@ class Models:
 
     def __init__(self, folder: Path, model: SentenceTransformer | None, settings: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._by_fingerprint = {} if model is None else {settings["model"]["fingerprint"]: model}
+        self._by_fingerprint: dict[str, SentenceTransformer] = {}
+        #: of each model what it was set to when its fingerprint was right
+        self._set_to: dict[str, Any] = {}
+        if model is not None:
+            self.add(model, settings["model"]["fingerprint"])
 
     def of(self, snapshot: Snapshot) -> SentenceTransformer | None:
         """The model that made the embeddings in ``snapshot``; None where it was not given."""
@@ -60,9 +74,14 @@ class Models:
         return None if recorded is None else self._by_fingerprint.get(recorded["fingerprint"])
 
     def required(self, snapshot: Snapshot, purpose: str) -> SentenceTransformer:
-        """As `of`; raises OptionError, which names the ``purpose``, where there is none."""
+        """As `of`; raises OptionError, which names the ``purpose``, where there is none.
+
+        Raises OptionError, too, for a model whose fingerprint has changed since it was given, as by its
+        ``max_seq_length`` or ``prompts``.
+        """
         model = self.of(snapshot)
         if model is not None:
+            self._check_unchanged(model, snapshot)
             return model
         recorded = snapshot.settings.get("model")
         if recorded is None:
@@ -74,6 +93,12 @@ class Models:
             f"which {purpose} needs: Index.open({str(self._folder)!r}, model=…) with that model, or its folder or name"
         )
 
+    def _check_unchanged(self, model: SentenceTransformer, snapshot: Snapshot) -> None:
+        key, now = snapshot.settings["model"]["fingerprint"], model.changeable()
+        if self._set_to[key] != now:
+            check_model(model, snapshot.settings, self._folder)
+            self._set_to = {**self._set_to, key: now}
+
     def check(self, snapshot: Snapshot) -> None:
         """Raise OptionError where models were given, but not the one that made the embeddings in ``snapshot``."""
         if self.of(snapshot) is None:
@@ -83,6 +108,7 @@ class Models:
     def add(self, model: SentenceTransformer, fingerprint: str) -> None:
         """Have ``model`` beside the others."""
         self._by_fingerprint = {**self._by_fingerprint, fingerprint: model}
+        self._set_to = {**self._set_to, fingerprint: model.changeable()}
 
     def keep(self, fingerprint: str) -> None:
         """Forget all models but that with ``fingerprint``."""

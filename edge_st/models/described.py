@@ -54,6 +54,17 @@ class Described:
 
         return fingerprint_of(self._runner, self._weights_digest, self._settings_now())
 
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """A digest of each part of the `fingerprint` by its name, such as "prompts", to say what differs."""
+        from .identity import parts_of
+
+        return parts_of(self._runner, self._weights_digest, self._settings_now())
+
+    def changeable(self) -> tuple[Any, ...]:
+        """What may change of the loaded model and decides its vectors; equal where nothing has changed."""
+        return self._runner.settings, {**self._settings_now(), "prompts": dict(self.prompts)}
+
     @cached_property
     def _weights_digest(self) -> str:
         from .identity import digest_of

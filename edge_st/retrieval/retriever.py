@@ -11,6 +11,7 @@ from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion
 from edge_st_runtime.store.sparse.bm25 import BM25
 
+from ..hub.names import existing_folder
 from ..models.base import BaseModel
 from ..models.cross_encoder import CrossEncoder
 from ..models.inputs import check_text, check_texts
@@ -48,6 +49,7 @@ class Retriever:
                 "dense and sparse are both None; expected one at least: Retriever(SentenceTransformer(), 'bm25')"
             )
         self.dense = _opened("dense", dense, SentenceTransformer)
+        _check_words(sparse)
         if isinstance(sparse, BM25):
             self.sparse: SparseEncoder | BM25 | None = sparse
         else:
@@ -182,6 +184,15 @@ def _methods(dense: SentenceTransformer | None, sparse: SparseEncoder | BM25 | N
         yield DenseSearch(dense)
     if sparse is not None:
         yield KeywordSearch(sparse) if isinstance(sparse, BM25) else SparseSearch(sparse)
+
+
+def _check_words(sparse: Any) -> None:
+    """Raise OptionError for a name that is nearly "bm25", so that it is not looked for on the Hub."""
+    is_near = isinstance(sparse, str) and sparse != "bm25" and sparse.lower().startswith("bm") and "/" not in sparse
+    if is_near and existing_folder(sparse) is None:
+        raise OptionError(
+            f"sparse is {sparse!r}; expected 'bm25', a BM25, a SparseEncoder, or the folder or name of one"
+        )
 
 
 def _opened(part: str, given: Any, kind: type[M]) -> M | None:

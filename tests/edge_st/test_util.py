@@ -1,9 +1,13 @@
 """sentence-transformers' util over NumPy."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from edge_st import SparseMatrix, quantize_embeddings, util
+from edge_st_runtime.errors import InputError, InputTypeError
 
 generator = np.random.default_rng(4)
 QUERIES = generator.standard_normal((3, 6)).astype(np.float32)
@@ -19,6 +23,32 @@ def test_semantic_search(top_k: int, score: util.Similarity) -> None:
         assert [hit["corpus_id"] for hit in hits] == best
         np.testing.assert_allclose([hit["score"] for hit in hits], scores[best], rtol=1e-5)
         assert all(type(hit["corpus_id"]) is int and type(hit["score"]) is float for hit in hits)
+
+
+RAGGED = [[1.0, 2.0], [1.0]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda wrong: util.semantic_search(QUERIES, wrong),
+        lambda wrong: util.semantic_search(wrong, CORPUS),
+        lambda wrong: util.cos_sim(wrong, CORPUS),
+        lambda wrong: util.pairwise_cos_sim(CORPUS, wrong),
+        lambda wrong: util.truncate_embeddings(wrong, 2),
+        util.normalize_embeddings,
+        lambda wrong: util.quantize_embeddings(wrong, "int8"),
+        util.community_detection,
+        util.paraphrase_mining_embeddings,
+    ],
+)
+def test_what_are_no_embeddings(call: Callable[[Any], object]) -> None:
+    with pytest.raises(InputTypeError, match=r"embeddings is None; expected numbers of shape \(n, dim\)"):
+        call(None)
+    with pytest.raises(InputError, match=r"embeddings cannot be read as an array .*; expected numbers of shape"):
+        call(RAGGED)
+    with pytest.raises(InputTypeError, match=r"embeddings (holds|is) "):
+        call("abc")
 
 
 def test_semantic_search_of_one_query_and_of_nothing() -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_st_runtime.errors import InputError, NotAFolderError, OptionError
+from edge_st_runtime.errors import InputError, OptionError
 
 from ..arguments import Subparsers, add_json, positive
 from ..output import print_json
@@ -145,17 +145,12 @@ def _input_format(args: argparse.Namespace) -> "InputFormat":
 
 
 def _check_target(path: Path) -> bool:
-    """Whether there is an index in ``path``; raises where there is anything else."""
-    from edge_st_runtime.store.dense.index import MANIFEST
+    """Whether there is an index in ``path``; raises FolderError where there is anything else."""
+    from edge_st_runtime.store.dense.index import MANIFEST, check_free
 
     if (path / MANIFEST).exists():
         return True
-    if path.exists() and not path.is_dir():
-        raise NotAFolderError(f"{path} is a file; expected the folder of the index before the names of the files")
-    inside = path.iterdir() if path.exists() else ()
-    other = next((found.name for found in inside if not found.name.startswith(".")), None)
-    if other is not None:
-        raise OptionError(f"{path} holds no index but {other}; expected a folder that is new or empty")
+    check_free(path)
     return False
 
 

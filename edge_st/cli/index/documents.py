@@ -80,8 +80,8 @@ def find_inputs(names: Sequence[str], input_format: InputFormat) -> dict[str, bo
                 f"{name} is a folder, of which only {', '.join(sorted(ENDINGS))} files are read; name its "
                 f"{input_format.format} files, for example {name}/*.{input_format.format}"
             )
-        for file in map(str, find_files(path)):
-            found[file] = found.get(file, False) or not path.is_dir()
+        for each in map(str, find_files(path)):
+            found[each] = found.get(each, False) or not path.is_dir()
     if not found:
         raise InputError(f"no text file in {', '.join(names)}; expected files ending in {', '.join(sorted(ENDINGS))}")
     for name in found:

@@ -60,12 +60,14 @@ def check_same(path: Path, model: "SentenceTransformer", name: str | None, recor
 def _checked(
     model: "SentenceTransformer", name: str | None, recorded: dict[str, Any], path: str
 ) -> "SentenceTransformer":
+    from ...index.models import difference, identity_of
+
     if model.fingerprint != recorded["fingerprint"]:
-        given = {"name": model.model_card_data.model_name, "fingerprint": model.fingerprint}
+        given = identity_of(model)
         raise OptionError(
             f"{path} was built with {_described(recorded)}, not with {_described(given)}: their embeddings do not "
-            f"compare. Name the first with --model, or move the index to the other with: edge-st index migrate {path} "
-            f"--model {name or model.info()['path']}"
+            f"compare{difference(recorded, given)}. Name the first with --model, or move the index to the other with: "
+            f"edge-st index migrate {path} --model {name or model.info()['path']}"
         )
     return model
 

@@ -8,7 +8,7 @@ from typing import Any
 from edge_st_runtime.errors import OptionError
 
 from ..arguments import Subparsers, add_json, not_blank, positive
-from ..output import print_json, snippet
+from ..output import NOTHING, print_json, snippet
 from ..streams import one_line
 
 _DESCRIPTION = """\
@@ -36,7 +36,9 @@ def add(actions: Subparsers) -> None:
         metavar="QUERY",
         help="the query; may be repeated",
     )
-    parser.add_argument("-k", type=positive, default=5, metavar="K", help="rows for each query (default: 5)")
+    parser.add_argument(
+        "-k", "--top-k", dest="k", type=positive, default=5, metavar="K", help="rows for each query (default: 5)"
+    )
     parser.add_argument(
         "--filter", action="append", default=[], type=_pair, metavar="KEY=VALUE", help="may be repeated"
     )
@@ -98,7 +100,7 @@ def _as_json(hit: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(query: str, hits: Sequence[dict[str, Any]]) -> str:
-    return "\n".join([query, *map(_as_lines, hits), ""])
+    return "\n".join([query, *(map(_as_lines, hits) if hits else [NOTHING]), ""])
 
 
 def _as_lines(hit: dict[str, Any]) -> str:

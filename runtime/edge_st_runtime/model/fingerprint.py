@@ -48,6 +48,38 @@ def fingerprint(
     ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int4",
     "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
+    parts = _parts(weights, routes, router, prompts, dtype, default_prompt_name, max_active_dims)
+    return _digest(parts)[:32]
+
+
+def part_digests(
+    *,
+    weights: str,
+    routes: Mapping[str, RouteIdentity],
+    router: Router | None,
+    prompts: Mapping[str, str],
+    dtype: str,
+    default_prompt_name: str | None = None,
+    max_active_dims: int | None = None,
+) -> dict[str, str]:
+    """A digest of each part of the `fingerprint` of the same arguments, to say which parts of two models differ."""
+    parts = _parts(weights, routes, router, prompts, dtype, default_prompt_name, max_active_dims)
+    described: Mapping[str, Mapping[str, Any]] = parts.pop("roads")
+    for part in ("tokenizer", "modules", "max_seq_length"):
+        parts[part] = {name: route[part] for name, route in described.items()}
+    return {name: _digest(part)[:16] for name, part in parts.items()}
+
+
+def _parts(
+    weights: str,
+    routes: Mapping[str, RouteIdentity],
+    router: Router | None,
+    prompts: Mapping[str, str],
+    dtype: str,
+    default_prompt_name: str | None,
+    max_active_dims: int | None,
+) -> dict[str, Any]:
+    """What `fingerprint` is computed of."""
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
     own = (module.k for route in routes.values() for module in route.modules if isinstance(module, SparseAutoEncoder))
     parts: dict[str, Any] = {
@@ -60,7 +92,11 @@ def fingerprint(
     }
     if max_active_dims not in (None, *own):
         parts["max_active_dims"] = max_active_dims
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    return parts
+
+
+def _digest(part: Any) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
 
 
 def weights_digest(tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Floats
+from ..checks import described
 from ..errors import InputError, InputTypeError, OptionError
 
 PRECISIONS = ("float32", "int8", "uint8", "binary", "ubinary")
@@ -23,13 +24,20 @@ def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 
     Raises InputError for rows of different lengths, InputTypeError for anything but numbers.
     """
+    array = numbers_as_given(values, name)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def numbers_as_given(values: ArrayLike, name: str) -> NDArray[Any]:
+    """As `as_numbers`, but without a copy of float16, which may be memory-mapped."""
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; torch: bfloat16, gradients, other devices
         raise InputError(f"{name} cannot be read as an array ({error}); expected numbers of shape (n, dim)") from error
     if array.dtype.kind not in "fiub":
-        raise InputTypeError(f"{name} holds {array.dtype}; expected numbers of shape (n, dim)")
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+        found = f"holds {array.dtype}" if array.ndim else f"is {described(values)}"
+        raise InputTypeError(f"{name} {found}; expected numbers of shape (n, dim)")
+    return array
 
 
 def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:

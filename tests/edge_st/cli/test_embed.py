@@ -114,6 +114,7 @@ def test_precisions_that_need_all_embeddings_are_refused_with_the_reason(
     [
         (["missing.txt", "-o", "out.npy"], "no such file or folder: missing.txt"),
         ([".", "-o", "out.npy"], ". is a folder"),
+        (["missing.txt", "-o", "no/out.npy"], "no such file or folder: missing.txt"),
         (["in.txt", "-o", "no/out.npy"], "the folder of the output does not exist"),
         (["in.jsonl", "-o", "in.jsonl"], "is both input and output"),
         (["in.jsonl", "-o", "out.npy"], "in.jsonl:2: no field 'text'; it has body"),

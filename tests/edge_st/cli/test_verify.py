@@ -78,8 +78,8 @@ def test_nothing_to_trust(change: Any, message: str, tmp_path: Path, capsys: pyt
 
 
 def test_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", "all-MiniLM-L6-v2"]) == 1
-    assert "no model folder at all-MiniLM-L6-v2; give a folder that edge-st export wrote" in capsys.readouterr().err
+    assert main(["verify", "no-such-model"]) == 1
+    assert "and no installed model of this name; give a folder that edge-st export wrote" in capsys.readouterr().err
 
 
 def test_against_an_original_without_the_exporter(

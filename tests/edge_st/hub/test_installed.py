@@ -189,7 +189,7 @@ def test_verify_takes_an_installed_models_name(
     assert main(["verify", "tiny"]) == 1
     assert f"{copy / 'tokenizer.json'} has 2 bytes" in capsys.readouterr().err
     assert main(["verify", "other"]) == 1
-    assert "no model folder at other" in capsys.readouterr().err
+    assert "there is no folder 'other' in" in capsys.readouterr().err
 
 
 def test_doctor_names_a_damaged_package_once(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,7 @@ def read_only(folder: Path, tmp_path: Path) -> Iterator[Path]:
         subprocess.run([mount, "-o", "remount,ro,bind", place], check=True)
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", "-l", place], check=True)  # at once, though an index may still have files mapped
 
 
 def test_a_file_system_to_read_only(read_only: Path, model: SentenceTransformer) -> None:

@@ -226,6 +226,11 @@ def test_wrong_folders(tmp_path: Path, model: SentenceTransformer, index: Index)
         Index.open(tmp_path, "rw")  # type: ignore[arg-type]
     with pytest.raises(FolderError, match="cannot write to"):
         Index.build(model, ["a"], tmp_path / "file" / "below")
+    with pytest.raises(NotAFolderError, match="file is a file; expected the folder of the index, new or empty"):
+        Index.build(model, ["a"], tmp_path / "file")
+    with pytest.raises(FolderError, match="holds no index but file; expected a folder that is new or empty"):
+        Index.build(model, ["a"], tmp_path)
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
     with pytest.raises(FolderError, match=r"already holds an index; add to it with Index\.open\(path, mode='a'\)"):
         Index.build(model, ["a"], index.info()["path"])
     check(index, HELD)

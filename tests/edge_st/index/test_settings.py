@@ -76,7 +76,9 @@ def test_info_and_repr(index: Index) -> None:
         "bytes_per_vector": 1024,
     }  # fmt: skip
     assert found["bytes"] > 1024 * len(TEXTS)
-    assert found["model"] == {"name": "static-all-MiniLM-L6-v2", "fingerprint": SentenceTransformer().fingerprint}
+    model = SentenceTransformer()
+    parts = {"fingerprint": model.fingerprint, "parts": model.fingerprint_parts}
+    assert found["model"] == {"name": "static-all-MiniLM-L6-v2", **parts}
     assert repr(index) == f"Index({found['path']!r}, {len(TEXTS)} rows, float32, 256 dim)"
 
 

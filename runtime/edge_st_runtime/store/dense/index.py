@@ -11,9 +11,9 @@ import numpy as np
 
 from ...arrays import Ids
 from ...checks import check_choice
-from ...errors import FolderError, OptionError
+from ...errors import FolderError, NotAFolderError, OptionError
 from ...files.writing import writing
-from ..segment_file import Entry, remove_segments, verify_segment
+from ..segment_file import SEGMENT_NAME, Entry, remove_segments, verify_segment
 from ..segment_folder import (
     INDEX,
     check_alone,
@@ -51,13 +51,13 @@ class VectorIndex:
 
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any]) -> "VectorIndex":
-        """An empty index in ``folder``, open for writing; raises FolderError where the folder holds an index."""
-        _check_free(folder)
+        """An empty index in ``folder``, open for writing; raises what `check_free` raises."""
+        check_free(folder)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         held = lock(folder)
         try:
-            _check_free(folder)  # again, now that no other process can create one
+            check_free(folder)  # again, now that no other process can create one
             manifest = {**empty_manifest(KIND, settings), "added": 0}
             with writing(folder):
                 publish(folder, MANIFEST, manifest)
@@ -261,8 +261,17 @@ class VectorIndex:
         return Snapshot(layout, list(opened.values()), manifest["settings"])
 
 
-def _check_free(folder: Path) -> None:
-    """Raise FolderError where ``folder`` holds an index."""
+def check_free(folder: Path) -> None:
+    """Raise FolderError where ``folder`` holds an index or other files, NotAFolderError where it is a file.
+
+    Hidden files, and segments that a killed process left behind, are no hindrance.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotAFolderError(f"{folder} is a file; expected the folder of the index, new or empty")
     check_alone(folder, MANIFEST)
     if (folder / MANIFEST).exists():
         raise FolderError(f"{folder} already holds an index; add to it with Index.open(path, mode='a'), or remove it")
+    inside = (found.name for found in folder.iterdir()) if folder.exists() else ()
+    other = next((name for name in inside if not (name.startswith(".") or SEGMENT_NAME.fullmatch(name))), None)
+    if other is not None:
+        raise FolderError(f"{folder} holds no index but {other}; expected a folder that is new or empty")

@@ -68,6 +68,8 @@ def test_scores_below_the_least_are_left_out(index: Path, command: IndexCommand)
     scores = [hit["score"] for hit in query["hits"]]
     assert ids(command("search", index, "-q", "bake bread", "--min-score", str(scores[0] - 0.01))) == ["bread"]
     assert ids(command("search", index, "-q", "bake bread", "--min-score", "1.1")) == []
+    nothing = command.says("search", index, "-q", "bake bread", "--top-k", "1", "--min-score", "1.1")
+    assert nothing.split() == ["bake", "bread", "nothing", "found"]
 
 
 def test_search_prints_score_id_place_and_snippet(index: Path, command: IndexCommand) -> None:

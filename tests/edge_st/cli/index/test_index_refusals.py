@@ -62,6 +62,14 @@ def test_wrong_input_makes_no_index(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_folder_without_text_files(command: IndexCommand, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "code.py").write_text("code")
+    error = command.fails("build", "index", "notes")
+    assert "no text file in notes; expected files ending in .markdown, .md, .rst, .txt" in error
+    assert not (tmp_path / "index").exists()
+
+
 def test_a_field_in_the_way_is_dropped(command: IndexCommand, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in.jsonl", {"text": "a", "path": "b", "lang": "en", "line": 9})
     command("build", "index", "in.jsonl", "--drop", "path", "--drop", "line", "--drop", "lang")

@@ -23,9 +23,12 @@ def test_folders_without_an_index(tmp_path: Path) -> None:
             VectorIndex.open(tmp_path / "file", mode)  # type: ignore[arg-type]
         with pytest.raises(FolderError, match=r"has no index\.json"):
             VectorIndex.open(tmp_path, mode)  # type: ignore[arg-type]
-    for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(FolderError, match="cannot write to"):
-            VectorIndex.create(path, settings())
+    with pytest.raises(NotAFolderError, match="is a file; expected the folder of the index, new or empty"):
+        VectorIndex.create(tmp_path / "file", settings())
+    with pytest.raises(FolderError, match="holds no index but file; expected a folder that is new or empty"):
+        VectorIndex.create(tmp_path, settings())
+    with pytest.raises(FolderError, match="cannot write to"):
+        VectorIndex.create(tmp_path / "file" / "below", settings())
     assert {path.name for path in tmp_path.iterdir()} == {"file"}
 
 
