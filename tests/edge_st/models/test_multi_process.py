@@ -160,7 +160,7 @@ def test_worker_that_dies(model: SentenceTransformer, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("devices", [[], "cpu", [3], {"cpu": 1}], ids=repr)
 def test_no_devices(devices: Any, model: SentenceTransformer) -> None:
-    with pytest.raises(OptionError, match="target_devices is .*; expected a list with one device a process"):
+    with pytest.raises(OptionError, match=r"target_devices is .*; expected a list with one device a process"):
         model.start_multi_process_pool(devices)
 
 
