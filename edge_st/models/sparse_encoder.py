@@ -13,6 +13,7 @@ from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.model.classes import SPARSE_ENCODER
 from edge_st_runtime.modules.sparse import SparseAutoEncoder, SpladePooling
+from edge_st_runtime.vectors.dense import as_numbers
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
@@ -201,7 +202,8 @@ def _matrix(embeddings: Any) -> SparseMatrix:
         return embeddings
     if isinstance(embeddings, SparseVector):
         return SparseMatrix.from_rows([embeddings], embeddings.dim)
-    if isinstance(embeddings, np.ndarray):
+    if hasattr(embeddings, "__array__") and not isinstance(embeddings, np.generic):  # such as a tensor
+        embeddings = as_numbers(embeddings)
         if embeddings.ndim not in (1, 2):
             raise InputError(f"Input tensor must be 1D or 2D, got {embeddings.ndim}D. Expected (dim,) or (n, dim)")
         return SparseMatrix.from_dense(np.atleast_2d(embeddings))
