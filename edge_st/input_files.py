@@ -1,16 +1,16 @@
 """Read files that users name: their lines as texts or as JSON objects."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
 Fields: TypeAlias = Mapping[str, Any]
 _BOM = b"\xef\xbb\xbf"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def existing(path: str | Path) -> Path:
@@ -19,6 +19,13 @@ def existing(path: str | Path) -> Path:
     if not found.exists():
         raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
     return found
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of standard input; raises InputError where it is closed."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file, or give texts: edge-st … < texts.txt")
+    return sys.stdin.buffer
 
 
 def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
@@ -51,15 +58,17 @@ def read_objects(path: Path, example: Fields) -> Iterator[tuple[str, Fields]]:
             yield place, json_object(line, place, example)
 
 
-def json_object(line: str, place: str, example: Fields, advice: str = "") -> Fields:
-    """The JSON object in ``line``.
+def json_object(
+    line: str, place: str, example: Fields, advice: str = "", decode: Callable[[str], Any] = json.loads
+) -> Fields:
+    """The JSON object in ``line``, which ``decode`` reads.
 
     Raises InputError for anything else. The message shows the ``example``; where ``line`` is not JSON at all, it ends
     with ``advice`` if that is given.
     """
     expected = f"expected an object such as {json.dumps(example)}"
     try:
-        found = json.loads(line)
+        found = decode(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({error}); {advice or expected}") from error
     if not isinstance(found, dict):
@@ -79,6 +88,5 @@ def string_field(found: Fields, name: str, place: str, advice: str = "") -> str:
     value = field(found, name, place, advice)
     if not isinstance(value, str):
         raise InputError(f"{place}: field {name!r} is {type(value).__name__}; expected a string")
-    if _SURROGATE.search(value):
-        raise InputError(f"{place}: field {name!r} holds half a character (a lone surrogate); expected whole ones")
+    check_unicode(value, f"{place}: field {name!r}")
     return value

@@ -9,9 +9,8 @@ from tqdm.auto import tqdm
 
 from edge_st_runtime.errors import HubError, OptionError
 
-from .client import TIMEOUT
-
 _CHUNK = 1 << 16
+_TIMEOUT = 10.0  # seconds to connect, and between two pieces
 
 
 def download(url: str, path: str | os.PathLike[str]) -> None:
@@ -32,7 +31,7 @@ def download(url: str, path: str | os.PathLike[str]) -> None:
 
 def _fetch(url: str, part: Path) -> None:
     with (
-        urllib.request.urlopen(url, timeout=TIMEOUT) as answer,  # noqa: S310 - the address is checked by the caller
+        urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,  # noqa: S310 - the address is checked by the caller
         part.open("wb") as file,
     ):
         length = answer.headers.get("Content-Length")

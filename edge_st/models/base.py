@@ -15,6 +15,7 @@ from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 
+from .converting import Convert, with_graph
 from .described import Described
 from .inputs import as_batch, split_task
 from .limits import changed_limits, longest_limit
@@ -43,7 +44,6 @@ class BaseModel(Described):
     _bundled: Path | None = None
     _as_batch = staticmethod(as_batch)
     _default_prompts: ClassVar[Mapping[str, None]] = {}
-    _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
 
     def __init__(
         self,
@@ -66,6 +66,8 @@ class BaseModel(Described):
         num_threads: int | None = None,
         low_memory: bool = False,
         truncation: Truncation = "silent",
+        pooling: str | Sequence[str] | None = None,
+        convert: Convert = "auto",
     ) -> None:
         check_truncation(truncation)
         options = load_options(
@@ -76,6 +78,7 @@ class BaseModel(Described):
             num_threads=num_threads,
             model_kwargs=model_kwargs,
             low_memory=low_memory,
+            pooling=pooling,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
         path = locate(
@@ -91,9 +94,9 @@ class BaseModel(Described):
             token=token,
         )
         logger.info("Loading %s model from %s.", type(self)._model_type, path)
-        self._runner = Runner(path, options, self._model_type, truncation)
+        self._runner = with_graph(path, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
-        with reading(path / SETTINGS_FILE):
+        with reading(self._runner.folder.path / SETTINGS_FILE):
             self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
             self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
             check_prompts(self.prompts, self.default_prompt_name)
@@ -260,9 +263,6 @@ class BaseModel(Described):
         save_folder(self._runner.folder.path, Path(path), changes, self._identity)
 
     save = save_pretrained
-
-    def _settings_now(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._saved_settings}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""

@@ -1,7 +1,7 @@
 """What a loaded model says of itself: what it takes, where it runs, and which model it is."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from .inputs import is_singular_input
 from .model_card import ModelCardData
@@ -11,6 +11,7 @@ from .runner import Runner
 class Described:
     """The base of the model classes. Source: sentence-transformers' BaseModel."""
 
+    _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
     _runner: Runner
     prompts: dict[str, str]
     default_prompt_name: str | None
@@ -51,7 +52,7 @@ class Described:
         """32 hexadecimal digits over what decides a vector: weights, tokenizer, modules, prompts, limit, precision."""
         from .identity import fingerprint_of
 
-        return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)
+        return fingerprint_of(self._runner, self._weights_digest, self._settings_now())
 
     @cached_property
     def _weights_digest(self) -> str:
@@ -79,6 +80,9 @@ class Described:
     def model_card_data(self) -> ModelCardData:
         """The model's name, and the metrics that evaluators found."""
         return ModelCardData(model_name=self._runner.folder.path.name)
+
+    def _settings_now(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._saved_settings}
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "model_card_data"}

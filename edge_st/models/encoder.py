@@ -86,10 +86,11 @@ class Encoder(BaseModel, ABC):
         ``max_tokens`` beyond the model's limit or without room for a text, and for an ``overlap`` that leaves no room
         for new text.
         """
-        texts = [check_text(text, "text")] if isinstance(text, str) else check_texts(text, "text")
+        is_single = isinstance(text, str)
+        texts = [check_text(text, "text")] if is_single else check_texts(text, "text", "a str or a list of str")
         splitter = self._splitter(max_tokens, overlap)
         found = splitter.split(texts)
-        return found[0] if isinstance(text, str) else found
+        return found[0] if is_single else found
 
     def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
         route = self._runner.route("document")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
@@ -37,6 +39,11 @@ class SentenceTransformer(Encoder):
     - ``provider`` names an execution provider of ONNX Runtime.
     - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
     - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``convert`` says what happens to a folder with weights in safetensors and no graph: "auto" writes one to the cache
+      where edge-st-export is installed, "never" raises MissingFileError.
+    - ``pooling`` is the mode, or the modes to be concatenated, of a model whose folder has no modules.json: "mean",
+      "cls", "lasttoken", "max", "mean_sqrt_len_tokens" or "weightedmean". The default is the mean, with a warning; for
+      a causal language model it is the last token.
     - ``truncation`` says what happens to texts beyond ``max_seq_length``: "silent", "warn" or "error".
 
     OpenVINO's settings are given as in sentence-transformers. ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}``
@@ -178,4 +185,5 @@ class SentenceTransformer(Encoder):
     truncate_sentence_embeddings = truncate_embeddings
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        return {**super()._settings_of(saved), "truncate_dim": saved.get("truncate_dim")}
+        with reading(self._runner.folder.path / SETTINGS_FILE):
+            return {**super()._settings_of(saved), "truncate_dim": whole_number(saved, "truncate_dim")}

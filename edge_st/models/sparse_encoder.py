@@ -1,9 +1,9 @@
 """SparseEncoder: the inference side of sentence-transformers' class of this name."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.errors import InputError, InputTypeError
+from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SPARSE_ENCODER
+from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.modules.sparse import SparseAutoEncoder, SpladePooling
 from edge_st_runtime.vectors.dense import as_numbers
 from edge_st_runtime.vectors.similarity import SimilarityFunction
@@ -38,7 +40,8 @@ class SparseEncoder(Encoder):
     It has these arguments besides those of `SentenceTransformer`:
 
     - ``similarity_fn_name``: the default is the folder's, or "dot".
-    - ``max_active_dims``: the most dimensions that `encode` keeps. The default is the model's own number, or all.
+    - ``max_active_dims``: the most dimensions that `encode` keeps. The default is the folder's or the model's own
+      number, or all.
 
     Raises FolderError for a folder that cannot be used, such as one of another class, EngineError, HubError, and
     OptionError for an argument with a value that it cannot have.
@@ -60,6 +63,7 @@ class SparseEncoder(Encoder):
         "pool",
         "chunk_size",
     )
+    _saved_settings: ClassVar[tuple[str, ...]] = (*Encoder._saved_settings, MAX_ACTIVE_DIMS)
 
     def __init__(
         self,
@@ -73,7 +77,8 @@ class SparseEncoder(Encoder):
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         if max_active_dims is not None:
             check_count(MAX_ACTIVE_DIMS, max_active_dims)
-        self.max_active_dims = self._own_max_active_dims() if max_active_dims is None else max_active_dims
+        saved = self._settings_of(self._runner.folder.settings)
+        self.max_active_dims: int | None = saved[MAX_ACTIVE_DIMS] if max_active_dims is None else max_active_dims
 
     def encode(
         self,
@@ -168,6 +173,11 @@ class SparseEncoder(Encoder):
         ends = np.concatenate(([0], np.cumsum(counts)))
         found = SparseMatrix(ends, others.indices[kept], products[kept], others.dim)
         return found[0] if embeddings_2.ndim == 1 else found
+
+    def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        with reading(self._runner.folder.path / SETTINGS_FILE):
+            most = whole_number(saved, MAX_ACTIVE_DIMS)
+        return {**super()._settings_of(saved), MAX_ACTIVE_DIMS: most or self._own_max_active_dims()}
 
     @property
     def splade_pooling_chunk_size(self) -> int | None:

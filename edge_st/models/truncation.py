@@ -37,7 +37,7 @@ def truncation_guard(
         return lambda rows, tokens: _warn(distinct, rows[tokens.counts > limit], limit)
     start = 0
     for window in windows(distinct.texts):
-        counts = tokenizer(window, None, prompt).counts
+        counts = tokenizer(window, limit, prompt).counts
         if (counts > limit).any():
             first = int((counts > limit).argmax())
             raise TextTooLongError(
@@ -51,8 +51,8 @@ def truncation_guard(
 def _warn(distinct: Distinct, rows: NDArray[np.int64], limit: int) -> None:
     if len(rows):
         rows = distinct.places(distinct.first[rows])
-        logger.warning("%d text(s) cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
+        logger.warning("%d text(s) cut to %d tokens: %s", len(rows), limit, _short(rows.tolist()))
 
 
 def _short(rows: list[int]) -> str:
-    return ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
+    return ", ".join(f"inputs[{row}]" for row in rows[:10]) + (" …" if len(rows) > 10 else "")

@@ -28,7 +28,7 @@ _DESCRIPTION = """\
 Add texts to the index in folder PATH{made}.
 The ending of a file tells its format:
   .jsonl .ndjson   one JSON object a line: its text is in --field, its id in "id" (or --id-field)
-  .csv .tsv        one row a line, after a header with the names of the fields
+  .csv .tsv        one row a line, after a header with the names of the fields; in .tsv files quotes mean nothing
   others           one document; in folders .txt, .md, .markdown and .rst files are read, except hidden ones
 '-' is the standard input, with one text a line unless --format says otherwise.
 The id of a text is its id field; without one FILE:LINE, or FILE for a document. A text of more tokens than the model's

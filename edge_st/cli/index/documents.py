@@ -1,28 +1,29 @@
 """Documents (texts with ids and metadata) in files of several formats, read one after the other."""
 
 import json
-import sys
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ...input_files import Fields, decoded, existing, field, json_object, string_field
-from ..csv_files import DELIMITERS, read_table
+from ...input_files import Fields, decoded, existing, field, json_object, standard_input, string_field
+from ...table_files import TABLES, read_table
 from ..records import JSONL_ENDINGS
 from ..search import ENDINGS, find_files
 
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
-FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
+FORMATS = (AUTO, TEXT, LINES, JSONL, *TABLES)
 STDIN = "-"
 #: metadata about the place of a text: its file and first line; for a piece its first and last character in the text,
 #: and the id of the first piece or, in the first piece, the number of pieces
 PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"
-_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in DELIMITERS}}
+_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in TABLES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
             )
         found |= dict.fromkeys(str(file) for file in find_files(path))
     for name in found:
-        if name != STDIN and input_format.of(name) in DELIMITERS:
+        if name != STDIN and input_format.of(name) in TABLES:
             with Path(name).open("rb") as file:
                 _check_names(dict.fromkeys(read_table(file, name, input_format.of(name))[0]), input_format, f"{name}:1")
     return list(found)
@@ -94,7 +95,7 @@ def read_documents(names: Sequence[str], input_format: InputFormat) -> Iterator[
     """
     for name in names:
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
+            yield from _read(standard_input(), _STDIN_NAME, input_format.of(name), input_format)
         else:
             with Path(name).open("rb") as file:
                 yield from _read(file, name, input_format.of(name), input_format)
@@ -118,14 +119,30 @@ def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> It
             yield _document(row, name, number, input_format)
 
 
+class _NotFiniteError(Exception):
+    """NaN, an infinity, or a number too large for a float."""
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise _NotFiniteError(number)
+    return found
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _object(line: str, place: str, input_format: InputFormat) -> Fields:
-    found = json_object(line, place, {input_format.text: "a text"}, advice="for plain text use --format lines")
+    try:
+        found = json_object(
+            line, place, {input_format.text: "a text"}, "for plain text use --format lines", _JSON.decode
+        )
+    except _NotFiniteError as error:
+        raise InputError(f"{place}: {error}, which JSON cannot hold; expected null or a finite number") from None
+    if "\\ud" in line or "\\uD" in line:
+        check_unicode(json.dumps(found, ensure_ascii=False), place)
     _check_names(found, input_format, place)
-    if "NaN" in line or "Infinity" in line:
-        try:
-            json.dumps(found, allow_nan=False)
-        except ValueError as error:
-            raise InputError(f"{place}: NaN or infinity, which is not JSON; expected null or a number") from error
     return found
 
 

@@ -46,7 +46,8 @@ class Pipeline:
     """The parts of a loaded route; safe to call from many threads.
 
     ``vocabulary`` is the number of tokens that the graph has embeddings for. ``width`` is the size of the last axis of
-    the output after all modules. Each is None where it is not known.
+    the output after all modules. Each is None where it is not known. With ``one_by_one`` every batch has one text, for
+    a graph that gives a text another vector beside other texts.
     """
 
     tokenizer: Tokenizer
@@ -54,6 +55,7 @@ class Pipeline:
     modules: tuple[Module, ...]
     vocabulary: int | None = None
     width: int | None = None
+    one_by_one: bool = False
 
     def run(
         self,
@@ -76,7 +78,7 @@ class Pipeline:
         features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
         called with the positions and tokens of each window before it runs.
         """
-        jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
+        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect)
         return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
 
     def _jobs(

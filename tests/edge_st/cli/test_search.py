@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_st.cli import main
+from edge_st_runtime.store.sparse.words import TOKENIZERS
+from tests.support.command_parsers import command_parsers
 from tests.support.tiny_rerankers import TinyReranker
 
 BREAD = "Knead the dough and let it rise before you bake the bread in a hot oven."
@@ -78,6 +80,28 @@ def test_hybrid_adds_the_words(folder: Path, capsys: pytest.CaptureFixture[str])
     (folder / "code.txt").write_text("E4711: see the manual.")
     (hit, *_) = search(capsys, folder, "-q", "E4711", "--hybrid")["E4711"]
     assert (Path(str(hit["path"])).name, hit["score"]) == ("code.txt", pytest.approx(2 / 61))
+
+
+def test_hybrid_finds_words_of_every_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "code.txt").write_text("東京は日本の首都です。", encoding="utf-8")
+    command = ["search", "--json", str(folder), "-q", "日本の首都", "--hybrid"]
+    for options, is_found in (([], True), (["--words", "unicode"], True), (["--words", "letters"], False)):
+        assert main([*command, *options]) == 0
+        captured = capsys.readouterr()
+        (hit, *_) = json.loads(captured.out)["queries"][0]["hits"]
+        assert (hit["score"] == pytest.approx(2 / 61)) == is_found
+        assert ("no passage has a word of '日本の首都'; ranked by meaning alone" in captured.err) != is_found
+
+
+@pytest.mark.parametrize("options", [[], ["--hybrid", "--sparse", "model"]], ids=len)
+def test_words_without_hybrid_is_1(folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(folder), "-q", "bread", "--words", "unicode", *options]) == 1
+    assert "give it with --hybrid and without --sparse" in capsys.readouterr().err
+
+
+def test_the_words_to_choose_are_those_of_bm25() -> None:
+    options = command_parsers()["search"]._option_string_actions
+    assert list(options["--words"].choices or ()) == list(TOKENIZERS)
 
 
 def test_rerank_reorders_the_candidates(folder: Path, reranker: str, capsys: pytest.CaptureFixture[str]) -> None:

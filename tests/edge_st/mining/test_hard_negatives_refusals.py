@@ -64,6 +64,7 @@ class Splits:
         ),
         ([{"query": "a", "text": "b"}, {"query": "c"}], InputError, r"dataset\[1\] has \['query'\], but no 'text'"),
         ({"query": ["a"], "text": [None]}, InputTypeError, r"text\[0\] is None; expected a str"),
+        ({"query": {"a"}, "text": ["b"]}, InputTypeError, "query is set .* which has no order"),
         ([("a", "b")], InputTypeError, "dataset is list; expected a dictionary of columns"),
         (Splits(), InputTypeError, r"dataset has the splits \['train'\]; pass one of them: dataset\['train'\]"),
         ({"query": ["a"], "negative": ["b"]}, OptionError, "column 'negative' has the name of one that"),

@@ -83,7 +83,7 @@ def test_truncation_warns_of_the_pair(cross_encoder_folders: dict[int, Path], ca
     pairs = [PAIR, ("fox", "dog " * 40), PAIR, ("fox " * 21, "dog")]
     with caplog.at_level(logging.WARNING):
         model.predict(pairs)
-    assert caplog.messages == [f"2 text(s) cut to {LIMIT} tokens: inputs 1, 3"]
+    assert caplog.messages == [f"2 text(s) cut to {LIMIT} tokens: inputs[1], inputs[3]"]
 
 
 def test_truncation_that_is_an_error(cross_encoder_folders: dict[int, Path]) -> None:
