@@ -42,10 +42,13 @@ from .mining.paraphrases import paraphrase_mining, paraphrase_mining_embeddings
 
 __all__ = [
     "SimilarityFunction",
+    "batch_to_device",
     "community_detection",
     "cos_sim",
     "dot_score",
     "euclidean_sim",
+    "fullname",
+    "http_get",
     "information_retrieval",
     "manhattan_sim",
     "mine_hard_negatives",
@@ -69,6 +72,37 @@ __all__ = [
 ]
 
 pytorch_cos_sim = cos_sim  # its older name
+
+
+def fullname(obj: Any) -> str:
+    """The name of a class, or of an object's class, with its module; without that where it is a built-in one.
+
+    Source: sentence-transformers' function of this name.
+    """
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__name__ if kind.__module__ in (None, "builtins") else f"{kind.__module__}.{kind.__name__}"
+
+
+def http_get(url: str, path: str) -> None:
+    """Download ``url`` to the file ``path``, whose folder is made if it is missing, with a progress bar.
+
+    The file appears whole. Raises OptionError for an address that is not of HTTP, HubError where the download fails.
+    Source: sentence-transformers' function of this name.
+    """
+    from .hub.download import download
+
+    download(url, path)
+
+
+def batch_to_device(batch: dict[str, Any], target_device: Any) -> dict[str, Any]:
+    """``batch`` itself, with its torch tensors, if there are any, on ``target_device``; arrays stay as they are.
+
+    Source: sentence-transformers' function of this name.
+    """
+    for name, value in batch.items():
+        if type(value).__module__ == "torch":
+            batch[name] = value.to(target_device)
+    return batch
 
 
 def semantic_search(

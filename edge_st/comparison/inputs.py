@@ -1,6 +1,6 @@
 """What a data set gives a model to run: texts to encode, or pairs of texts to score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -38,15 +38,7 @@ def inputs_of(data: Dataset, model_type: str, candidates: int = CANDIDATES) -> l
     check_fits(data, model_type)
     if model_type == CROSS_ENCODER:
         return [_pairs(data, candidates)]
-    if isinstance(data, RetrievalData):
-        sides: dict[Side, dict[str, str]] = {"query": data.queries, "document": data.corpus}
-        return [Inputs(side, list(dict.fromkeys(texts.values()))) for side, texts in sides.items()]
-    sides_of = (
-        (data.anchors, data.positives, data.negatives)
-        if isinstance(data, TripletData)
-        else (data.sentences1, data.sentences2)
-    )
-    return [Inputs("text", list(dict.fromkeys(text for side in sides_of for text in side)))]
+    return [Inputs(side, list(dict.fromkeys(texts))) for side, texts in _sides(data).items()]
 
 
 def check_fits(data: Dataset, model_type: str) -> None:
@@ -56,6 +48,14 @@ def check_fits(data: Dataset, model_type: str) -> None:
             f"{data.name} holds triplets, which compare embeddings; a cross-encoder scores pairs: give it pairs with a "
             "score or a label, or a folder in BEIR's layout"
         )
+
+
+def _sides(data: Dataset) -> Mapping[Side, Iterable[str]]:
+    if isinstance(data, RetrievalData):
+        return {"query": data.queries.values(), "document": data.corpus.values()}
+    if isinstance(data, TripletData):
+        return {"query": data.anchors, "document": [*data.positives, *data.negatives]}
+    return {"text": [*data.sentences1, *data.sentences2]}
 
 
 def _pairs(data: Dataset, candidates: int) -> Inputs:

@@ -136,6 +136,7 @@ def _triplets(data: TripletData, model: Any) -> Measurement:
     metrics = evaluator(model)
     ((near, far),) = evaluator.similarities(model).values()
     won = (near > far).astype(np.float64)
+    anchors, others = zip(*random_pairs(data), strict=True)
     return Measurement(
         primary_metric=str(evaluator.primary_metric),
         metrics=metrics,
@@ -148,9 +149,7 @@ def _triplets(data: TripletData, model: Any) -> Measurement:
             f"negative, similarity {far[item]:.3f}: {data.negatives[item]}",
         ),
         known=near,
-        random=np.asarray(
-            model.similarity_pairwise(*(model.encode(side) for side in zip(*random_pairs(data), strict=True)))
-        ),
+        random=np.asarray(model.similarity_pairwise(model.encode_query(anchors), model.encode_document(others))),
     )
 
 

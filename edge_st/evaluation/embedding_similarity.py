@@ -73,7 +73,11 @@ class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
 
     def similarities(self, model: Any) -> dict[str, NDArray[Any]]:
         """The similarity (n,) of each pair by every similarity function."""
-        first, second = (self._vectors(model, side) for side in (self.sentences1, self.sentences2))
+        if self.precision in ("int8", "uint8"):  # whose ranges both sides share
+            both = self._vectors(model, [*self.sentences1, *self.sentences2])
+            first, second = both[: len(self.sentences1)], both[len(self.sentences1) :]
+        else:
+            first, second = (self._vectors(model, side) for side in (self.sentences1, self.sentences2))
         names = self.similarity_fn_names or [model.similarity_fn_name]
         return {name: self._pairwise(name, first, second) for name in names}
 

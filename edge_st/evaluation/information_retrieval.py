@@ -40,7 +40,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
 
     ``queries`` and ``corpus`` are texts by id. ``relevant_docs`` holds the ids of each query's relevant documents;
     queries without any are left out. The corpus is encoded ``corpus_chunk_size`` texts at a time and searched exactly.
-    Documents with equal scores keep the order of the corpus. ``score_functions`` map embeddings (n, dim) and (m, dim)
+    Documents with equal scores are ordered by their ids. ``score_functions`` map embeddings (n, dim) and (m, dim)
     to scores (n, m); the default is the model's own function.
 
     Raises InputError where no query has a relevant document. Source: sentence-transformers' class of this name.
@@ -86,6 +86,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
             )
         self.queries = [queries[query] for query in self.queries_ids]
         self.corpus_ids, self.corpus = list(corpus), list(corpus.values())
+        self._by_id = np.array(sorted(range(len(corpus)), key=self.corpus_ids.__getitem__), dtype=np.int64)
         self.relevant_docs = relevant_docs
         self.corpus_chunk_size = corpus_chunk_size
         self.mrr_at_k, self.ndcg_at_k, self.accuracy_at_k = mrr_at_k, ndcg_at_k, accuracy_at_k
@@ -155,15 +156,16 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         size = self.corpus_chunk_size
         with progress_bar(len(self.corpus), self.show_progress_bar, "document") as advance:
             for start in range(0, len(self.corpus), size):
-                part = slice(start, start + size)
+                part = self._by_id[start : start + size]
                 if corpus_embeddings is None:
-                    documents = self._embed_side(corpus_model or model, "document", self.corpus[part])
+                    texts = [self.corpus[place] for place in part]
+                    documents = self._embed_side(corpus_model or model, "document", texts)
                 else:
                     documents = corpus_embeddings[part]
                 for name, function in functions.items():
-                    scores, ids = top_k(queries, documents, depth, function)
-                    best[name] = keep_best(depth, best[name], (scores, ids + start))
-                advance(len(self.corpus[part]))
+                    scores, found = top_k(queries, documents, depth, function)
+                    best[name] = keep_best(depth, best[name], (scores, part[found]))
+                advance(len(part))
         return best
 
     def _embed_side(self, model: Any, side: str, texts: Sequence[str]) -> Any:
@@ -182,7 +184,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         depth = max(map(len, queries_result_list), default=0)  # type: ignore[arg-type]
         hits = np.zeros((len(self.queries_ids), depth), dtype=bool)
         for row, query, found in zip(hits, self.queries_ids, queries_result_list, strict=True):
-            ordered = sorted(found, key=lambda hit: -hit["score"])
+            ordered = sorted(found, key=lambda hit: (-hit["score"], hit["corpus_id"]))
             row[: len(ordered)] = [hit["corpus_id"] in self.relevant_docs[query] for hit in ordered]
         return hits
 

@@ -11,6 +11,7 @@ from edge_st.mining.paraphrases import paraphrase_mining
 
 from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics
+from .statistics import last_of_equal
 
 Duplicates: TypeAlias = dict[str, dict[str, bool]]
 _COLUMNS = ("precision", "recall", "f1", "threshold", "average_precision")
@@ -21,8 +22,8 @@ class ParaphraseMiningEvaluator(EmbeddingEvaluator):
 
     ``sentences_map`` holds sentences by id. Two of them are duplicates if their ids are a pair in ``duplicates_list``,
     or if ``duplicates_dict[id1][id2]`` is true. ``add_transitive_closure`` makes duplicates of duplicates duplicates,
-    too. The other arguments are those of `edge_st.util.paraphrase_mining`. Source: sentence-transformers' class of this
-    name.
+    too. Pairs with equal scores count together. The other arguments are those of `edge_st.util.paraphrase_mining`.
+    Source: sentence-transformers' class of this name.
     """
 
     def __init__(
@@ -90,12 +91,14 @@ class ParaphraseMiningEvaluator(EmbeddingEvaluator):
         )
         if not right.any():
             return dict.fromkeys(names, 0.0)
-        found = np.cumsum(right)
-        precision, recall = found / np.arange(1, len(found) + 1), found / self.total_num_duplicates
-        f1 = np.where(right, 2 * precision * recall / np.where(right, precision + recall, 1), 0)
+        ends = last_of_equal(np.array([score for score, _, _ in pairs]))
+        found = np.cumsum(right)[ends]
+        gained = np.diff(found, prepend=0)
+        precision, recall = found / (ends + 1), found / self.total_num_duplicates
+        f1 = np.where(gained, 2 * precision * recall / np.where(gained, precision + recall, 1), 0)
         best = int(np.argmax(f1))
-        threshold = (pairs[best][0] + pairs[min(best + 1, len(pairs) - 1)][0]) / 2
-        average = precision[right].sum() / self.total_num_duplicates
+        threshold = (pairs[ends[best]][0] + pairs[min(ends[best] + 1, len(pairs) - 1)][0]) / 2
+        average = (precision * gained).sum() / self.total_num_duplicates
         return dict(
             zip(names, (float(average), *(float(x[best]) for x in (f1, precision, recall)), threshold), strict=True)
         )
@@ -107,12 +110,12 @@ class ParaphraseMiningEvaluator(EmbeddingEvaluator):
         for start in list(graph):
             if start in visited:
                 continue
-            group, ahead = {start: None}, list(graph[start])
+            group, ahead = {start: None}, [other for other, same in graph[start].items() if same]
             while ahead:
                 node = ahead.pop()
                 if node not in group:
                     group[node] = None
-                    ahead += graph.get(node, {})
+                    ahead += [other for other, same in graph.get(node, {}).items() if same]
             visited |= group.keys()
             for one in group:
                 graph.setdefault(one, {}).update((other, True) for other in group if other != one)

@@ -18,8 +18,9 @@ from .ranking import RankMeasures, at_k_metrics, mean_measures, scored_measures
 class RerankingEvaluator(EmbeddingEvaluator):
     """Mean average precision, MRR and nDCG at ``at_k`` of documents ranked by their similarity to the query.
 
-    ``samples`` are dictionaries, or a dictionary of them, with a ``query`` and lists ``positive`` and ``negative``; a
-    sample with an empty list is left out. In nDCG, equal scores share their gains, as in scikit-learn.
+    ``samples`` are dictionaries, or a dictionary of them, with a ``query``, and ``positive`` and ``negative``: lists of
+    documents, or one document. A sample with an empty list is left out. In nDCG, equal scores share their gains, as in
+    scikit-learn.
 
     Raises InputError for a sample that lacks one of these, and where no sample is left. Source: sentence-transformers'
     class of this name.
@@ -47,6 +48,7 @@ class RerankingEvaluator(EmbeddingEvaluator):
             truncate_dim=truncate_dim,
         )
         found = as_samples(samples, "query", "positive", "negative")
+        found = [{**each, **{side: as_list(each[side]) for side in ("positive", "negative")}} for each in found]
         self.samples = [each for each in found if len(each["positive"]) and len(each["negative"])]
         if not self.samples:
             raise InputError(

@@ -19,7 +19,7 @@ class SequentialEvaluator(BaseEvaluator):
         main_score_function: Callable[[list[float]], float] = lambda scores: scores[-1],
     ) -> None:
         super().__init__()
-        self.evaluators = evaluators
+        self.evaluators = list(evaluators)
         self.main_score_function = main_score_function
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:

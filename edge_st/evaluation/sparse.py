@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.vectors import sparse_similarity
 from edge_st_runtime.vectors.similarity import SimilarityFunctions
+from edge_st_runtime.vectors.sparse import SparseMatrix
 
 from .binary_classification import BinaryClassificationEvaluator
 from .embedding_similarity import EmbeddingSimilarityEvaluator
@@ -61,9 +62,13 @@ class SparseEvaluator(EmbeddingEvaluator):
     ) -> Any:
         """Encode ``sentences`` with ``model``: sparse embeddings (n, dim). Their sparsity is recorded."""
         embeddings = super().embed_inputs(model, sentences, encode_fn_name, **kwargs)
-        counts = np.bincount(embeddings.indices, minlength=embeddings.dim)
-        self.calls.append(EncodeCall(_SIDES[encode_fn_name], len(sentences), model.sparsity(embeddings), counts))
+        self.record(model, _SIDES[encode_fn_name], embeddings)
         return embeddings
+
+    def record(self, model: Any, side: str, embeddings: SparseMatrix) -> None:
+        """Record the sparsity of the embeddings of a ``side``, "query" or "corpus"."""
+        counts = np.bincount(embeddings.indices, minlength=embeddings.dim)
+        self.calls.append(EncodeCall(side, len(embeddings), model.sparsity(embeddings), counts))
 
     def _encode_options(self) -> dict[str, Any]:
         return {"convert_to_sparse_tensor": True, "save_to_cpu": True, "max_active_dims": self.max_active_dims}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .evaluator import Metrics
-from .information_retrieval import InformationRetrievalEvaluator
+from .information_retrieval import InformationRetrievalEvaluator, Ranked
 from .sparse import EncodeCall, SparseEvaluator, constructor
 
 
@@ -19,6 +19,12 @@ class SparseInformationRetrievalEvaluator(SparseEvaluator, InformationRetrievalE
     """
 
     __init__: Any = constructor(InformationRetrievalEvaluator)
+
+    def search(self, model: Any, corpus_model: Any = None, corpus_embeddings: Any = None) -> dict[str, Ranked]:
+        """As in `InformationRetrievalEvaluator`; the sparsity of ``corpus_embeddings`` is recorded."""
+        if corpus_embeddings is not None:
+            self.record(corpus_model or model, "corpus", corpus_embeddings)
+        return super().search(model, corpus_model, corpus_embeddings)
 
     def extra_metrics(self) -> Metrics:
         """``active_dims`` and ``sparsity_ratio`` of queries and documents, and ``avg_flops``."""

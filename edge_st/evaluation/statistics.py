@@ -43,7 +43,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
         return 0.0
     order = np.argsort(-scores, kind="stable")
     truth, scores = truth[order], scores[order]
-    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+    ends = last_of_equal(scores)
     found = np.cumsum(truth)[ends]
     return float(np.diff(found, prepend=0) @ (found / (ends + 1)) / found[-1])
 
@@ -85,30 +85,38 @@ class BestF1:
 
 
 def best_accuracy(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> tuple[float, float]:
-    """The best accuracy at any threshold, and that threshold; 0 and -1 for fewer than two pairs.
+    """The best accuracy at any threshold, and that threshold; 0 and -1 without pairs.
 
-    A threshold lies half-way between two neighbouring scores (n,), never beyond the last one.
+    A threshold lies half-way between two neighbouring scores (n,) that differ, on the last score, or just before the
+    first, so that no pair is similar.
     """
     sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
-    if len(sorted_scores) < 2:
+    if not len(sorted_scores):
         return 0.0, -1.0
-    negatives = np.cumsum(~positives)
-    right = np.cumsum(positives) + negatives[-1] - negatives
-    best = int(np.argmax(right[:-1]))
-    return float(right[best] / len(right)), _between(sorted_scores, best)
+    ends = last_of_equal(sorted_scores)
+    negatives, count = np.cumsum(~positives), len(positives)
+    right = np.cumsum(positives)[ends] + (negatives[-1] - negatives)[ends]
+    best = int(np.argmax(right))
+    if right[best] > negatives[-1]:
+        return float(right[best] / count), _between(sorted_scores, int(ends[best]))
+    kind = np.result_type(sorted_scores.dtype, np.float16).type
+    before = np.nextafter(kind(sorted_scores[0]), kind(np.inf if high_score_more_similar else -np.inf))
+    return float(negatives[-1] / count), float(before)
 
 
 def best_f1(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> BestF1:
-    """The best F1 at any threshold as in `best_accuracy`; all values are 0 where no threshold finds a positive."""
+    """The best F1 at any threshold as in `best_accuracy`; all values are 0 where there is no positive."""
     sorted_scores, positives = _by_score(scores, labels, high_score_more_similar)
-    found = np.cumsum(positives)[:-1]
-    if not found.any():
+    if not positives.any():
         return BestF1(0.0, 0.0, 0.0, 0.0)
-    precision, recall = found / np.arange(1, len(found) + 1), found / positives.sum()
+    ends = last_of_equal(sorted_scores)
+    found = np.cumsum(positives)[ends]
+    precision, recall = found / (ends + 1), found / positives.sum()
     both = precision + recall
     f1 = 2 * precision * recall / np.where(both, both, 1)
     best = int(np.argmax(f1))
-    return BestF1(float(f1[best]), float(precision[best]), float(recall[best]), _between(sorted_scores, best))
+    threshold = _between(sorted_scores, int(ends[best]))
+    return BestF1(float(f1[best]), float(precision[best]), float(recall[best]), threshold)
 
 
 def at_best_thresholds(scores: ArrayLike, labels: ArrayLike, high_score_more_similar: bool) -> dict[str, float]:
@@ -125,6 +133,11 @@ def at_best_thresholds(scores: ArrayLike, labels: ArrayLike, high_score_more_sim
     }
 
 
+def last_of_equal(scores: NDArray[Any]) -> NDArray[np.int64]:
+    """The last place of each run of equal scores."""
+    return np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+
+
 def _by_score(scores: ArrayLike, labels: ArrayLike, descending: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     found, positives = np.asarray(scores), np.asarray(labels) == 1
     if len(found) != len(positives):
@@ -134,4 +147,8 @@ def _by_score(scores: ArrayLike, labels: ArrayLike, descending: bool) -> tuple[N
 
 
 def _between(scores: NDArray[Any], place: int) -> float:
-    return float((scores[place] + scores[place + 1]) / 2)
+    """A threshold that includes the score at ``place`` and not the next one: their middle, unless it is rounded."""
+    if place == len(scores) - 1:
+        return float(scores[place])
+    middle = (scores[place] + scores[place + 1]) / 2
+    return float(scores[place] if middle == scores[place + 1] else middle)

@@ -19,8 +19,8 @@ _SHOWN = 5
 class TranslationEvaluator(EmbeddingEvaluator):
     """The share of source sentences whose nearest target sentence by cosine is their translation, and vice versa.
 
-    ``target_sentences[i]`` is the translation of ``source_sentences[i]``. ``print_wrong_matches`` prints the wrong
-    matches. Raises InputError for lists of different lengths. Source:
+    ``target_sentences[i]`` is the translation of ``source_sentences[i]``; so is any other sentence with its text.
+    ``print_wrong_matches`` prints the wrong matches. Raises InputError for lists of different lengths. Source:
     sentence-transformers' class of this name.
     """
 
@@ -63,7 +63,6 @@ class TranslationEvaluator(EmbeddingEvaluator):
         The similarities are computed block by block.
         """
         count = len(self.source_sentences)
-        own = np.arange(count)
         nearest_target, nearest_source = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
         best = np.full(count, -np.inf)
         for start in range(0, count, _ROWS):
@@ -74,13 +73,13 @@ class TranslationEvaluator(EmbeddingEvaluator):
             nearer = scores.max(axis=0) > best
             nearest_source[nearer] = scores.argmax(axis=0)[nearer] + start
             best = np.maximum(best, scores.max(axis=0))
-        return nearest_target == own, nearest_source == own
+        return _same(self.target_sentences, nearest_target), _same(self.source_sentences, nearest_source)
 
     def _print_wrong(self, scores: NDArray[Any], nearest: NDArray[np.int64], start: int) -> None:
         if not self.print_wrong_matches:
             return
         for place, (row, found) in enumerate(zip(scores, nearest.tolist(), strict=True), start):
-            if found == place:
+            if self.target_sentences[found] == self.target_sentences[place]:
                 continue
             print(f"\nIncorrect  : Source {place} is most similar to target {found} instead of target {place}")
             print(f"Source     : {self.source_sentences[place]}")
@@ -88,3 +87,8 @@ class TranslationEvaluator(EmbeddingEvaluator):
             print(f"True Target: {self.target_sentences[place]} (Score: {row[place]:.4f})")
             for other in np.argsort(-row, kind="stable")[:_SHOWN].tolist():
                 print(f"\t{other} (Score: {row[other]:.4f}) {self.target_sentences[other]}")
+
+
+def _same(texts: Sequence[str], found: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each text (n,) is equal to the one at the place that was found for it."""
+    return np.array([text == texts[place] for text, place in zip(texts, found.tolist(), strict=True)], dtype=bool)

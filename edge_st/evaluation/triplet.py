@@ -20,7 +20,8 @@ _NO_MARGIN = dict.fromkeys(("cosine", "dot", "manhattan", "euclidean"), 0)
 class TripletEvaluator(EmbeddingEvaluator):
     """The share of triplets whose anchor is more similar to the positive than to the negative.
 
-    Triplet i is ``anchors[i]``, ``positives[i]`` and ``negatives[i]``. The positive must be more similar by more than
+    Triplet i is ``anchors[i]``, ``positives[i]`` and ``negatives[i]``. Anchors are encoded as queries, the others as
+    documents. The positive must be more similar by more than
     the ``margin``: a number, or a number for each similarity function.
 
     Raises InputError for lists of different lengths, OptionError for an unknown similarity function or any other
@@ -55,8 +56,8 @@ class TripletEvaluator(EmbeddingEvaluator):
         if main_distance_function != "deprecated" and main_similarity_function is None:
             main_similarity_function = main_distance_function
         self.main_similarity_function = as_main(main_similarity_function)
+        self.similarity_fn_names = _as_names(similarity_fn_names, self.main_similarity_function)
         self.margin = _as_margin(margin)
-        self.similarity_fn_names = as_names(similarity_fn_names)
 
     @classmethod
     def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
@@ -81,8 +82,8 @@ class TripletEvaluator(EmbeddingEvaluator):
 
     def similarities(self, model: Any) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """The similarity of each anchor to its positive (n,) and its negative (n,), by every similarity function."""
-        sides = (self.anchors, self.positives, self.negatives)
-        anchors, positives, negatives = (self.embed_inputs(model, side) for side in sides)
+        sides = ((self.anchors, "query"), (self.positives, "document"), (self.negatives, "document"))
+        anchors, positives, negatives = (self.embed_inputs(model, texts, kind) for texts, kind in sides)
         names = self.similarity_fn_names or [model.similarity_fn_name]
         return {
             name: (self._pairwise(name, anchors, positives), self._pairwise(name, anchors, negatives)) for name in names
@@ -94,9 +95,21 @@ class TripletEvaluator(EmbeddingEvaluator):
         return {**given(margin=margin), **super().get_config_dict()}
 
 
+def _as_names(names: Sequence[str] | None, main: SimilarityFunction | None) -> list[str]:
+    unknown = sorted(set(names or ()) - set(_NO_MARGIN), key=str)
+    if unknown:
+        raise OptionError(
+            f"`similarity_fn_names` got unexpected names {unknown}, expected names in {list(_NO_MARGIN)}."
+        )
+    return as_names(names, main)
+
+
 def _as_margin(margin: Any) -> dict[str, float]:
+    if isinstance(margin, Mapping) and set(margin) - set(_NO_MARGIN):
+        unknown = sorted(set(margin) - set(_NO_MARGIN), key=str)
+        raise OptionError(f"`margin` got unexpected keys {unknown}, expected keys in {list(_NO_MARGIN)}.")
     if margin is None or isinstance(margin, Mapping):
         return {**_NO_MARGIN, **(margin or {})}
     if isinstance(margin, int | float):
         return dict.fromkeys(_NO_MARGIN, margin)
-    raise OptionError(f"margin is {margin!r}; expected a number, or a dictionary with keys among {list(_NO_MARGIN)}")
+    raise OptionError(f"`margin` should be a float or a dictionary with keys in {list(_NO_MARGIN)}. Got {margin!r}")

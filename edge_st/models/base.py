@@ -1,5 +1,6 @@
 """What every model class shares: loading, prompts, limits, identity, saving."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,6 +31,9 @@ from .truncation import Truncation, check_truncation
 
 if TYPE_CHECKING:
     from .multi_process import Pool
+
+
+logger = logging.getLogger(__name__)
 
 
 class BaseModel(Described):
@@ -89,6 +93,7 @@ class BaseModel(Described):
             local_files_only=local_files_only,
             token=token,
         )
+        logger.info("Loading %s model from %s.", type(self)._model_type, path)
         self._runner = with_graph(path, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
         with reading(self._runner.folder.path / SETTINGS_FILE):
@@ -240,7 +245,7 @@ class BaseModel(Described):
         self,
         path: str | Path | None,
         model_name: str | None = None,  # noqa: ARG002 - for the model card, which is copied as it is
-        create_model_card: bool = True,  # noqa: ARG002
+        create_model_card: bool = True,  # noqa: ARG002 - the record has its checksum
         train_datasets: list[str] | None = None,  # noqa: ARG002
         safe_serialization: bool = True,  # noqa: ARG002
     ) -> None:

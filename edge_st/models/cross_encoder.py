@@ -1,5 +1,6 @@
 """CrossEncoder: the inference side of sentence-transformers' class of this name."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,6 +33,11 @@ _ONCE_POSITIONAL = ("num_labels", "max_length", "activation_fn", "device")
 _OLD_INPUTS = {"sentences": "inputs", "activation_fct": "activation_fn"}
 _OLD_OF_RANK = {"activation_fct": "activation_fn"}
 _WITHOUT_EFFECT = ("num_workers", "convert_to_numpy", "convert_to_tensor", "apply_softmax")
+
+
+def _renamed(old: str, new: str) -> None:
+    message = f"The `{old}` property was renamed and is now deprecated. Please use `{new}` instead."
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
 class CrossEncoder(BaseModel):
@@ -208,11 +214,13 @@ class CrossEncoder(BaseModel):
 
     @property
     def max_length(self) -> int | float | None:
-        """`max_seq_length` by its older name; settable."""
+        """`max_seq_length` by its older name; settable. Gives a DeprecationWarning."""
+        _renamed("max_length", "max_seq_length")
         return self.max_seq_length
 
     @max_length.setter
     def max_length(self, value: float | None) -> None:
+        _renamed("max_length", "max_seq_length")
         self.max_seq_length = value
 
     @property
@@ -226,7 +234,8 @@ class CrossEncoder(BaseModel):
 
     @property
     def default_activation_function(self) -> ScoreActivation:
-        """`activation_fn` by its older name."""
+        """`activation_fn` by its older name. Gives a DeprecationWarning."""
+        _renamed("default_activation_function", "activation_fn")
         return self.activation_fn
 
     @property

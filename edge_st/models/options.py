@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files.reading import read_json
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.modules.pooling import POOLING
 
@@ -78,6 +79,10 @@ def _pooling(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = kwargs.get(name) or {}
+    if name == "ov_config" and isinstance(settings, str | PurePath):  # a JSON file, as optimum takes one
+        if not Path(settings).is_file():
+            raise OptionError(f"model_kwargs ov_config is {str(settings)!r}; expected a dictionary, or a JSON file")
+        settings = read_json(Path(settings), "expected OpenVINO's settings by name")
     if not isinstance(settings, Mapping):
         raise OptionError(f"model_kwargs {name} is {settings!r}; expected a dictionary of the engine's settings")
     return settings

@@ -74,7 +74,8 @@ def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
 
 def activation_name(activation: ScoreActivation) -> str | None:
     """The dotted name that a folder keeps for ``activation``; None for a function of the caller's own."""
-    return next((f"torch.nn.{name}" for name, function in ACTIVATIONS.items() if function is activation), None)
+    found = next((name for name, function in ACTIVATIONS.items() if function is activation), None)
+    return None if found is None else f"torch.nn.modules.{'linear' if found == 'Identity' else 'activation'}.{found}"
 
 
 def saved_activation(folder: ModelFolder, config: Mapping[str, Any], labels: int) -> ScoreActivation:
@@ -91,5 +92,9 @@ def saved_activation(folder: ModelFolder, config: Mapping[str, Any], labels: int
     if str(name).startswith("torch."):
         return find_activation(str(name))
     if name is not None:
-        logger.warning("activation_fn %r of %s is code of its own: the default is taken instead", name, folder.path)
+        logger.warning(
+            "Activation function path '%s' is not trusted, using default activation function instead. It is in %s",
+            name,
+            folder.path,
+        )
     return sigmoid if labels == 1 else identity

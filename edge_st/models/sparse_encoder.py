@@ -15,6 +15,7 @@ from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SPARSE_ENCODER
 from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.modules.sparse import SparseAutoEncoder, SpladePooling
+from edge_st_runtime.vectors.dense import as_numbers
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 from edge_st_runtime.vectors.sparse import SparseMatrix, SparseVector
 from edge_st_runtime.vectors.sparse_similarity import FUNCTIONS
@@ -211,7 +212,8 @@ def _matrix(embeddings: Any) -> SparseMatrix:
         return embeddings
     if isinstance(embeddings, SparseVector):
         return SparseMatrix.from_rows([embeddings], embeddings.dim)
-    if isinstance(embeddings, np.ndarray):
+    if hasattr(embeddings, "__array__") and not isinstance(embeddings, np.generic):  # such as a tensor
+        embeddings = as_numbers(embeddings)
         if embeddings.ndim not in (1, 2):
             raise InputError(f"Input tensor must be 1D or 2D, got {embeddings.ndim}D. Expected (dim,) or (n, dim)")
         return SparseMatrix.from_dense(np.atleast_2d(embeddings))

@@ -139,3 +139,19 @@ def test_semantic_search_of_marked_entries_and_good_ones() -> None:
         util.semantic_search(QUERIES, CORPUS, mask=[True] * 3)
     with pytest.raises(ValueError, match="score_threshold is 'high'; expected a number"):
         util.semantic_search(QUERIES, CORPUS, score_threshold="high")  # type: ignore[arg-type]
+
+
+class Moved(dict[str, int]):
+    """An object of a class of ours."""
+
+
+def test_full_names() -> None:
+    assert util.fullname(Moved) == util.fullname(Moved()) == f"{__name__}.Moved"
+    assert util.fullname(util.SimilarityFunction.DOT) == "edge_st_runtime.vectors.similarity.SimilarityFunction"
+    assert util.fullname("a") == util.fullname(str) == "str"
+
+
+def test_arrays_stay_where_they_are() -> None:
+    batch = {"input_ids": QUERIES, "modality": "text"}
+    assert util.batch_to_device(batch, "cuda") is batch
+    assert batch == {"input_ids": QUERIES, "modality": "text"}

@@ -65,18 +65,22 @@ def resolve_format(output_format: str, scores: bool, as_triplets: bool | None, s
         logger.warning("as_triplets is deprecated; use output_format, which is now %r", output_format)
     if selection.include_positives and selection.may_lose_positives:
         logger.warning(
-            "include_positives=True, but range_min, range_max, a score, a margin or sampling_strategy may still leave "
-            "positives out"
+            "When using `include_positives=True`, updating `range_min`, `range_max`, `max_score`, `min_score`, "
+            "`absolute_margin`, `relative_margin`, or `sampling_strategy` from the default values may still discard "
+            "the positive values."
         )
     if selection.include_positives and output_format != "n-tuple":
-        logger.warning("include_positives=True keeps the ranking, so output_format is now 'n-tuple'")
+        logger.warning(
+            'When using `include_positives=True`, `output_format` will be set to `"n-tuple"` to ensure that the '
+            "ranking order is preserved."
+        )
         output_format = "n-tuple"
     if output_format == "n-tuple-scores":
         logger.warning("output_format='n-tuple-scores' is deprecated; use 'n-tuple' with output_scores=True")
         output_format, scores = "n-tuple", True
     if output_format not in _OUTPUT_FORMATS:
         raise OptionError(
-            f"output_format is {output_format!r}; expected one of {', '.join(map(repr, _OUTPUT_FORMATS))}"
+            f"Invalid output_format: {output_format!r}. Must be one of {', '.join(map(repr, _OUTPUT_FORMATS))}"
         )
     return Format(output_format, bool(scores), selection.num_negatives)
 

@@ -42,7 +42,7 @@ def mine_hard_negatives(
     cache_folder: str | None = None,
     as_triplets: bool | None = None,
     margin: float | None = None,
-) -> dict[str, list[Any]]:
+) -> Any:
     """For each query, texts that ``model`` ranks near the query and that are not among its positives.
 
     ``dataset`` holds pairs of a query and a positive: a dictionary of columns, a list of dictionaries, or an object
@@ -57,10 +57,11 @@ def mine_hard_negatives(
     but not including ``range_max`` are considered. The first ``num_negatives`` of these are taken; with
     ``sampling_strategy="random"`` as many at random (``random.seed`` makes that repeatable).
 
-    Returns a dictionary of columns. By ``output_format`` they are, after the query: "triplet" positive and "negative";
-    "n-tuple" positive, "negative_1", "negative_2" …, without queries for which too few were found; "labeled-pair" text
-    and "label" (1 or 0); "labeled-list" list of texts and "labels". ``output_scores`` adds the similarities as "scores"
-    to the first two, and puts "score" or "scores" in the place of the labels.
+    Returns a dictionary of columns, or a ``datasets.Dataset`` where ``dataset`` is one. By ``output_format`` they are,
+    after the query: "triplet" positive and "negative"; "n-tuple" positive, "negative_1", "negative_2" …, without
+    queries for which too few were found; "labeled-pair" text and "label" (1 or 0); "labeled-list" list of texts and
+    "labels". ``output_scores`` adds the similarities as "scores" to the first two, and puts "score" or "scores" in the
+    place of the labels.
 
     ``faiss_batch_size`` queries are searched at once, or fewer to save memory; ``use_faiss`` searches by faiss.
     ``use_multi_process`` encodes in several processes. ``verbose`` prints what was found. ``cache_folder`` stores the
@@ -90,4 +91,5 @@ def mine_hard_negatives(
     mined = table(form, pairs, chosen)
     if verbose:
         report(pairs, chosen, selection, form, rows=len(mined[pairs.anchor]))
-    return mined
+    make = getattr(type(dataset), "from_dict", None) if hasattr(dataset, "column_names") else None
+    return mined if make is None else make(mined)

@@ -32,9 +32,11 @@ class Selection:
     include_positives: bool
 
     def __post_init__(self) -> None:
+        if isinstance(self.num_negatives, Integral) and self.num_negatives < 1:
+            raise OptionError(f"num_negatives must be at least 1, got num_negatives={self.num_negatives}.")
         check_count("num_negatives", self.num_negatives)
         if not isinstance(self.range_min, Integral) or self.range_min < 0:
-            raise OptionError(f"range_min is {self.range_min!r}; expected a whole number of at least 0")
+            raise OptionError(f"range_min must be non-negative, got range_min={self.range_min!r}. Expected an integer")
         if self.range_max is not None:
             check_count("range_max", self.range_max)
             self._check_range(self.range_max)
@@ -55,11 +57,14 @@ class Selection:
 
     def _check_range(self, last: int) -> None:
         if self.range_min >= last:
-            raise OptionError(f"range_min is {self.range_min}, range_max {last}; expected range_min below range_max")
+            raise OptionError(
+                f"range_min must be smaller than range_max, got range_min={self.range_min} and range_max={last}."
+            )
         if self.num_negatives > last - self.range_min:
             raise OptionError(
-                f"num_negatives is {self.num_negatives}, but ranks {self.range_min} to {last} are "
-                f"{last - self.range_min} candidates; lower num_negatives or range_min, or raise range_max"
+                f"Cannot mine {self.num_negatives} negatives per query: only {last - self.range_min} candidates remain "
+                f"after skipping the first range_min={self.range_min} of range_max={last}. Consider decreasing "
+                "num_negatives or range_min, or increasing range_max."
             )
 
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
-    """An array, a list or an object with ``__array__`` as an array of numbers; float16 becomes float32.
+    """An array, a list or an object with ``__array__`` as an array of numbers; float16 and bfloat16 become float32.
 
     Raises InputError for rows of different lengths, InputTypeError for anything but numbers.
     """
@@ -31,13 +31,20 @@ def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 def numbers_as_given(values: ArrayLike, name: str) -> NDArray[Any]:
     """As `as_numbers`, but without a copy of float16, which may be memory-mapped."""
     try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; torch: bfloat16, gradients, other devices
+        array = np.asarray(_widened(values))
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; torch: gradients, other devices
         raise InputError(f"{name} cannot be read as an array ({error}); expected numbers of shape (n, dim)") from error
     if array.dtype.kind not in "fiub":
         found = f"holds {array.dtype}" if array.ndim else f"is {described(values)}"
         raise InputTypeError(f"{name} {found}; expected numbers of shape (n, dim)")
     return array
+
+
+def _widened(values: Any) -> Any:
+    """``values`` with tensors of bfloat16, which NumPy does not have, as float32."""
+    if isinstance(values, list | tuple):
+        return [_widened(value) for value in values] if values and hasattr(values[0], "dtype") else values
+    return values.float() if str(getattr(values, "dtype", "")) == "torch.bfloat16" else values
 
 
 def as_matrix(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:

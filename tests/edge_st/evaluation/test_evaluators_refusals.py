@@ -113,8 +113,15 @@ def test_an_unknown_precision() -> None:
 
 def test_a_margin_is_a_number_or_one_for_each_function() -> None:
     wrong: Any = "wide"
-    with pytest.raises(OptionError, match="margin is 'wide'; expected a number, or a dictionary with keys among"):
+    with pytest.raises(OptionError, match=r"`margin` should be a float or a dictionary with keys in \['cosine', 'dot'"):
         TripletEvaluator(TWO, TWO, TWO, margin=wrong)
+    with pytest.raises(OptionError, match=r"^`margin` got unexpected keys \['cosin'\], expected keys in "):
+        TripletEvaluator(TWO, TWO, TWO, margin={"cosin": 1, "dot": 2})
+
+
+def test_triplets_are_compared_by_known_functions() -> None:
+    with pytest.raises(OptionError, match=r"^`similarity_fn_names` got unexpected names \['cosin'\], expected"):
+        TripletEvaluator(TWO, TWO, TWO, similarity_fn_names=["cosin", "dot"])
 
 
 @pytest.mark.parametrize("kind", [InformationRetrievalEvaluator, SparseInformationRetrievalEvaluator])

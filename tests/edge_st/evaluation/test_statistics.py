@@ -153,16 +153,18 @@ def test_f1_over_classes(labels: list[int], predicted: list[int], expected: tupl
     [
         ([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0], 1, 0.5),
         ([4, 3, 2, 1], [1, 0, 1, 0], 0.75, 3.5),
-        ([2, 1], [1, 1], 0.5, 1.5),
-        ([1, 2], [0, 0], 0.5, 1.5),
-        ([1], [1], 0, -1),
+        ([2, 1], [1, 1], 1, 1),
+        ([1, 2], [0, 0], 1, 2),
+        ([1], [1], 1, 1),
+        ([2, 1, 1, 0], [1, 1, 0, 0], 0.75, 1.5),
+        ([3, 3, 1], [0, 1, 1], 2 / 3, 1),
         ([], [], 0, -1),
     ],
 )
 def test_the_best_accuracy(scores: list[float], labels: list[int], accuracy: float, threshold: float) -> None:
     assert best_accuracy(scores, labels, True) == pytest.approx((accuracy, threshold))
     negated = -np.array(scores)
-    expected = (accuracy, -threshold if len(scores) > 1 else threshold)
+    expected = (accuracy, -threshold if len(scores) else threshold)
     assert best_accuracy(negated, labels, False) == pytest.approx(expected)
 
 
@@ -172,8 +174,11 @@ def test_the_best_accuracy(scores: list[float], labels: list[int], accuracy: flo
         ([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0], BestF1(1, 1, 1, 0.5)),
         ([4, 3, 2, 1], [1, 0, 1, 0], BestF1(0.8, 2 / 3, 1, 1.5)),
         ([2, 1], [0, 0], BestF1(0, 0, 0, 0)),
-        ([2, 1], [0, 1], BestF1(0, 0, 0, 0)),
-        ([1], [1], BestF1(0, 0, 0, 0)),
+        ([2, 1], [0, 1], BestF1(2 / 3, 1 / 2, 1, 1)),
+        ([1], [1], BestF1(1, 1, 1, 1)),
+        ([2, 2, 1], [0, 1, 1], BestF1(0.8, 2 / 3, 1, 1)),
+        ([3, 2, 2, 1], [1, 0, 1, 0], BestF1(0.8, 2 / 3, 1, 1.5)),
+        ([], [], BestF1(0, 0, 0, 0)),
     ],
 )
 def test_the_best_f1(scores: list[float], labels: list[int], expected: BestF1) -> None:
@@ -181,20 +186,32 @@ def test_the_best_f1(scores: list[float], labels: list[int], expected: BestF1) -
     assert best_f1(-np.array(scores), labels, False).f1 == expected.f1
 
 
+def test_a_middle_that_is_rounded_to_the_next_score_is_no_threshold() -> None:
+    near = np.array([np.nextafter(np.float32(1), np.float32(2)), 1], dtype=np.float32)
+    for found in (best_accuracy(near, [1, 0], True)[1], best_f1(near, [1, 0], True).threshold):
+        assert near[0] >= found > near[1]
+
+
+def test_no_pair_is_similar_where_that_is_best() -> None:
+    accuracy, threshold = best_accuracy(np.array([2, 1], dtype=np.float32), [0, 0], True)
+    assert (accuracy, threshold) == (1, np.nextafter(np.float32(2), np.float32(3)))
+
+
 def test_no_other_threshold_between_scores_does_better() -> None:
     generator = np.random.default_rng(8)
     for _, labels in samples():
         scores = generator.permutation(len(labels)).astype(np.float64)
-        between = np.arange(len(labels) - 1) + 0.5
+        between = np.arange(-1, len(labels)) + 0.5
         accuracy, threshold = best_accuracy(scores, labels, True)
         shares = [np.mean((scores > each) == (labels == 1)) for each in between]
-        assert accuracy == pytest.approx(max(shares)) == pytest.approx(np.mean((scores > threshold) == labels))
+        assert accuracy == pytest.approx(max(shares)) == pytest.approx(np.mean((scores >= threshold) == labels))
         found = best_f1(scores, labels, True)
-        f1 = [2 * labels[scores > each].sum() / ((scores > each).sum() + labels.sum()) for each in between]
+        marked = [(labels[scores > each].sum(), (scores > each).sum()) for each in between]
+        f1 = [2 * hits / (count + labels.sum() or 1) for hits, count in marked]
         assert found.f1 == pytest.approx(max(f1))
         if found.f1:
-            assert found.precision == pytest.approx(labels[scores > found.threshold].mean())
-            assert found.recall == pytest.approx(labels[scores > found.threshold].sum() / labels.sum())
+            assert found.precision == pytest.approx(labels[scores >= found.threshold].mean())
+            assert found.recall == pytest.approx(labels[scores >= found.threshold].sum() / labels.sum())
 
 
 @pytest.mark.parametrize("search", [best_accuracy, best_f1])

@@ -147,13 +147,13 @@ def test_positives_may_stay_among_the_candidates(
     mine: Callable[..., Table], bundled: SentenceTransformer, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = mine(include_positives=True, num_negatives=4)
-    assert "output_format is now 'n-tuple'" in caplog.text
+    assert 'will be set to `"n-tuple"`' in caplog.text
     assert "leave positives out" not in caplog.text
     scores = by_model(bundled, [])
     for query, _, *ranking in rows(found):
         assert ranking == sorted(scores[query], key=scores[query].__getitem__, reverse=True)[:4]
     mine(include_positives=True, max_score=0.9)
-    assert "leave positives out" in caplog.text
+    assert "may still discard the positive values" in caplog.text
 
 
 def test_random_negatives_are_repeatable(mine: Callable[..., Table]) -> None:
@@ -258,3 +258,24 @@ def test_no_negatives_at_all(mine: Callable[..., Table], capsys: pytest.CaptureF
     assert mine(one, verbose=True) == {"question": [], "answer": [], "negative": []}
     assert "Count               1              0" in capsys.readouterr().out
     assert mine(one, output_format="labeled-pair")["label"] == [1]
+
+
+class DatasetLike(dict[str, list[Any]]):
+    """What a ``datasets.Dataset`` shows of itself."""
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self)
+
+    @classmethod
+    def from_dict(cls, columns: dict[str, list[Any]]) -> "DatasetLike":
+        return cls(columns)
+
+
+def test_a_dataset_gives_a_dataset() -> None:
+    model = SentenceTransformer()
+    columns = {"query": ["a cat", "my boat"], "answer": ["the cat", "the boat"]}
+    found = mine_hard_negatives(DatasetLike(columns), model, num_negatives=1, verbose=False)
+    plain = mine_hard_negatives(columns, model, num_negatives=1, verbose=False)
+    assert (type(found), type(plain)) == (DatasetLike, dict)
+    assert found == plain

@@ -20,13 +20,16 @@ def bundled() -> SentenceTransformer:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_negatives": 0}, "num_negatives must be a positive integer, got 0"),
-        ({"range_min": -1}, "range_min is -1; expected a whole number of at least 0"),
-        ({"range_min": 5, "range_max": 5}, "range_min is 5, range_max 5; expected range_min below range_max"),
-        ({"range_min": 2, "range_max": 4}, "num_negatives is 3, but ranks 2 to 4 are 2 candidates"),
+        ({"num_negatives": 0}, "num_negatives must be at least 1, got num_negatives=0"),
+        ({"range_min": -1}, "range_min must be non-negative, got range_min=-1"),
+        ({"range_min": 5, "range_max": 5}, "range_min must be smaller than range_max, got range_min=5 and range_max=5"),
+        (
+            {"range_min": 2, "range_max": 4},
+            "Cannot mine 3 negatives per query: only 2 candidates remain after skipping",
+        ),
         ({"range_max": 0}, "range_max must be a positive integer"),
         ({"sampling_strategy": "best"}, "sampling_strategy is 'best'; expected 'top' or 'random'"),
-        ({"output_format": "pairs"}, "output_format is 'pairs'; expected one of 'triplet', 'n-tuple'"),
+        ({"output_format": "pairs"}, "Invalid output_format: 'pairs'. Must be one of 'triplet', 'n-tuple'"),
         ({"relative_margin": "5%"}, "relative_margin is '5%'; expected a number, or None"),
         ({"max_score": float("nan")}, "max_score is nan; expected a number"),
         ({"batch_size": 0}, "batch_size must be a positive integer"),

@@ -113,7 +113,7 @@ def test_settings_are_saved(own: bool, tmp_path: Path, caplog: pytest.LogCapture
     target = folder if own else tmp_path / "copy"
     model.save_pretrained(target)
     settings = json.loads((target / "config_sentence_transformers.json").read_text())
-    assert (settings["kept"], settings["activation_fn"]) == (1, "torch.nn.Tanh")
+    assert (settings["kept"], settings["activation_fn"]) == (1, "torch.nn.modules.activation.Tanh")
     saved = CrossEncoder(target, backend="onnx")
     assert (saved.max_length, saved.default_prompt_name) == (11, "query")
     assert saved.fingerprint == model.fingerprint
@@ -138,11 +138,15 @@ def test_an_activation_that_no_folder_can_keep(folder: Path, tmp_path: Path) -> 
     assert not (tmp_path / "copy").exists()
     model.activation_fn = "identity"
     model.save_pretrained(tmp_path / "copy")
-    assert CrossEncoder(tmp_path / "copy", backend="onnx").info()["activation_fn"] == "torch.nn.Identity"
+    assert CrossEncoder(tmp_path / "copy", backend="onnx").info()["activation_fn"] == "torch.nn.modules.linear.Identity"
 
 
 def test_info(model: CrossEncoder, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         info = json.loads(json.dumps(model.info()))
-    assert (info["num_labels"], info["activation_fn"], info["max_seq_length"]) == (1, "torch.nn.Sigmoid", LIMIT)
+    assert (info["num_labels"], info["activation_fn"], info["max_seq_length"]) == (
+        1,
+        "torch.nn.modules.activation.Sigmoid",
+        LIMIT,
+    )
     assert repr(model).startswith("CrossEncoder('")

@@ -199,3 +199,15 @@ def test_idle_arguments(tiny_folder: Path, tiny: TinyModel) -> None:
         model.to("cuda")
     np.testing.assert_allclose(model.encode(TEXTS), tiny.means(TEXTS), atol=2e-6)
     assert repr(model) == f"SentenceTransformer({str(tiny_folder)!r}, onnx, float32)"
+
+
+def test_settings_of_openvino_may_be_a_file(tiny_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ov_config.json"
+    file.write_text('{"NUM_STREAMS": "1"}')
+    found, expected = (
+        SentenceTransformer(tiny_folder, backend="openvino", model_kwargs={"ov_config": settings})
+        for settings in (str(file), {"NUM_STREAMS": "1"})
+    )
+    assert found.info() == expected.info()
+    with pytest.raises(OptionError, match=r"ov_config is '.*absent\.json'; expected a dictionary, or a JSON file"):
+        SentenceTransformer(tiny_folder, model_kwargs={"ov_config": str(tmp_path / "absent.json")})

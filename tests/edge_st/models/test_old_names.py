@@ -38,3 +38,16 @@ def test_a_constructor(
 ) -> None:
     CrossEncoder(cross_encoder_folders[1], backend="onnx", **old)
     assert f"The `{next(iter(old))}` argument was renamed and is now deprecated." in caplog.text
+
+
+@pytest.mark.parametrize("old", ["max_length", "default_activation_function"])
+def test_properties(old: str, cross_encoder: CrossEncoder) -> None:
+    with pytest.warns(DeprecationWarning, match=f"The `{old}` property was renamed") as caught:
+        getattr(cross_encoder, old)
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
+
+
+def test_loading_is_logged(tiny_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "edge_st"):
+        SentenceTransformer(tiny_folder, backend="onnx")
+    assert f"Loading SentenceTransformer model from {tiny_folder}." in caplog.text

@@ -77,15 +77,23 @@ IDENTITY = "torch.nn.modules.linear.Identity"
 @pytest.mark.parametrize(
     ("settings", "config", "expected"),
     [
-        ({}, {}, "torch.nn.Sigmoid"),
-        ({"activation_fn": TANH}, {}, "torch.nn.Tanh"),
-        ({}, {"sentence_transformers": {"activation_fn": TANH, "version": "4.1.0"}}, "torch.nn.Tanh"),
-        ({}, {"sbert_ce_default_activation_function": IDENTITY}, "torch.nn.Identity"),
-        ({"activation_fn": TANH}, {"sentence_transformers": {"activation_fn": IDENTITY}}, "torch.nn.Tanh"),
+        ({}, {}, "torch.nn.modules.activation.Sigmoid"),
+        ({"activation_fn": TANH}, {}, "torch.nn.modules.activation.Tanh"),
+        (
+            {},
+            {"sentence_transformers": {"activation_fn": TANH, "version": "4.1.0"}},
+            "torch.nn.modules.activation.Tanh",
+        ),
+        ({}, {"sbert_ce_default_activation_function": IDENTITY}, "torch.nn.modules.linear.Identity"),
+        (
+            {"activation_fn": TANH},
+            {"sentence_transformers": {"activation_fn": IDENTITY}},
+            "torch.nn.modules.activation.Tanh",
+        ),
         (
             {},
             {"sentence_transformers": {"activation_fn": IDENTITY}, "sbert_ce_default_activation_function": TANH},
-            "torch.nn.Identity",
+            "torch.nn.modules.linear.Identity",
         ),
     ],
     ids=["none", "version 5", "version 4", "version 3", "5 before 4", "4 before 3"],

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_st import SparseEncoder
 from edge_st_runtime.errors import EdgeSTError, InputError, InputTypeError, OptionError
@@ -142,6 +143,23 @@ def test_embeddings_of_three_axes(model: SparseEncoder) -> None:
     for call in (model.decode, model.sparsity):
         with pytest.raises(InputError, match=r"^Input tensor must be 1D or 2D, got 3D"):
             call(np.zeros((2, 3, 4), dtype=np.float32))
+
+
+class Tensor:
+    """What a dense tensor shows of itself."""
+
+    ndim = 2
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        return np.array(DENSE, dtype=dtype)
+
+
+def test_tensors_are_embeddings(model: SparseEncoder) -> None:
+    tensor: Any = Tensor()
+    assert model.decode(tensor) == model.decode(DENSE)
+    assert model.sparsity(tensor) == model.sparsity(DENSE)
+    shared, expected = (model.intersection(DENSE[0], each).to_dense() for each in (tensor, DENSE))
+    np.testing.assert_array_equal(shared, expected)
 
 
 def test_the_chunks_of_splade_pooling(model: SparseEncoder) -> None:
