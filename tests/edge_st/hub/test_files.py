@@ -116,7 +116,7 @@ def test_repository_without_a_graph_says_what_it_has_and_how_to_get_one(hub: Hub
     files = {name: body for name, body in dense_model().items() if name not in ONNX}
     hub.add(NAME, files)
 
-    with pytest.raises(MissingFileError, match=r"onnx/model_O3\.onnx.*pip install edge-st-export.*export sent.*/tiny"):
+    with pytest.raises(MissingFileError, match=r"onnx/model_O3\.onnx.*(edge-st-export|./export).*export sent.*/tiny"):
         resolve(NAME, backend="onnx")
     assert hub.requested() == CONFIGS
 
