@@ -6,6 +6,8 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from edge_st_runtime.errors import INSTALL_EXPORT
+
 from ..version import __version__
 from .arguments import Subparsers, add_json
 from .output import print_json, table
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from .probes import Probe
 
 ENGINES = {"onnxruntime": "onnx", "openvino": "openvino"}
-EXPORT = "pip install -c constraints.txt edge-st-export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def advise(report: Report) -> list[Advice]:
     """The advice on a report, errors first."""
     found = [*_on_packages(report), *_on_engines(report), *_on_threads(report), *_on_models(report)]
     if report.edge_st_export is None:
-        found.append(Advice("note", "edge-st-export is not installed (needed on a build machine only)", EXPORT))
+        found.append(Advice("note", "edge-st-export is not installed (needed on a build machine only)", INSTALL_EXPORT))
     return sorted(found, key=lambda advice: ("error", "warning", "note").index(advice.level))
 
 

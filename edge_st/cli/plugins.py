@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from edge_st_runtime.errors import EdgeSTError
+from edge_st_runtime.errors import INSTALL_EXPORT, EdgeSTError
 
 from .arguments import Subparsers
 
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "edge_st.commands"
-INSTALL_EXPORT = (
-    "pip install -c constraints.txt edge-st-export   (constraints.txt: see the README, it pins versions that fit)"
-)
 EXPORT_COMMANDS = ("convert", "export", "export-static", "pack")
 EXPORT_IS_MISSING = (
     "the command {0!r} comes with the package edge-st-export, which is not installed here; on the build machine "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st.memory import megabytes
-from edge_st_runtime.errors import EdgeSTError, OptionError, PackageMissingError
+from edge_st_runtime.errors import INSTALL_EXPORT, EdgeSTError, OptionError, PackageMissingError
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
@@ -158,10 +158,12 @@ def run_export_static(args: argparse.Namespace) -> int:
 
 def _require_torch(command: str) -> None:
     """Raise PackageMissingError without PyTorch, which ``convert`` does not need."""
+    from .builder.families import FAMILIES
+
     if find_spec("torch") is None:
         raise PackageMissingError(
-            f"{command} needs PyTorch, which is not installed; pip install -c constraints.txt torch edge-st-export "
-            "(constraints.txt: see the README), or use edge-st convert, which needs none"
+            f"{command} needs PyTorch, which is not installed; {INSTALL_EXPORT}. Models with safetensors and "
+            f"the model_type {', '.join(FAMILIES)} in config.json can do without: edge-st convert MODEL OUT"
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import INSTALL_EXPORT, OptionError
 
 from .errors import converting
 from .folder.atomic import check_target
@@ -60,7 +60,7 @@ class Plan:
         So a missing one is reported before any work, and Ctrl-C while native code loads leaves no files behind.
         """
         for engine in self.engines:
-            with converting(f"importing what exports to {engine}", "pip install -c constraints.txt edge-st-export"):
+            with converting(f"importing what exports to {engine}", INSTALL_EXPORT):
                 for name in _LIBRARIES[engine]:
                     import_module(name)
 

@@ -29,6 +29,9 @@ The built-in base stands in brackets.
 The errors of folders are raised for index folders, too.
 """
 
+#: how to install edge-st-export on a build machine, for messages
+INSTALL_EXPORT = "pip install -c export/constraints.txt . ./export (in a checkout of edge-st)"
+
 
 class EdgeSTError(Exception):
     """The base class of all exceptions of edge-st."""

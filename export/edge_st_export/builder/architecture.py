@@ -1,7 +1,7 @@
 """Read an encoder's architecture from config.json; any setting that the builder does not support is refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def _read(path: Path, config: Mapping[str, Any], family: Family, *, classifies: 
     inputs = read_optional_json(path.with_name("tokenizer_config.json")).get("model_input_names") or ()
     types = config.get("type_vocab_size", 1)
     if family.first_type and types > 1 and "token_type_ids" in inputs:
-        raise _refusal(path, f"type_vocab_size is {types} and the tokenizer gives token_type_ids", "1 type for RoBERTa")
+        family = replace(family, token_types=True)
     names = config.get("architectures") or [""]
     if classifies and not str(names[0]).endswith("ForSequenceClassification"):
         raise _refusal(path, f"architectures is {names}", "…ForSequenceClassification for a cross-encoder")

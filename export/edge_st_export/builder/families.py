@@ -49,8 +49,9 @@ class Family:
     """An architecture of encoders.
 
     ``prefix`` stands before the encoder's weights in models with a head. ``token_types`` says whether the graph takes
-    token_type_ids. ``counted_from_padding`` says whether positions begin after the id of the padding token and do not
-    count padding. ``relative`` names the weights, if any, that are added to the attention by distance.
+    token_type_ids; that of a RoBERTa with several types does where its tokenizer gives them. ``counted_from_padding``
+    says whether positions begin after the id of the padding token and do not count padding. ``relative`` names the
+    weights, if any, that are added to the attention by distance.
     """
 
     prefix: str
@@ -64,7 +65,7 @@ class Family:
     @property
     def first_type(self) -> bool:
         """Whether every token gets the embedding of the first token type."""
-        return self.counted_from_padding and self.relative is None
+        return self.counted_from_padding and self.relative is None and not self.token_types
 
 
 _ROBERTA = Family("roberta.", Classifier(), counted_from_padding=True)

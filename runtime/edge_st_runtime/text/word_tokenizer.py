@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Ids
-from ..errors import EdgeSTError, InputError, OptionError, UnsupportedModelError
+from ..errors import InputError, OptionError, PackageMissingError, UnsupportedModelError
 from ..files.reading import read_json
 from .tokens import TextOrPair, Tokens, with_prompt
 
@@ -125,7 +125,7 @@ def _phrases(config: Mapping[str, Any]) -> WordTokenizer:
     try:
         from nltk import word_tokenize
     except ImportError as error:
-        raise EdgeSTError("this model's PhraseTokenizer needs nltk; pip install 'edge-st[phrases]'") from error
+        raise PackageMissingError("this model's PhraseTokenizer needs nltk; pip install 'edge-st[phrases]'") from error
     mark, longest = config.get("ngram_separator", "_"), config.get("max_ngram_length", 5)
     phrases = {word for word in config["vocab"] if mark and mark in word and mark + mark not in word}
     lengths = {word: word.count(mark) + 1 for word in phrases}

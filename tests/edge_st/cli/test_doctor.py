@@ -8,6 +8,7 @@ import pytest
 from edge_st.cli import main
 from edge_st.cli.doctor import Report, advise
 from edge_st.cli.probes import probe_package, run_probe
+from edge_st_runtime.errors import INSTALL_EXPORT
 
 FINE: dict[str, object] = {"version": "1", "devices": ["CPU"], "error": None}
 MISSING: dict[str, object] = {"error": "not installed"}
@@ -54,7 +55,7 @@ def test_what_is_missing_comes_with_its_command() -> None:
     one = replace(HEALTHY, engines={"onnxruntime": FINE, "openvino": MISSING}, edge_st_export=None)
     assert fixes(one) == [
         ("note", 'pip install "edge-st[openvino]"'),
-        ("note", "pip install -c constraints.txt edge-st-export"),
+        ("note", INSTALL_EXPORT),
     ]
     none = replace(HEALTHY, engines={"onnxruntime": MISSING, "openvino": MISSING})
     assert fixes(none) == [("warning", 'pip install "edge-st[onnx]"')]

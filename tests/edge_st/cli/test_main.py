@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_st.cli import COMMANDS, main
+from edge_st_runtime.errors import INSTALL_EXPORT
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
@@ -101,7 +102,7 @@ def test_export_without_its_package_says_how_to_get_it(
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert f"the command {arguments[0]!r} comes with the package edge-st-export" in error
-    assert "pip install -c constraints.txt edge-st-export" in error
+    assert INSTALL_EXPORT in error
 
 
 def test_a_command_of_another_distribution_runs(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from tests.export.zoo.building import (
     write_vocab_json,
     write_vocab_txt,
 )
-from tests.support.tiny_tokenizers import wordpiece
+from tests.support.tiny_tokenizers import byte_bpe, wordpiece
+
+ALL_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 
 
 def cased() -> Tokenizer:
@@ -42,6 +44,15 @@ def with_template() -> Tokenizer:
     tokenizer = wordpiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         "[CLS] [MASK] $A [SEP] [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3), ("[MASK]", 4)]
+    )
+    return tokenizer
+
+
+def with_types() -> Tokenizer:
+    """As RoBERTa's, but the text is of the second token type."""
+    tokenizer = byte_bpe()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "<s> $A:1 </s>:1", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return tokenizer
 
@@ -90,6 +101,11 @@ TOKENIZERS: Mapping[str, Case] = {
         saved(tokens=BERT_TOKENS | {"model_max_length": 20}, limit=None),
     ),
     "position-limit": Case("BERT, limited by its positions", "mean", saved(limit=None)),
+    "roberta-types": Case(
+        "RoBERTa with token types",
+        "mean",
+        saved(**but(ROBERTA, tokenizer=with_types, tokens={**ROBERTA["tokens"], "model_input_names": ALL_INPUTS})),
+    ),
     "roberta-514": Case(
         "RoBERTa with 514 positions and max_seq_length 514",
         "mean",

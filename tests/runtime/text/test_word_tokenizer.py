@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge_st_runtime.errors import EdgeSTError, InputError, OptionError, UnsupportedModelError
+from edge_st_runtime.errors import InputError, OptionError, PackageMissingError, UnsupportedModelError
 from edge_st_runtime.text.word_tokenizer import WordTokenizer, read_word_tokenizer
 from tests.support.tiny_models import write_json
 from tests.support.tiny_words import VOCABULARY, write_words
@@ -67,7 +67,7 @@ def test_phrases_without_nltk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return imported(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_nltk)
-    with pytest.raises(EdgeSTError, match=r"pip install 'edge-st\[phrases\]'"):
+    with pytest.raises(PackageMissingError, match=r"pip install 'edge-st\[phrases\]'"):
         read_word_tokenizer(write_words(tmp_path, "Phrase"))
 
 
