@@ -1,6 +1,7 @@
 """``edge-st index build`` and ``add`` again: resumed, updated, and nothing twice."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -131,31 +132,32 @@ def test_what_was_built_in_python_is_added_to(command: IndexCommand, rows: Path,
     assert (counts["added"], counts["skipped"]) == (2, 1)
 
 
-def test_a_killed_build_goes_on(command: IndexCommand, tmp_path: Path) -> None:
+def test_a_killed_build_goes_on(command: IndexCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"text number {number}\n" for number in range(3000)]
-    feed = tmp_path / "in.txt"
-    os.mkfifo(feed)
-    arguments = ["index", "in.txt", "--format", "lines", "--precision", "int8"]
+    arguments = ["-", "--format", "lines", "--precision", "int8"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "edge_st", "index", "build", *arguments],
+        [sys.executable, "-m", "edge_st", "index", "build", "index", *arguments],
+        stdin=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         cwd=tmp_path,
     )
-    with feed.open("w") as file:
-        file.writelines(lines[:2500])
-        file.flush()
-        rows = _first_rows(tmp_path / "index")
-        child.kill()
-        assert child.wait() < 0
+    assert child.stdin
+    child.stdin.writelines(lines[:2500])
+    child.stdin.flush()
+    rows = _first_rows(tmp_path / "index")
+    child.kill()
+    child.communicate()
+    assert child.returncode < 0
     assert 0 < rows < 2500
     assert rows % 1024 == 0
-    feed.unlink()
-    feed.write_text("".join(lines))
-    counts = command("build", *arguments)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("".join(lines).encode())))
+    counts = command("build", "index", *arguments)
     assert (counts["skipped"], counts["added"]) == (rows, 3000 - rows)
-    command("build", "whole", *arguments[1:])
+    sys.stdin.seek(0)
+    command("build", "whole", *arguments)
     assert content(tmp_path / "index") == content(tmp_path / "whole")
-    assert list(content(tmp_path / "index")) == [f"in.txt:{number}" for number in range(1, 3001)]
+    assert list(content(tmp_path / "index")) == [f"<stdin>:{number}" for number in range(1, 3001)]
     assert command.says("verify", "index")
 
 
