@@ -13,7 +13,7 @@ from measures import Ranking, ndcg, recall
 from rankings import K1, B, dense, drawn, fused, grades, lexical, reranked, texts
 
 from edge_st.evaluation.datasets import RetrievalData, read_beir
-from edge_st_runtime.store.sparse import bm25
+from edge_st_runtime.store.sparse.words import unicode_words
 
 DEPTH = 100
 
@@ -57,8 +57,8 @@ def _bm25s(data: RetrievalData) -> list[Ranking]:
 
     queries, documents = texts(data)
     index = bm25s.BM25(method="lucene", k1=K1, b=B)
-    index.index([bm25.words(text) for text in documents], show_progress=False)
-    words = [bm25.words(text) for text in queries]
+    index.index([unicode_words(text) for text in documents], show_progress=False)
+    words = [unicode_words(text) for text in queries]
     ids, scores = index.retrieve(words, k=min(DEPTH, len(documents)), show_progress=False)
     return [[int(i) for i, score in zip(*row, strict=True) if score > 0] for row in zip(ids, scores, strict=True)]
 

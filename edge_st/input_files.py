@@ -1,25 +1,42 @@
 """Read files that users name: their lines as texts or as JSON objects."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
 Fields: TypeAlias = Mapping[str, Any]
 _BOM = b"\xef\xbb\xbf"
 _CONTINUING, _LEADING = 0x80, 0xC0  # the bytes within and at the beginning of a UTF-8 character
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def existing(path: str | Path) -> Path:
-    """The path of a file or folder that exists; raises OptionError where it does not."""
+    """The path of a file or folder that exists; raises OptionError where it does not, and for a device or socket.
+
+    A pipe is a file where a shell made it, as in ``<(command)``; others might never begin or end.
+    """
     found = Path(path)
-    if not found.exists():
-        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})")
+    try:
+        mode = found.stat().st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise OptionError(f"{path} cannot be read: {error.strerror}; change its permissions") from error
+        raise OptionError(f"no such file or folder: {path} (looked in {Path.cwd()})") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and str(path).startswith("/dev/"))):
+        raise OptionError(f"{path} is a pipe, a socket or a device; expected a file or a folder, or '-' and its output")
     return found
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of standard input; raises InputError where it is closed."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file, or give texts: edge-st … < texts.txt")
+    return sys.stdin.buffer
 
 
 def decoded(file: BinaryIO, name: str, longest: int | None = None, *, cut: bool = True) -> Iterator[tuple[int, str]]:
@@ -88,15 +105,17 @@ def read_objects(path: Path, example: Fields) -> Iterator[tuple[str, Fields]]:
             yield place, json_object(line, place, example)
 
 
-def json_object(line: str, place: str, example: Fields, advice: str = "") -> Fields:
-    """The JSON object in ``line``.
+def json_object(
+    line: str, place: str, example: Fields, advice: str = "", decode: Callable[[str], Any] = json.loads
+) -> Fields:
+    """The JSON object in ``line``, which ``decode`` reads.
 
     Raises InputError for anything else. The message shows the ``example``; where ``line`` is not JSON at all, it ends
     with ``advice`` if that is given.
     """
     expected = f"expected an object such as {json.dumps(example)}"
     try:
-        found = json.loads(line)
+        found = decode(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON ({error}); {advice or expected}") from error
     if not isinstance(found, dict):
@@ -116,6 +135,5 @@ def string_field(found: Fields, name: str, place: str, advice: str = "") -> str:
     value = field(found, name, place, advice)
     if not isinstance(value, str):
         raise InputError(f"{place}: field {name!r} is {type(value).__name__}; expected a string")
-    if _SURROGATE.search(value):
-        raise InputError(f"{place}: field {name!r} holds half a character (a lone surrogate); expected whole ones")
+    check_unicode(value, f"{place}: field {name!r}")
     return value

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_st_runtime.checks import check_count
+from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
 from edge_st_runtime.search.exact import CORPUS_CHUNK, QUERY_CHUNK
 from edge_st_runtime.search.exact import top_k as _top_k
@@ -31,7 +32,6 @@ from .mining.communities import community_detection
 from .mining.external_search import semantic_search_faiss, semantic_search_usearch
 from .mining.hard_negatives.mining import mine_hard_negatives
 from .mining.paraphrases import paraphrase_mining, paraphrase_mining_embeddings
-from .models.outputs import check_truncate_dim
 
 __all__ = [
     "SimilarityFunction",
@@ -153,5 +153,6 @@ def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:
 
     Raises OptionError for another type than an integer.
     """
-    check_truncate_dim(truncate_dim)
+    if isinstance(truncate_dim, bool) or not isinstance(truncate_dim, int | np.integer | None):
+        raise OptionError(f"truncate_dim is {truncate_dim!r}; expected a whole number of dimensions, or None")
     return (as_numbers(embeddings) if isinstance(embeddings, list | tuple) else embeddings)[..., :truncate_dim]

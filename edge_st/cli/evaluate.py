@@ -30,7 +30,7 @@ an interrupted command again to continue it, and choose another --cache to measu
 These paths are data sets:
   a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv); one of its qrels files chooses the split
   .tsv files with score TAB sentence1 TAB sentence2 (scores 0 to 5: STS; 0 or 1: pairs), or anchor TAB positive TAB
-  negative
+  negative; quotes mean nothing
   .csv files with a header and .jsonl files, with sentence1, sentence2, score or label; or anchor, positive, negative
 All other paths are models: folders or Hub ids. Without one, the bundled model is measured. Options that take several
 values go after the paths.

@@ -15,11 +15,13 @@ TIMEOUT_SECONDS = 120
 ILLEGAL_INSTRUCTION_WINDOWS = 0xC000001D
 VERSION = "import json, {0}; print(json.dumps({{'version': {0}.__version__}}))"
 ONNXRUNTIME = """
-import json, onnxruntime
+import json
+from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime
 print(json.dumps({"version": onnxruntime.__version__, "devices": onnxruntime.get_available_providers()}))
 """
 OPENVINO = """
-import json, openvino
+import json
+from edge_st_runtime.engines.quiet_openvino import openvino
 print(json.dumps({"version": openvino.__version__.split("-")[0], "devices": openvino.Core().available_devices}))
 """
 BUNDLED_MODEL = """
@@ -47,7 +49,7 @@ def run_probe(code: str, timeout: float = TIMEOUT_SECONDS) -> Probe:
 
     The code prints a JSON object as its last line.
     """
-    environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", code]
     try:
         child = subprocess.run(  # noqa: S603 (our own interpreter and code)

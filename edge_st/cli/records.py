@@ -1,15 +1,15 @@
 """Read texts from files: one text or one JSON object per line."""
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ..input_files import decoded, existing, json_object, string_field
+from ..input_files import decoded, existing, json_object, standard_input, string_field
 
 JSONL_ENDINGS = {".jsonl", ".ndjson"}
 
@@ -46,7 +46,7 @@ def read_records(
     for name in files:
         jsonl = form == "jsonl" or (form == "auto" and Path(name).suffix.lower() in JSONL_ENDINGS)
         if name == "-":
-            yield from _read(sys.stdin.buffer, "<stdin>", field if jsonl else None, longest, cut)
+            yield from _read(standard_input(), "<stdin>", field if jsonl else None, longest, cut)
         else:
             with Path(name).open("rb") as file:
                 yield from _read(file, name, field if jsonl else None, longest, cut)
@@ -66,4 +66,6 @@ def _parse(line: str, field: str, place: str) -> tuple[str, str | int | None]:
     text, key = string_field(found, field, place, advice=" (choose with --field)"), found.get("id")
     if key is not None and not isinstance(key, str | int):
         raise InputError(f"{place}: 'id' is {type(key).__name__}; expected a string or an integer")
+    if isinstance(key, str):
+        check_unicode(key, f"{place}: field 'id'")
     return text, key

@@ -1,7 +1,6 @@
 """``edge-st search``: find the passages of text files that answer a query."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from edge_st_runtime.errors import InputError, OptionError
 from ..input_files import existing
 from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
 from .output import print_json, snippet
+from .streams import one_line
+from .text_files import ENDINGS, find_files, note_skipped, read_bytes
 
 if TYPE_CHECKING:
     from edge_st import Retriever
 
-ENDINGS = {".txt", ".md", ".markdown", ".rst"}
+_WORDS = ("unicode", "letters")
 _DESCRIPTION = f"""\
 Rank passages by meaning. With --hybrid they are ranked by words, too, and both rankings are fused. With --rerank a
 cross-encoder puts the best of them in order. Folders are searched recursively for {", ".join(sorted(ENDINGS))} files;
@@ -56,6 +57,11 @@ def add(subparsers: Subparsers) -> None:
     )
     add_model(parser)
     parser.add_argument("--hybrid", action="store_true", help="also rank by words (BM25), and fuse both rankings")
+    parser.add_argument(
+        "--words",
+        choices=_WORDS,
+        help="what --hybrid takes for words: unicode, which serves every script (the default), or runs of letters",
+    )
     parser.add_argument("--sparse", metavar="M", help="a sparse model to use in place of BM25; implies --hybrid")
     parser.add_argument("--rerank", metavar="M", help="a cross-encoder that reorders the candidates")
     parser.add_argument(
@@ -79,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, split, embed and rank."""
     if args.candidates is not None and args.candidates < args.k:
         raise OptionError(f"--candidates {args.candidates} is less than -k {args.k}; expected at least as many")
+    if args.words is not None and (args.sparse is not None or not args.hybrid):
+        raise OptionError("--words says how --hybrid finds words; give it with --hybrid and without --sparse")
     files = list(dict.fromkeys(file for path in args.paths for file in find_files(existing(path))))
     skipped: list[str] = []
     passages = list(_read(files, skipped))
@@ -104,24 +112,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def find_files(path: Path) -> Iterator[Path]:
-    """The file itself, or the text files of a folder, sorted; hidden files and folders are left out."""
-    if not path.is_dir():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in ENDINGS:
-                yield Path(folder, name)
-
-
 def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":
     """A retriever with the models that the options ask for; the passages' ids are their positions."""
-    from edge_st import Retriever
+    from edge_st import BM25, Retriever
 
-    retriever = Retriever(load(args.model), args.sparse or ("bm25" if args.hybrid else None), args.rerank)
+    words = BM25(args.words) if args.hybrid else None
+    retriever = Retriever(load(args.model), args.sparse or words, args.rerank)
     retriever.add([passage.text for passage in passages], show_progress_bar=sys.stderr.isatty())
+    for query in args.query:
+        if isinstance(retriever.sparse, BM25) and not retriever.sparse.scores(query).any():
+            note = f"no passage has a word of {query!r}; ranked by meaning alone"
+            print(f"edge-st: note: {note}", file=sys.stderr)
     return retriever
 
 
@@ -130,13 +131,18 @@ def _read(files: Sequence[Path], skipped: list[str]) -> Iterator[Found]:
 
     for file in files:
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (UnicodeDecodeError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            print(f"edge-st: note: skipped {file}: {reason}", file=sys.stderr)
+            text = _text(file)
+        except (UnicodeDecodeError, InputError, OSError) as error:
+            note_skipped(file, "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error)
             skipped.append(str(file))
         else:
             yield from (Found(str(file), passage.line, passage.text) for passage in split_passages(text))
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        text = read_bytes(opened, str(file)).decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
@@ -145,5 +151,5 @@ def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
 
 
 def _as_text(query: str, hits: list[tuple[float, Found]]) -> str:
-    listed = [f"{score:7.3f}  {hit.path}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
+    listed = [f"{score:7.3f}  {one_line(hit.path)}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
     return "\n".join([query, *listed, ""])

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from edge_st_runtime.checks import check_ordered
 from edge_st_runtime.errors import InputError, OptionError
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,9 @@ def given(**settings: Any) -> dict[str, Any]:
 
 
 def check_same_length(**lists: Sequence[Any]) -> None:
-    """Raise InputError unless all lists have the same length and are not empty."""
+    """Raise InputError unless all lists have the same length and are not empty, InputTypeError for sets."""
+    for name, values in lists.items():
+        check_ordered(name, values, "expected a list, in the same order as the others")
     if len({len(values) for values in lists.values()}) > 1 or not all(map(len, lists.values())):
         found = ", ".join(f"{len(values)} {name}" for name, values in lists.items())
         raise InputError(f"{found}; expected the same number of each, and at least one")

@@ -2,16 +2,19 @@
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from edge_st_runtime.errors import EdgeSTError, HubError
+from edge_st_runtime.errors import EdgeSTError, HubError, PackageMissingError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST,
 }  # fmt: skip
 _TRY_LATER = {408, 425, 429}
+_REFUSED = "Invalid credentials in Authorization header"
+_SECRETS = re.compile(r"(?<=://)[^/?#\s]*@|\bhf_\w{8,}|(?<=Bearer )[^\s'\"]+")
 
 
 class UnreachableError(HubError):
@@ -22,74 +25,88 @@ class OfflineError(UnreachableError):
     """No request is allowed: HF_HUB_OFFLINE is set."""
 
 
+class TooSlowError(UnreachableError):
+    """The Hub answers so slowly that the request was given up."""
+
+
 def endpoint() -> str:
-    """The address of the Hub: HF_ENDPOINT, else huggingface_hub's default."""
+    """The address of the Hub, with what HF_ENDPOINT says of a user and a password."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or str(constants.ENDPOINT)).rstrip("/")
 
 
+def redacted(text: str, token: str | bool | None = None) -> str:
+    """``text`` without users and passwords in addresses, and without access tokens."""
+    if isinstance(token, str) and token:
+        text = text.replace(token, "…")
+    return _SECRETS.sub(lambda found: "" if found[0].endswith("@") else "…", text)
+
+
 @contextmanager
-def mapped_errors(name: str, revision: str) -> Iterator[None]:
-    """Raise every other exception of the block as a HubError about the model ``name``."""
+def mapped_errors(name: str, token: str | bool | None = None) -> Iterator[None]:
+    """Raise every other exception of the block as a HubError about the model ``name``, without secrets.
+
+    Raises PackageMissingError where huggingface_hub is not installed.
+    """
     try:
         yield
     except EdgeSTError:
         raise
-    except Exception as error:  # requests, httpx and their successors share no base
-        raise _explain(error, name, revision) from error
+    except ImportError as error:
+        raise PackageMissingError(
+            f"{name!r} is no existing folder, and to look for it on the Hub takes huggingface_hub, which is not "
+            "installed; pip install huggingface_hub, or give a model folder"
+        ) from error
+    except Exception as error:  # noqa: BLE001  requests, httpx and their successors share no base
+        message = str(error)
+        cause = error if redacted(message, token) == message else None  # a traceback prints the cause
+        raise _explain(error, name, token) from cause
 
 
-def _explain(error: Exception, name: str, revision: str) -> HubError:
-    from huggingface_hub import errors
-
-    hub = endpoint()
-    match error:
-        case errors.GatedRepoError():
-            return HubError(f"{name} is gated; accept its terms at {hub}/{name}, then set HF_TOKEN or pass token=…")
-        case errors.RepositoryNotFoundError():
-            return HubError(
-                f"there is no model {name!r} at {hub}, or it is private; check the name (edge-st list shows known "
-                "ones), give an existing folder, or set HF_TOKEN for a private model"
-            )
-        case errors.RevisionNotFoundError():
-            return HubError(f"{name} has no revision {revision!r}; expected a branch, tag or commit of {hub}/{name}")
-        case errors.HFValidationError():
-            return HubError(f"{name!r} is neither an existing folder nor a name on the Hub; expected owner/name")
-        case errors.OfflineModeIsEnabled():
-            return OfflineError(f"HF_HUB_OFFLINE is set, so {name} is not downloaded; unset it, or give a folder")
-        case errors.LocalEntryNotFoundError():
-            return _unreachable(error.__cause__ or error, name)
-        case errors.HfHubHTTPError():
-            return _explain_status(error, name)
-        case _:
-            return _explain_system(error, name)
-
-
-def _explain_status(error: Exception, name: str) -> HubError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
+def refusal(name: str, revision: str, status: int, headers: Mapping[str, str]) -> HubError:
+    """The error for an answer whose ``status`` is not that of success."""
+    hub, code = redacted(endpoint()), headers.get("X-Error-Code")
+    if code == "GatedRepo":
+        return HubError(f"{name} is gated; accept its terms at {hub}/{name}, then set HF_TOKEN or pass token=…")
+    if code == "RevisionNotFound":
+        return HubError(f"{name} has no revision {revision!r}; expected a branch, tag or commit of {hub}/{name}")
+    if code == "RepoNotFound" or (status == 401 and headers.get("X-Error-Message") != _REFUSED):
+        return HubError(
+            f"there is no model {name!r} at {hub}, or it is private; check the name (edge-st list shows known "
+            "ones), give an existing folder, or set HF_TOKEN for a private model"
+        )
     if status in {401, 403}:
-        return HubError(f"{endpoint()} refuses {name} (status {status}); set a valid HF_TOKEN, or pass token=…")
-    if status is None or status >= 500 or status in _TRY_LATER:
-        return _unreachable(error, name)
-    return HubError(f"{endpoint()} answered {_first_line(error)} for {name}; check the name and HF_ENDPOINT")
+        return HubError(f"{hub} refuses {name} (status {status}); set a valid HF_TOKEN, or pass token=…")
+    if status >= 500 or status in _TRY_LATER:
+        return unreachable(name, f"status {status}")
+    return HubError(f"{hub} answered with status {status} for {name}; check the name and HF_ENDPOINT")
 
 
-def _explain_system(error: Exception, name: str) -> HubError:
-    number = error.errno if isinstance(error, OSError) else None
-    if number in _FULL:
-        return HubError(f"the disk is full ({error}); free some space and run the same again, which continues {name}")
-    if number in _NOT_WRITABLE:
-        return HubError(f"cannot write {name} to disk ({error}); choose a folder that this user may write to")
-    return _unreachable(error, name)
-
-
-def _unreachable(error: BaseException, name: str) -> UnreachableError:
-    return UnreachableError(
-        f"cannot fetch {name} from {endpoint()} ({type(error).__name__}: {_first_line(error)}); "
+def unreachable(name: str, reason: str, kind: type[UnreachableError] = UnreachableError) -> UnreachableError:
+    """The error for a request that got no, or no complete, answer."""
+    return kind(
+        f"cannot fetch {name} from {redacted(endpoint())} ({reason}); "
         "check the network and HF_ENDPOINT and run the same again, or give a local folder"
     )
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), "no details")
+def full(name: str, reason: object) -> HubError:
+    """The error for a disk without enough space."""
+    return HubError(f"the disk is full ({reason}); free some space and run the same again, which continues {name}")
+
+
+def _explain(error: Exception, name: str, token: str | bool | None) -> HubError:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.HFValidationError):
+        return HubError(f"{name!r} is neither an existing folder nor a name on the Hub; expected owner/name")
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return OfflineError(f"HF_HUB_OFFLINE is set, so {name} is not downloaded; unset it, or give a folder")
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _FULL:
+        return full(name, error)
+    if number in _NOT_WRITABLE:
+        return HubError(f"cannot write {name} to disk ({error}); choose a folder that this user may write to")
+    first = next(iter(redacted(str(error), token).strip().splitlines()), "no details")
+    return unreachable(name, f"{type(error).__name__}: {first}")

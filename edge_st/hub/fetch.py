@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edge_st_runtime.engines.backend import DTYPES
-from edge_st_runtime.errors import MissingFileError, OptionError
+from edge_st_runtime.errors import MissingFileError, OptionError, UnsupportedModelError
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
 from edge_st_runtime.model.variants import ENDINGS, Criteria
 
 from .files import HEADS, config_files, router_files, weight_files
 
 _CONNECTIONS = 8
+_MOST_FILES = 1_000  # of configuration; they are a dozen in most models
 
 
 def check_options(backend: str, dtype: str) -> None:
@@ -47,6 +48,10 @@ def fetch_model(
         configs = config_files(
             names, [[(kind, _relative(path, folder)) for kind, path in route] for route in routes.values()]
         )
+        if len(configs) > _MOST_FILES:
+            raise UnsupportedModelError(
+                f"{model} has {len(configs)} files of configuration; expected {_MOST_FILES} at most"
+            )
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             list(pool.map(fetch, [name for name in configs if name not in (*heads, *routers)]))
         weights = weight_files(names, read_folder(folder, model_type), criteria)

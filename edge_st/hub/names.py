@@ -40,7 +40,10 @@ def existing_folder(name: str | os.PathLike[str]) -> Path | None:
     except OSError:  # the name is too long for a path
         return None
     if is_file:
-        raise NotAFolderError(f"{path} is a file; expected the model folder that holds it, or a name on the Hub")
+        raise NotAFolderError(
+            f"Path {path} is a file, not a directory. `model_name_or_path` must be a local directory containing a "
+            f"model, or a Hugging Face Hub model ID. Perhaps: {path.parent}"
+        )
     return None
 
 

@@ -15,10 +15,12 @@ from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
 from edge_st_runtime.model.record import read_record
 from edge_st_runtime.model.variants import ENDINGS, Criteria
 
-from .client import Listing, Repository, fetch_to_file, list_files
+from .client import fetch_to_file
 from .fetch import check_options, fetch_model
-from .files import HEADS
 from .names import hub_name
+from .occupied import alone, holds, refuse_others
+from .repository import Listing, Repository
+from .transfer import list_files
 
 
 def pull(
@@ -37,7 +39,9 @@ def pull(
     One graph is downloaded, chosen by ``backend``, ``dtype``, ``file_name`` and this machine; no engine need be
     installed. Every file is checked against the Hub's checksum and that in edge_st.json. The files are collected in the
     hidden folder ``.<out>.partial`` beside ``out``, which is renamed to ``out`` when it is complete. After an
-    interruption the same call continues there. ``force`` replaces an existing model folder.
+    interruption the same call continues there. Where ``out`` holds exactly these files already, nothing is downloaded.
+    ``force`` replaces an existing model folder. Of several calls for one ``out``, in threads or processes, one
+    downloads, and the others wait for it.
 
     Raises HubError, OptionError where ``out`` exists and may not be replaced, DamagedFileError where a file differs
     from its checksum in edge_st.json, and what the runtime raises for a model that it cannot run.
@@ -48,27 +52,29 @@ def pull(
     engines = [backend] if backend != "auto" else installed_engines() or list(ENDINGS)
     criteria = Criteria("auto", dtype, file_name, engines=engines, features=cpu_features(), bfloat16=has_bfloat16())
     with repository.mapped_errors():
-        _refuse_occupied(target, force)
-        partial = target.with_name(f".{target.name}.partial")
-        listing = list_files(repository)
+        refuse_others(target, force)
+    listing = list_files(repository)
+    with alone(target, repository):
+        if not holds(target, listing, criteria):
+            _download(target, listing, criteria, force)
+    return target
+
+
+def _download(target: Path, listing: Listing, criteria: Criteria, force: bool) -> None:
+    repository, partial = listing.repository, target.with_name(f".{target.name}.partial")
+    with repository.mapped_errors():
+        refuse_others(target, force)
+        if not force and target.exists() and any(target.iterdir()):
+            raise OptionError(
+                f"{target} is not empty: it holds another model; choose a new folder, or replace it with --force "
+                "(force=True)"
+            )
         _remove_others(partial, {*listing.files, *(file.part for file in listing.files.values())})
     _, names = fetch_model(repository.name, listing.files, criteria, lambda name: fetch_to_file(listing, name, partial))
     _check_record(partial, names, listing)
     with repository.mapped_errors():
         _remove_others(partial, names)
         _put_in_place(partial, target, force)
-    return target
-
-
-def _refuse_occupied(target: Path, force: bool) -> None:
-    if target.exists() and not target.is_dir():
-        raise OptionError(f"{target} is a file; expected a new folder")
-    if not target.exists() or not any(target.iterdir()):
-        return
-    if not force:
-        raise OptionError(f"{target} is not empty; choose a new folder, or replace it with --force (force=True)")
-    if not any((target / name).is_file() for name in HEADS):
-        raise OptionError(f"{target} is not a model folder, so --force does not replace it; choose a new folder")
 
 
 def _check_record(folder: Path, names: Collection[str], listing: Listing) -> None:

@@ -10,11 +10,14 @@ from edge_st_runtime.errors import HubError, MissingFileError
 from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16
 from edge_st_runtime.model.variants import Criteria
 
-from .client import Repository, cached_snapshot, fetch_to_cache, list_files, remember_revision
+from .cache import cached_snapshot, remember_revision
+from .client import fetch_to_cache
 from .errors import OfflineError, UnreachableError
 from .fetch import check_options, fetch_model
 from .installed import find_installed
 from .names import existing_folder, hub_name
+from .repository import Repository
+from .transfer import list_files
 
 _LOCAL_ONLY = "local_files_only is set; run the same once without it, or give a local folder"
 _logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from .ids import Id
 from .models import identity_of
 from .rows import Metadata, NewRows, check_rows
 from .settings import check_precision
-from .streams import check_no_embeddings
+from .streams import check_streams
 
 
 def first_rows(
@@ -34,7 +34,7 @@ def first_rows(
     if model is None and embeddings is None:
         raise OptionError("model is None; expected a SentenceTransformer, or embeddings")
     if isinstance(texts, Iterator):
-        check_no_embeddings(embeddings)
+        check_streams(ids, metadata, embeddings)
         return None
     return check_rows(texts, ids, metadata, embeddings)
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
+from edge_st_runtime.checks import check_ordered
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.best import NO_ROW
 from edge_st_runtime.store.dense.index import Mode, VectorIndex
@@ -19,7 +20,7 @@ from .embeddings import stored_similarity
 from .encoding import append_rows
 from .filters import Filter, predicate
 from .hits import Hit, as_hits, as_row
-from .ids import Id, check_ids, check_unused, existing_rows, find_rows
+from .ids import Id, check_ids, check_unused, existing_rows, find_rows, new_ids
 from .migration import migrate
 from .models import Model, Models, check_model, opened_model
 from .queries import as_queries
@@ -152,6 +153,7 @@ class Index:
     def find(self, ids: Sequence[Id]) -> list[Hit | None]:
         """The rows with these ``ids`` as `get` gives them, None for an unknown id."""
         snapshot = self._store.snapshot
+        check_ordered("ids", ids, "expected a list of them: the result has a row for each")
         rows = find_rows(snapshot, check_ids(ids)).tolist()
         return [None if row == NO_ROW else as_row(snapshot, row) for row in rows]
 
@@ -181,10 +183,11 @@ class Index:
         model, take the place of encoding. ``texts`` may be an iterator, which is read portion by portion; then ``ids``
         and ``metadata`` may be iterators, too.
 
-        A list is checked as a whole before any work. Raises InputTypeError for a text, id or metadata of another type.
-        Raises InputError for an id that is in use or occurs twice; for texts, ids, metadata and embeddings that differ
-        in number; for embeddings of another width, with NaN or infinity, or without the texts that the index stores.
-        Raises OptionError for an index that is open to read or has no model, FolderError where it cannot be written.
+        A list is checked as a whole before any work. Raises InputTypeError for a text, id or metadata of another type,
+        and for sets, which have no order. Raises InputError for an id that is in use or occurs twice; for texts, ids,
+        metadata and embeddings that differ in number; for embeddings of another width, with NaN or infinity, or without
+        the texts that the index stores. Raises OptionError for an index that is open to read or has no model,
+        FolderError where it cannot be written.
         """
         if isinstance(texts, Iterator):
             self._check_writable()
@@ -210,7 +213,7 @@ class Index:
         Raises InputError for an unknown id, and what `add` raises.
         """
         with self._changing() as store:
-            known = check_ids(ids)
+            known = new_ids(ids)
             snapshot = store.snapshot
             old = existing_rows(snapshot, known, store.folder).tolist()
             kept = [snapshot.metadata(row) for row in old] if metadata is None else metadata

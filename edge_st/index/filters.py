@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from edge_st_runtime.checks import described
 from edge_st_runtime.errors import OptionError
 
 from .rows import Metadata
@@ -21,7 +22,7 @@ def predicate(filter: Filter | None) -> Predicate | None:  # noqa: A002 - the fi
         return filter
     if not isinstance(filter, Mapping):
         raise OptionError(
-            f"filter is a {type(filter).__name__}; expected a dictionary such as {{'lang': 'en'}}, or a function"
+            f"filter is {described(filter)}; expected a dictionary such as {{'lang': 'en'}}, or a function"
         )
     allowed = {
         key: list(value) if isinstance(value, list | tuple | set | frozenset) else [value]

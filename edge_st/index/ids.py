@@ -7,11 +7,26 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Ids
+from edge_st_runtime.checks import check_ordered, check_unicode, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.search.best import NO_ROW
 from edge_st_runtime.store.dense.snapshot import Snapshot, encoded_id
 
 Id: TypeAlias = str | int
+
+
+def new_ids(ids: Iterable[Id]) -> list[Id]:
+    """``ids`` of rows in the same order, as a list of str and int.
+
+    Raises InputTypeError for ids without an order or of another type, InputError for an id that occurs twice or holds a
+    lone surrogate.
+    """
+    check_ordered("ids", ids, "expected a list with one for each row")
+    checked = check_ids(ids)
+    for place, found in enumerate(checked):
+        if isinstance(found, str):
+            check_unicode(found, f"ids[{place}]")
+    return checked
 
 
 def check_ids(ids: Iterable[Id]) -> list[Id]:
@@ -20,7 +35,7 @@ def check_ids(ids: Iterable[Id]) -> list[Id]:
     Raises InputTypeError for an id of another type, InputError for an id that occurs twice.
     """
     if isinstance(ids, str | bytes | int | Mapping) or not isinstance(ids, Iterable):
-        raise InputTypeError(f"ids is a {type(ids).__name__} ({ids!r:.40}); expected a list, such as [{ids!r:.40}]")
+        raise InputTypeError(f"ids is {described(ids)}; expected a list, such as [{ids!r:.40}]")
     checked = [_plain_id(found, place) for place, found in enumerate(ids)]
     places: dict[Id, int] = {}
     for place, found in enumerate(checked):
@@ -41,7 +56,10 @@ def existing_rows(snapshot: Snapshot, checked: Sequence[Id], folder: Path) -> Id
     rows = find_rows(snapshot, checked)
     missing = np.flatnonzero(rows == NO_ROW)
     if len(missing):
-        raise InputError(f"ids[{missing[0]}] is {checked[missing[0]]!r}, which {folder} does not hold")
+        raise InputError(
+            f"ids[{missing[0]}] is {checked[missing[0]]!r}, which {folder} does not hold; ids() lists those that it "
+            "holds, and find(ids) gives None for others"
+        )
     return rows
 
 

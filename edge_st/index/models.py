@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from edge_st_runtime.checks import described
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.store.dense.snapshot import Snapshot
 
@@ -20,9 +21,7 @@ def opened_model(model: Model | None) -> SentenceTransformer | None:
     if model is None or isinstance(model, SentenceTransformer):
         return model
     if not isinstance(model, str | Path):
-        raise OptionError(
-            f"model is a {type(model).__name__}; expected a SentenceTransformer, or a folder or name of one"
-        )
+        raise OptionError(f"model is {described(model)}; expected a SentenceTransformer, or a folder or name of one")
     return SentenceTransformer(model)
 
 
@@ -33,7 +32,7 @@ def identity_of(model: SentenceTransformer) -> dict[str, str]:
 
 def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder: Path) -> None:
     """Raise OptionError unless the index in ``folder`` records the fingerprint of ``model``."""
-    recorded, given = settings["model"], identity_of(model)
+    recorded, given = settings.get("model"), identity_of(model)
     if recorded is None:
         raise OptionError(f"{folder} was built from embeddings without a model; open it without one")
     if recorded["fingerprint"] != given["fingerprint"]:
@@ -57,7 +56,7 @@ class Models:
 
     def of(self, snapshot: Snapshot) -> SentenceTransformer | None:
         """The model that made the embeddings in ``snapshot``; None where it was not given."""
-        recorded = snapshot.settings["model"]
+        recorded = snapshot.settings.get("model")
         return None if recorded is None else self._by_fingerprint.get(recorded["fingerprint"])
 
     def required(self, snapshot: Snapshot, purpose: str) -> SentenceTransformer:
@@ -65,7 +64,7 @@ class Models:
         model = self.of(snapshot)
         if model is not None:
             return model
-        recorded = snapshot.settings["model"]
+        recorded = snapshot.settings.get("model")
         if recorded is None:
             raise OptionError(
                 f"the index was built from embeddings alone, without a model; give embeddings, not {purpose}"

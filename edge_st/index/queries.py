@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.checks import described
+from edge_st_runtime.errors import InputTypeError
 from edge_st_runtime.store.dense.snapshot import Snapshot
 
 from ..models.inputs import check_text, check_texts
@@ -50,5 +52,7 @@ def _given(query: Any, dim: int) -> Queries:
     if isinstance(query, list | tuple) and not query:
         return Queries(np.empty((0, dim), dtype=np.float32), is_single=False)
     array = as_array(query, "query")
+    if array.dtype.kind not in "fiu":
+        raise InputTypeError(f"query is {described(query)}; expected a text or an embedding, or a list of these")
     is_single = array.ndim == 1
     return Queries(check_embeddings(array[None] if is_single else array, "query"), is_single)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.checks import check_unicode, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.store.dense.segment import Rows
 from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
@@ -15,7 +16,7 @@ from edge_st_runtime.store.dense.strings import Strings
 
 from ..models.inputs import check_texts
 from .embeddings import check_embeddings
-from .ids import Id, check_ids
+from .ids import Id, new_ids
 
 Metadata: TypeAlias = Mapping[str, Any]
 #: rows of one portion: texts that are encoded and written at once, or finished vectors that are written at once
@@ -79,7 +80,7 @@ def check_rows(
     count = len(vectors) if checked is None and vectors is not None else len(checked or ())
     if vectors is not None and len(vectors) != count:
         raise InputError(f"embeddings has {len(vectors)} rows for {count} texts; expected one for each")
-    known = check_ids(range(next_id, next_id + count) if ids is None else ids)
+    known = new_ids(range(next_id, next_id + count) if ids is None else ids)
     if len(known) != count:
         raise InputError(f"ids has {len(known)} items for {count} rows; expected one for each")
     return NewRows(known, checked, _as_json(metadata, count), vectors)
@@ -89,9 +90,7 @@ def _as_json(metadata: Iterable[Metadata | None] | None, count: int) -> list[byt
     if metadata is None:
         return [_NO_METADATA] * count
     if isinstance(metadata, Mapping | str) or not isinstance(metadata, Sequence):
-        raise InputTypeError(
-            f"metadata is a {type(metadata).__name__}; expected a list of dictionaries, one for each row"
-        )
+        raise InputTypeError(f"metadata is {described(metadata)}; expected a list of dictionaries, one for each row")
     if len(metadata) != count:
         raise InputError(f"metadata has {len(metadata)} items for {count} rows; expected one for each")
     return [_NO_METADATA if found is None else _one_as_json(found, place) for place, found in enumerate(metadata)]
@@ -99,13 +98,19 @@ def _as_json(metadata: Iterable[Metadata | None] | None, count: int) -> list[byt
 
 def _one_as_json(metadata: Any, place: int) -> bytes:
     if not isinstance(metadata, Mapping):
-        raise InputTypeError(f"metadata[{place}] is a {type(metadata).__name__}; expected a dictionary or None")
+        raise InputTypeError(f"metadata[{place}] is {described(metadata)}; expected a dictionary or None")
     for key in metadata:
         if not isinstance(key, str):
             raise InputTypeError(
                 f"metadata[{place}] has the key {key!r:.40} of type {type(key).__name__}; expected str"
             )
     try:
-        return json.dumps(dict(metadata), allow_nan=False).encode()
+        found = json.dumps(dict(metadata), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"metadata[{place}] cannot be written as JSON ({error})") from error
+        raise InputError(
+            f"metadata[{place}] cannot be written as JSON ({error}); expected str, int, finite float, bool, None, and "
+            "lists and dictionaries of these"
+        ) from error
+    if "\\ud" in found:
+        check_unicode(json.dumps(dict(metadata), ensure_ascii=False), f"metadata[{place}]")
+    return found.encode()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from edge_st_runtime.checks import check_choice
+from edge_st_runtime.checks import check_choice, described
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.search.codes import PRECISIONS
 from edge_st_runtime.vectors.similarity import SimilarityFunction
@@ -18,7 +18,7 @@ _OF_CODES = (SimilarityFunction.COSINE.value, SimilarityFunction.DOT_PRODUCT.val
 def folder_of(path: Any) -> Path:
     """``path`` as an absolute path; raises OptionError for a type that is no path."""
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise OptionError(f"path is a {type(path).__name__} ({path!r:.40}); expected the folder of an index")
+        raise OptionError(f"path is {described(path)}; expected the folder of an index")
     return Path(path).absolute()
 
 

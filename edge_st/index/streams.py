@@ -1,11 +1,12 @@
 """Texts, ids and metadata from iterators, read one portion at a time."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from edge_st_runtime.checks import check_ordered
 from edge_st_runtime.errors import InputError, InputTypeError
 
 from .ids import Id
@@ -23,11 +24,11 @@ def read_portions(
     """Up to 1024 texts at a time, with their ids and metadata.
 
     Raises InputTypeError for ``embeddings``, which cannot be matched with an iterator, and for ids or metadata that
-    cannot be iterated over; InputError where texts, ids and metadata differ in number.
+    are not in an order; InputError where texts, ids and metadata differ in number.
     """
-    check_no_embeddings(embeddings)
+    check_streams(ids, metadata, embeddings)
     others = {"ids": ids, "metadata": metadata}
-    iterators = {name: _iterator(items, name) for name, items in others.items() if items is not None}
+    iterators = {name: iter(items) for name, items in others.items() if items is not None}
     count = 0
     while portion := list(islice(texts, TEXTS)):
         taken = {name: list(islice(items, len(portion))) for name, items in iterators.items()}
@@ -43,13 +44,12 @@ def read_portions(
             raise InputError(f"texts ended after {count} items, but there are more {name}; expected one for each")
 
 
-def check_no_embeddings(embeddings: ArrayLike | None) -> None:
-    """Raise InputTypeError where texts that are an iterator come with ``embeddings``."""
+def check_streams(
+    ids: Iterable[Id] | None, metadata: Iterable[Metadata | None] | None, embeddings: ArrayLike | None
+) -> None:
+    """Raise InputTypeError for what cannot come with texts that are an iterator, as `read_portions` says."""
+    for name, items in (("ids", ids), ("metadata", metadata)):
+        if items is not None:
+            check_ordered(name, items, "expected a list or an iterator, one for each text")
     if embeddings is not None:
         raise InputTypeError("texts is an iterator; expected a list of texts, one for each of the embeddings")
-
-
-def _iterator(items: Any, name: str) -> Iterator[Any]:
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise InputTypeError(f"{name} is a {type(items).__name__}; expected a list or an iterator, one for each text")
-    return iter(items)

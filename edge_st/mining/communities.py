@@ -28,9 +28,9 @@ def community_detection(
     A community is every embedding whose cosine with a central one is at least ``threshold``. It lists the centre first,
     then the others by their cosine; equal ones in order of position. Communities are formed from the largest to the
     smallest, of equal size by the position of the centre. An embedding belongs to the first community that it is in;
-    a later one goes without it, even if it is the centre. Communities with fewer than ``min_community_size`` members
-    are left out; with fewer embeddings than that, one of all embeddings is kept. ``batch_size`` rows are compared with
-    all others at once, or fewer to save memory.
+    a later one goes without it, and one whose centre it would be is not formed. Communities with fewer than
+    ``min_community_size`` members are left out. ``batch_size`` rows are compared with all others at once, or fewer to
+    save memory.
 
     Raises OptionError for a size below 1 or a threshold that is not a number, InputError for embeddings with NaN or
     infinity. Source: sentence-transformers' function of this name.
@@ -40,13 +40,13 @@ def community_detection(
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number) or np.isnan(threshold):
         raise OptionError(f"threshold is {threshold!r}; expected a cosine, such as 0.75")
     matrix = as_matrix(embeddings)
-    if not matrix.size:
-        return []
     check_finite(matrix)
-    unit, least = normalize(matrix), min(min_community_size, len(matrix))
+    if not matrix.size or len(matrix) < min_community_size:
+        return []
+    unit = normalize(matrix)
     rows, limit = max(1, min(batch_size, SCORES_AT_ONCE // len(unit))), np.float32(threshold)
     sizes = _sizes(unit, limit, rows, show_progress_bar)
-    return sorted(_distinct(unit, sizes, limit, least, rows), key=len, reverse=True)
+    return sorted(_distinct(unit, sizes, limit, min_community_size, rows), key=len, reverse=True)
 
 
 def _sizes(unit: NDArray[Any], limit: np.float32, rows: int, show_progress_bar: bool) -> NDArray[np.int64]:
@@ -69,18 +69,19 @@ def _distinct(
     centres = np.argsort(-sizes, kind="stable")
     centres = centres[sizes[centres] >= least]
     ids, left = np.arange(len(unit)), unit
-    free = np.ones(len(unit), dtype=bool)
+    free, taken = np.ones(len(unit), dtype=bool), np.zeros(len(unit), dtype=bool)
     for start in range(0, len(centres), rows):
         if free.mean() < _WORTH_COPYING:
             ids, left, free = ids[free], left[free], np.ones(int(free.sum()), dtype=bool)
         if len(ids) < least:
             return
         part = centres[start : start + rows]
+        part = part[~taken[part]]
         scores = unit[part] @ left.T
         near = (scores >= limit) & free
         for place in np.flatnonzero(np.count_nonzero(near, axis=1) >= least).tolist():
             members = np.flatnonzero(near[place] & free)
-            if len(members) >= least:
-                free[members] = False
+            if len(members) >= least and not taken[part[place]]:
                 found = ids[members]
+                free[members], taken[found] = False, True
                 yield found[np.lexsort((found, -scores[place, members], found != part[place]))].tolist()

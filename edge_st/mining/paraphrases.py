@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.checks import check_count
-from edge_st_runtime.search.exact import SCORES_AT_ONCE, largest
+from edge_st_runtime.search.exact import SCORES_AT_ONCE, keep_best, largest
 from edge_st_runtime.vectors.dense import as_matrix, check_finite
 from edge_st_runtime.vectors.similarity import Similarity, cos_sim
 from edge_st_runtime.vectors.sparse import SparseMatrix
@@ -59,24 +60,27 @@ def paraphrase_mining_embeddings(
 ) -> list[list[float | int]]:
     """The most similar pairs of rows of ``embeddings`` (n, dim): ``[score, i, j]`` with i < j, best first.
 
-    Each row is paired with its ``top_k`` nearest rows in every chunk of ``corpus_chunk_size`` rows. Of these pairs,
-    (i, j) and (j, i) counted apart, the best ``max_pairs - 1`` are kept; then each pair is returned once. Pairs that
-    score -1 or less are left out. ``query_chunk_size`` rows are scored at once, or fewer to save memory. Raises
-    OptionError for a number below 1, InputError for embeddings with NaN or infinity. Source: sentence-transformers'
-    function of this name.
+    Each row is paired with the ``top_k`` rows nearest to it; of these pairs the best ``max_pairs`` are returned, each
+    once. Pairs with equal scores are in the order of the rows. ``query_chunk_size`` rows, or fewer to save memory, are
+    compared with ``corpus_chunk_size`` others at once; neither changes what is found. Raises OptionError for a number
+    below 1, InputError for embeddings with NaN or infinity. Source: sentence-transformers' function of this name.
     """
     _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
     vectors = embeddings if isinstance(embeddings, SparseMatrix) else _finite(embeddings)
+    rows = max(1, min(query_chunk_size, SCORES_AT_ONCE // max(1, min(corpus_chunk_size, len(vectors)))))
     found = [np.empty(0, dtype=_PAIRS)]
-    for column in range(0, len(vectors), corpus_chunk_size):
-        others = vectors[column : column + corpus_chunk_size]
-        rows = max(1, min(query_chunk_size, SCORES_AT_ONCE // len(others)))
-        for row in range(0, len(vectors), rows):
-            scores = np.asarray(score_function(vectors[row : row + rows], others))
-            found.append(_pairs(scores, row, column, top_k + 1))
-            if sum(map(len, found)) > 2 * max_pairs:
-                found = [_best(found, max_pairs)]
-    return _distinct(_best(found, max_pairs), len(vectors))
+    for row in range(0, len(vectors), rows):
+        part = vectors[row : row + rows]
+        nearest: list[tuple[Floats, Ids]] = []
+        for column in range(0, len(vectors), corpus_chunk_size):
+            scores = np.asarray(score_function(part, vectors[column : column + corpus_chunk_size]))
+            places = largest(scores, top_k + 1)
+            here = np.take_along_axis(scores, places, axis=1), places + column
+            nearest = [keep_best(top_k + 1, *nearest, here)] if nearest else [here]
+        found.append(_pairs(*nearest[0], row, top_k))
+        if sum(map(len, found)) > 2 * max_pairs:
+            found = [_best(found, max_pairs)]
+    return [list(pair) for pair in _best(found, max_pairs).tolist()]
 
 
 def _check_counts(query_chunk_size: int, corpus_chunk_size: int, max_pairs: int, top_k: int) -> None:
@@ -92,27 +96,20 @@ def _finite(embeddings: ArrayLike) -> NDArray[Any]:
     return vectors
 
 
-def _pairs(scores: NDArray[Any], row: int, column: int, k: int) -> NDArray[Any]:
-    """The ``k`` best pairs of each row that score above -1, without those of a row with itself."""
-    places = largest(scores, k)
-    kept = np.empty(places.shape, dtype=_PAIRS)
-    kept["score"] = np.take_along_axis(scores, places, axis=1)
-    kept["first"], kept["second"] = np.arange(len(scores))[:, None] + row, places + column
-    return kept[(kept["first"] != kept["second"]) & (kept["score"] > -1)]
+def _pairs(scores: Floats, others: Ids, start: int, k: int) -> NDArray[Any]:
+    """The pairs of each row, the first of which is row ``start``, with the ``k`` best of ``others`` but itself."""
+    rows = np.broadcast_to(np.arange(start, start + len(scores))[:, None], others.shape)
+    other = others != rows
+    kept = other & (np.cumsum(other, axis=1) <= k) & (scores > -np.inf)
+    pairs = np.empty(np.count_nonzero(kept), dtype=_PAIRS)
+    pairs["score"] = scores[kept]
+    pairs["first"], pairs["second"] = np.minimum(rows, others)[kept], np.maximum(rows, others)[kept]
+    return pairs
 
 
 def _best(parts: list[NDArray[Any]], most: int) -> NDArray[Any]:
-    """The pairs by rising score; of ``most`` or more pairs only the best ``most - 1``."""
+    """The ``most`` best pairs, each once with the score that came first, best first; equal ones by their rows."""
     pairs = np.concatenate(parts)
-    ordered = pairs[np.lexsort((pairs["second"], pairs["first"], pairs["score"]))]
-    return ordered[len(ordered) - most + 1 :] if len(ordered) >= most else ordered
-
-
-def _distinct(pairs: NDArray[Any], count: int) -> list[list[float | int]]:
-    """Each pair once, best first, with the lower of its two scores; equal scores in the order of ``pairs``."""
-    first, second = np.minimum(pairs["first"], pairs["second"]), np.maximum(pairs["first"], pairs["second"])
-    _, once = np.unique(first * count + second, return_index=True)
-    once.sort()
-    once = once[np.argsort(-pairs["score"][once], kind="stable")]
-    columns = (pairs["score"][once].tolist(), first[once].tolist(), second[once].tolist())
-    return [list(pair) for pair in zip(*columns, strict=True)]
+    width = pairs["second"].max(initial=0) + 1
+    distinct = pairs[np.unique(pairs["first"] * width + pairs["second"], return_index=True)[1]]
+    return distinct[np.argsort(-distinct["score"], kind="stable")[:most]]

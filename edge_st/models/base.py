@@ -1,7 +1,6 @@
 """What every model class shares: loading, prompts, limits, identity, saving."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -9,17 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
+from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import reading
 from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 
+from .converting import Convert, with_graph
+from .described import Described
 from .inputs import as_batch, split_task
 from .limits import changed_limits, longest_limit
 from .locating import locate
-from .model_card import ModelCardData
+from .old_names import deprecated
 from .options import load_options, tokenizer_limit
 from .outputs import Output
+from .processing import CallOptions, processed
 from .prompts import check_prompt, check_prompts, merge_prompts, resolve_prompt
 from .request import Request
 from .runner import Runner
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from .multi_process import Pool
 
 
-class BaseModel:
+class BaseModel(Described):
     """A loaded model folder. Source: the parts of sentence-transformers' BaseModel that inference needs."""
 
     _model_type = ""
@@ -37,10 +40,6 @@ class BaseModel:
     _bundled: Path | None = None
     _as_batch = staticmethod(as_batch)
     _default_prompts: ClassVar[Mapping[str, None]] = {}
-    _saved_settings: ClassVar[tuple[str, ...]] = ("prompts", "default_prompt_name")
-
-    prompts: dict[str, str]
-    default_prompt_name: str | None
 
     def __init__(
         self,
@@ -63,6 +62,8 @@ class BaseModel:
         num_threads: int | None = None,
         low_memory: bool = False,
         truncation: Truncation = "silent",
+        pooling: str | Sequence[str] | None = None,
+        convert: Convert = "auto",
     ) -> None:
         check_truncation(truncation)
         options = load_options(
@@ -73,6 +74,7 @@ class BaseModel:
             num_threads=num_threads,
             model_kwargs=model_kwargs,
             low_memory=low_memory,
+            pooling=pooling,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)
         path = locate(
@@ -87,9 +89,9 @@ class BaseModel:
             local_files_only=local_files_only,
             token=token,
         )
-        self._runner = Runner(path, options, self._model_type, truncation)
+        self._runner = with_graph(path, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
-        with reading(path / SETTINGS_FILE):
+        with reading(self._runner.folder.path / SETTINGS_FILE):
             self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
             self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
             check_prompts(self.prompts, self.default_prompt_name)
@@ -105,22 +107,31 @@ class BaseModel:
     def _request(
         self,
         inputs: Any,
-        task: str | None,
+        options: CallOptions,
         prompt_name: str | None,
         prompt: str | None,
         batch_size: int,
         output: Output,
     ) -> Request:
         """A call, checked before any work; raises InputTypeError, InputError and OptionError."""
-        texts, singular, route = self._texts(inputs, task)
+        texts, singular, route = self._texts(inputs, options.task)
         check_count("batch_size", batch_size)
         resolved = resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt)
-        return Request(texts, singular, route, resolved, batch_size, output)
+        settings, _ = processed(self._runner, options.processing_kwargs)
+        return Request(texts, singular, route, resolved, batch_size, output, settings)
 
-    @property
-    def tasks(self) -> list[str | None]:
-        """What ``task`` may be: every task that a Router has a route for, and None where texts need no task."""
-        return self._runner.folder.tasks
+    def _call_options(self, method: str, kwargs: Mapping[str, Any]) -> CallOptions:
+        """``kwargs`` of ``method``; raises OptionError for those that it does not have."""
+        unknown = [name for name in kwargs if name not in CallOptions._fields]
+        if unknown:
+            name, known = type(self).__name__, self.get_model_kwargs()
+            takes = f"the valid additional keyword arguments are: {known}"
+            raise OptionError(
+                f"{name}.{method}() has been called with additional keyword arguments that this model does not use: "
+                f"{unknown}. As per {name}.get_model_kwargs(), "
+                f"{takes if known else 'this model does not accept any additional keyword arguments'}."
+            )
+        return CallOptions(**kwargs)
 
     def count_tokens(self, inputs: Any, task: str | None = None) -> int | NDArray[np.int64]:
         """The number of tokens of a text, or of each of several (n,) int64.
@@ -132,16 +143,35 @@ class BaseModel:
         counts = [tokenizer(window, None).counts for window in windows(texts)]
         return int(counts[0][0]) if singular else np.concatenate(counts or [np.empty(0, dtype=np.int64)])
 
-    def preprocess(self, inputs: Any, prompt: str | None = None, task: str | None = None) -> dict[str, Any]:
-        """``input_ids`` and ``attention_mask`` (n, tokens) int64, truncated and padded as the model will see them."""
+    def preprocess(
+        self,
+        inputs: Any,
+        prompt: str | None = None,
+        task: str | None = None,
+        processing_kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """``input_ids`` and ``attention_mask`` (n, tokens) int64, truncated and padded as the model will see them.
+
+        So are the ``token_type_ids`` of models with several types. ``prompt_length`` are the tokens before the texts
+        that have a prompt, ``modality`` is "text". No texts give an empty dictionary.
+        """
         texts, _, route = self._texts(inputs, task)
         check_prompt(prompt)
-        pipeline, limit = self._runner.pipelines[route], self._runner.settings.limits[route]
-        features = pipeline.tokenize(texts, limit, prompt) if texts else {}
+        settings, cuts = processed(self._runner, processing_kwargs)
+        if not texts:
+            return {}
+        pipeline, limit = self._runner.pipelines[route], settings.limits[route]
         length = pipeline.prompt_length(prompt, limit)
-        return features if length is None else {**features, "prompt_length": length}
+        return {
+            **self._runner.with_types(pipeline.tokenize(texts, limit if cuts else None, prompt), route),
+            "modality": "text",
+            **({} if length is None else {"prompt_length": length}),
+        }
 
-    tokenize = preprocess
+    def tokenize(self, texts: Any, **kwargs: Any) -> dict[str, Any]:
+        """`preprocess` by its older name."""
+        deprecated("The `tokenize` method is deprecated, please use `preprocess` instead.")
+        return self.preprocess(texts, **kwargs)
 
     @property
     def max_seq_length(self) -> int | float | None:
@@ -179,11 +209,6 @@ class BaseModel:
         """The ``tokenizers.Tokenizer``, with truncation and padding off; of several routes the first one's."""
         return next(iter(self._runner.pipelines.values())).tokenizer.tokenizer
 
-    @property
-    def device(self) -> str:
-        """Where the model runs."""
-        return self._runner.device
-
     def to(self, device: str) -> Self:
         """The model itself, if it is on ``device``; raises OptionError otherwise."""
         self._runner.check_device(device)
@@ -201,40 +226,6 @@ class BaseModel:
         from .multi_process import stop_pool
 
         stop_pool(pool)
-
-    @property
-    def fingerprint(self) -> str:
-        """32 hexadecimal digits over what decides a vector: weights, tokenizer, modules, prompts, limit, precision."""
-        from .identity import fingerprint_of
-
-        return fingerprint_of(self._runner, self._weights_digest, self.prompts, self.default_prompt_name)
-
-    @cached_property
-    def _weights_digest(self) -> str:
-        from .identity import digest_of
-
-        return digest_of(self._runner.model)
-
-    def info(self) -> dict[str, Any]:
-        """What was loaded and how it runs, as values that JSON can hold."""
-        runner = self._runner
-        choice = runner.main_choice
-        return {
-            "path": str(runner.folder.path),
-            **runner.main_pipeline.backend.info(),
-            "graph": choice.file,
-            "dtype": choice.dtype,
-            "reason": choice.reason,
-            "max_seq_length": runner.main_limit,
-            "prompts": self.prompts,
-            "fingerprint": self.fingerprint,
-            **({"tasks": self.tasks} if len(self.tasks) > 1 else {}),
-        }
-
-    @cached_property
-    def model_card_data(self) -> ModelCardData:
-        """The model's name, and the metrics that evaluators found."""
-        return ModelCardData(model_name=self._runner.folder.path.name)
 
     def evaluate(self, evaluator: Any, output_path: str | Path | None = None) -> Any:
         """What ``evaluator`` gives for this model; a CSV file goes to ``output_path``, which is made if it is missing.
@@ -268,9 +259,6 @@ class BaseModel:
 
     save = save_pretrained
 
-    def _settings_now(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._saved_settings}
-
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes in ``_saved_settings`` as the folder has them."""
         prompts = merge_prompts(self._default_prompts, None, saved.get("prompts"))
@@ -282,10 +270,3 @@ class BaseModel:
     def eval(self) -> Self:
         """The model itself; it never trains."""
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "model_card_data"}
-
-    def __repr__(self) -> str:
-        choice = self._runner.main_choice
-        return f"{type(self).__name__}({str(self._runner.folder.path)!r}, {choice.engine}, {choice.dtype})"

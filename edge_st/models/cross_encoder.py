@@ -10,8 +10,8 @@ from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.modules.activations import softmax
 
 from .base import BaseModel
-from .inputs import as_pairs, check_text, check_texts
-from .old_names import refuse_unknown, renamed
+from .inputs import as_pairs, check_text, check_texts, is_singular_pair
+from .old_names import renamed
 from .outputs import Logits
 from .prompts import resolve_prompt
 from .results import shaped
@@ -30,6 +30,8 @@ _OLD_ARGUMENTS = {
 }
 _ONCE_POSITIONAL = ("num_labels", "max_length", "activation_fn", "device")
 _OLD_INPUTS = {"sentences": "inputs", "activation_fct": "activation_fn"}
+_OLD_OF_RANK = {"activation_fct": "activation_fn"}
+_WITHOUT_EFFECT = ("num_workers", "convert_to_numpy", "convert_to_tensor", "apply_softmax")
 
 
 class CrossEncoder(BaseModel):
@@ -78,6 +80,10 @@ class CrossEncoder(BaseModel):
             self.max_seq_length = max_length
         self.activation_fn = self._saved_activation if activation_fn is None else activation_fn
 
+    def is_singular_input(self, inputs: Any) -> bool:
+        """Whether ``inputs`` is a single pair and not a batch of them."""
+        return is_singular_pair(inputs)
+
     def predict(
         self,
         inputs: Any = None,
@@ -101,7 +107,8 @@ class CrossEncoder(BaseModel):
         scores of the labels sum to 1, after the activation.
 
         ``batch_size`` is the most pairs in a batch; batches are also bounded by their tokens. A pair beyond
-        `max_seq_length` loses tokens of its longer text first. A prompt goes before the first text.
+        `max_seq_length` loses tokens of its longer text first; ``processing_kwargs`` such as
+        {"text": {"max_length": 256}} set that limit for this call. A prompt goes before the first text.
 
         Raises InputTypeError or InputError for inputs that are not pairs of texts, before any work; OptionError for an
         argument with a value that it cannot have; TextTooLongError with ``truncation="error"``.
@@ -109,11 +116,11 @@ class CrossEncoder(BaseModel):
         """
         given = {"inputs": inputs, "activation_fn": activation_fn}
         given = {name: value for name, value in given.items() if value is not None}
-        kwargs = renamed("predict", {**kwargs, **given}, _OLD_INPUTS, ("num_workers",))
+        kwargs = renamed("CrossEncoder.predict", {**kwargs, **given}, _OLD_INPUTS, ("num_workers",))
         inputs, activation_fn = kwargs.pop("inputs", None), kwargs.pop("activation_fn", None)
-        refuse_unknown("predict", kwargs)
+        options = self._call_options("predict", kwargs)
         activation = self.activation_fn if activation_fn is None else as_activation(activation_fn)
-        request = self._request(inputs, None, prompt_name, prompt, batch_size, Logits())
+        request = self._request(inputs, options, prompt_name, prompt, batch_size, Logits())
         logits = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         scores = apply_activation(activation, logits)
         if apply_softmax and scores.size and scores.ndim > 1:
@@ -133,7 +140,6 @@ class CrossEncoder(BaseModel):
         batch_size: int = 32,
         show_progress_bar: bool | None = None,
         activation_fn: ScoreActivation | str | None = None,
-        apply_softmax: bool = False,
         device: str | Sequence[str] | None = None,
         pool: "Pool | None" = None,
         chunk_size: int | None = None,
@@ -147,10 +153,14 @@ class CrossEncoder(BaseModel):
         documents, if one is empty, or if the query leaves no room for a document. Else raises what `predict` raises.
         Source: sentence-transformers' CrossEncoder.rank.
         """
-        ignored = ("num_workers", "convert_to_numpy", "convert_to_tensor")
-        refuse_unknown("rank", renamed("rank", kwargs, {}, ignored))
+        kwargs = renamed("CrossEncoder.rank", kwargs, _OLD_OF_RANK, _WITHOUT_EFFECT)
+        if set(kwargs) - {"activation_fn"}:
+            raise OptionError(f"CrossEncoder.rank() got {sorted(kwargs)}, which it does not take; see its help()")
         if self.num_labels != 1:
-            raise OptionError(f"rank takes a model with one label, this one has {self.num_labels}; use predict(pairs)")
+            raise OptionError(
+                "CrossEncoder.rank() only works for models with num_labels=1. Consider using CrossEncoder.predict() "
+                f"with input pairs instead. This model has {self.num_labels}"
+            )
         if top_k is not None:
             check_count("top_k", top_k)
         texts = self._checked_documents(documents)
@@ -161,8 +171,7 @@ class CrossEncoder(BaseModel):
             prompt=prompt,
             batch_size=batch_size,
             show_progress_bar=show_progress_bar,
-            activation_fn=activation_fn,
-            apply_softmax=apply_softmax,
+            activation_fn=kwargs.get("activation_fn") if activation_fn is None else activation_fn,
             device=device,
             pool=pool,
             chunk_size=chunk_size,

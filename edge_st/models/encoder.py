@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.text.splitting import Splitter
-from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions, parse_similarity
+from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions
 
 from .base import BaseModel
 from .inputs import check_text, check_texts
+from .old_names import named_inputs
 from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
 
 _UNLIMITED = 256
+#: what a folder may name that a class of another kind wrote; its default is taken, as in sentence-transformers
+_OF_TOKEN_VECTORS = (None, "", "maxsim", "mean_maxsim")
 
 
 class Encoder(BaseModel, ABC):
@@ -26,6 +29,9 @@ class Encoder(BaseModel, ABC):
     _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "similarity_fn_name")
     _default_similarity: ClassVar[SimilarityFunction]
     _similarity_functions: ClassVar[SimilarityFunctions]
+    #: the arguments of `encode` after ``prompt``, in order
+    _after_prompt: ClassVar[tuple[str, ...]]
+    SUPPORTED_SIMILARITY_FN_NAMES: ClassVar[tuple[str, ...]] = tuple(SimilarityFunction.possible_values())
 
     def __init__(
         self,
@@ -47,14 +53,22 @@ class Encoder(BaseModel, ABC):
     ) -> Any:
         """`encode` as a query, with the prompt called "query" unless ``prompt_name`` or ``prompt`` is given."""
         prompt_name = task_prompt_name(self.prompts, QUERY_NAMES, prompt_name, prompt)
-        return self.encode(inputs, prompt_name, prompt, *args, task="query", **kwargs)
+        return self._encode_as("query", inputs, args, {"prompt_name": prompt_name, "prompt": prompt, **kwargs})
 
     def encode_document(
         self, inputs: Any = None, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
         """`encode` as a document, with the prompt "document", "passage" or "corpus" unless one is given."""
         prompt_name = task_prompt_name(self.prompts, DOCUMENT_NAMES, prompt_name, prompt)
-        return self.encode(inputs, prompt_name, prompt, *args, task="document", **kwargs)
+        return self._encode_as("document", inputs, args, {"prompt_name": prompt_name, "prompt": prompt, **kwargs})
+
+    def _encode_as(self, task: str, inputs: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """`encode` with every argument by its name, as classes and functions that wrap it expect."""
+        inputs, named = named_inputs(f"encode_{task}", inputs, named)
+        if len(positional) > len(self._after_prompt):
+            raise TypeError(f"encode_{task}() takes {', '.join(self._after_prompt)} by position at most")
+        options = dict(zip(self._after_prompt, positional, strict=False))
+        return self.encode(inputs=inputs, task=task, **options, **named)
 
     def split(self, text: Any, max_tokens: int | None = None, overlap: int = 0) -> list[Any]:
         """Cut ``text`` into pieces that `encode_document` need not truncate; of several texts, a list for each.
@@ -72,10 +86,11 @@ class Encoder(BaseModel, ABC):
         ``max_tokens`` beyond the model's limit or without room for a text, and for an ``overlap`` that leaves no room
         for new text.
         """
-        texts = [check_text(text, "text")] if isinstance(text, str) else check_texts(text, "text")
+        is_single = isinstance(text, str)
+        texts = [check_text(text, "text")] if is_single else check_texts(text, "text", "a str or a list of str")
         splitter = self._splitter(max_tokens, overlap)
         found = splitter.split(texts)
-        return found[0] if isinstance(text, str) else found
+        return found[0] if is_single else found
 
     def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
         route = self._runner.route("document")
@@ -100,12 +115,22 @@ class Encoder(BaseModel, ABC):
 
     @property
     def similarity_fn_name(self) -> str:
-        """ "cosine", "dot", "euclidean" or "manhattan"; settable; raises OptionError for others."""
+        """ "cosine", "dot", "euclidean" or "manhattan"; settable; None is the class's default.
+
+        Raises OptionError for others.
+        """
         return self._similarity_function.value
 
     @similarity_fn_name.setter
-    def similarity_fn_name(self, value: str | SimilarityFunction) -> None:
-        self._similarity_function = parse_similarity(value)
+    def similarity_fn_name(self, value: str | SimilarityFunction | None) -> None:
+        name = value.value if isinstance(value, SimilarityFunction) else value
+        if name is not None and name not in self.SUPPORTED_SIMILARITY_FN_NAMES:
+            hint = " Use sentence-transformers' MultiVectorEncoder for MaxSim late-interaction scoring."
+            raise OptionError(
+                f"{type(self).__name__} only supports similarity_fn_name in {self.SUPPORTED_SIMILARITY_FN_NAMES}, "
+                f"got {value!r}.{hint if name == 'maxsim' else ''}"
+            )
+        self._similarity_function = self._default_similarity if name is None else SimilarityFunction(name)
 
     @abstractmethod
     def get_embedding_dimension(self) -> int:
@@ -120,5 +145,6 @@ class Encoder(BaseModel, ABC):
         return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        name = saved.get("similarity_fn_name") or self._default_similarity.value
+        saved_name = saved.get("similarity_fn_name")
+        name = self._default_similarity.value if saved_name in _OF_TOKEN_VECTORS else saved_name
         return {**super()._settings_of(saved), "similarity_fn_name": name}

@@ -1,7 +1,9 @@
 """The identity of a loaded model. It is computed when it is asked for: without a record that reads all weights."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.files.weights import read_safetensors
 from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint, graph_digest, joined_digest, weights_digest
 from edge_st_runtime.model.loading import LoadedModel
@@ -9,12 +11,12 @@ from edge_st_runtime.model.loading import LoadedModel
 from .runner import Runner
 
 
-def fingerprint_of(runner: Runner, weights: str, prompts: Mapping[str, str], default_prompt_name: str | None) -> str:
-    """The fingerprint of the model with the settings it has now; ``weights`` is its `digest_of`."""
-    model, settings = runner.model, runner.settings
+def fingerprint_of(runner: Runner, weights: str, settings: Mapping[str, Any]) -> str:
+    """The fingerprint of the model with the ``settings`` it has now; ``weights`` is its `digest_of`."""
+    model, applied = runner.model, runner.settings
     routes = {
         name: RouteIdentity(
-            model.routes[name].pipeline.tokenizer.identity(), settings.applied_to(route.modules), settings.limits[name]
+            model.routes[name].pipeline.tokenizer.identity(), applied.applied_to(route.modules), applied.limits[name]
         )
         for name, route in model.folder.routes.items()
     }
@@ -23,9 +25,10 @@ def fingerprint_of(runner: Runner, weights: str, prompts: Mapping[str, str], def
         weights=weights,
         routes=routes,
         router=model.folder.router,
-        prompts=prompts,
-        dtype="int8" if "int8" in dtypes else "float32",
-        default_prompt_name=default_prompt_name,
+        prompts=settings["prompts"],
+        dtype=next((dtype for dtype in ("int4", "int8") if dtype in dtypes), "float32"),
+        default_prompt_name=settings["default_prompt_name"],
+        max_active_dims=settings.get(MAX_ACTIVE_DIMS),
     )
 
 

@@ -3,11 +3,12 @@
 Source: sentence-transformers' is_singular_input.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from edge_st_runtime.checks import check_ordered, check_unicode, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.text.tokens import TextOrPair
 
@@ -17,21 +18,51 @@ _EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
 def as_batch(inputs: Any) -> tuple[list[TextOrPair], bool]:
     """The texts or pairs in ``inputs``, and whether it was a single one.
 
-    A str or {"text": str} is one input. A list, a tuple, an array of str or another sequence is a batch. Each of its
-    items is a str or a pair of str. Raises InputTypeError, with the position and the type, for the first item that is
-    something else. Raises InputError for a pair that is not two texts, and for a text that is not valid Unicode.
+    A str, an array () of str or {"text": str} is one input. A list, a tuple, an array (n,) of str or another sequence
+    is a batch. Each of its items is a str or a pair of str.
+
+    Raises InputTypeError, with the position and the type, for the first item that is something else. Raises InputError
+    for a pair that is not two texts, and for a text that is not valid Unicode.
     """
     if isinstance(inputs, str | dict):
         return [_item(inputs, None)], True
     if isinstance(inputs, np.ndarray):
+        if inputs.ndim == 0 and inputs.dtype.kind == "U":
+            return [_item(inputs.item(), None)], True
         if inputs.ndim == 0 or inputs.dtype.kind not in "UO":
             raise InputTypeError(f"inputs is an array of shape {inputs.shape} and dtype {inputs.dtype}; {_EXPECTED}")
         inputs = inputs.tolist()
     if not _is_sequence(inputs):
-        raise InputTypeError(f"inputs is {_type(inputs)}; expected a str or a list of str. Make generators a list()")
+        raise InputTypeError(
+            f"inputs is {described(inputs)}; expected a str or a list of str. Make generators a list()"
+        )
     if all(type(item) is str and item.isascii() for item in inputs):
         return list(inputs), False
     return [_item(item, index) for index, item in enumerate(inputs)], False
+
+
+def is_singular_input(inputs: Any) -> bool:
+    """Whether ``inputs`` is a single input: not a list, a tuple, a column, or an array (n, …) of str or objects.
+
+    A list of a chat's messages is a single one, too. Source: sentence-transformers' BaseModel.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray):
+        return not (inputs.ndim and inputs.dtype.kind in "UO")
+    first = inputs[0] if isinstance(inputs, list) and inputs else None
+    is_message = isinstance(first, Mapping) and {"role", "content"} <= set(first)
+    return is_message or isinstance(inputs, str) or not _is_sequence(inputs)
+
+
+def is_singular_pair(inputs: Any) -> bool:
+    """Whether ``inputs`` is a single pair: a sequence whose first item is no list or tuple, or an array (n,) of texts.
+
+    Source: sentence-transformers' CrossEncoder.is_singular_input.
+    """
+    if isinstance(inputs, np.ndarray):
+        return inputs.dtype.kind not in "UO" or (inputs.size > 0 and inputs.ndim < 2)
+    if isinstance(inputs, str) or not _is_sequence(inputs):
+        return True
+    return len(inputs) > 0 and not isinstance(next(iter(inputs)), list | tuple)
 
 
 def split_task(inputs: Any) -> tuple[Any, str | None]:
@@ -57,8 +88,7 @@ def split_task(inputs: Any) -> tuple[Any, str | None]:
 
 def checked(inputs: Iterable[Any]) -> Iterator[TextOrPair]:
     """The texts or pairs of any iterable, one by one. Each is checked when its turn comes; raises as `as_batch`."""
-    if isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable):
-        raise InputTypeError(f"inputs is {_type(inputs)}; expected an iterable of texts, such as [text]")
+    check_ordered("inputs", inputs, "expected an iterable of texts, such as [text]")
     return (_item(item, index) for index, item in enumerate(inputs))
 
 
@@ -72,7 +102,7 @@ def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
         inputs = inputs.tolist()
     if not isinstance(inputs, str | dict) and not _is_sequence(inputs):
         raise InputTypeError(
-            f"inputs is {_type(inputs)}; expected a pair of str such as ('query', 'document'), or a list of pairs: "
+            f"inputs is {described(inputs)}; expected a pair of str such as ('query', 'document'), or a list of pairs: "
             "list(pairs) of a generator, frame.values.tolist() of a DataFrame"
         )
     if _is_sequence(inputs) and not isinstance(inputs, str) and len(inputs):
@@ -82,17 +112,17 @@ def as_pairs(inputs: Any) -> tuple[list[TextOrPair], bool]:
     return as_batch(inputs)
 
 
-def check_texts(texts: Any, name: str) -> list[str]:
+def check_texts(texts: Any, name: str, expected: str = "a list of str") -> list[str]:
     """``texts`` as a list. Raises InputTypeError unless all are str, InputError for one that is not valid Unicode."""
     if isinstance(texts, str | dict) or not (_is_sequence(texts) or isinstance(texts, np.ndarray)):
-        raise InputTypeError(f"{name} is {_type(texts)}; expected a list of str")
+        raise InputTypeError(f"{name} is {described(texts)}; expected {expected}")
     return [check_text(text, f"{name}[{index}]") for index, text in enumerate(texts)]
 
 
 def check_text(text: Any, name: str) -> str:
     """``text`` as a plain str. Raises InputTypeError unless it is a str, InputError unless it is valid Unicode."""
     if not isinstance(text, str):
-        raise InputTypeError(f"{name} is {_type(text)}; expected a str")
+        raise InputTypeError(f"{name} is {described(text)}; expected a str")
     return _text(text, name)
 
 
@@ -103,10 +133,10 @@ def _item(item: Any, index: int | None) -> TextOrPair:
     if isinstance(item, str):
         return _text(item, where)
     if not isinstance(item, list | tuple):
-        raise InputTypeError(f"{where} is {_type(item)}; {_EXPECTED}")
+        raise InputTypeError(f"{where} is {described(item)}; {_EXPECTED}")
     if not all(isinstance(text, str) for text in item):
         found = next(text for text in item if not isinstance(text, str))
-        raise InputTypeError(f"{where} holds {_type(found)}; {_EXPECTED}")
+        raise InputTypeError(f"{where} holds {described(found)}; {_EXPECTED}")
     if len(item) != 2:
         raise InputError(f"{where} is a {type(item).__name__} of {len(item)} texts; {_EXPECTED}")
     return _text(item[0], where), _text(item[1], where)
@@ -114,12 +144,7 @@ def _item(item: Any, index: int | None) -> TextOrPair:
 
 def _text(text: str, where: str) -> str:
     """``text`` as a plain str. Raises InputError where it cannot be encoded as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"{where} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
-        ) from None
+    check_unicode(text, where)
     return str(text)
 
 
@@ -129,7 +154,3 @@ def _is_sequence(inputs: Any) -> bool:
         return False
     column = hasattr(inputs, "__len__") and hasattr(inputs, "iloc") and getattr(inputs, "ndim", 1) == 1
     return isinstance(inputs, Sequence) or column
-
-
-def _type(value: Any) -> str:
-    return "None" if value is None else f"{type(value).__name__} ({value!r:.40})"

@@ -60,7 +60,8 @@ def start_pool(makers: Sequence[Callable[[], Answer]]) -> Pool:
 
 
 def stop_pool(pool: Pool) -> None:
-    """End every process of ``pool``. Stopping it again is no error."""
+    """End every process of ``pool``. Stopping it again is no error. Raises OptionError for what is no pool."""
+    _check_pool(pool)
     processes, pool["processes"] = pool["processes"], []
     for process in processes:
         process.terminate()
@@ -70,13 +71,22 @@ def stop_pool(pool: Pool) -> None:
 
 @contextmanager
 def borrowed_pool(pool: Pool | None, makers: Callable[[], Sequence[Callable[[], Answer]]]) -> Iterator[Pool]:
-    """``pool`` itself. If it is None, a pool of ``makers()``, which is stopped at the end of the block."""
-    workers = start_pool(makers()) if pool is None else pool
+    """``pool`` itself. If it is None, a pool of ``makers()``, which is stopped at the end of the block.
+
+    Raises OptionError for what is no pool.
+    """
+    workers = start_pool(makers()) if pool is None else _check_pool(pool)
     try:
         yield workers
     finally:
         if pool is None:
             stop_pool(workers)
+
+
+def _check_pool(pool: Any) -> Pool:
+    if isinstance(pool, dict) and isinstance(pool.get("processes"), list) and "idle" in pool:
+        return pool
+    raise OptionError(f"pool is {pool!r:.60}; expected what start_multi_process_pool() returned")
 
 
 def run_chunks(
@@ -179,16 +189,22 @@ def _start(make: Callable[[], Answer]) -> _Worker:
 
 
 def _work(make: Callable[[], Answer], line: Connection) -> None:
-    """Answer until the other end of the line is closed. Interrupts are handled by the parent alone."""
+    """Answer until the other end of the line is closed. Interrupts are handled by the parent alone.
+
+    What goes wrong in ``make`` is the answer to every question.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answer = make()
+    try:
+        answer, failed = make(), None
+    except Exception as error:  # noqa: BLE001 - as below
+        answer, failed = None, error
     while True:
         try:
             question = line.recv()
         except EOFError:
             return
         try:
-            found = answer(*question)
+            found = failed if answer is None else answer(*question)
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
             found = error
         line.send(found)

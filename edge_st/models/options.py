@@ -1,6 +1,6 @@
 """The constructor's arguments as options of the runtime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,6 +9,7 @@ from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.choosing import LoadOptions
+from edge_st_runtime.modules.pooling import POOLING
 
 _ENGINE_KEYS = {
     "provider",
@@ -33,6 +34,7 @@ def load_options(
     num_threads: int | None,
     model_kwargs: Mapping[str, Any] | None,
     low_memory: bool = False,
+    pooling: str | Sequence[str] | None = None,
 ) -> LoadOptions:
     """What the arguments and ``model_kwargs``, which has keys as in sentence-transformers, ask for together.
 
@@ -60,8 +62,18 @@ def load_options(
         file_name=_file_name(kwargs),
         num_threads=num_threads,
         token_budget=_token_budget(kwargs.get("token_budget")),
+        pooling=_pooling(pooling),
     )
     return _frugal(options) if low_memory else options
+
+
+def _pooling(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    modes = (value,) if isinstance(value, str) else value
+    if modes is None:
+        return None
+    if not isinstance(modes, list | tuple) or not modes or any(mode not in list(POOLING) for mode in modes):
+        raise OptionError(f"pooling is {value!r}; expected one or several of {', '.join(map(repr, POOLING))}")
+    return tuple(modes)
 
 
 def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.model.pipeline import Rows
@@ -25,9 +26,13 @@ _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings
 
 
 class Output(ABC):
-    """One kind of result. ``needs_tokens`` says that a graph which pools by itself cannot give it."""
+    """One kind of result.
+
+    ``needs_tokens`` says that a graph which pools by itself cannot give it, ``keeps_types`` that it holds token types.
+    """
 
     needs_tokens: ClassVar[bool] = False
+    keeps_types: ClassVar[bool] = False
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -110,12 +115,13 @@ class TokenEmbeddings(Output):
 class AllFeatures(Output):
     """A list of dictionaries with every feature of a text, padding left out."""
 
+    keeps_types: ClassVar[bool] = True
     truncate_dim: int | None = None
 
     def select(self, features: Features) -> list[dict[str, Any]]:
         """Those of a batch."""
         mask = features["attention_mask"].astype(bool)
-        rows = [dict[str, Any]() for _ in mask]
+        rows: list[dict[str, Any]] = [{"modality": "text"} for _ in mask]
         for name, values in features.items():
             if name == "prompt_length":
                 values = [values] * len(rows)
@@ -147,9 +153,9 @@ def dense_output(output_value: str | None, truncate_dim: int | None, normalize: 
 
 
 def check_truncate_dim(value: int | None) -> int | None:
-    """``value`` itself; raises OptionError unless it is a whole number or None."""
-    if value is not None and not isinstance(value, int | np.integer):
-        raise OptionError(f"truncate_dim is {value!r}; expected a whole number of dimensions, or None")
+    """``value`` itself; raises OptionError unless it is None or a whole number of at least 1."""
+    if value is not None:
+        check_count("truncate_dim", value)
     return value
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edge_st_runtime.text.tokens import TextOrPair
 
 from .outputs import Output
+from .settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,7 +14,8 @@ class Request:
     """Checked ``texts`` (texts or pairs) with all that decides what the model gives for them.
 
     ``singular`` says that the caller gave one text and not a list. ``route`` is the name of the route through a Router,
-    "" in models without one. ``prompt`` goes before each text. A batch has at most ``batch_size`` texts.
+    "" in models without one. ``prompt`` goes before each text. A batch has at most ``batch_size`` texts. ``settings``
+    are those of the model at the moment of the call, with what the call changes of them.
     """
 
     texts: Sequence[TextOrPair]
@@ -22,3 +24,4 @@ class Request:
     prompt: str | None
     batch_size: int
     output: Output
+    settings: Settings

@@ -1,10 +1,13 @@
 """A loaded model that runs requests: in batches, from many threads, in worker processes, and after a pickle."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
 from edge_st_runtime.errors import OptionError
@@ -16,6 +19,7 @@ from edge_st_runtime.model.loading import load_model
 from edge_st_runtime.model.pipeline import Pipeline
 from edge_st_runtime.model.repeats import find_distinct
 from edge_st_runtime.model.variants import Choice
+from edge_st_runtime.modules.specs import Features
 
 from ..progress import progress_bar
 from .outputs import check_tokens, spread
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from .multi_process import Answer, Pool
 
 _DEFAULT_WORKERS = 4
+_TASKS = (None, "query", "document")
+logger = logging.getLogger(__name__)
 
 
 class Runner:
@@ -63,9 +69,14 @@ class Runner:
         return self.model.folder
 
     def route(self, task: str | None) -> str:
-        """The name of the route that ``task`` takes; raises OptionError for a task that this model does not have."""
+        """The name of the route that ``task`` takes; raises OptionError for a task that this model does not have.
+
+        Where there is one route for all, a task other than "query" and "document" is logged.
+        """
         if not isinstance(task, str | None):
             raise OptionError(f"task is {task!r}; expected a str such as 'query', or None")
+        if task not in _TASKS and self.folder.router is None:
+            logger.warning("task %r has no effect: this model has no routes", task)
         return self.folder.route(task)
 
     @property
@@ -108,20 +119,26 @@ class Runner:
         """The result for all texts, in their order. A text that occurs several times is computed once."""
         if not request.texts:
             return request.output.empty(self.width)
-        pipeline, limit = self.pipelines[request.route], self.settings.limits[request.route]
+        pipeline, limit = self.pipelines[request.route], request.settings.limits[request.route]
         prompt_length = pipeline.prompt_length(request.prompt, limit)
         distinct = find_distinct(request.texts)
         batches = pipeline.run(
             distinct.texts,
-            request.output.select,
+            self._select_for(request),
             limit=limit,
             prompt=request.prompt,
             batch_size=request.batch_size,
             extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
-            inspect=truncation_guard(self.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
+            inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:
             return request.output.gather(batches, distinct, advance)
+
+    def _select_for(self, request: Request) -> Callable[[Features], Any]:
+        select = request.output.select
+        if not request.output.keeps_types:
+            return select
+        return lambda features: select(self.with_types(features, request.route))
 
     def _run_in_processes(
         self,
@@ -133,14 +150,14 @@ class Runner:
     ) -> Any:
         from .multi_process import borrowed_pool, run_chunks
 
-        distinct, settings = find_distinct(request.texts), self.settings
+        distinct, settings = find_distinct(request.texts), request.settings
         if settings.truncation == "error":  # counted here, where the place of a text among all is known
             limit, tokenizer = settings.limits[request.route], self.pipelines[request.route].tokenizer
             truncation_guard("error", limit, distinct, request.prompt, tokenizer)
             settings = replace(settings, truncation="silent")
 
-        def question(texts: Sequence[Any]) -> tuple[Settings, Request]:
-            return settings, replace(request, texts=texts)
+        def question(texts: Sequence[Any]) -> tuple[Request]:
+            return (replace(request, texts=texts, settings=settings),)
 
         with borrowed_pool(pool, partial(self.copies_for, devices)) as workers:
             found = run_chunks(workers, list(distinct.texts), question, chunk_size, show_progress_bar)
@@ -150,11 +167,14 @@ class Runner:
         """For each device a function that makes a copy of this runner, in the process where it is called.
 
         It returns the copy's `answer`. The cores are shared out among the copies. None means four times "cpu". Raises
-        OptionError for an empty list.
+        OptionError for anything but a list of str with at least one.
         """
-        devices = ["cpu"] * _DEFAULT_WORKERS if devices is None else list(devices)
-        if not devices:
-            raise OptionError("target_devices is empty; expected one device a process, such as ['cpu', 'cpu']")
+        if devices is None:
+            devices = ["cpu"] * _DEFAULT_WORKERS
+        if not devices or not isinstance(devices, list | tuple) or not all(isinstance(each, str) for each in devices):
+            raise OptionError(
+                f"target_devices is {devices!r}; expected a list with one device a process, such as ['cpu', 'cpu']"
+            )
         threads = max(1, thread_count() // len(devices))
         options = [
             replace(self.options, device=None if device == "cpu" else device, num_threads=threads) for device in devices
@@ -162,10 +182,17 @@ class Runner:
         path, model_type, settings = self.folder.path, self.folder.model_type, self.settings
         return [partial(_answer_of_a_copy, path, each, model_type, settings) for each in options]
 
-    def answer(self, settings: Settings, request: Request) -> Any:
-        """What `run_here` gives with ``settings``."""
-        self.settings = settings
+    def answer(self, request: Request) -> Any:
+        """What `run_here` gives, in a copy that takes over the settings of ``request``."""
+        self.settings = request.settings
         return self.run_here(request, show_progress_bar=False)
+
+    def with_types(self, features: Features, route: str) -> Features:
+        """``features`` with ``token_type_ids``, where the transformer of ``route`` has several types."""
+        types = self.folder.routes[route].config.get("type_vocab_size")
+        if "token_type_ids" in features or not isinstance(types, int) or types < 2:
+            return features
+        return {**features, "token_type_ids": np.zeros_like(features["input_ids"])}
 
     @cached_property
     def width(self) -> int:

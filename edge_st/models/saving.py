@@ -3,21 +3,27 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import read_json, read_optional_json, sha256
-from edge_st_runtime.model.folder import SETTINGS_FILE
+from edge_st_runtime.files.writing import writing
+from edge_st_runtime.model.folder import MODULES_FILE, SETTINGS_FILE
 from edge_st_runtime.model.record import FILE_NAME
+from edge_st_runtime.model.route import TRANSFORMER
+from edge_st_runtime.modules.specs import Pooling
 
 from .runner import Runner
 
-Changes = Mapping[str, Mapping[str, Any]]
+#: by file: new values for keys of a JSON object, or a new JSON list
+Changes = Mapping[str, Mapping[str, Any] | list[Any]]
+_POOLING_FOLDER = "1_Pooling"
 
 
-def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, Any]) -> Changes:
     """The JSON files of the folder that must change, with the new values of their keys.
 
     ``saved`` are the model's settings in the folder, ``now`` those of this moment. Limits and pooling are the runner's.
@@ -29,8 +35,31 @@ def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, An
         if settings.limits[name] != runner.model.routes[name].limit:
             limits |= route.with_limit(settings.limits[name])
     pooling = {} if settings.include_prompt is None else {"include_prompt": settings.include_prompt}
-    found = {SETTINGS_FILE: changed, **limits, **dict.fromkeys(folder.pooling_files, pooling)}
+    found: dict[str, Mapping[str, Any] | list[Any]] = {
+        SETTINGS_FILE: changed,
+        **limits,
+        **dict.fromkeys(folder.pooling_files, pooling),
+    }
+    if folder.plain and (runner.options.pooling is not None or pooling):
+        found |= _pooling_files(runner, pooling)
     return {name: values for name, values in found.items() if values}
+
+
+def _pooling_files(runner: Runner, settings: Mapping[str, Any]) -> Changes:
+    """What names the Pooling of a model whose folder has no modules.json, where its settings are not the assumed ones.
+
+    Nothing for a model that does not pool.
+    """
+    pools = [module for module in runner.main_pipeline.modules if isinstance(module, Pooling)]
+    if not pools:
+        return {}
+    modes, width = pools[0].modes, runner.main_pipeline.backend.width
+    config = {"embedding_dimension": width, "pooling_mode": modes[0] if len(modes) == 1 else list(modes), **settings}
+    modules = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for place, (path, kind) in enumerate([("", TRANSFORMER), (_POOLING_FOLDER, "Pooling")])
+    ]
+    return {MODULES_FILE: modules, f"{_POOLING_FOLDER}/config.json": config}
 
 
 def save_folder(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
@@ -38,7 +67,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
 
     ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
     ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
-    Raises OptionError where ``target`` lies inside ``source`` or is a file.
+    Raises OptionError where ``target`` lies inside ``source`` or is a file, FolderError where it cannot be written.
     """
     source, target = source.resolve(), target.resolve()
     if source == target and not changes:
@@ -47,12 +76,12 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
         raise OptionError(f"{target} is inside the model folder {source}; choose another path")
     if target.exists() and not target.is_dir():
         raise OptionError(f"{target} is a file; choose the path of a folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
-        staged = Path(temporary) / "model"
+    with writing(target), _staging(target) as staged:
         shutil.copytree(source, staged)
         for name, values in changes.items():
-            _write_json(staged / name, read_optional_json(staged / name) | dict(values))
+            _write_json(
+                staged / name, values if isinstance(values, list) else read_optional_json(staged / name) | dict(values)
+            )
         if changes and (staged / FILE_NAME).is_file():
             _follow(staged, changes, identity())
         if not target.exists():
@@ -66,13 +95,23 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
                 path.replace(place)
 
 
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A place beside ``target`` for the new folder, which is removed afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+        yield Path(temporary) / "model"
+
+
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
     """Bring the record of ``folder`` up to date after ``changes``."""
     content = read_json(folder / FILE_NAME)
-    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changes}
+    names = {*changes, *(content["files"].keys() & {SETTINGS_FILE})}  # users may have edited the settings
+    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}
     _write_json(folder / FILE_NAME, {**content, **identity, "files": content["files"] | files, "golden": golden})
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def _write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.files.reading import reading, whole_number
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 from edge_st_runtime.vectors.dense import check_precision
@@ -16,7 +18,7 @@ from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction
 
 from .encoder import Encoder
 from .inputs import checked
-from .old_names import encode_arguments
+from .old_names import named_inputs
 from .outputs import Embeddings, check_truncate_dim, dense_output
 from .results import shaped, stored
 
@@ -37,6 +39,11 @@ class SentenceTransformer(Encoder):
     - ``provider`` names an execution provider of ONNX Runtime.
     - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
     - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``convert`` says what happens to a folder with weights in safetensors and no graph: "auto" writes one to the cache
+      where edge-st-export is installed, "never" raises MissingFileError.
+    - ``pooling`` is the mode, or the modes to be concatenated, of a model whose folder has no modules.json: "mean",
+      "cls", "lasttoken", "max", "mean_sqrt_len_tokens" or "weightedmean". The default is the mean, with a warning; for
+      a causal language model it is the last token.
     - ``truncation`` says what happens to texts beyond ``max_seq_length``: "silent", "warn" or "error".
 
     OpenVINO's settings are given as in sentence-transformers. ``model_kwargs={"ov_config": {"CACHE_DIR": folder}}``
@@ -53,6 +60,19 @@ class SentenceTransformer(Encoder):
     _default_similarity = SimilarityFunction.COSINE
     _similarity_functions = FUNCTIONS
     _saved_settings: ClassVar[tuple[str, ...]] = (*Encoder._saved_settings, "truncate_dim")
+    _after_prompt = (
+        "batch_size",
+        "show_progress_bar",
+        "output_value",
+        "precision",
+        "convert_to_numpy",
+        "convert_to_tensor",
+        "device",
+        "normalize_embeddings",
+        "truncate_dim",
+        "pool",
+        "chunk_size",
+    )
 
     def __init__(
         self,
@@ -65,7 +85,7 @@ class SentenceTransformer(Encoder):
         """``shared`` are the arguments that all model classes have."""
         super().__init__(model_name_or_path, similarity_fn_name=similarity_fn_name, **shared)
         saved = self._settings_of(self._runner.folder.settings)
-        self.truncate_dim = check_truncate_dim(saved["truncate_dim"] if truncate_dim is None else truncate_dim)
+        self.truncate_dim = saved["truncate_dim"] if truncate_dim is None else truncate_dim
 
     def encode(
         self,
@@ -94,17 +114,19 @@ class SentenceTransformer(Encoder):
         tensor.
 
         ``batch_size`` is the most texts in a batch; batches are also bounded by their tokens. ``truncate_dim`` cuts
-        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`.
+        before normalizing. ``task`` chooses the route of a model with a Router; see `tasks`. ``processing_kwargs`` such
+        as {"text": {"max_length": 256}} set the limit in tokens of this call.
 
         Raises InputTypeError or InputError for inputs that are not texts, before any work; OptionError for an argument
         with a value that it cannot have; TextTooLongError with ``truncation="error"``.
         Source: sentence-transformers' SentenceTransformer.encode.
         """
-        inputs, task = encode_arguments(inputs, kwargs)
+        inputs, kwargs = named_inputs("encode", inputs, kwargs)
+        options = self._call_options("encode", kwargs)
         check_precision(precision)
         cut = self.truncate_dim if truncate_dim is None else truncate_dim
         output = dense_output(output_value, cut, normalize_embeddings)
-        request = self._request(inputs, task, prompt_name, prompt, batch_size, output)
+        request = self._request(inputs, options, prompt_name, prompt, batch_size, output)
         found = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         if isinstance(output, Embeddings):
             found = stored(found, precision)
@@ -138,6 +160,15 @@ class SentenceTransformer(Encoder):
         """Whether the model can give ``output_value="token_embeddings"``."""
         return not self._runner.main_pipeline.pools
 
+    @property
+    def truncate_dim(self) -> int | None:
+        """The number of dimensions that embeddings are cut to, None for all; settable; raises OptionError below 1."""
+        return self._truncate_dim
+
+    @truncate_dim.setter
+    def truncate_dim(self, value: int | None) -> None:
+        self._truncate_dim = check_truncate_dim(value)
+
     def get_embedding_dimension(self) -> int:
         """The number of dimensions of an embedding, after ``truncate_dim``."""
         return self._runner.width if self.truncate_dim is None else min(self.truncate_dim, self._runner.width)
@@ -154,4 +185,5 @@ class SentenceTransformer(Encoder):
     truncate_sentence_embeddings = truncate_embeddings
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        return {**super()._settings_of(saved), "truncate_dim": saved.get("truncate_dim")}
+        with reading(self._runner.folder.path / SETTINGS_FILE):
+            return {**super()._settings_of(saved), "truncate_dim": whole_number(saved, "truncate_dim")}

@@ -53,8 +53,8 @@ def truncation_guard(
 def _warn(distinct: Distinct, rows: NDArray[np.int64], limit: int) -> None:
     if len(rows):
         rows = distinct.places(distinct.first[rows])
-        logger.warning("%d text(s) cut to %d tokens: inputs %s", len(rows), limit, _short(rows.tolist()))
+        logger.warning("%d text(s) cut to %d tokens: %s", len(rows), limit, _short(rows.tolist()))
 
 
 def _short(rows: list[int]) -> str:
-    return ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
+    return ", ".join(f"inputs[{row}]" for row in rows[:10]) + (" …" if len(rows) > 10 else "")

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from edge_st_runtime.checks import check_count
+from edge_st_runtime.checks import check_count, check_ordered, check_unicode, described
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion
 from edge_st_runtime.store.sparse.bm25 import BM25
@@ -163,9 +163,9 @@ class Retriever:
 
     def _new_ids(self, ids: Iterable[Id] | None, count: int) -> list[Id]:
         """The ids of ``count`` new passages; raises what `add` says about ids."""
-        if isinstance(ids, str):
-            raise InputTypeError(f"ids is a str ({ids!r:.40}); expected a list with one for each passage")
         start = len(self)
+        if ids is not None:
+            check_ordered("ids", ids, "expected a list with one for each passage")
         new = [_plain(found) for found in (range(start, start + count) if ids is None else ids)]
         if len(new) != count:
             raise InputError(f"ids has {len(new)} items for {count} passages; expected one for each")
@@ -189,7 +189,7 @@ def _opened(part: str, given: Any, kind: type[M]) -> M | None:
     if given is None or isinstance(given, kind):
         return given
     if not isinstance(given, str | Path):
-        raise OptionError(f"{part} is a {type(given).__name__}; expected a {kind.__name__}, or a folder or name of one")
+        raise OptionError(f"{part} is {described(given)}; expected a {kind.__name__}, or a folder or name of one")
     return kind(given)
 
 
@@ -197,4 +197,6 @@ def _plain(found: Any) -> Id:
     """An id as JSON can hold it; raises InputTypeError for another type."""
     if isinstance(found, bool) or not isinstance(found, str | int | np.integer):
         raise InputTypeError(f"ids holds {found!r:.40} of type {type(found).__name__}; expected str or int")
+    if isinstance(found, str):
+        check_unicode(found, "an id")
     return int(found) if isinstance(found, np.integer) else found

@@ -95,4 +95,7 @@ def _by_name(route: Route) -> Iterator[tuple[Setting, None]]:
             choices, _ = variants_for(route, None, LoadOptions(dtype=dtype))
         except MissingFileError:
             continue
-        yield from ((setting_of(choice), None) for choice in choices)
+        best: dict[tuple[str, str], Choice] = {}
+        for choice in choices:
+            best.setdefault((choice.engine, choice.dtype), choice)
+        yield from ((setting_of(choice), None) for choice in best.values())

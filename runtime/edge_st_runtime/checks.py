@@ -1,11 +1,11 @@
 """Checks of arguments that several modules share."""
 
-from collections.abc import Iterable
+from collections.abc import ItemsView, Iterable, KeysView, Mapping, Set
 from typing import Any
 
 import numpy as np
 
-from .errors import OptionError
+from .errors import InputError, InputTypeError, OptionError
 
 
 def check_count(name: str, value: Any) -> None:
@@ -25,3 +25,29 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     known = list(choices)
     if value not in known:
         raise OptionError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
+
+
+def check_unicode(text: str, where: str) -> None:
+    """Raise InputError, which begins with ``where``, for a text with a lone surrogate: UTF-8 cannot hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{where} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
+        ) from None
+
+
+def check_ordered(name: str, items: Any, expected: str) -> None:
+    """Raise InputTypeError, which ends with ``expected``, unless ``items`` is an iterable of items in an order.
+
+    A str and bytes are single values; sets have no order by which their items could belong to others.
+    """
+    if isinstance(items, Set) and not isinstance(items, KeysView | ItemsView):
+        raise InputTypeError(f"{name} is {described(items)}, which has no order; {expected}")
+    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
+        raise InputTypeError(f"{name} is {described(items)}; {expected}")
+
+
+def described(value: Any) -> str:
+    """The type and the beginning of ``value``, for messages."""
+    return "None" if value is None else f"{type(value).__name__} ({value!r:.40})"

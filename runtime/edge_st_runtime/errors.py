@@ -16,6 +16,8 @@ The built-in base stands in brackets.
     ├── EngineError                    (RuntimeError) an engine failed to load or run a graph
     │   ├── EngineMissingError         (ImportError) the engine is not installed
     │   └── ProviderError              (ValueError) a requested provider or device is not available
+    ├── ResourceError                  (OSError) this process or machine lacks memory, disk space or open files
+    │   └── DiskFullError              (FolderError) the disk is full
     ├── PackageMissingError            (ImportError) an optional package is not installed
     ├── HubError                       (OSError) a download failed
     ├── OptionError                    (ValueError) an argument outside its allowed values
@@ -80,6 +82,14 @@ class EngineMissingError(EngineError, ImportError):
 
 class ProviderError(EngineError, ValueError):
     """A requested execution provider or device is not available."""
+
+
+class ResourceError(EdgeSTError, OSError):
+    """This process or machine lacks memory, disk space or open files; the files themselves are in order."""
+
+
+class DiskFullError(ResourceError, FolderError):
+    """The disk is full, or this user's part of it."""
 
 
 class PackageMissingError(EdgeSTError, ImportError):

@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 #: by folder and file
 AT_THE_TOP = {
     "text/tokenizer.py": "tokenizers",
-    "engines/ort.py": "onnxruntime",
-    "engines/ov.py": "openvino",
+    "text/tokenizer_file.py": "tokenizers",
+    "engines/quiet_onnxruntime.py": "onnxruntime",
+    "engines/quiet_openvino.py": "openvino",
     "text/templates.py": "jinja2",
+    "text/template_budget.py": "jinja2",
     "comparison/charts.py": "matplotlib",
     "integrations/mteb.py": "mteb",
 }
@@ -24,7 +26,8 @@ WITHIN_FUNCTIONS = {
     "vectors/sparse.py": {"scipy"},
     "text/chat.py": {"jinja2"},
     "store/segment_folder.py": {"filelock"},
-    "search/integer_product.py": {"onnxruntime"},
+    "hub/occupied.py": {"filelock"},
+    "hub/client.py": {"filelock"},
     "comparison/page.py": {"jinja2"},
     "evaluation/nano_data.py": {"datasets"},
     "mining/external_indexes.py": {"faiss", "usearch"},
@@ -87,6 +90,12 @@ def test_public_package(path: Path) -> None:
     allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(place(path), "numpy")}
     assert foreign(imports(path, top_level=True)) <= allowed
     assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(place(path), set())
+
+
+@pytest.mark.parametrize("path", sources("export"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_export_imports_engines_without_their_usage_data(path: Path) -> None:
+    found = {*imports(path, top_level=True), *imports(path, top_level=False)}
+    assert not found & {"onnxruntime", "openvino"}
 
 
 def fresh(code: str) -> str:

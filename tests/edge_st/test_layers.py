@@ -32,6 +32,7 @@ FLOORS = {
         ["evaluation", "util"],
         ["index", "mining", "integrations", "verification", "sentence_transformer", "cross_encoder", "sparse_encoder"],
         ["models"],
+        ["table_files"],
         ["hub", "input_files", "manifest", "memory", "progress", "version"],
     ],
     "export/edge_st_export": [

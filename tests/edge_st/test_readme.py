@@ -92,6 +92,15 @@ def test_named_files_are_there(page: str) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_promise_has_its_tests() -> None:
+    rows = re.findall(r"^\| (?!promise |---)(.*?) \| (.*) \|$", PAGES["docs/promises"].read_text("utf-8"), re.MULTILINE)
+    tests = {promise: re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", cell) for promise, cell in rows}
+    assert rows
+    assert [promise for promise, named in tests.items() if not named] == []
+    named = {test for of_one in tests.values() for test in of_one}
+    assert {name for file, name in named if f"\ndef {name}(" not in (ROOT / file).read_text("utf-8")} == set()
+
+
 def test_every_wing_is_described() -> None:
     packages = [ROOT / name for name in ("runtime/edge_st_runtime", "edge_st", "export/edge_st_export")]
     wings = {path.parent.name for package in packages for path in package.glob("*/__init__.py")}

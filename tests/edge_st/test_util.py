@@ -73,6 +73,8 @@ def test_what_may_be_normalized_and_truncated() -> None:
     assert util.truncate_embeddings(QUERIES, -1).shape == (3, 5)
     with pytest.raises(ValueError, match=r"truncate_dim is 1\.5; expected a whole number"):
         util.truncate_embeddings(QUERIES, 1.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"truncate_dim is True"):
+        util.truncate_embeddings(QUERIES, True)
 
 
 def test_values_farthest_from_zero() -> None:

@@ -6,8 +6,8 @@ Large files (by suffix, as the Hub's .gitattributes has it) carry their SHA-256,
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -61,6 +61,7 @@ class HubServer:
     log: list[Request] = field(default_factory=list)
     corrupt: set[str] = field(default_factory=set)  # files served with one bit turned
     stall: dict[str, int] = field(default_factory=dict)  # file → bytes after which the answer stops, once
+    instead: dict[str, Callable[["Handler"], None]] = field(default_factory=dict)  # file or "list" → who answers
     stalled: threading.Event = field(default_factory=threading.Event)
     resume: threading.Event = field(default_factory=threading.Event)
 
@@ -71,7 +72,7 @@ class HubServer:
 
     def reset(self) -> None:
         """Forget everything but the address."""
-        for state in (self.repositories, self.log, self.corrupt, self.stall):
+        for state in (self.repositories, self.log, self.corrupt, self.stall, self.instead):
             state.clear()
         self.stalled.clear()
         self.resume.clear()
@@ -85,7 +86,7 @@ class HubServer:
 def hub_server() -> Iterator[HubServer]:
     """A running server."""
     state = HubServer("")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": state}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": state}))
     state.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -98,7 +99,7 @@ def hub_server() -> Iterator[HubServer]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes
     hub: HubServer
@@ -115,6 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.log.append(Request(self.command, path, self.headers.get("Range")))
+        other = self.hub.instead.get(self.hub.log[-1].file or "list")
+        if other is not None:
+            with suppress(OSError):  # the client hangs up
+                other(self)
+            self.close_connection = True
+            return
         if path.startswith("/api/models/"):
             name, _, rest = _split(path.removeprefix("/api/models/"))
             kind, _, revision = rest.partition("/")
@@ -139,11 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _refuse(self, status: HTTPStatus, code: str, **headers: str) -> None:
-        self._head(status, {"X-Error-Code": code, "Content-Length": "0", **headers})
+        self.head(status, {"X-Error-Code": code, "Content-Length": "0", **headers})
 
     def _json(self, content: object) -> None:
         body = json.dumps(content).encode()
-        self._head(HTTPStatus.OK, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        self.head(HTTPStatus.OK, {"Content-Type": "application/json", "Content-Length": str(len(body))})
         self._body(body)
 
     def _file(self, repository: Repository, name: str) -> None:
@@ -161,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(size)}
         if start:
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
-        self._head(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK, headers)
+        self.head(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK, headers)
         limit = self.hub.stall.pop(name, None) if self.command == "GET" else None
         self._body(content[start:limit])
         if limit is not None:
@@ -169,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.resume.wait(30)
             self.close_connection = True
 
-    def _head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+    def head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

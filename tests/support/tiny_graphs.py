@@ -98,6 +98,13 @@ class TinyGraph:
         ]
 
 
+def store_outside(path: Path, name: str) -> Path:
+    """Move the weights of the ONNX file at ``path`` to a file beside it, and return that file."""
+    model = onnx.load(str(path))
+    onnx.save(model, str(path), save_as_external_data=True, location=name, size_threshold=256)
+    return path.with_name(name)
+
+
 def _own_positions() -> list[onnx.NodeProto]:
     """As exported models have it: the first rows of a buffer, as many as there are tokens."""
     node = helper.make_node

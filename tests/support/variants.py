@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from onnxruntime.quantization import quantize_dynamic
 
 from tests.support.tiny_models import TinyModel, graph_entry, write_record
 
@@ -23,6 +24,12 @@ def changed(path: Path, by: float) -> Path:
     noise = np.random.default_rng(3).standard_normal(values.shape).astype(np.float32)
     weights.CopyFrom(numpy_helper.from_array((values + by * noise).astype(np.float32), "scaled_mix"))
     onnx.save(model, str(path))
+    return path
+
+
+def quantize(path: Path) -> Path:
+    """The ONNX file at ``path`` with integer products, and one scale for all texts of a batch."""
+    quantize_dynamic(path, path, op_types_to_quantize=["MatMul"])
     return path
 
 

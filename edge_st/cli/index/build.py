@@ -28,8 +28,9 @@ _DESCRIPTION = """\
 Add texts to the index in folder PATH{made}.
 The ending of a file tells its format:
   .jsonl .ndjson   one JSON object a line: its text is in --field, its id in "id" (or --id-field)
-  .csv .tsv        one row a line, after a header with the names of the fields
-  others           one document; in folders .txt, .md, .markdown and .rst files are read, except hidden ones
+  .csv .tsv        one row a line, after a header with the names of the fields; in .tsv files quotes mean nothing
+  others           one document; in folders .txt, .md, .markdown and .rst files are read, except hidden ones, and those
+                   that cannot be read as UTF-8 are skipped with a note
 '-' is the standard input, with one text a line unless --format says otherwise.
 The id of a text is its id field; without one FILE:LINE, or FILE for a document. A text of more tokens than the model's
 limit, or --max-tokens, is split into pieces: at the end of a paragraph or sentence if possible, else between words. The
@@ -176,7 +177,7 @@ def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, 
 
 def _portions(
     args: argparse.Namespace,
-    files: list[str],
+    files: dict[str, bool],
     input_format: "InputFormat",
     model: "SentenceTransformer",
     counts: "Counter[str]",

@@ -1,28 +1,30 @@
 """Documents (texts with ids and metadata) in files of several formats, read one after the other."""
 
 import json
-import sys
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ...input_files import Fields, decoded, existing, field, json_object, string_field
-from ..csv_files import DELIMITERS, read_table
+from ...input_files import Fields, decoded, existing, field, json_object, standard_input, string_field
+from ...table_files import TABLES, read_table
 from ..records import JSONL_ENDINGS
-from ..search import ENDINGS, find_files
+from ..text_files import ENDINGS, find_files, note_skipped, read_bytes
 
 TEXT, LINES, JSONL, AUTO = "text", "lines", "jsonl", "auto"
-FORMATS = (AUTO, TEXT, LINES, JSONL, *DELIMITERS)
+FORMATS = (AUTO, TEXT, LINES, JSONL, *TABLES)
 STDIN = "-"
 #: metadata about the place of a text: its file and first line; for a piece its first and last character in the text,
 #: and the id of the first piece or, in the first piece, the number of pieces
 PLACE = ("path", "line", "start", "end", "of", "pieces")
 _STDIN_NAME = "<stdin>"
 _ADVICE, _ID_ADVICE = " (choose with --field)", " (choose with --id-field)"
-_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in DELIMITERS}}
+_ENDINGS = {**dict.fromkeys(JSONL_ENDINGS, JSONL), **{f".{name}": name for name in TABLES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,16 @@ def place_of(metadata: Mapping[str, Any]) -> str:
     return f"{metadata['path']}:{metadata['line']}" if "path" in metadata and "line" in metadata else "the Python API"
 
 
-def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
-    """The files under ``names``, each once; of folders the files in them.
+def find_inputs(names: Sequence[str], input_format: InputFormat) -> dict[str, bool]:
+    """The files under ``names``, each once, and whether it was named itself; of folders the text files in them.
 
     Raises OptionError for a name that does not exist and for a folder with a format other than text and lines,
-    InputError for a table whose header lacks a field.
+    InputError for folders without text files, and for a table whose header lacks a field.
     """
-    found: dict[str, None] = {}
+    found: dict[str, bool] = {}
     for name in names:
         if name == STDIN:
-            found[name] = None
+            found[name] = True
             continue
         path = existing(name)
         if path.is_dir() and input_format.format not in (AUTO, TEXT, LINES):
@@ -78,31 +80,49 @@ def find_inputs(names: Sequence[str], input_format: InputFormat) -> list[str]:
                 f"{name} is a folder, of which only {', '.join(sorted(ENDINGS))} files are read; name its "
                 f"{input_format.format} files, for example {name}/*.{input_format.format}"
             )
-        found |= dict.fromkeys(str(file) for file in find_files(path))
+        for file in map(str, find_files(path)):
+            found[file] = found.get(file, False) or not path.is_dir()
+    if not found:
+        raise InputError(f"no text file in {', '.join(names)}; expected files ending in {', '.join(sorted(ENDINGS))}")
     for name in found:
-        if name != STDIN and input_format.of(name) in DELIMITERS:
-            with Path(name).open("rb") as file:
-                _check_names(dict.fromkeys(read_table(file, name, input_format.of(name))[0]), input_format, f"{name}:1")
-    return list(found)
+        if name != STDIN and input_format.of(name) in TABLES:
+            with Path(name).open("rb") as table:
+                _check_names(
+                    dict.fromkeys(read_table(table, name, input_format.of(name))[0]), input_format, f"{name}:1"
+                )
+    return found
 
 
-def read_documents(names: Sequence[str], input_format: InputFormat) -> Iterator[Document]:
-    """The documents of all files in order; "-" is the standard input.
+def read_documents(files: Mapping[str, bool], input_format: InputFormat) -> Iterator[Document]:
+    """The documents of the files of `find_inputs` in order; "-" is the standard input.
 
-    Raises InputError, which names file and line, for text that is not UTF-8, for a line that is not a row or object of
-    the format, and for one without text or id.
+    A file of a folder that cannot be read as text is skipped with a note. Raises InputError, which names file and line,
+    for text that is not UTF-8 in a file that was named itself, for a line that is not a row or object of the format,
+    and for one without text or id.
     """
-    for name in names:
+    for name, is_named in files.items():
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
-        else:
+            yield from _read(standard_input(), _STDIN_NAME, input_format.of(name), input_format)
+        elif is_named or _is_readable(name, input_format.of(name)):
             with Path(name).open("rb") as file:
                 yield from _read(file, name, input_format.of(name), input_format)
 
 
+def _is_readable(name: str, kind: str) -> bool:
+    """Whether a file is UTF-8, and no larger than one text may be; prints a note where it is not."""
+    try:
+        with Path(name).open("rb") as file:
+            for _ in decoded(BytesIO(read_bytes(file, name)) if kind == TEXT else file, name):
+                pass
+    except (InputError, OSError) as error:
+        note_skipped(name, error)
+        return False
+    return True
+
+
 def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> Iterator[Document]:
     if kind == TEXT:
-        text = "\n".join(line for _, line in decoded(file, name))
+        text = "\n".join(line for _, line in decoded(BytesIO(read_bytes(file, name)), name))
         yield Document(name, text, {"path": name, "line": 1}, is_file=True)
     elif kind == LINES:
         for number, line in decoded(file, name):
@@ -118,14 +138,30 @@ def _read(file: BinaryIO, name: str, kind: str, input_format: InputFormat) -> It
             yield _document(row, name, number, input_format)
 
 
+class _NotFiniteError(Exception):
+    """NaN, an infinity, or a number too large for a float."""
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise _NotFiniteError(number)
+    return found
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _object(line: str, place: str, input_format: InputFormat) -> Fields:
-    found = json_object(line, place, {input_format.text: "a text"}, advice="for plain text use --format lines")
+    try:
+        found = json_object(
+            line, place, {input_format.text: "a text"}, "for plain text use --format lines", _JSON.decode
+        )
+    except _NotFiniteError as error:
+        raise InputError(f"{place}: {error}, which JSON cannot hold; expected null or a finite number") from None
+    if "\\ud" in line or "\\uD" in line:
+        check_unicode(json.dumps(found, ensure_ascii=False), place)
     _check_names(found, input_format, place)
-    if "NaN" in line or "Infinity" in line:
-        try:
-            json.dumps(found, allow_nan=False)
-        except ValueError as error:
-            raise InputError(f"{place}: NaN or infinity, which is not JSON; expected null or a number") from error
     return found
 
 

@@ -9,7 +9,8 @@ from reprlib import repr as shown
 
 from edge_st_runtime.errors import InputError, OptionError
 
-from ...input_files import Fields, existing, read_lines, read_objects, string_field
+from ...input_files import Fields, existing, read_objects, string_field
+from ...table_files import placed_cells
 from .kinds import RetrievalData
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
@@ -80,7 +81,7 @@ def _check_known(key: str, known: Container[str], source: Path, place: str) -> N
 
 
 def _judgements(file: Path) -> Iterator[tuple[str, str, str, str]]:
-    rows = ((place, line.split("\t")) for place, line in read_lines(file))
+    rows = placed_cells(file)
     place, header = next(rows, (str(file), []))
     if header != HEADER:
         found = ", ".join(map(shown, header)) or "none"

@@ -1,6 +1,5 @@
 """Read rows with named columns from .tsv, .csv and .jsonl files."""
 
-import csv
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,7 +9,8 @@ from typing import TypeAlias
 
 from edge_st_runtime.errors import InputError
 
-from ...input_files import Fields, decoded, read_lines, read_objects
+from ...input_files import Fields, read_objects
+from ...table_files import placed_cells
 
 Form: TypeAlias = tuple[str, str, str]
 SCORED: Form = ("sentence1", "sentence2", "score")
@@ -52,7 +52,7 @@ def csv_rows(path: Path) -> Iterator[Row]:
 
     Raises InputError for an unknown header, unmatched quotes, and a row with more or fewer columns than the header.
     """
-    lines = _csv_cells(path)
+    lines = placed_cells(path)
     for place, header in lines:
         form_of(header, place)
         yield from _named(header, lines)
@@ -64,7 +64,7 @@ def tsv_rows(path: Path) -> Iterator[Row]:
     Quotes have no meaning. Raises InputError for any other number of columns, and where only some lines begin with a
     score.
     """
-    lines = ((place, line.split("\t")) for place, line in read_lines(path))
+    lines = placed_cells(path)
     for place, cells in lines:
         if _known_form(cells):
             yield from _named(cells, lines)
@@ -84,22 +84,6 @@ READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
 
 def _known_form(columns: Collection[str]) -> Form | None:
     return next((form for form in FORMS if set(form) <= set(columns)), None)
-
-
-def _csv_cells(path: Path) -> Iterator[_Cells]:
-    """The cells of each record that is not blank, with the place where it begins."""
-    with path.open("rb") as file:
-        reader = csv.reader((f"{line}\n" for _, line in decoded(file, str(path))), strict=True)
-        begin = 1
-        try:
-            for cells in reader:
-                if cells:
-                    yield f"{path}:{begin}", cells
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            raise InputError(
-                f"{path}:{begin}: not CSV ({error}); expected quotes in pairs, doubled within a text"
-            ) from error
 
 
 def _named(header: Sequence[str], lines: Iterable[_Cells]) -> Iterator[Row]:

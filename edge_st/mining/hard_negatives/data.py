@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st_runtime.checks import check_ordered
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 
 from ...models.inputs import check_texts
@@ -43,8 +44,7 @@ def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: S
     anchor, positive = _name("anchor", anchor, names, 0), _name("positive", positive, names, 1)
     if anchor == positive:
         raise OptionError(f"anchor and positive are both the column {anchor!r}; name two of {names}")
-    queries = check_texts(list(column(anchor)), anchor)
-    positives = check_texts(list(column(positive)), positive)
+    queries, positives = _texts(column, anchor), _texts(column, positive)
     if len(queries) != len(positives):
         raise InputError(
             f"column {anchor!r} has {len(queries)} rows, {positive!r} has {len(positives)}; expected the same number"
@@ -61,6 +61,12 @@ def read_pairs(dataset: Any, anchor: str | None, positive: str | None, corpus: S
     owners = np.repeat(np.arange(len(owned)), [len(texts) for texts in owned.values()])
     texts = np.array([place for texts in owned.values() for place in texts], dtype=np.int64)
     return Pairs(anchor, positive, len(queries), max(counts.values()), list(owned), list(places), owners, texts)
+
+
+def _texts(column: Column, name: str) -> list[str]:
+    values = column(name)
+    check_ordered(name, values, "expected a list of str")
+    return check_texts(list(values), name)
 
 
 def _columns(dataset: Any) -> tuple[list[str], Column]:

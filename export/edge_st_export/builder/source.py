@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edge_st.hub.client import Repository, fetch_to_cache, list_files
+from edge_st.hub.client import fetch_to_cache
 from edge_st.hub.files import config_files
 from edge_st.hub.names import existing_folder, hub_name
+from edge_st.hub.repository import Repository
+from edge_st.hub.transfer import list_files
 from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
 from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder, read_steps
 from edge_st_runtime.model.record import FILE_NAME

@@ -111,6 +111,7 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
         prompts=model.settings.get("prompts") or {},
         dtype="float32",
         default_prompt_name=model.settings.get("default_prompt_name"),
+        max_active_dims=model.settings.get("max_active_dims") if model.model_type == SPARSE_ENCODER else None,
     )
     return max(limits, default=None), identity
 

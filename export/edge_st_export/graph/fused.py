@@ -20,9 +20,8 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
 
     The weights go into the file beside ``target``.
     """
-    import onnxruntime as ort
-
     from edge_st_runtime.engines.ort import SLOW_ON_CPU
+    from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.log_severity_level = 3

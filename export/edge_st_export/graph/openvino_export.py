@@ -22,6 +22,8 @@ def to_openvino(leading: LeadingModules) -> Path:
     """
     from optimum.exporters.openvino import export
 
+    from edge_st_runtime.engines import quiet_openvino  # noqa: F401 - before optimum imports openvino
+
     path, onnx_file = leading.path / OPENVINO_FILE, leading.path / ONNX_FILE
     path.parent.mkdir(parents=True)
     try:
@@ -37,7 +39,7 @@ def to_openvino(leading: LeadingModules) -> Path:
 
 
 def _from_onnx(onnx_file: Path, path: Path) -> None:
-    import openvino
+    from edge_st_runtime.engines.quiet_openvino import openvino
 
     with converting(f"OpenVINO's conversion of {onnx_file.name}", "leave the engine openvino out"):
         openvino.save_model(openvino.convert_model(onnx_file), path, compress_to_fp16=False)

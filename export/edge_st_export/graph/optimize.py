@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st.verification.variants import GraphVariant
+from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before optimum imports onnxruntime
 
 from ..errors import converting
 from ..folder.paths import weights_beside

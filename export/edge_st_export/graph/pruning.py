@@ -26,10 +26,10 @@ def prune_onnx(path: Path) -> None:
 def prune_openvino(path: Path) -> None:
     """Give the OpenVINO graph at ``path`` the same input and outputs."""
     import numpy as np
-    import openvino
-    from openvino import opset13 as ops
 
-    core = openvino.Core()
+    from edge_st_runtime.engines.quiet_openvino import openvino
+
+    ops, core = openvino.opset13, openvino.Core()
     model = core.read_model(path)
     most = ops.parameter([1], np.int64, name=MAX_ACTIVE_DIMS)
     most.output(0).set_names({MAX_ACTIVE_DIMS})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st.verification.variants import GraphVariant
+from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before optimum imports onnxruntime
 from edge_st_runtime.errors import InputError, OptionError
 
 from .drop_ins import as_sentence_transformers, record_variant
@@ -108,6 +109,8 @@ def _quantize(
     from optimum.intel.openvino import OVConfig, OVQuantizationConfig, OVQuantizer
     from optimum.intel.openvino.modeling import OVModel
     from sentence_transformers.backend import save_or_push_to_hub_model
+
+    from edge_st_runtime.engines import quiet_openvino  # noqa: F401 - before optimum imports openvino
 
     if not isinstance(model.transformers_model, OVModel):
         raise OptionError(

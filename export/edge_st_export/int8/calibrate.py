@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats, TokenBatch
+from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime as ort
 from edge_st_runtime.engines.signature import FEEDS, MAX_ACTIVE_DIMS
 
 from ..graph.external_data import temporary_graph

@@ -40,7 +40,7 @@ def _optimized(plain: Path, path: Path) -> None:
 
 
 def _converted(plain: Path, path: Path) -> None:
-    import openvino
+    from edge_st_runtime.engines.quiet_openvino import openvino
 
     openvino.save_model(openvino.convert_model(plain), path, compress_to_fp16=False)
 

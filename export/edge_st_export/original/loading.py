@@ -8,9 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_st.hub.client import Repository, fetch_to_cache, list_files
+from edge_st.hub.client import fetch_to_cache
 from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
+from edge_st.hub.repository import Repository
+from edge_st.hub.transfer import list_files
 from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
 from edge_st_runtime.model.classes import (

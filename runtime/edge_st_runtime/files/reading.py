@@ -2,16 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from ..errors import DamagedFileError, EdgeSTError, MissingFileError, UnsafePathError
+from ..errors import DamagedFileError, EdgeSTError, UnsafePathError
+from .regular import check_size, file_error, is_there, opening
 
 T = TypeVar("T")
-_WRONG_KIND = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+_WRONG_KIND = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError, AssertionError,
+)  # fmt: skip
 _AGAIN = "export or download the model again"
+_MISSING = "export the model again or download the whole folder"
+#: the most bytes of a file of JSON: 64 MB, and for a tokenizer's 512 MB
+_MOST_BYTES, _MOST_TOKENIZER_BYTES = 64 << 20, 512 << 20
 
 
 @contextmanager
@@ -21,10 +28,12 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except EdgeSTError:
         raise
+    except (OSError, MemoryError) as error:
+        raise file_error(path, error, _AGAIN) from error
     except _WRONG_KIND as error:
         raise DamagedFileError(
-            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); download or export the "
-            "model again"
+            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); correct it, or download or "
+            "export the model again"
         ) from error
 
 
@@ -53,22 +62,39 @@ def read_json_list(path: Path) -> list[Any]:
 
 
 def read_optional_json(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``, or an empty one where there is no such file; raises DamagedFileError."""
-    return read_json(path) if path.is_file() else {}
+    """The JSON object in ``path``, or an empty one where there is nothing; raises DamagedFileError."""
+    return read_json(path) if is_there(path) else {}
+
+
+def whole_number(values: Mapping[str, Any], name: str) -> int | None:
+    """The number that a file has as ``name``, a whole one of at least 1 (64.0 is 64); None where it has none.
+
+    Raises ValueError for anything else, in the words that `reading` adds the file to.
+    """
+    value = values.get(name)
+    if value is None:
+        return None
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value >= 1 and value == value // 1
+    if not whole or value == math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+    return int(value)
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of the file's bytes."""
-    with path.open("rb") as file:
+    """Hexadecimal SHA-256 of the file's bytes; raises what `opening` raises."""
+    with opening(path, _MISSING), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parse(path: Path, repair: str) -> Any:
+    most = _MOST_TOKENIZER_BYTES if path.name == "tokenizer.json" else _MOST_BYTES
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise MissingFileError(f"{path} is missing; export the model again or download the whole folder") from None
-    except (ValueError, OSError, RecursionError) as error:
+        with opening(path, _MISSING):
+            check_size(path, most, repair)
+            return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, EdgeSTError):
+            raise
         raise DamagedFileError(f"{path} cannot be read as JSON ({error}); {repair}") from error
 
 

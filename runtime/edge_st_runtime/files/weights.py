@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedFileError, MissingFileError
+from ..errors import DamagedFileError
+from .regular import opening
 
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
 }  # fmt: skip
+_LONGEST_HEADER = 100_000_000  # as the safetensors package has it
 
 
 def read_safetensors(
@@ -26,18 +28,18 @@ def read_safetensors(
     Raises MissingFileError, and DamagedFileError where the header does not describe exactly the bytes of the file.
     Error messages end with ``repair``.
     """
-    try:
-        content = np.memmap(path, dtype=np.uint8, mode="r")
-        header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
-        header = json.loads(_part(content, 8, header_end).tobytes())
-        header.pop("__metadata__", None)
-        return _tensors(content[header_end:], header)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise MissingFileError(f"{path} is missing; {repair}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise DamagedFileError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or not a safetensors file ({error}); {repair}"
-        ) from error
+    with opening(path, repair):
+        size = path.stat().st_size
+        try:
+            content = np.memmap(path, dtype=np.uint8, mode="r")
+            header_end = 8 + int.from_bytes(content[:8].tobytes(), "little")
+            header = json.loads(_part(content, 8, header_end, _LONGEST_HEADER).tobytes())
+            header.pop("__metadata__", None)
+            return _tensors(content[header_end:], header)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise DamagedFileError(
+                f"{path} ({size} bytes) is truncated or not a safetensors file ({error}); {repair}"
+            ) from error
 
 
 def _tensors(data: NDArray[np.uint8], header: dict[str, Any]) -> dict[str, NDArray[Any]]:
@@ -56,7 +58,7 @@ def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
     return np.asarray(tensor)
 
 
-def _part(content: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
-    if not 0 <= start <= end <= content.size:
+def _part(content: NDArray[np.uint8], start: int, end: int, longest: int | None = None) -> NDArray[np.uint8]:
+    if not 0 <= start <= end <= content.size or (longest is not None and end - start > longest):
         raise ValueError(f"it should have bytes {start} to {end}, but has {content.size}")
     return content[start:end]

@@ -1,5 +1,6 @@
 """The variants to try, in order: from what the caller asked for, what this machine has and what it was tuned to."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -8,10 +9,11 @@ from ..engines.backend import installed_engines
 from ..errors import EdgeSTError, EngineError
 from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
+from .quantized import as_computed
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
-from .variants import Choice, Criteria, check_dtype, choose_graphs
+from .variants import Choice, Criteria, NoGraphError, check_dtype, choose_graphs
 
 #: by the name of a route: what it may run, the best first
 Candidates: TypeAlias = Mapping[str, tuple[Choice, ...]]
@@ -22,7 +24,7 @@ class LoadOptions:
     """How to open a model; with the defaults the runtime chooses for this machine.
 
     ``token_budget`` is the most tokens that a batch has, padding included. None takes the tuned value, or else the
-    engine's own.
+    engine's own. ``pooling`` are the modes of a model whose folder has no modules.json.
     """
 
     backend: str = "auto"
@@ -34,6 +36,7 @@ class LoadOptions:
     file_name: str | None = None
     num_threads: int | None = None
     token_budget: int | None = None
+    pooling: tuple[str, ...] | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -59,13 +62,14 @@ def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tu
     """What a route may run, in the order to try.
 
     The variant that this machine was tuned to comes first, unless the caller asked for another. Where the caller named
-    the variant, there is only one. Raises what `choose_graphs` raises.
+    the variant, there is only one. Raises what `choose_graphs` and `as_computed` raise.
     """
     if not route.needs_graph:
         check_dtype(options.dtype)
         files = {BAG: "config.json", SPARSE_STATIC: sparse_static_file(route.config)}
         return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a lookup table in NumPy"),)
-    choices, criteria = variants_for(route, record, options)
+    named, criteria = variants_for(route, record, options)
+    choices = as_computed(named, route.path, record, options.dtype)
     if options.takes_tuning:
         choices = _tuned(choices, read_tuning(record, options.dtype))
     return choices if criteria.may_fall_back else choices[:1]
@@ -82,7 +86,10 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graphs(route.graph_names(), record, criteria), criteria
+    try:
+        return choose_graphs(route.graph_names(), record, criteria), criteria
+    except NoGraphError as error:
+        raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', shlex.quote(str(route.path)))}") from None
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:

@@ -6,9 +6,8 @@ from typing import Any
 
 from ..engines.signature import SCORES
 from ..errors import UnsupportedModelError, WrongClassError
-from ..modules.loaders import pooling_from_config
 from ..modules.sparse import SpladePooling
-from ..modules.specs import InGraph, Module
+from ..modules.specs import InGraph, Module, Normalize, Pooling
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
 #: the task of each class, as edge_st.json and the manifest name it
@@ -20,6 +19,8 @@ TASKS = {
 _CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
 #: the architectures that a class opens without modules.json; with others it would need weights that no file holds
 _PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
+#: the class that Model2Vec names in config.json; of a folder without modules.json
+STATIC_MODEL = "StaticModel"
 #: modules and transformer tasks that only models of one class have
 _TELLING = {
     "SpladePooling": SPARSE_ENCODER,
@@ -64,12 +65,16 @@ def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
         )
 
 
-def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -> Plain:
+def plain_model(
+    model_type: str, architecture: str, config: Mapping[str, Any], pooling: tuple[str, ...] | None = None
+) -> Plain:
     """For a folder without modules.json: what its sentence_bert_config.json would say, and the modules after it.
 
-    A SentenceTransformer pools the last token of a causal language model, else the mean. Source: the
-    ``_load_default_modules`` of sentence-transformers' classes.
+    A SentenceTransformer pools by ``pooling``, or else the last token of a causal language model, else the mean.
+    Source: the ``_load_default_modules`` of sentence-transformers' classes; for a static model, model2vec.
     """
+    if architecture == STATIC_MODEL:
+        return {"reader": "model2vec"}, (Normalize(),) if config.get("normalize") else ()
     causal = architecture.endswith(_CAUSAL)
     if model_type == CROSS_ENCODER and causal:
         generated = {"transformer_task": "text-generation", "module_output_name": "causal_logits"}
@@ -79,4 +84,4 @@ def plain_model(model_type: str, architecture: str, config: Mapping[str, Any]) -
     if model_type == SPARSE_ENCODER:
         return {"transformer_task": "fill-mask"}, (SpladePooling(),)
     last = causal and config.get("is_causal") is not False
-    return {}, (pooling_from_config({"pooling_mode": "lasttoken" if last else "mean"}),)
+    return {}, (Pooling(pooling or (("lasttoken",) if last else ("mean",))),)

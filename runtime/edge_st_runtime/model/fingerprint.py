@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from ..files.reading import sha256
 from ..modules.router import Router
+from ..modules.sparse import SparseAutoEncoder
 from ..modules.specs import Module
+from .graph_files import weight_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +39,27 @@ def fingerprint(
     prompts: Mapping[str, str],
     dtype: str,
     default_prompt_name: str | None = None,
+    max_active_dims: int | None = None,
 ) -> str:
     """The fingerprint, 32 hexadecimal digits; ``weights`` is a digest of the weights of all first modules.
 
-    The default prompt is counted under an empty name. Arguments of a call (``truncate_dim``,
-    ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int8" or
-    "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
+    The default prompt is counted under an empty name. ``max_active_dims`` is the folder's setting of this name; it is
+    counted where it is not the model's own number. Arguments of a call (``truncate_dim``,
+    ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int4",
+    "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
     default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
-    parts = {
+    own = (module.k for route in routes.values() for module in route.modules if isinstance(module, SparseAutoEncoder))
+    parts: dict[str, Any] = {
         "weights": weights,
         # the key is older than the word route; another one would change every fingerprint
         "roads": {name: _describe_route(route) for name, route in routes.items()},
         "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
         "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
-        "precision": "int8" if dtype == "int8" else "lossless",
+        "precision": dtype if dtype in ("int4", "int8") else "lossless",
     }
+    if max_active_dims not in (None, *own):
+        parts["max_active_dims"] = max_active_dims
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -72,9 +79,10 @@ def joined_digest(digests: Iterable[str]) -> str:
 
 
 def graph_digest(graph: Path) -> str:
-    """A digest of a graph file and of the weights beside it, for folders without edge_st.json."""
+    """A digest of a graph file, the weights beside it and those that it names, for folders without edge_st.json."""
     names = (graph.name, graph.with_suffix(".bin").name)  # model.onnx_data, model.onnx.data; openvino_model.bin
-    files = sorted(path for path in graph.parent.iterdir() if path.name.startswith(names))
+    beside = {path for path in graph.parent.iterdir() if path.name.startswith(names) and path.is_file()}
+    files = sorted(beside.union(weight_files(graph)))
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 

@@ -6,14 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DamagedFileError, FolderNotFoundError, UnsupportedModelError
+from ..errors import DamagedFileError, FolderNotFoundError, OptionError, UnsupportedModelError
 from ..files.reading import inside, read_json_list, read_optional_json, reading
+from ..files.regular import is_there
 from ..modules.loaders import LOADERS, load_module
 from ..modules.router import Router, read_router
-from .classes import find_model_type, plain_model
+from ..modules.static import is_model2vec
+from .classes import SENTENCE_TRANSFORMER, STATIC_MODEL, find_model_type, plain_model
 from .record import Record, read_record
-from .route import FIRST, TRANSFORMER, Route, read_route, transformer_config
+from .route import FIRST, STATIC, TRANSFORMER, Route, read_route, transformer_config
 
+MODULES_FILE = "modules.json"
 SETTINGS_FILE = "config_sentence_transformers.json"
 ONLY_ROUTE = ""
 Step = tuple[str, Path]
@@ -27,7 +30,7 @@ class ModelFolder:
 
     ``model_type`` is the name of the class that opens it. ``routes`` has the routes by name; a model without a
     ``router`` has one, called "". ``settings`` is config_sentence_transformers.json. ``pooling_files`` are the
-    configuration files of the Pooling modules, relative to the folder.
+    configuration files of the Pooling modules, relative to the folder. ``plain`` says that there is no modules.json.
     """
 
     path: Path
@@ -37,6 +40,7 @@ class ModelFolder:
     settings: Mapping[str, Any]
     pooling_files: tuple[str, ...]
     record: Record | None
+    plain: bool = False
 
     def route(self, task: str | None) -> str:
         """The name of the route for ``task``; raises OptionError for a task without one."""
@@ -48,12 +52,13 @@ class ModelFolder:
         return [None] if self.router is None else self.router.tasks
 
 
-def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
+def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, ...] | None = None) -> ModelFolder:
     """Read the folder at ``path``. ``model_type`` is the class it is opened with, None the one that the folder names.
 
-    Without modules.json the modules are those that sentence-transformers would choose. Raises FolderNotFoundError,
-    WrongClassError for a model of another class, UnsupportedModelError for a class or module that the runtime cannot
-    run (before a graph is loaded), MissingFileError and DamagedFileError.
+    Without modules.json the modules are those that sentence-transformers would choose, but for the modes of
+    ``pooling``. Raises FolderNotFoundError, OptionError for a ``pooling`` that would have no effect, WrongClassError
+    for a model of another class, UnsupportedModelError for a class or module that the runtime cannot run (before a
+    graph is loaded), MissingFileError and DamagedFileError.
     """
     if not path.is_dir():
         raise FolderNotFoundError(f"no model folder at {path}; give a folder, or a Hub name such as all-MiniLM-L6-v2")
@@ -63,13 +68,15 @@ def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
+    if pooling is not None:
+        _check_takes_pooling(path, model_type, pooling, architecture)
     load = cache(load_module)  # routes share the modules before and after the router
     routes = {}
     for name, (first, *others) in steps.items():
         modules = tuple(load(kind, folder) for kind, folder in others)
         defaults: Mapping[str, Any] = {}
         if architecture is not None:
-            defaults, modules = plain_model(model_type, architecture, read_optional_json(path / "config.json"))
+            defaults, modules = plain_model(model_type, architecture, read_optional_json(path / "config.json"), pooling)
         routes[name] = read_route(path, *first, modules, defaults)
     _check_graphs_are_shared(path, steps, routes)
     return ModelFolder(
@@ -84,7 +91,20 @@ def read_folder(path: Path, model_type: str | None = None) -> ModelFolder:
             if kind == "Pooling"
         ),
         record=record,
+        plain=architecture is not None,
     )
+
+
+def _check_takes_pooling(path: Path, model_type: str, pooling: tuple[str, ...], architecture: str | None) -> None:
+    """Raise OptionError for a model whose modules, or whose class, say how it pools."""
+    kind = STATIC_MODEL if architecture == STATIC_MODEL else model_type
+    if kind != SENTENCE_TRANSFORMER:
+        raise OptionError(f"pooling is {pooling!r}, but {path} is a {kind}, which does not pool; leave it out")
+    if architecture is None:
+        raise OptionError(
+            f"pooling is {pooling!r}, but {path / 'modules.json'} names the modules of the model; leave pooling out, "
+            "or change the configuration of its Pooling"
+        )
 
 
 def module_kinds(path: Path, steps: Mapping[str, list[Step]]) -> set[str]:
@@ -139,9 +159,10 @@ def read_routers(path: Path) -> list[str]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    if not (path / "modules.json").is_file():
-        return [{"path": "", "type": f"{_PACKAGE}models.{TRANSFORMER}"}]
-    entries = read_json_list(path / "modules.json")
+    if not is_there(path / MODULES_FILE):
+        kind = STATIC if plain_architecture(path) == STATIC_MODEL else TRANSFORMER
+        return [{"path": "", "type": f"{_PACKAGE}models.{kind}"}]
+    entries = read_json_list(path / MODULES_FILE)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise DamagedFileError(f"{path / 'modules.json'} names no modules; download or export the model again")
     return entries
@@ -160,13 +181,16 @@ def _kind(dotted: str, path: Path) -> str:
 def plain_architecture(path: Path) -> str | None:
     """The class of the transformer in a folder without modules.json, such as "BertForMaskedLM".
 
-    "" where its config.json names none, None for a folder with modules.json. Raises FolderNotFoundError where there is
-    no config.json either, and DamagedFileError.
+    "StaticModel" for a Model2Vec model. "" where its config.json names none, None for a folder with modules.json.
+    Raises FolderNotFoundError where there is no config.json either, and DamagedFileError.
     """
-    if (path / "modules.json").is_file():
+    if is_there(path / MODULES_FILE):
         return None
-    if not (path / "config.json").is_file():
+    config = read_optional_json(path / "config.json")
+    if is_model2vec(path, config):
+        return STATIC_MODEL
+    if not is_there(path / "config.json"):
         raise FolderNotFoundError(f"{path} has neither modules.json nor config.json; expected a model folder")
     with reading(path / "config.json"):
-        names = read_optional_json(path / "config.json").get("architectures") or [""]
+        names = config.get("architectures") or [""]
         return str(names[0])

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,18 +11,21 @@ from typing import Any
 
 from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
-from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, ProviderError
+from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
+from ..modules.specs import Pooling
 from ..modules.static import open_static
 from ..text.tokenizer import TextTokenizer
 from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .folder import ModelFolder, read_folder
+from .folder import SETTINGS_FILE, ModelFolder, read_folder
+from .graph_files import check_readable
 from .pipeline import Pipeline
+from .quantized import depends_on_batch
 from .record import Record
 from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
 from .selftest import RouteUnderTest, self_test
@@ -66,35 +69,73 @@ def load_model(path: Path, options: LoadOptions, model_type: str | None = None) 
     variant is loaded and a warning is logged. Raises FolderError, EngineError and OptionError, each naming the file or
     option.
     """
-    folder = read_folder(path, model_type)
+    folder = read_folder(path, model_type, options.pooling)
     candidates: Candidates = {name: choices_for(route, folder.record, options) for name, route in folder.routes.items()}
     for choice in dict.fromkeys(choices[0] for choices in candidates.values() if choices[0].warns):
         _logger.warning("%s: %s: %s", folder.path, choice, choice.reason)
     while True:
         choices = {name: each[0] for name, each in candidates.items()}
         try:
-            return _load_checked(folder, choices, options)
+            loaded = _load_checked(folder, choices, options)
         except UnfitError as error:
             candidates = without_failed(candidates, error)
             reason = next(each[0].reason for each in candidates.values() if each[0].warns)
             _logger.warning("%s: %s", folder.path, reason)
+        else:
+            _check_pooling(loaded, options)
+            return loaded
+
+
+def _check_pooling(model: LoadedModel, options: LoadOptions) -> None:
+    """Warn of a pooling that nobody named; raises OptionError for a named one that the graph does not leave to do."""
+    pools = [
+        module for route in model.routes.values() for module in route.pipeline.modules if isinstance(module, Pooling)
+    ]
+    if options.pooling is not None and not pools:
+        raise OptionError(
+            f"pooling is {options.pooling!r}, but the graph in {model.folder.path} pools by itself; leave pooling out"
+        )
+    if model.folder.plain and options.pooling is None and pools:
+        _logger.warning(
+            "%s has no modules.json, which says how the model pools; %r is assumed, as in sentence-transformers. "
+            "Many models pool otherwise (BGE: pooling='cls'): name it, as pooling=%r",
+            model.folder.path,
+            *2 * pools[0].modes,
+        )
 
 
 def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
     record = folder.record
     if record is None:
         return _load(folder, choices, options)
+    edited = _edited_settings(record)
     with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(record.check_files, list(_used_files(folder, record, choices)))
+        checked = pool.submit(record.check_files, _used_files(folder, record, choices, edited))
         try:
             loaded = _load(folder, choices, options)
         except EdgeSTError:
             checked.result()  # a wrong checksum is the better explanation of the failure
             raise
         checked.result()
-    if options.file_name is None:
+    if edited:
+        _logger.warning(
+            "%s is not as it was exported: its settings of now are taken and the fingerprint follows them, but the "
+            "golden vectors of %s no longer speak for this folder, and the self-test is left out",
+            folder.path / SETTINGS_FILE,
+            record.path.name,
+        )
+    elif options.file_name is None:
         _test(loaded, options)
     return loaded
+
+
+def _edited_settings(record: Record) -> list[str]:
+    """The file of the settings, such as prompts, where it was edited after the export; users may do that."""
+    try:
+        record.check_files(name for name in [SETTINGS_FILE] if name in record.files)
+    except DamagedFileError:
+        return [SETTINGS_FILE]
+    return []
 
 
 def _test(model: LoadedModel, options: LoadOptions) -> None:
@@ -136,6 +177,10 @@ def _read_tokenizer(route: Route) -> Any:
         from ..text.chat import ChatTokenizer
 
         return ChatTokenizer(route.path, route.messages, route.template_arguments)
+    if route.model2vec:
+        from ..text.model2vec import Model2VecTokenizer
+
+        return Model2VecTokenizer(route.path)
     special = route.kind not in (STATIC, SPARSE_STATIC)
     return TextTokenizer(route.path, lower_case=route.lower_case, special_tokens=special)
 
@@ -152,8 +197,23 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
         vocabulary = route.vocabulary if route.needs_graph else None
-        routes[name] = LoadedRoute(Pipeline(tokenizer, backend, modules, vocabulary, width), choices[name], limit)
+        one_by_one = _one_by_one(route, choices[name])
+        pipeline = Pipeline(tokenizer, backend, modules, vocabulary, width, one_by_one)
+        routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
+
+
+def _one_by_one(route: Route, choice: Choice) -> bool:
+    """Whether a text may not share a batch with others; a warning says so."""
+    graph = route.path / choice.file
+    found = depends_on_batch(graph, choice)
+    if found:
+        _logger.warning(
+            "%s quantizes all texts of a batch by one scale; each runs in a batch of its own, so that its vector does "
+            "not depend on the others. A graph that need not: edge-st export MODEL FOLDER --dtype int8",
+            graph,
+        )
+    return found
 
 
 def _open_head(
@@ -164,7 +224,7 @@ def _open_head(
         return tokenizer, limit, _open_graph(folder, route, choice, options)
     if route.kind == STATIC:
         table = open_static(route.path)
-        check_vocabulary(route.path, tokenizer.size, len(table.rows))
+        check_vocabulary(route.path, tokenizer.size, len(table.factors))
         return tokenizer, limit, table
     if route.kind == SPARSE_STATIC:
         sparse = open_sparse_static(route.path, tokenizer.tokenizer.token_to_id)
@@ -193,6 +253,7 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         token_budget=options.token_budget or choice.token_budget,
     )
     try:
+        check_readable(route.path / choice.file)
         return open_backend(choice.engine, route.path / choice.file, engine_options)
     except (EngineMissingError, ProviderError):
         raise
@@ -202,14 +263,22 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         raise UnfitError(choice, error) from error
 
 
-def _used_files(folder: ModelFolder, record: Record, choices: Mapping[str, Choice]) -> Iterator[str]:
-    """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs."""
+def _used_files(
+    folder: ModelFolder, record: Record, choices: Mapping[str, Choice], edited: Collection[str]
+) -> Iterator[str]:
+    """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs.
+
+    Those that were ``edited`` are left out.
+
+    A graph comes first, so that it is known to be whole before it is asked which files hold its weights.
+    """
     prefixes = {route.prefix for route in folder.routes.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
-    chosen = {name for graph in graphs for name in record.graph_files(graph)}
-    for name in record.files:
+    yield from (graph for graph in graphs if graph in record.files)
+    chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
+    for name in (each for each in record.files if each not in edited):
         parent, _, file = name.rpartition("/")
         if name in chosen or (parent not in graph_folders and any(fnmatchcase(file, pattern) for pattern in _READ)):
             yield name

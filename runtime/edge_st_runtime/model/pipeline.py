@@ -16,7 +16,7 @@ from ..arrays import TokenBatch
 from ..engines.backend import Backend
 from ..engines.signature import ACTIVE_INDICES, ACTIVE_VALUES, MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING
 from ..errors import DamagedFileError
-from ..modules.specs import Features, Module, Pooling, apply_modules
+from ..modules.specs import Features, Module, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
@@ -46,7 +46,8 @@ class Pipeline:
     """The parts of a loaded route; safe to call from many threads.
 
     ``vocabulary`` is the number of tokens that the graph has embeddings for. ``width`` is the size of the last axis of
-    the output after all modules. Each is None where it is not known.
+    the output after all modules. Each is None where it is not known. With ``one_by_one`` every batch has one text, for
+    a graph that gives a text another vector beside other texts.
     """
 
     tokenizer: Tokenizer
@@ -54,6 +55,7 @@ class Pipeline:
     modules: tuple[Module, ...]
     vocabulary: int | None = None
     width: int | None = None
+    one_by_one: bool = False
 
     def run(
         self,
@@ -76,7 +78,7 @@ class Pipeline:
         features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
         called with the positions and tokens of each window before it runs.
         """
-        jobs = self._jobs(texts, limit, prompt, batch_size, inspect)
+        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect)
         return parallel_map(partial(self._compute, select, extra), jobs, self.backend.concurrency)
 
     def _jobs(
@@ -134,15 +136,11 @@ class Pipeline:
         return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
-        """Tokens of ``prompt`` that pooling must leave out, None for none of them.
+        """Tokens before a text that has ``prompt``, which some kinds of pooling leave out; None for none.
 
         Raises OptionError where the prompt leaves no room for a text.
         """
-        if not prompt:
-            return None
-        length = self.tokenizer.prompt_length(prompt, limit)
-        excludes = any(isinstance(module, Pooling) and not module.include_prompt for module in self.modules)
-        return length if excludes else None
+        return (self.tokenizer.prompt_length(prompt, limit) or None) if prompt else None
 
     @property
     def pools(self) -> bool:

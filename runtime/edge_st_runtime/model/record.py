@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from ..errors import DamagedFileError, MissingFileError
 from ..files.reading import inside, read_json, sha256
+from ..files.regular import is_there
 from ..text.tokens import TextOrPair
+from .graph_files import weight_files
 
 FILE_NAME = "edge_st.json"
 FORMAT_VERSION = 2
@@ -101,14 +103,23 @@ class Record:
     default_dtype: str | None = None
 
     def graph_files(self, graph: str) -> list[str]:
-        """The recorded files of ``graph`` (a path relative to the model folder): itself and the weights beside it."""
+        """The recorded files of ``graph`` (a path relative to the model folder): itself and its weights.
+
+        Raises DamagedFileError where the record lacks a file that the graph names, and what `weight_files` raises.
+        """
         start = f"{PurePosixPath(graph).with_suffix('').as_posix()}."
-        return [name for name in self.files if name.startswith(start)]
+        beside = [name for name in self.files if name.startswith(start)]
+        folder = self.path.parent
+        named = [path.relative_to(folder).as_posix() for path in weight_files(inside(folder, graph))]
+        for name in named:
+            if name not in self.files:
+                raise DamagedFileError(f"{graph} has weights in {name}, which {self.path} does not list; {_REPAIR}")
+        return list(dict.fromkeys([*beside, *named]))
 
     def check_file(self, name: str) -> None:
         """Raise MissingFileError or DamagedFileError unless ``name`` has its recorded size and checksum."""
         path, (expected, size) = inside(self.path.parent, name), self.files[name]
-        if not path.is_file():
+        if not is_there(path):
             raise MissingFileError(f"{path} is missing; {_REPAIR}")
         if path.stat().st_size != size:
             raise DamagedFileError(f"{path} has {path.stat().st_size} bytes, expected {size}; {_REPAIR}")
@@ -131,7 +142,7 @@ def read_record(folder: Path) -> Record | None:
     Raises DamagedFileError where the file has another format version or is not as the exporter writes it.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not is_there(path):
         return None
     content = read_json(path)
     version = content.get("format_version")
@@ -142,7 +153,7 @@ def read_record(folder: Path) -> Record | None:
         )
     try:
         return _parse(path, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
 
 

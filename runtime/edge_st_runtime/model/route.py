@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError
-from ..files.reading import read_optional_json, reading
+from ..files.reading import read_optional_json, reading, whole_number
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module
 
@@ -93,6 +93,11 @@ class Route:
         return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
 
     @property
+    def model2vec(self) -> bool:
+        """Whether it is a static model in a folder without modules.json, which Model2Vec reads by its own rules."""
+        return self.kind == STATIC and self.transformer.get("reader") == "model2vec"
+
+    @property
     def lower_case(self) -> bool:
         """Whether texts are lower-cased before they are tokenized."""
         return bool(self.transformer.get("do_lower_case"))
@@ -110,12 +115,15 @@ class Route:
         model_max_length. It is never more than `positions`: older folders say 514 for RoBERTa, which has 512. Source:
         sentence-transformers' Transformer.
         """
-        own = self._tokenizer_arguments[1].get("model_max_length") or self.transformer.get("max_seq_length")
-        limits = [tokenizer_limit if own is None else int(own), self.positions]
+        own = whole_number(self._tokenizer_arguments[1], "model_max_length")
+        own = whole_number(self.transformer, "max_seq_length") if own is None else own
+        limits = [tokenizer_limit if own is None else own, self.positions]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def with_limit(self, limit: int | None) -> dict[str, dict[str, Any]]:
         """The change that makes ``limit`` the model's own: the file name → the keys to set, with their values."""
+        if self.model2vec:
+            return {f"{self.prefix}config.json": {"max_length": limit}}
         if self.kind == STATIC:
             cut = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
             return {f"{self.prefix}tokenizer.json": {"truncation": None if limit is None else cut}}

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from ..engines.backend import DTYPES, require_engine
 from ..errors import EngineMissingError, MissingFileError, OptionError
 from ..machine.cpu import BFLOAT16, INT8, has_int8
-from .graph_names import dtype_by_name, graph_named_for
+from .graph_names import EXACTNESS, NamedGraph, dtype_by_name, named_graphs
 from .record import GraphRecord, Record
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
 _FASTEST = "fastest lossless variant for this CPU"
+_OTHERS = "; choose one by model_kwargs={'file_name': …}"
 _DEFAULT = "the folder's default dtype is {!r}"
+
+
+class NoGraphError(MissingFileError):
+    """The model has weights at most, and no graph that an engine could open."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteri
 
     With a record, its graphs are taken in their order. ``dtype="auto"`` means the folder's default dtype where the
     record names one, else only graphs that were measured to be lossless. A CPU that does not gain from int8 gets the
-    fastest lossless variant instead, if there is one. Without a record, file names decide, and ``auto`` means float32.
+    fastest lossless variant instead, if there is one. Without a record, file names decide, and ``auto`` means float32,
+    or else the most exact graph.
 
     Raises OptionError for criteria that this machine or format cannot meet, EngineMissingError where no engine is
     installed, MissingFileError where the folder has no such graph.
@@ -87,20 +93,24 @@ def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteri
     if criteria.file_name is not None:
         return (_named(graphs, criteria.file_name, record, criteria),)
     entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
-    choices = _ordered(_Available(graphs, engines, entries, criteria), record)
+    choices = _ordered(_Available(graphs, engines, entries, criteria, record is not None), record)
     if not choices:
-        raise MissingFileError(_nothing(graphs, criteria))
+        raise (MissingFileError if graphs else NoGraphError)(_nothing(graphs, criteria))
     return choices
 
 
 @dataclass(frozen=True)
 class _Available:
-    """The folder's ``graphs`` that one of ``engines`` opens, and the record's ``entries`` for them."""
+    """The folder's ``graphs`` that one of ``engines`` opens, and the record's ``entries`` for them.
+
+    ``recorded_folder`` says whether there is a record.
+    """
 
     graphs: Sequence[str]
     engines: Sequence[str]
     entries: Sequence[GraphRecord]
     criteria: Criteria
+    recorded_folder: bool
 
     def lossless(self, reason: str, *, warns: bool = False) -> list[Choice]:
         """Graphs that were measured to be lossless, then those that are float32 by their name."""
@@ -128,13 +138,48 @@ class _Available:
 
     def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
         recorded = {(entry.engine, entry.file) for entry in self.entries if entry.dtype == dtype}
-        found = ((each, graph_named_for(self.graphs, each, dtype, self.criteria.features)) for each in self.engines)
         computes = "float32" if dtype == "auto" else dtype
         return [
-            Choice(engine, file, computes, reason, warns)
-            for engine, file in found
-            if file is not None and (engine, file) not in recorded
+            Choice(engine, graph.file, computes, *self._said(graph, reason, warns))
+            for engine in self.engines
+            for graph in self._named(engine, computes)
+            if (engine, graph.file) not in recorded
         ]
+
+    def _named(self, engine: str, dtype: str) -> list[NamedGraph]:
+        """The graphs that compute in ``dtype`` by their names, the best first; beside a record only a usual name."""
+        if engine == "onnx" and dtype == "bfloat16":
+            return []
+        if engine == "openvino" and dtype != "int8":
+            dtype = "float32"  # OpenVINO converts a float32 graph while it compiles it
+        named = named_graphs(self.graphs, engine, self.criteria.features)
+        fitting = [graph for graph in named if graph.dtype == dtype and self._fits(graph)]
+        return [graph for graph in fitting if graph.usual][:1] if self.recorded_folder else fitting
+
+    def _fits(self, graph: NamedGraph) -> bool:
+        return graph.feature is None or graph.feature in self.criteria.features
+
+    def _said(self, graph: NamedGraph, reason: str, warns: bool) -> tuple[str, bool]:
+        return (reason, warns) if graph.usual else (f"{reason}, and no graph has the usual name{_OTHERS}", True)
+
+    def inexact(self) -> list[Choice]:
+        """Graphs that are below float32 by their names, the most exact first, then those that suit this CPU."""
+        named = [
+            (EXACTNESS.index(graph.dtype), not self._fits(graph), place, engine, graph)
+            for engine in self.engines
+            for place, graph in enumerate(named_graphs(self.graphs, engine, self.criteria.features))
+            if graph.dtype != "float32"
+        ]
+        return [
+            Choice(engine, graph.file, graph.dtype, self._why_inexact(graph), warns=True)
+            for *_, engine, graph in sorted(named, key=lambda each: each[:3])
+        ]
+
+    def _why_inexact(self, graph: NamedGraph) -> str:
+        lacks = "" if self._fits(graph) else f"; it was made for CPUs with {graph.feature}, which this one lacks"
+        return (
+            f"the folder has no float32 graph, and {graph.dtype} gives other vectors than the original{lacks}{_OTHERS}"
+        )
 
 
 def _ordered(available: _Available, record: Record | None) -> tuple[Choice, ...]:
@@ -146,6 +191,8 @@ def _ordered(available: _Available, record: Record | None) -> tuple[Choice, ...]
         choices = [*available.recorded(default, _DEFAULT.format(default)), *available.lossless(_FASTEST)]
     elif criteria.dtype == "auto":
         choices = available.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
+        if record is None:
+            choices += available.inexact()
     else:
         choices = available.of(criteria.dtype, _asked(criteria))
     return tuple(dict.fromkeys(choices))
@@ -225,19 +272,26 @@ def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:
 
     ``recorded`` are the dtypes that the record has for the file.
     """
-    quantized = recorded == {"int8"} or (not recorded and dtype_by_name(file) == "int8")
-    if (quantized and dtype not in ("auto", "int8")) or (recorded and dtype == "int8" and not quantized):
+    named = dtype_by_name(file)
+    quantized = recorded == {"int8"} or (not recorded and named in ("int8", "int4"))
+    if (quantized and dtype not in ("auto", *recorded, named)) or (recorded and dtype == "int8" and not quantized):
         raise OptionError(
-            f"file_name {file_name!r} computes in {' and '.join(sorted(recorded)) or 'int8'}, but dtype is "
+            f"file_name {file_name!r} computes in {' and '.join(sorted(recorded)) or named}, but dtype is "
             f"{dtype!r}; leave one of them out"
         )
     if dtype != "auto":
         return dtype
-    return "int8" if quantized else dtype_by_name(file)
+    return "int8" if recorded == {"int8"} else named
 
 
 def _nothing(graphs: list[str], criteria: Criteria) -> str:
-    found = ", ".join(graphs) or "no graph at all"
+    if not graphs:
+        return (
+            "the model has no graph at all, which an engine needs. Make one from its weights, in seconds and without "
+            "PyTorch: pip install edge-st-export && edge-st convert MODEL OUT (for other architectures, or to compare "
+            "it with the original: edge-st export MODEL OUT)"
+        )
+    found = ", ".join(graphs)
     return (
         f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
         f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by "

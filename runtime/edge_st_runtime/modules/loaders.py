@@ -11,6 +11,7 @@ from ..arrays import Floats
 from ..engines.signature import SCORES
 from ..errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json, reading
+from ..files.regular import is_there
 from ..files.weights import read_safetensors
 from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
 from .pooling import POOLING
@@ -173,7 +174,7 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
 
 
 def _weights(folder: Path) -> dict[str, NDArray[Any]]:
-    if not (folder / "model.safetensors").is_file() and (folder / "pytorch_model.bin").is_file():
+    if not is_there(folder / "model.safetensors") and (folder / "pytorch_model.bin").exists():
         raise MissingFileError(
             f"{folder} has its weights in pytorch_model.bin, a pickle file, which edge-st never opens; "
             "convert the model on a build machine: edge-st export MODEL FOLDER"

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DamagedFileError, OptionError
 from ..files.reading import inside, read_json
+from ..files.regular import is_there
 
 ROUTER_FILES = ("router_config.json", "config.json")
 _MODALITY = "text"
@@ -56,7 +57,7 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
 
     Raises DamagedFileError, and MissingFileError where there is no configuration.
     """
-    path = next((folder / name for name in ROUTER_FILES if (folder / name).is_file()), folder / ROUTER_FILES[0])
+    path = next((folder / name for name in ROUTER_FILES if is_there(folder / name)), folder / ROUTER_FILES[0])
     config = read_json(path)
     try:
         named = {
@@ -69,7 +70,7 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
         if default is None and parameters.get("allow_empty_key", True):
             default = next(iter(named), None)
         unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
-    except (KeyError, TypeError, AttributeError, ValueError, SyntaxError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
     if unknown or not named:
         raise DamagedFileError(

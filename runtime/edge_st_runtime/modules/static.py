@@ -1,5 +1,6 @@
 """Static embeddings: a text's vector is the mean of its tokens' vectors from a table. NumPy is the engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,24 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, TokenBatch
+from ..arrays import Floats, Ids, TokenBatch
 from ..engines.backend import InNumPy
 from ..engines.signature import SENTENCE_EMBEDDING
 from ..errors import DamagedFileError
 from ..files.weights import read_safetensors
 
 _NAMES = ("embedding.weight", "embeddings")
+_MODEL2VEC = "model2vec"
+_AGAIN = "download or export the model again"
 
 
 @dataclass(frozen=True, eq=False)
 class StaticBackend(InNumPy):
-    """A table of ``rows`` (vocabulary, dim), float or int8, and ``scales`` (vocabulary,) that rows are multiplied with.
+    """A table of ``rows`` (rows, dim), and the ``factors`` (vocabulary,) that tokens' rows are multiplied by.
 
+    ``mapping`` (vocabulary,) says which row a token has; None: the row of its own number.
     Source: sentence-transformers' StaticEmbedding, Model2Vec.
     """
 
     rows: NDArray[Any]
-    scales: Floats
+    factors: Floats
+    mapping: Ids | None = None
     meaning = output = SENTENCE_EMBEDDING
 
     @property
@@ -37,28 +42,66 @@ class StaticBackend(InNumPy):
 
         Raises DamagedFileError for a token that has no row.
         """
-        if batch.input_ids.max(initial=0) >= len(self.rows):
+        ids = batch.input_ids
+        if ids.max(initial=0) >= len(self.factors):
             raise DamagedFileError(
-                f"token {batch.input_ids.max()} has no row among the {len(self.rows)} of model.safetensors; that file "
+                f"token {ids.max()} has no row among the {len(self.factors)} of model.safetensors; that file "
                 "and tokenizer.json are from different models: download or export the model again"
             )
-        weights = self.scales[batch.input_ids] * batch.attention_mask
+        weights = self.factors[ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
-        return np.einsum("bl,bld->bd", weights.astype(np.float32), self.rows[batch.input_ids])
+        rows = self.rows[ids if self.mapping is None else self.mapping[ids]]
+        return np.einsum("bl,bld->bd", weights.astype(np.float32), rows).astype(np.float32, copy=False)
 
 
 def open_static(folder: Path) -> StaticBackend:
-    """The table in ``folder``'s model.safetensors; raises MissingFileError or DamagedFileError."""
+    """The table in ``folder``'s model.safetensors; raises MissingFileError or DamagedFileError.
+
+    A token's row is ``embeddings[mapping[token]] * weights[token]`` where the file has these tensors. A table of
+    integers without a scale is taken as it is, as Model2Vec does.
+    """
     path = folder / "model.safetensors"
     tensors = read_safetensors(path)
-    rows = next((tensors[name] for name in _NAMES if name in tensors), None)
-    if rows is None or rows.ndim != 2:
+    name = next((name for name in _NAMES if name in tensors), None)
+    if name is None or tensors[name].ndim != 2 or tensors[name].dtype.kind not in "iuf":
         raise DamagedFileError(f"{path} holds {', '.join(tensors)}; expected a matrix {' or '.join(_NAMES)}")
-    scales = tensors.get("embedding.scale", np.ones(len(rows), dtype=np.float32))
-    if scales.shape != (len(rows),):
+    rows = tensors[name]
+    if name == "embedding.weight" and rows.dtype == np.int8 and "embedding.scale" not in tensors:
+        raise DamagedFileError(f"{path} has int8 rows but no embedding.scale; {_AGAIN}")
+    factors, mapping = _factors(path, tensors, "embedding.scale", len(rows)), tensors.get("mapping")
+    if mapping is not None:
+        if mapping.ndim != 1 or mapping.dtype.kind not in "iu" or not _within(mapping, len(rows)):
+            raise DamagedFileError(
+                f"{path} has {len(rows)} rows and a mapping of shape {mapping.shape}, {mapping.dtype}, that does not "
+                f"give each token a row; {_AGAIN}"
+            )
+        mapping = mapping.astype(np.int64)
+        factors = factors[mapping]
+    return StaticBackend(rows, factors * _factors(path, tensors, "weights", len(factors)), mapping)
+
+
+def _factors(path: Path, tensors: Mapping[str, NDArray[Any]], name: str, count: int) -> Floats:
+    """The tensor ``name`` (count,), or ones where there is none."""
+    found = tensors.get(name, np.ones(count, dtype=np.float32))
+    if found.shape != (count,) or found.dtype.kind not in "iuf":
         raise DamagedFileError(
-            f"{path} has {len(rows)} rows and scales of shape {scales.shape}, expected ({len(rows)},); export it again"
+            f"{path} has {count} rows and {name} of shape {found.shape}, {found.dtype}; expected ({count},) numbers: "
+            f"{_AGAIN}"
         )
-    if rows.dtype == np.int8 and "embedding.scale" not in tensors:
-        raise DamagedFileError(f"{path} has int8 rows but no embedding.scale; export it again")
-    return StaticBackend(rows, np.asarray(scales, dtype=np.float32))
+    return np.asarray(found, dtype=np.float32)
+
+
+def _within(mapping: NDArray[Any], rows: int) -> bool:
+    return not mapping.size or (int(mapping.min()) >= 0 and int(mapping.max()) < rows)
+
+
+def is_model2vec(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a ``folder`` without modules.json holds a Model2Vec model; ``config`` is its config.json.
+
+    It does where config.json says so. Where config.json names no type of model, it does if model.safetensors has a
+    tensor called embeddings. Raises DamagedFileError.
+    """
+    path = folder / "model.safetensors"
+    if config.get("model_type") or config.get("architectures") or not path.is_file():
+        return config.get("model_type") == _MODEL2VEC
+    return "embeddings" in read_safetensors(path)

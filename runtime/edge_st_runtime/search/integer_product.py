@@ -46,7 +46,7 @@ def _session() -> Any:
     """A session that runs MatMulInteger on the calling thread; None where ONNX Runtime is not installed."""
     if find_spec("onnxruntime") is None:
         return None
-    import onnxruntime
+    from ..engines.quiet_onnxruntime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedFileError, MissingFileError
+from ..files.fields import Fields
 from ..files.reading import sha256
 from ..files.weights import DTYPES, read_safetensors
 
 REPAIR = "build the index again, or restore the folder"
 SEGMENT_NAME = re.compile(r"segment-[0-9a-f]{32}\.safetensors")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 Entry: TypeAlias = Mapping[str, Any]
 _NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items() if name != "BF16"}
 _ALIGNMENT = 64
@@ -122,32 +124,30 @@ def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
     """Remove the files of ``entries`` as far as the system allows; the next writer removes those that stay."""
     for entry in entries:
         try:
-            _place(folder, entry).unlink(missing_ok=True)
+            (folder / entry["name"]).unlink(missing_ok=True)
         except PermissionError:  # on Windows, while a reader still has the file mapped
             continue
+
+
+def check_entry(entry: Fields) -> str:
+    """The name of the file in a manifest's ``entry``; raises DamagedFileError where a value of it is not as written."""
+    entry.count("bytes")
+    entry.text("sha256", _SHA256)
+    return entry.text("name", SEGMENT_NAME)
 
 
 @contextmanager
 def _reading(folder: Path, entry: Entry) -> Iterator[Path]:
     """The path of ``entry``'s file, for the block that reads it.
 
-    Raises MissingFileError where the file is missing or removed meanwhile, DamagedFileError for a wrong entry.
+    Raises MissingFileError where the file is missing or removed meanwhile.
     """
     try:
-        path = _place(folder, entry)
-        yield path
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedFileError(f"the manifest in {folder} has a missing or wrong entry: {error}; {REPAIR}") from error
+        yield folder / entry["name"]
     except MissingFileError:
         raise
     except FileNotFoundError as error:
         raise MissingFileError(f"{error.filename} is missing; {REPAIR}") from None
-
-
-def _place(folder: Path, entry: Entry) -> Path:
-    if not SEGMENT_NAME.fullmatch(entry["name"]):
-        raise DamagedFileError(f"the manifest in {folder} names a segment {entry['name']!r}; {REPAIR}")
-    return folder / entry["name"]
 
 
 def _check_size(path: Path, expected: int) -> None:

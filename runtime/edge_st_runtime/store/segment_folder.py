@@ -11,14 +11,16 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
+from ..files.fields import Fields
 from ..files.reading import read_json
-from .segment_file import REPAIR, SEGMENT_NAME, Entry, synced
+from ..files.writing import writing
+from .segment_file import REPAIR, SEGMENT_NAME, Entry, check_entry, synced
 
 T = TypeVar("T")
 FORMAT_VERSION = 2
@@ -36,7 +38,8 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     """The manifest ``name`` in ``folder``.
 
     Raises FolderNotFoundError, NotAFolderError, FolderError for a folder without a manifest or with one of another
-    kind, and DamagedFileError for a manifest of another format version or with a wrong checksum.
+    kind, and DamagedFileError for a manifest of another format version, with a wrong checksum, or whose entries are not
+    as an index writes them.
     """
     if not folder.is_dir():
         wrong = NotAFolderError if folder.exists() else FolderNotFoundError
@@ -53,9 +56,25 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
         )
     if manifest.pop(_CHECKSUM, None) != _checksum(manifest):
         raise DamagedFileError(f"{path} was changed since it was written: its checksum differs; {REPAIR}")
-    if manifest["kind"] != kind:
-        raise FolderError(f"{folder} was not written by {kind}; open it with {manifest['kind']}.open")
+    fields = Fields(manifest, path, REPAIR)
+    if (found := fields.text("kind")) != kind:
+        raise FolderError(f"{folder} was not written by {kind}; open it with {found}.open")
+    _check_entries(fields)
     return manifest
+
+
+def _check_entries(manifest: Fields) -> None:
+    """Raise DamagedFileError unless every file that ``manifest`` lists has a name of its own, a size and a checksum."""
+    manifest.object("settings")
+    names: set[str] = set()
+    for segment in manifest.objects("segments"):
+        for entry in (segment, segment.optional_object("deleted")):
+            if entry is None:
+                continue
+            name = check_entry(entry)
+            if name in names:
+                raise entry.wrong("name", "a file that is listed once")
+            names.add(name)
 
 
 def read_steadily(folder: Path, name: str, kind: str, read: Callable[[dict[str, Any]], T]) -> T:
@@ -119,17 +138,6 @@ def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:
         yield entry
         if entry.get("deleted"):
             yield entry["deleted"]
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError within the block into a FolderError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, FolderError):
-            raise
-        raise FolderError(f"cannot write to {path} ({error}); make it writable, or write to another folder") from error
 
 
 def lock(folder: Path) -> Any:

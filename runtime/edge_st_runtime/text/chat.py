@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, MissingFileError, OptionError, PackageMissingError
 from ..files.reading import read_optional_json, reading
+from ..files.regular import is_there
 from .tokenizer import TextTokenizer
 from .tokens import TextOrPair, Tokens
 
@@ -130,7 +131,7 @@ class ChatTokenizer:
 
 
 def _read_template(folder: Path) -> str:
-    if (folder / _FILE).is_file():
+    if is_there(folder / _FILE):
         with reading(folder / _FILE):
             return (folder / _FILE).read_text(encoding="utf-8")
     found = read_optional_json(folder / "tokenizer_config.json").get("chat_template")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedModelError
+from .tokens import as_ids
 
 Ids = NDArray[np.int32]
 _PROBES = (("a", "b"), ("a 1", "b 2"))
@@ -52,7 +53,7 @@ def read_template(encode: Callable[[str, str], Any]) -> PairTemplate:
         first, second = (np.flatnonzero(text == number) for number in (0, 1))
         if len(first) and len(second) and _in_order(first, second):
             cuts = ((0, first[0]), (first[-1] + 1, second[0]), (second[-1] + 1, len(text)))
-            ids, types = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32)
+            ids, types = as_ids(encoding.ids), as_ids(encoding.type_ids)
             return PairTemplate(
                 (ids[slice(*cuts[0])], ids[slice(*cuts[1])], ids[slice(*cuts[2])]),
                 (types[slice(*cuts[0])], types[slice(*cuts[1])], types[slice(*cuts[2])]),

@@ -16,11 +16,11 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, OptionError
-from ..files.reading import read_json, read_optional_json
+from ..files.reading import read_json, read_optional_json, whole_number
 from .long_texts import Shortener
 from .pairs import PairTemplate, read_template
 from .tokenizer_file import named_panics, read_tokenizer
-from .tokens import TextOrPair, Tokens, with_prompt
+from .tokens import TextOrPair, Tokens, as_ids, with_prompt
 
 _UNSET = 10**18  # transformers writes 1e30 for "no limit"
 _BERT_SETTINGS = {
@@ -54,7 +54,7 @@ class TextTokenizer:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self._normalizer = _set_normalizer(self.tokenizer, config, lower_case)
-        self.model_max_length = _limit(config.get("model_max_length"))
+        self.model_max_length = _limit(config)
         self.pad_left = config.get("padding_side") == "left"
         self.truncate_left = config.get("truncation_side") == "left"
         probe = self._encode(["a"], special_tokens)[0]
@@ -158,7 +158,7 @@ class TextTokenizer:
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
         """The special tokens of a text, and as many of its own tokens as there is room for."""
-        ids, types, count = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.int32), len(encoding)
+        ids, types, count = as_ids(encoding.ids), as_ids(encoding.type_ids), len(encoding)
         if limit is None or count <= limit:
             return _Row(ids, types, count)
         start = self._prefix if self.truncate_left else limit - self._suffix
@@ -167,7 +167,7 @@ class TextTokenizer:
 
     def _join(self, first: Encoding, second: Encoding, limit: int | None) -> "_Row":
         template = self._template
-        texts = np.array(first.ids, np.int32), np.array(second.ids, np.int32)
+        texts = as_ids(first.ids), as_ids(second.ids)
         return _Row(*template.join(*texts, limit, self.truncate_left), len(first) + len(second) + template.size)
 
     @cached_property
@@ -230,8 +230,10 @@ def _set_normalizer(tokenizer: Tokenizer, config: Mapping[str, Any], lower_case:
     return found
 
 
-def _limit(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and value < _UNSET else None
+def _limit(config: Mapping[str, Any]) -> int | None:
+    value = config.get("model_max_length")
+    known = isinstance(value, int | float) and value < _UNSET
+    return whole_number(config, "model_max_length") if known else None
 
 
 def _is_unicode(text: str) -> bool:

@@ -13,6 +13,8 @@ from tokenizers import Regex, Tokenizer, normalizers
 
 from ..errors import DamagedFileError, EdgeSTError, MissingFileError, UnsupportedModelError
 from ..files.reading import read_json
+from ..files.regular import is_there
+from .charsmap import check_charsmap
 
 _KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _CHARACTER_MAP = re.compile(rb'"precompiled_charsmap"\s*:\s*"([^"]*)"')
@@ -22,11 +24,12 @@ _GROWTH, _PROBED, _REPLACEMENT = 128, 256, 4096
 
 def read_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer in ``path``; raises MissingFileError, UnsupportedModelError or DamagedFileError."""
-    if not path.is_file():
+    if not is_there(path):
         raise MissingFileError(
             f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
             "edge-st export MODEL FOLDER"
         )
+    check_charsmap(path)
     try:
         with named_panics():
             content = path.read_bytes()
@@ -58,9 +61,10 @@ def named_panics() -> Iterator[None]:
 
 
 def _check_character_maps(path: Path, content: bytes) -> None:
-    """Raise DamagedFileError for a map of characters that is shorter than it says: its size would be allocated."""
-    if _ESCAPED_LETTER.search(content):  # a key may be spelled in another way
-        content = json.dumps(json.loads(content)).encode()
+    """Raise DamagedFileError as `check_charsmap`, where the name of the map is spelled in another way."""
+    if not _ESCAPED_LETTER.search(content):
+        return
+    content = json.dumps(json.loads(content)).encode()
     for found in _CHARACTER_MAP.finditer(content):
         try:
             data = base64.b64decode(found[1], validate=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Ids
+from ..errors import DamagedFileError
 
 TextOrPair: TypeAlias = str | tuple[str, str]
 
@@ -32,6 +33,17 @@ def with_prompt(texts: Sequence[TextOrPair], prompt: str | None) -> Sequence[Tex
     if not prompt:
         return texts
     return [prompt + text if isinstance(text, str) else (prompt + text[0], text[1]) for text in texts]
+
+
+def as_ids(numbers: Sequence[int]) -> NDArray[np.int32]:
+    """``numbers``, which a tokenizer gave, as an array (n,); raises DamagedFileError for one beyond int32."""
+    try:
+        return np.array(numbers, np.int32)
+    except OverflowError as error:
+        raise DamagedFileError(
+            f"tokenizer.json has the token id {max(numbers)}; expected ids below {2**31}: download or export the model "
+            "again"
+        ) from error
 
 
 class Tokenizer(Protocol):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_st.cli import main
-from tests.support.hub_models import NAME, static_model
+from tests.support.hub_models import NAME, dense_model, static_model
 from tests.support.hub_server import HubServer
 
 
@@ -28,6 +28,8 @@ def test_a_folder_is_replaced_only_by_force(hub: HubServer, tmp_path: Path, caps
     hub.add(NAME, static_model())
     folder = str(tmp_path / "out")
     assert main(["pull", NAME, folder]) == 0
+    assert main(["pull", NAME, folder]) == 0
+    hub.add(NAME, dense_model())
     assert main(["pull", NAME, folder]) == 1
     assert "--force" in capsys.readouterr().err
     assert main(["pull", NAME, folder, "--force"]) == 0

@@ -40,6 +40,7 @@ def test_jsonl_by_ending_or_by_name_keeps_ids_and_skips_blank_lines(tmp_path: Pa
         (b'{"body": "a"}', "no field 'text'; it has body"),
         (b'{"text": null}', "field 'text' is NoneType"),
         (b'{"text": "a", "id": [1]}', "'id' is list"),
+        (b'{"text": "a", "id": "\\ud800"}', "field 'id' holds a lone surrogate"),
         (b'{"text": "\xff"}', "byte 11 is not UTF-8"),
     ],
 )

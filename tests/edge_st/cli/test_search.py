@@ -1,11 +1,16 @@
 """``edge-st search``: files are found, passages are ranked, unreadable files are skipped."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from edge_st.cli import main
+from edge_st.cli.text_files import LARGEST_TEXT
+from edge_st_runtime.store.sparse.words import TOKENIZERS
+from tests.support.command_parsers import command_parsers
 from tests.support.tiny_rerankers import TinyReranker
 
 BREAD = "Knead the dough and let it rise before you bake the bread in a hot oven."
@@ -80,6 +85,28 @@ def test_hybrid_adds_the_words(folder: Path, capsys: pytest.CaptureFixture[str])
     assert (Path(str(hit["path"])).name, hit["score"]) == ("code.txt", pytest.approx(2 / 61))
 
 
+def test_hybrid_finds_words_of_every_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "code.txt").write_text("東京は日本の首都です。", encoding="utf-8")
+    command = ["search", "--json", str(folder), "-q", "日本の首都", "--hybrid"]
+    for options, is_found in (([], True), (["--words", "unicode"], True), (["--words", "letters"], False)):
+        assert main([*command, *options]) == 0
+        captured = capsys.readouterr()
+        (hit, *_) = json.loads(captured.out)["queries"][0]["hits"]
+        assert (hit["score"] == pytest.approx(2 / 61)) == is_found
+        assert ("no passage has a word of '日本の首都'; ranked by meaning alone" in captured.err) != is_found
+
+
+@pytest.mark.parametrize("options", [[], ["--hybrid", "--sparse", "model"]], ids=len)
+def test_words_without_hybrid_is_1(folder: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", str(folder), "-q", "bread", "--words", "unicode", *options]) == 1
+    assert "give it with --hybrid and without --sparse" in capsys.readouterr().err
+
+
+def test_the_words_to_choose_are_those_of_bm25() -> None:
+    options = command_parsers()["search"]._option_string_actions
+    assert list(options["--words"].choices or ()) == list(TOKENIZERS)
+
+
 def test_rerank_reorders_the_candidates(folder: Path, reranker: str, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "or.txt").write_text("this or that")
     query = "how to bake bread"
@@ -132,3 +159,65 @@ def test_nothing_to_search_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_an_empty_query_or_a_wrong_k_is_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", ".", *arguments]) == 2
     assert "edge-st search: error: argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["search", "notes", "-q", "bread"], ["index", "build", "index", "notes"]], ids=len)
+def test_what_is_no_readable_text_file_is_skipped_with_a_note(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "good.txt").write_text(BREAD)
+    (notes / "latin.txt").write_bytes("Käse".encode("latin-1"))
+    (notes / "gone.txt").symlink_to("nothing")
+    with (notes / "large.txt").open("wb") as file:
+        file.truncate(LARGEST_TEXT + 1)
+    os.mkfifo(notes / "pipe.txt")
+    (notes / "endless.txt").symlink_to("/dev/zero")
+    (notes / "memory.txt").symlink_to("/proc/self/mem")
+    (notes / os.fsdecode(b"caf\xe9.txt")).write_text(BREAD)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("notes/socket.txt")
+        assert main(command) == 0
+    captured = capsys.readouterr()
+    notes_on = [line.removeprefix("edge-st: note: skipped notes/") for line in captured.err.splitlines()]
+    assert sorted(line.partition(":")[0] for line in notes_on) == sorted(
+        file.name.encode("ascii", "backslashreplace").decode() for file in notes.iterdir() if file.name != "good.txt"
+    )
+    for name in ("pipe", "endless", "gone", "socket"):
+        assert f"{name}.txt: not a regular file" in notes_on
+    assert any(line.startswith("large.txt: more than 100 MB in one text") for line in notes_on)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["search", "/dev/zero", "-q", "bread"],
+        ["index", "build", "index", "/dev/zero"],
+        ["embed", "/dev/zero", "-o", "out.npy"],
+        ["search", "pipe", "-q", "bread"],
+        ["index", "build", "index", "pipe"],
+        ["index", "build", "index", "pipe", "--format", "lines"],
+    ],
+    ids=" ".join,
+)
+def test_pipes_and_devices_are_1(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    assert main(command) == 1
+    assert "is a pipe, a socket or a device; expected a file or a folder" in capsys.readouterr().err
+
+
+def test_the_pipe_of_a_shell_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, f"{BREAD}\n{TAXES}\n".encode())
+    os.close(writing)
+    try:
+        command = ["index", "build", str(tmp_path / "index"), f"/dev/fd/{reading}", "--format", "lines", "--json"]
+        assert main(command) == 0, capsys.readouterr().err
+    finally:
+        os.close(reading)
+    assert json.loads(capsys.readouterr().out)["added"] == 2

@@ -133,11 +133,11 @@ def test_a_wrong_tsv_is_refused(tmp_path: Path, content: bytes | str, message: s
         ('anchor,positive,negative\n"two\nlines",b,c\na,b,\n', "4: negative is blank; expected a text"),
         (
             'anchor,positive,negative\na,b,c\n"a,b,c\na,b,c\n',
-            "3: not CSV (unexpected end of data); expected quotes in pairs, doubled within a text",
+            "3: no row of CSV (unexpected end of data); expected quotes in pairs, doubled within a field",
         ),
         (
             'anchor,positive,negative\n"a" x,b,c\n',
-            "2: not CSV (',' expected after '\"'); expected quotes in pairs, doubled within a text",
+            "2: no row of CSV (',' expected after '\"'); expected quotes in pairs, doubled within a field",
         ),
         (b"anchor,positive,negative\na,b,\xe9\n", "2: byte 5 is not UTF-8; convert the file, for example with iconv"),
         ("sentence1,sentence2,label\na,b,1\nc,d,1\n", f" every label is 1; {UNEQUAL}"),
@@ -165,7 +165,7 @@ EXAMPLE = 'expected an object such as {"sentence1": "a text", "sentence2": "a te
         (objects(PAIR | {"sentence2": "\t", "score": 1}), "1: sentence2 is blank; expected a text"),
         (
             objects(PAIR | {"sentence1": "a \ud800", "score": 1}),
-            "1: field 'sentence1' holds half a character (a lone surrogate); expected whole ones",
+            "1: field 'sentence1' holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()",
         ),
         (objects(PAIR | {"score": "3"}), "1: score is '3'; expected a number from 0 to 5"),
         (objects(PAIR | {"score": None}), "1: score is None; expected a number from 0 to 5"),

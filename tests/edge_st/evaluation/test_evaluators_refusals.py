@@ -27,7 +27,7 @@ from edge_st.evaluation import (
     TripletEvaluator,
 )
 from edge_st.models.classes import Model
-from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 
 TWO, THREE = ["a", "b"], ["c", "d", "e"]
 PAIRS = [("a", "b"), ("c", "d")]
@@ -53,6 +53,11 @@ PAIRS = [("a", "b"), ("c", "d")]
 def test_lists_of_different_lengths(make: Callable[..., Any], message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}, and at least one$"):
         make(TWO, THREE, [1, 0])
+
+
+def test_sets_have_no_order() -> None:
+    with pytest.raises(InputTypeError, match=r"sentences2 is set .* which has no order; expected a list"):
+        EmbeddingSimilarityEvaluator(TWO, set(TWO), [1, 0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_file_is_refused_as_sentence_transformers_refuses_it(tmp_path: Path) -> 
     file = tmp_path / "model.onnx"
     file.touch()
 
-    with pytest.raises(NotADirectoryError, match="is a file; expected the model folder") as caught:
+    with pytest.raises(NotADirectoryError, match="is a file, not a directory") as caught:
         resolve(file)
     assert isinstance(caught.value, FolderError)
 
@@ -66,3 +66,24 @@ def test_names_without_owner_belong_to_the_organization_but_the_first_transforme
     assert hub_name("BERT-base-uncased", "cross-encoder") == "BERT-base-uncased"
     assert hub_name("intfloat/e5-small", "cross-encoder") == "intfloat/e5-small"
     assert len(ORIGINAL_MODELS) == 68
+
+
+def test_without_huggingface_hub_a_name_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["huggingface_hub"] = None
+from edge_st import SentenceTransformer
+from edge_st.cli import main
+for local_only in (False, True):
+    try:
+        SentenceTransformer("no-such-model", local_files_only=local_only)
+    except ImportError as error:
+        print(type(error).__name__, error)
+main(["pull", "owner/name", {str(tmp_path / "out")!r}])
+"""
+    output, complaints = python(code).communicate()
+
+    for line in (*output.splitlines(), *complaints.splitlines()):
+        assert line.endswith("which is not installed; pip install huggingface_hub, or give a model folder")
+    assert [line.split()[0] for line in output.splitlines()] == ["PackageMissingError"] * 2
+    assert complaints.startswith("edge-st: error: 'owner/name' is no existing folder")

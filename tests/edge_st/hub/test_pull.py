@@ -103,6 +103,8 @@ def test_occupied_folder_is_replaced_only_by_force_and_only_if_it_is_a_model(hub
         pull(NAME, out)
     with pytest.raises(OptionError, match="is not a model folder"):
         pull(NAME, precious, force=True)
+    with pytest.raises(OptionError, match="is not empty"):
+        pull(NAME, precious)
     with pytest.raises(OptionError, match="is a file"):
         pull(NAME, precious / "thesis.md")
     assert contents(pull(NAME, out, force=True)) == CONFIGS | ONNX

@@ -57,5 +57,5 @@ def test_unknown_options_are_refused_at_once(hub: HubServer, tmp_path: Path, opt
     [(errno.ENOSPC, "disk is full.*run the same again"), (errno.EROFS, "folder that this user may")],
 )
 def test_errors_of_the_disk_say_what_to_do(number: int, message: str) -> None:
-    with pytest.raises(HubError, match=message), mapped_errors(NAME, "main"):
+    with pytest.raises(HubError, match=message), mapped_errors(NAME):
         raise OSError(number, os.strerror(number))

@@ -23,7 +23,7 @@ def test_find_is_get_with_none_for_what_is_not_there(index: Index) -> None:
     assert index.find([]) == []
     with pytest.raises(InputError, match="are both"):
         index.find([1, 1])
-    with pytest.raises(InputTypeError, match="ids is a str"):
+    with pytest.raises(InputTypeError, match="ids is str"):
         index.find("b")
 
 
@@ -36,5 +36,5 @@ def test_ids_are_in_the_order_of_adding(index: Index) -> None:
     assert index.ids() == ["b", "3", 1, "e"]
     index.compact()
     assert index.ids() == ["b", "3", 1, "e"]
-    with pytest.raises(OptionError, match="filter is a str"):
+    with pytest.raises(OptionError, match="filter is str"):
         index.ids("en")  # type: ignore[arg-type]

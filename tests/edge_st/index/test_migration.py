@@ -135,7 +135,7 @@ def test_refusals(tmp_path: Path, model: SentenceTransformer, other: Counted) ->
     wrong: Any
     for wrong, message in (
         (None, "model is None; expected the"),
-        (5, "model is a int; expected a SentenceTransformer"),
+        (5, r"model is int \(5\); expected a SentenceTransformer"),
     ):
         with pytest.raises(OptionError, match=message):
             index.migrate(wrong)

@@ -15,13 +15,13 @@ NEAR = (CENTRES[generator.integers(0, 6, 120)] + generator.standard_normal((120,
 
 
 def naive(vectors: NDArray[Any], threshold: float, least: int) -> list[list[int]]:
-    """The nearest of each row, the longest list first; each takes what earlier ones left."""
+    """The nearest of each row, the longest list first; each takes what earlier ones left, unless they took its row."""
     scores = cos_sim(vectors, vectors)
     lists = [np.flatnonzero(row >= threshold)[np.argsort(-row[row >= threshold])].tolist() for row in scores]
     found: list[list[int]] = []
-    for members in sorted((near for near in lists if len(near) >= least), key=len, reverse=True):
+    for row, members in sorted(enumerate(lists), key=lambda item: len(item[1]), reverse=True):
         left = [member for member in members if not any(member in other for other in found)]
-        found += [left] if len(left) >= least else []
+        found += [left] if row in left and len(left) >= least else []
     return sorted(found, key=len, reverse=True)
 
 
@@ -40,9 +40,16 @@ def test_the_centre_comes_first_then_the_nearest() -> None:
     assert community_detection(equal, min_community_size=2) == [[0, 2, 4], [1, 3]]
 
 
-def test_a_community_may_be_no_larger_than_all() -> None:
-    assert community_detection(np.ones((3, 2)), min_community_size=10) == [[0, 1, 2]]
-    assert community_detection(np.eye(3), min_community_size=10) == []
+def test_fewer_embeddings_than_a_community_has_are_none() -> None:
+    assert community_detection(np.ones((3, 2)), min_community_size=10) == []
+    assert community_detection(np.ones((3, 2)), min_community_size=3) == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("batch", [1, 1024])
+def test_no_community_is_formed_around_a_centre_that_another_took(batch: int) -> None:
+    """Row 5 is near to rows 6 and 7, which are near to nothing else; it belongs to row 0."""
+    vectors = np.array([[1, 0, 0], *[[1, -0.3, 0]] * 4, [1, 1, 0], [0, 1, 0], [0.6, 0.6, 0.53]], dtype=np.float32)
+    assert community_detection(vectors, 0.7, 2, batch) == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_what_may_be_an_embedding() -> None:

@@ -35,7 +35,7 @@ def bundled() -> SentenceTransformer:
         ({"anchor_column_name": "queries"}, "anchor_column_name is 'queries'; the dataset has the columns"),
         ({"positive_column_name": "answer"}, "positive_column_name is 'answer'; the dataset has the columns"),
         ({"anchor_column_name": "text"}, "anchor and positive are both the column 'text'"),
-        ({"query_prompt_name": "question"}, "prompt name 'question' is not among the prompts"),
+        ({"query_prompt_name": "question"}, "Prompt name 'question' not found"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -61,6 +61,7 @@ class Splits:
         ),
         ([{"query": "a", "text": "b"}, {"query": "c"}], InputError, r"dataset\[1\] has \['query'\], but no 'text'"),
         ({"query": ["a"], "text": [None]}, InputTypeError, r"text\[0\] is None; expected a str"),
+        ({"query": {"a"}, "text": ["b"]}, InputTypeError, "query is set .* which has no order"),
         ([("a", "b")], InputTypeError, "dataset is list; expected a dictionary of columns"),
         (Splits(), InputTypeError, r"dataset has the splits \['train'\]; pass one of them: dataset\['train'\]"),
         ({"query": ["a"], "negative": ["b"]}, OptionError, "column 'negative' has the name of one that"),

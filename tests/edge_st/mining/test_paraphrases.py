@@ -55,18 +55,35 @@ def test_a_pair_is_found_where_it_is_among_the_nearest_of_either() -> None:
         assert_same(found, [pair for pair in naive(VECTORS) if (pair[1], pair[2]) in near])
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 10, 11, 400])
-@pytest.mark.parametrize("chunk", [3, 5000])
-def test_of_too_many_pairs_the_best_are_kept(most: int, chunk: int) -> None:
-    found = paraphrase_mining_embeddings(VECTORS, query_chunk_size=chunk, max_pairs=most)
-    assert most // 2 <= len(found) <= most - 1
-    assert_same(found, naive(VECTORS)[: len(found)])
+@pytest.mark.parametrize("most", [1, 2, 3, 10, 11, 100, 434, 435, 999])
+@pytest.mark.parametrize(("rows", "columns"), [(3, 5000), (5000, 5000), (4, 7)])
+def test_of_too_many_pairs_the_best_are_kept(most: int, rows: int, columns: int) -> None:
+    found = paraphrase_mining_embeddings(VECTORS, rows, columns, max_pairs=most)
+    assert len(found) == min(most, 435)
+    assert_same(found, naive(VECTORS)[:most])
 
 
-def test_scores_of_minus_one_and_less_are_no_pairs() -> None:
-    assert paraphrase_mining_embeddings(np.array([[1, 0], [-1, 0]], dtype=np.float32)) == []
+@pytest.mark.parametrize("columns", [1, 4, 9, 30])
+def test_the_nearest_are_those_of_all_chunks(columns: int) -> None:
+    nearest = paraphrase_mining_embeddings(VECTORS, top_k=2)
+    assert_same(paraphrase_mining_embeddings(VECTORS, 7, columns, top_k=2), nearest)
+
+
+def test_equal_scores_are_in_the_order_of_the_rows() -> None:
+    found = paraphrase_mining_embeddings(TIED, max_pairs=7)
+    assert [pair[1:] for pair in found] == [[0, 2], [0, 5], [1, 4], [2, 5], [3, 6], [0, 1], [0, 3]]
+
+
+def test_scores_may_be_any_number() -> None:
+    opposite = np.array([[1, 0], [-1, 0]], dtype=np.float32)
+    assert paraphrase_mining_embeddings(opposite) == [[-1, 0, 1]]
     far = np.array([[0, 0], [0.5, 0], [9, 0]], dtype=np.float32)
-    assert paraphrase_mining_embeddings(far, score_function=euclidean_sim) == [[-0.5, 0, 1]]
+    assert paraphrase_mining_embeddings(far, score_function=euclidean_sim) == [[-0.5, 0, 1], [-8.5, 1, 2], [-9, 0, 2]]
+
+    def without_a_score(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+        return np.full((len(one), len(other)), np.nan)
+
+    assert paraphrase_mining_embeddings(far, score_function=without_a_score) == []
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -71,7 +71,7 @@ def test_bad_text_raises_when_it_comes(model: SentenceTransformer) -> None:
         next(vectors)
 
 
-@pytest.mark.parametrize("inputs", ["one text", b"x", None, 3, {"text": "a"}], ids=repr)
+@pytest.mark.parametrize("inputs", ["one text", b"x", None, 3, {"text": "a"}, {"a set"}], ids=repr)
 def test_what_is_no_iterable_of_texts(inputs: Any, model: SentenceTransformer) -> None:
     with pytest.raises(TypeError, match=r"expected an iterable of texts"):
         model.encode_iter(inputs)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer, quantize_embeddings
+from edge_st_runtime.errors import OptionError
 from tests.support.tiny_graphs import TinyGraph
 from tests.support.tiny_models import LIMIT, TinyModel
 from tests.support.tiny_tokenizers import random_texts, wordpiece
@@ -28,12 +29,24 @@ def test_normalize(model: SentenceTransformer, full: Any) -> None:
     np.testing.assert_allclose(model.encode(TEXTS, normalize_embeddings=True), unit(full), atol=1e-6)
 
 
-@pytest.mark.parametrize("dim", [5, 12, 100, -1, 0])
+@pytest.mark.parametrize("dim", [5, 12, 100])
 def test_truncate_dim_is_applied_before_normalizing(dim: int, model: SentenceTransformer, full: Any) -> None:
     np.testing.assert_allclose(model.encode(TEXTS, truncate_dim=dim), full[:, :dim], atol=1e-6)
-    if dim:
-        found = model.encode(TEXTS, truncate_dim=dim, normalize_embeddings=True)
-        np.testing.assert_allclose(found, unit(full[:, :dim]), atol=1e-6)
+    found = model.encode(TEXTS, truncate_dim=dim, normalize_embeddings=True)
+    np.testing.assert_allclose(found, unit(full[:, :dim]), atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [0, -1, True, 2.5, "5"], ids=repr)
+def test_no_dimensions_to_cut_to(dim: Any, model: SentenceTransformer) -> None:
+    for call in (
+        lambda: model.encode("a", truncate_dim=dim),
+        lambda: SentenceTransformer(truncate_dim=dim),
+        lambda: model.__setattr__("truncate_dim", dim),
+        lambda: model.truncate_embeddings(dim).__enter__(),
+    ):
+        with pytest.raises(OptionError, match="truncate_dim must be a positive integer, got"):
+            call()
+    assert model.truncate_dim is None
 
 
 def test_truncate_dim_of_the_model(tiny_folder: Path, full: Any) -> None:
@@ -120,12 +133,12 @@ def test_positional_arguments_stand_in_sentence_transformers_order(model: Senten
         ({"batch_size": 0}, "batch_size must be a positive integer, got 0"),
         ({"batch_size": -8}, "batch_size must be a positive integer, got -8"),
         ({"batch_size": None}, "batch_size must be a positive integer, got None"),
-        ({"truncate_dim": "64"}, "truncate_dim is '64'; expected a whole number"),
+        ({"truncate_dim": "64"}, "truncate_dim must be a positive integer, got '64'"),
         ({"device": 7}, "device is 7; expected a str"),
-        ({"device": []}, "target_devices is empty"),
+        ({"device": []}, r"target_devices is \[\]; expected a list"),
         ({"precision": "int4"}, "'int4' is not supported"),
         ({"output_value": "tokens"}, r"output_value is 'tokens'; expected one of \('sentence_embedding'"),
-        ({"normalise": True}, r"encode\(\) got \['normalise'\]"),
+        ({"normalise": True}, r"encode\(\) has been called with .* does not use: \['normalise'\]"),
         ({"device": "cuda"}, "device='cuda', but the model is on 'cpu'; pass device= to the constructor"),
     ],
     ids=str,
@@ -165,5 +178,16 @@ def test_similarity_function_is_saved_or_given(tmp_path: Path, full: Any) -> Non
     np.testing.assert_allclose(model.similarity(full[:2], full[:3]), full[:2] @ full[:3].T, rtol=1e-5)
     given = SentenceTransformer(folder, backend="onnx", similarity_fn_name="euclidean", truncate_dim=4)
     assert (given.similarity_fn_name, given.truncate_dim) == ("euclidean", 4)
-    with pytest.raises(ValueError, match=r"'hamming' is not known; expected one of 'cosine', 'dot'"):
+    with pytest.raises(ValueError, match=r"only supports similarity_fn_name in \('cosine', 'dot', .*, got 'hamming'"):
         given.similarity_fn_name = "hamming"
+    with pytest.raises(ValueError, match=r"got 'maxsim'\. Use sentence-transformers' MultiVectorEncoder"):
+        given.similarity_fn_name = "maxsim"
+    given.similarity_fn_name = None
+    assert given.similarity_fn_name == "cosine"
+    assert SentenceTransformer.SUPPORTED_SIMILARITY_FN_NAMES == ("cosine", "dot", "euclidean", "manhattan")
+
+
+@pytest.mark.parametrize("saved", ["maxsim", "mean_maxsim"])
+def test_a_saved_similarity_of_token_vectors_is_the_default(saved: str, tmp_path: Path) -> None:
+    folder = TinyModel(settings={"similarity_fn_name": saved}).save(tmp_path)
+    assert SentenceTransformer(folder, backend="onnx").similarity_fn_name == "cosine"

@@ -120,7 +120,7 @@ def test_warn(tiny_folder: Path, tiny: TinyModel, caplog: pytest.LogCaptureFixtu
         found = model.encode(TEXTS)
         model.encode(["short"])
     np.testing.assert_allclose(found, tiny.means(TEXTS), atol=2e-6)
-    assert [record.message for record in caplog.records] == ["2 text(s) cut to 24 tokens: inputs 1, 3"]
+    assert [record.message for record in caplog.records] == ["2 text(s) cut to 24 tokens: inputs[1], inputs[3]"]
 
 
 def test_error(tiny_folder: Path) -> None:

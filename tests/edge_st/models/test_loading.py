@@ -130,7 +130,7 @@ def test_fingerprint_of_a_record_does_not_depend_on_the_graph(tmp_path: Path) ->
         ({"dtype": "float8"}, OptionError, "dtype is 'float8'; expected one of 'auto', 'float32'"),
         ({"dtype": "float16"}, OptionError, "slower than float32 on a CPU"),
         ({"num_threads": 0}, OptionError, "num_threads is 0"),
-        ({"truncate_dim": 1.5}, OptionError, "truncate_dim is 1.5; expected a whole number"),
+        ({"truncate_dim": 1.5}, OptionError, "truncate_dim must be a positive integer, got 1.5"),
         ({"prompts": ["query: "]}, OptionError, "expected names with their prompts"),
         (
             {"backend": "onnx", "provider": "CUDAExecutionProvider"},

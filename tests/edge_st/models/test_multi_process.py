@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.errors import TextTooLongError
+from edge_st_runtime.errors import OptionError, TextTooLongError
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_tokenizers import random_texts
 
@@ -70,7 +70,7 @@ def test_errors_of_a_worker_and_work_after_them(model: SentenceTransformer, pool
 
 @pytest.mark.parametrize("wrong", [{"truncate_dim": "x"}, {"chunk_size": 0}, {"chunk_size": 2.5}], ids=str)
 def test_wrong_options_leave_the_pool_working(wrong: dict[str, Any], model: SentenceTransformer, pool: Any) -> None:
-    with pytest.raises(ValueError, match=r"expected a whole number"):
+    with pytest.raises(ValueError, match=r"expected a whole number|must be a positive integer"):
         model.encode(TEXTS, pool=pool, **wrong)
     np.testing.assert_allclose(model.encode(TEXTS, pool=pool), model.encode(TEXTS), atol=1e-6)
 
@@ -158,6 +158,26 @@ def test_worker_that_dies(model: SentenceTransformer, caplog: pytest.LogCaptureF
         model.stop_multi_process_pool(workers)
 
 
-def test_no_devices(model: SentenceTransformer) -> None:
-    with pytest.raises(ValueError, match=r"target_devices is empty"):
-        model.start_multi_process_pool([])
+@pytest.mark.parametrize("devices", [[], "cpu", [3], {"cpu": 1}], ids=repr)
+def test_no_devices(devices: Any, model: SentenceTransformer) -> None:
+    with pytest.raises(OptionError, match=r"target_devices is .*; expected a list with one device a process"):
+        model.start_multi_process_pool(devices)
+
+
+def test_a_device_that_is_not_there(model: SentenceTransformer) -> None:
+    workers = model.start_multi_process_pool(["foo"])
+    try:
+        for _ in range(2):
+            with pytest.raises(OptionError, match="device is 'foo'; ONNX Runtime takes"):
+                model.encode(TEXTS, pool=workers)
+    finally:
+        model.stop_multi_process_pool(workers)
+
+
+@pytest.mark.parametrize("pool", [3, {}, {"processes": 3}, []], ids=repr)
+def test_what_is_no_pool(pool: Any, model: SentenceTransformer) -> None:
+    for call in (lambda: model.encode(TEXTS, pool=pool), lambda: model.stop_multi_process_pool(pool)):
+        with pytest.raises(OptionError, match=r"pool is .*; expected what start_multi_process_pool\(\) returned"):
+            call()
+    with pytest.raises(OptionError, match="pool is None"):
+        model.stop_multi_process_pool(None)  # type: ignore[arg-type]

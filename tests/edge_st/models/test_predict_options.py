@@ -40,7 +40,7 @@ def test_prompts(tmp_path: Path) -> None:
     model.default_prompt_name = "query"
     np.testing.assert_allclose(model.predict(PAIRS), tiny.scores(PAIRS, "search: "), atol=2e-6)
     np.testing.assert_allclose(model.predict(PAIRS, prompt=""), tiny.scores(PAIRS), atol=2e-6)
-    with pytest.raises(OptionError, match=r"prompt name 'other' is not among the prompts \['mine', 'query'\]"):
+    with pytest.raises(OptionError, match=r"Prompt name 'other' not found .* with keys \['mine', 'query'\]"):
         model.predict(PAIRS, prompt_name="other")
 
 
@@ -83,7 +83,7 @@ def test_truncation_warns_of_the_pair(cross_encoder_folders: dict[int, Path], ca
     pairs = [PAIR, ("fox", "dog " * 40), PAIR, ("fox " * 21, "dog")]
     with caplog.at_level(logging.WARNING):
         model.predict(pairs)
-    assert caplog.messages == [f"2 text(s) cut to {LIMIT} tokens: inputs 1, 3"]
+    assert caplog.messages == [f"2 text(s) cut to {LIMIT} tokens: inputs[1], inputs[3]"]
 
 
 def test_truncation_that_is_an_error(cross_encoder_folders: dict[int, Path]) -> None:
@@ -103,7 +103,7 @@ def test_batch_sizes_that_are_none(batch_size: Any, cross_encoder: CrossEncoder)
 
 
 def test_unknown_keywords(cross_encoder: CrossEncoder) -> None:
-    with pytest.raises(OptionError, match=r"predict\(\) got \['return_documents'\]"):
+    with pytest.raises(OptionError, match=r"predict\(\) has been called with .* does not use: \['return_documents'\]"):
         cross_encoder.predict([PAIR], return_documents=True)
 
 
@@ -121,9 +121,7 @@ def test_unknown_keywords(cross_encoder: CrossEncoder) -> None:
     ids=["sentences", "activation_fct", "num_workers", "the new name wins"],
 )
 def test_old_names(old: dict[str, Any], new: dict[str, Any], cross_encoder: CrossEncoder) -> None:
-    with pytest.warns(DeprecationWarning, match="has no effect|is now") as caught:
-        found = cross_encoder.predict(**old)
-    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
+    found = cross_encoder.predict(**old)
     np.testing.assert_array_equal(found, cross_encoder.predict(**new))
 
 
@@ -139,9 +137,7 @@ def test_old_names(old: dict[str, Any], new: dict[str, Any], cross_encoder: Cros
 def test_old_names_of_the_constructor(
     old: Any, expected: dict[str, Any], cross_encoder_folders: dict[int, Path]
 ) -> None:
-    with pytest.warns(DeprecationWarning, match=rf"CrossEncoder\({next(iter(old))}=…\) is now") as caught:
-        model = CrossEncoder(cross_encoder_folders[1], backend="onnx", **old)
-    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
+    model = CrossEncoder(cross_encoder_folders[1], backend="onnx", **old)
     assert {name: getattr(model, name) for name in expected} == expected
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.models.prompts import DOCUMENT_NAMES, merge_prompts, resolve_prompt, task_prompt_name
+from edge_st_runtime.errors import OptionError
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_tokenizers import wordpiece
 
@@ -72,7 +73,7 @@ def test_prompt_before_name_before_default(
 def test_both_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         resolve_prompt(PROMPTS, None, "query", "x: ")
-    assert "prompt_name 'query' is ignored" in caplog.text
+    assert "Ignoring the `prompt_name` in favor of `prompt`." in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -133,12 +134,34 @@ def test_of_a_pair_only_the_first_text_gets_it(prompted: SentenceTransformer) ->
 
 
 def test_unknown_names(folder: Path, prompted: SentenceTransformer) -> None:
-    with pytest.raises(ValueError, match=r"prompt name 'nope' is not among the prompts \['query', 'document'"):
+    with pytest.raises(
+        ValueError, match=r"^Prompt name 'nope' not found in the configured prompts dictionary with keys \['query', 'd"
+    ):
         prompted.encode("a", prompt_name="nope")
-    with pytest.raises(ValueError, match=r"default_prompt_name 'nope' is not among the prompts"):
+    with pytest.raises(
+        ValueError, match=r"^Default prompt name 'nope' not found in the configured prompts dictionary with"
+    ):
         SentenceTransformer(folder, backend="onnx", default_prompt_name="nope")
     with pytest.raises(ValueError, match=r"prompts has 'query': 3; expected names and prompts that are str"):
         SentenceTransformer(folder, backend="onnx", prompts={"query": 3})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prompts": {"query": 3}}, "prompts has 'query': 3; expected names and prompts that are str"),
+        ({"prompts": None}, "prompts is None; expected names with their prompts"),
+        ({"prompts": ["query"]}, r"prompts is \['query'\]; expected names with their prompts"),
+        ({"default_prompt_name": "zz", "prompts": {}}, "Prompt name 'zz' not found"),
+    ],
+    ids=str,
+)
+def test_what_is_set_later_is_checked(changes: dict[str, Any], message: str, folder: Path) -> None:
+    model = SentenceTransformer(folder, backend="onnx")
+    for name, value in changes.items():
+        setattr(model, name, value)
+    with pytest.raises(OptionError, match=message):
+        model.encode_query("a")
 
 
 def without_prompt(prompt: str) -> Any:
@@ -162,11 +185,9 @@ def test_pooling_setting_changes_results_and_fingerprint(folder: Path) -> None:
     assert model.fingerprint != before
 
 
-def test_features_with_a_prompt(prompted: SentenceTransformer, folder: Path) -> None:
-    model = SentenceTransformer(folder, backend="onnx")
-    model.set_pooling_include_prompt(False)
-    assert model.tokenize(TEXTS, prompt="sea ")["prompt_length"] == 2
-    assert "prompt_length" not in prompted.tokenize(TEXTS, prompt="sea ")
+def test_features_with_a_prompt(prompted: SentenceTransformer) -> None:
+    assert prompted.preprocess(TEXTS, prompt="sea ")["prompt_length"] == 2
+    assert "prompt_length" not in prompted.preprocess(TEXTS)
     features = prompted.preprocess(["fox", ""], prompt="sea ")
     expected = wordpiece().encode("sea fox").ids
     assert features["input_ids"].tolist() == [expected, [*wordpiece().encode("sea ").ids, 0]]

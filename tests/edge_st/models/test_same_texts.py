@@ -100,6 +100,6 @@ def test_cut_texts_are_named_by_all_their_places(tiny_folder: Path, caplog: pyte
     warning = SentenceTransformer(tiny_folder, backend="onnx", truncation="warn")
     with caplog.at_level(logging.WARNING):
         warning.encode(texts)
-    assert [record.getMessage() for record in caplog.records] == [f"2 text(s) cut to {LIMIT} tokens: inputs 2, 4"]
+    assert caplog.messages == [f"2 text(s) cut to {LIMIT} tokens: inputs[2], inputs[4]"]
     with pytest.raises(TextTooLongError, match=r"inputs\[2\] has"):
         SentenceTransformer(tiny_folder, backend="onnx", truncation="error").encode(texts)

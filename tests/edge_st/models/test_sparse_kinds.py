@@ -138,3 +138,6 @@ def test_sparse_auto_encoder(engine: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(model.encode(TEXTS).to_dense(), largest(np.maximum(latents, 0), 8), atol=5e-6)
     found = model.encode(TEXTS, max_active_dims=3)
     np.testing.assert_allclose(found.to_dense(), largest(np.maximum(latents, 0), 3), atol=5e-6)
+    fingerprint = model.fingerprint
+    write_json(tmp_path / "config_sentence_transformers.json", {**SPARSE_SETTINGS, "max_active_dims": 8})
+    assert SparseEncoder(tmp_path, backend=engine).fingerprint == fingerprint  # as sentence-transformers saves it

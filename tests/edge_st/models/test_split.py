@@ -246,7 +246,7 @@ def test_a_character_of_too_many_tokens_is_named(tmp_path: Path) -> None:
 def test_what_is_no_text(bundled: SentenceTransformer) -> None:
     with pytest.raises(InputTypeError, match=r"text\[1\] is int"):
         bundled.split(["a", 3])
-    with pytest.raises(InputTypeError, match="text is None"):
+    with pytest.raises(InputTypeError, match="text is None; expected a str or a list of str"):
         bundled.split(None)
     with pytest.raises(InputError, match="lone surrogate"):
         bundled.split("a \ud800")

@@ -98,9 +98,12 @@ def test_tasks_that_are_not_there(task: Any, routed: SentenceTransformer) -> Non
         routed.encode("x", task=task)
 
 
-def test_a_task_means_nothing_without_a_router(model: SentenceTransformer) -> None:
+def test_a_task_means_nothing_without_a_router(model: SentenceTransformer, caplog: pytest.LogCaptureFixture) -> None:
     assert model.tasks == [None]
+    model.encode(TEXTS, task="query")
+    assert not caplog.messages
     np.testing.assert_array_equal(model.encode(TEXTS, task="anything"), model.encode(TEXTS))
+    assert caplog.messages == ["task 'anything' has no effect: this model has no routes"]
 
 
 def test_the_limit_is_that_of_all_routes(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Values of a wrong kind in a model folder's files: one error that names the file, whatever the value."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *(("config.json", {"text_config": value}) for value in ("x", 3)),
     *(("config.json", {"model_type": "roberta", "pad_token_id": value}) for value in (None, "x", [])),
     ("config.json", {"model_type": []}),
-    *(("sentence_bert_config.json", {"max_seq_length": value}) for value in ("x", [], {}, 1)),
+    *(("sentence_bert_config.json", {"max_seq_length": value}) for value in ("x", [], {}, 1, -1, 0, True, "12", 7.9)),
+    *(("sentence_bert_config.json", {"max_seq_length": value}) for value in (math.inf, math.nan)),
+    *(("tokenizer_config.json", {"model_max_length": value}) for value in (7.9, True, 0)),
     *(("sentence_bert_config.json", {"tokenizer_args": value}) for value in ("x", [1], 3)),
     *(("sentence_bert_config.json", {"modality_config": value}) for value in (-1, "message")),
     ("sentence_bert_config.json", {"config_args": "x"}),
@@ -28,7 +31,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *(("tokenizer.json", {"model": value}) for value in ([], {"type": "Unheard"}, {"type": "WordPiece", "vocab": {}})),
     *(("config_sentence_transformers.json", {"prompts": value}) for value in ("x", [1], {"query": 3})),
     *(("config_sentence_transformers.json", {"default_prompt_name": value}) for value in ([], "unheard", 3)),
-    *(("config_sentence_transformers.json", {"truncate_dim": value}) for value in ("x", [])),
+    *(("config_sentence_transformers.json", {"truncate_dim": value}) for value in ("x", [], -1, 0, True, "12", 7.9)),
     ("config_sentence_transformers.json", {"similarity_fn_name": "unheard"}),
 ]
 
@@ -44,6 +47,14 @@ def test_one_clear_error(file: str, changes: dict[str, Any], folder: Path) -> No
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(EdgeSTError):
         SentenceTransformer(folder, backend="onnx")
+
+
+def test_whole_numbers_that_are_written_as_floats(folder: Path) -> None:
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 9.0})
+    write_json(folder / "config_sentence_transformers.json", {"truncate_dim": 4.0})
+    model = SentenceTransformer(folder, backend="onnx")
+    assert (model.max_seq_length, model.truncate_dim) == (9, 4)
+    assert (type(model.max_seq_length), type(model.truncate_dim)) == (int, int)
 
 
 @pytest.mark.parametrize("architectures", [-1, {"x": 1}], ids=str)

@@ -21,7 +21,9 @@ from tests.support.tiny_rerankers import TinyReranker
         (["a", "fox"], InputError, "the id 'fox' occurs twice"),
         (["a", 1.5], InputTypeError, "ids holds 1.5 of type float"),
         (["a", True], InputTypeError, "ids holds True of type bool"),
-        ("ab", InputTypeError, "ids is a str"),
+        ("ab", InputTypeError, "ids is str"),
+        ({"a", "b"}, InputTypeError, "ids is set .*, which has no order; expected a list with one for each passage"),
+        (["a", "\ud800"], InputError, "an id holds a lone surrogate"),
     ],
 )
 def test_wrong_ids(wrong: Any, error: type[Exception], message: str) -> None:
@@ -107,7 +109,7 @@ def test_wrong_parts(tiny_folder: Path, sparse_folder: Path, reranker_folder: Pa
     wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({}, OptionError, "dense and sparse are both None"),
         ({"reranker": "no/such/folder"}, OptionError, "dense and sparse are both None"),
-        ({"dense": BM25()}, OptionError, "dense is a BM25; expected a SentenceTransformer"),
+        ({"dense": BM25()}, OptionError, r"dense is BM25 \(.*\); expected a SentenceTransformer"),
         ({"sparse": full}, OptionError, "holds 4 texts already"),
         ({"sparse": cosine}, OptionError, "sparse compares by cosine"),
         ({"sparse": "bm25", "reranker": several}, OptionError, "gives 3 scores a pair"),

@@ -1,5 +1,6 @@
 """The fingerprint changes with every part that decides a vector, and with nothing else."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from edge_st_runtime.modules.activations import ACTIVATIONS, PReLU
 from edge_st_runtime.modules.router import Router
 from edge_st_runtime.modules.specs import CNN, Dense, InGraph, Normalize, Pooling, WordWeights
 from edge_st_runtime.text.tokenizer import TextTokenizer
+from tests.support.damage import flip
+from tests.support.tiny_graphs import TinyGraph, store_outside
 from tests.support.tiny_tokenizers import byte_bpe, save_tokenizer, wordpiece
 
 WEIGHT = np.ones((3, 2), dtype=np.float32)
@@ -139,6 +142,8 @@ def test_graph_digest_covers_weights_in_other_files(graph: str, beside: str, tmp
     others = ("model_O3.onnx", "model_O3.onnx_data", "unrelated.bin")
     for name in (graph, beside, *others):
         (folder / name).write_text(name)
+    if graph.endswith(".onnx"):
+        TinyGraph().save(folder / graph)
     shutil.copytree(folder, copy)
     digest = graph_digest(folder / graph)
     assert graph_digest(copy / graph) == digest
@@ -146,6 +151,18 @@ def test_graph_digest_covers_weights_in_other_files(graph: str, beside: str, tmp
         (copy / name).write_text("other")
     assert graph_digest(copy / graph) == digest
     for name in (graph, beside):
-        (copy / name).write_text("other")
+        content = (copy / name).read_bytes()
+        (copy / name).write_bytes(content + (TinyGraph().save(tmp_path / "x").read_bytes() if name == graph else b"x"))
         assert graph_digest(copy / graph) != digest
-        (copy / name).write_text(name)
+        (copy / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "model.onnx_data"])
+def test_graph_digest_covers_the_weights_that_the_graph_names(name: str, tmp_path: Path) -> None:
+    graph = TinyGraph().save(tmp_path / "model.onnx")
+    weights = store_outside(graph, name)
+    digest = graph_digest(graph)
+    parts = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted([graph, weights]))
+    assert digest == hashlib.sha256(parts.encode()).hexdigest()
+    flip(weights, 5)
+    assert graph_digest(graph) != digest

@@ -11,6 +11,8 @@ from edge_st_runtime.errors import DamagedFileError, FolderError, MissingFileErr
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.loading import load_model
 from edge_st_runtime.model.record import GraphRecord, read_record
+from tests.support.damage import flip
+from tests.support.tiny_graphs import store_outside
 from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
@@ -169,3 +171,28 @@ def test_files_of_a_graph(folder: Path) -> None:
     record = read_record(folder)
     assert record is not None
     assert record.graph_files(ONNX) == [ONNX, f"{ONNX}_data"]
+
+
+def test_weights_that_only_the_graph_names(engine: str, folder: Path) -> None:
+    weights = store_outside(folder / ONNX, "weights.bin")
+    write_record(folder, [graph_entry(ONNX, engine)])
+    record = read_record(folder)
+    assert record is not None
+    assert record.graph_files(ONNX) == [ONNX, "onnx/weights.bin"]
+    load_model(folder, LoadOptions(backend=engine))
+    flip(weights, 5)
+    with pytest.raises(DamagedFileError, match=r"weights\.bin has sha256"):
+        load_model(folder, LoadOptions(backend=engine))
+    weights.unlink()
+    with pytest.raises(MissingFileError, match=r"weights\.bin is missing"):
+        load_model(folder, LoadOptions(backend=engine))
+
+
+def test_weights_that_the_record_does_not_list(folder: Path) -> None:
+    store_outside(folder / ONNX, "weights.bin")
+    write_record(folder, [graph_entry(ONNX, "onnx")])
+    listed = json.loads((folder / "edge_st.json").read_text())["files"]
+    del listed["onnx/weights.bin"]
+    write_record(folder, [graph_entry(ONNX, "onnx")], files=listed)
+    with pytest.raises(DamagedFileError, match=r"weights in onnx/weights\.bin, which .*edge_st\.json does not list"):
+        load_model(folder, LoadOptions(backend="onnx"))

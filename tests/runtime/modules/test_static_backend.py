@@ -21,10 +21,22 @@ ROWS = generator.integers(-127, 128, (VOCABULARY, 6), dtype=np.int8)
 SCALES = generator.uniform(0.001, 0.01, VOCABULARY).astype(np.float32)
 FLOATS = (ROWS * SCALES[:, None]).astype(np.float32)
 TEXTS = ["", *NASTY, *random_texts(60), "a fox " * 300]
-LAYOUTS: dict[str, dict[str, NDArray[Any]]] = {
-    "int8": {"embedding.weight": ROWS, "embedding.scale": SCALES},
-    "float32": {"embedding.weight": FLOATS},
-    "Model2Vec": {"embeddings": FLOATS},
+FEW, MAPPING = FLOATS[:20], generator.integers(0, 20, VOCABULARY)
+WEIGHTS = generator.uniform(0, 2, VOCABULARY).astype(np.float32)
+#: tensors in model.safetensors, and the vector that each token then has
+LAYOUTS: dict[str, tuple[dict[str, NDArray[Any]], NDArray[Any]]] = {
+    "int8": ({"embedding.weight": ROWS, "embedding.scale": SCALES}, FLOATS),
+    "float32": ({"embedding.weight": FLOATS}, FLOATS),
+    "float64": ({"embedding.weight": FLOATS.astype("f8")}, FLOATS),
+    "Model2Vec": ({"embeddings": FLOATS}, FLOATS),
+    "Model2Vec int8": ({"embeddings": ROWS}, ROWS),
+    "Model2Vec weights": ({"embeddings": ROWS, "weights": WEIGHTS}, ROWS * WEIGHTS[:, None]),
+    "Model2Vec mapping": ({"embeddings": FEW, "mapping": MAPPING}, FEW[MAPPING]),
+    "Model2Vec mapping, int32": ({"embeddings": FEW, "mapping": MAPPING.astype("i4")}, FEW[MAPPING]),
+    "Model2Vec both": (
+        {"embeddings": ROWS[:20], "mapping": MAPPING, "weights": WEIGHTS.astype("f8")},
+        ROWS[:20][MAPPING] * WEIGHTS[:, None],
+    ),
 }
 
 
@@ -40,11 +52,12 @@ def encode(model: LoadedModel, texts: list[str]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_mean_of_the_rows(layout: str, tmp_path: Path) -> None:
-    model = load_model(write_static(tmp_path, wordpiece(), LAYOUTS[layout]), LoadOptions())
+    tensors, rows = LAYOUTS[layout]
+    model = load_model(write_static(tmp_path, wordpiece(), tensors), LoadOptions())
     assert model.routes[""].limit is None
     ids = [encoding.ids for encoding in wordpiece().encode_batch(TEXTS, add_special_tokens=False)]
-    expected = [FLOATS[own].astype(np.float64).mean(axis=0) if own else np.zeros(6) for own in ids]
-    np.testing.assert_allclose(encode(model, TEXTS), expected, rtol=1e-5, atol=1e-6)
+    expected = [rows[own].astype(np.float64).mean(axis=0) if own else np.zeros(6) for own in ids]
+    np.testing.assert_allclose(encode(model, TEXTS), expected, rtol=1e-5, atol=1e-6 * np.abs(rows).max())
 
 
 def test_float16_rows(tmp_path: Path) -> None:
@@ -54,13 +67,13 @@ def test_float16_rows(tmp_path: Path) -> None:
 
 
 def test_empty_text_is_zeros(tmp_path: Path) -> None:
-    model = load_model(write_static(tmp_path, wordpiece(), LAYOUTS["int8"]), LoadOptions())
+    model = load_model(write_static(tmp_path, wordpiece(), LAYOUTS["int8"][0]), LoadOptions())
     np.testing.assert_array_equal(encode(model, ["", "fox", ""])[[0, 2]], np.zeros((2, 6)))
     np.testing.assert_array_equal(encode(model, [""]), np.zeros((1, 6)))
 
 
 def test_weights_are_digested_whatever_the_engine_options(tmp_path: Path) -> None:
-    folder = write_static(tmp_path, wordpiece(), LAYOUTS["int8"])
+    folder = write_static(tmp_path, wordpiece(), LAYOUTS["int8"][0])
     model = load_model(folder, LoadOptions(backend="onnx", num_threads=3))
     assert model.routes[""].pipeline.backend.info()["engine"] == "numpy"
 
@@ -71,9 +84,29 @@ def test_weights_are_digested_whatever_the_engine_options(tmp_path: Path) -> Non
         ({"weight": FLOATS}, "holds weight; expected a matrix embedding.weight or embeddings"),
         ({"embeddings": FLOATS[0]}, "expected a matrix"),
         ({"embedding.weight": ROWS}, "int8 rows but no embedding.scale"),
-        ({"embedding.weight": ROWS, "embedding.scale": SCALES[1:]}, r"rows and scales of shape .*, expected \("),
+        (
+            {"embedding.weight": ROWS, "embedding.scale": SCALES[1:]},
+            r"and embedding.scale of shape .*; expected \(",
+        ),
+        ({"embeddings": FLOATS, "weights": WEIGHTS[1:]}, r"rows and weights of shape .*; expected \("),
+        ({"embeddings": FLOATS > 0}, "expected a matrix"),
+        ({"embeddings": FEW, "mapping": MAPPING[:, None]}, r"mapping of shape \(\d+, 1\)"),
+        ({"embeddings": FEW, "mapping": MAPPING.astype("f4")}, "a mapping of .*, float32, that does not give each"),
+        ({"embeddings": FEW, "mapping": MAPPING - 1}, "does not give each token a row"),
+        ({"embeddings": FEW, "mapping": MAPPING + 1}, "does not give each token a row"),
     ],
-    ids=["other names", "a vector", "no scales", "too few scales"],
+    ids=[
+        "other names",
+        "a vector",
+        "no scales",
+        "too few scales",
+        "too few weights",
+        "no numbers",
+        "a matrix as mapping",
+        "a mapping of floats",
+        "a negative row",
+        "a row beyond the table",
+    ],
 )
 def test_damaged_tables(tensors: dict[str, NDArray[Any]], message: str, tmp_path: Path) -> None:
     write_safetensors(tmp_path / "model.safetensors", tensors)
@@ -82,7 +115,7 @@ def test_damaged_tables(tensors: dict[str, NDArray[Any]], message: str, tmp_path
 
 
 def test_token_without_a_row(tmp_path: Path) -> None:
-    folder = write_static(tmp_path, wordpiece(), LAYOUTS["float32"])
+    folder = write_static(tmp_path, wordpiece(), LAYOUTS["float32"][0])
     ids = np.array([[3, VOCABULARY]])
     with pytest.raises(DamagedFileError, match=rf"token {VOCABULARY} has no row among the {VOCABULARY}"):
         open_static(folder).run(TokenBatch(ids, np.ones_like(ids)))
@@ -97,7 +130,7 @@ def test_a_vocabulary_larger_than_the_table(tmp_path: Path) -> None:
 
 
 def test_modules_follow_the_table(tmp_path: Path) -> None:
-    folder = write_static(tmp_path, wordpiece(), LAYOUTS["float32"])
+    folder = write_static(tmp_path, wordpiece(), LAYOUTS["float32"][0])
     entries = [
         {"path": path, "type": f"sentence_transformers.models.{kind}"}
         for path, kind in (("", "StaticEmbedding"), ("1", "Normalize"))

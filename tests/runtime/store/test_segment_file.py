@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError
+from edge_st_runtime.files.fields import Fields
 from edge_st_runtime.store.segment_file import (
+    REPAIR,
     SEGMENT_NAME,
     Column,
+    check_entry,
     checked_column,
     read_segment,
     remove_segments,
@@ -149,14 +153,15 @@ def test_a_header_of_another_length(tmp_path: Path, bit: int) -> None:
 
 def test_missing_and_misspelt(tmp_path: Path) -> None:
     entry = write(tmp_path)
-    for name in ("../" + entry["name"], "segment-1.safetensors", "", "/etc/passwd"):
-        with pytest.raises(DamagedFileError, match="names a segment"):
-            read_segment(tmp_path, {**entry, "name": name})
-    for key in ("name", "bytes"):
-        with pytest.raises(DamagedFileError, match=f"has a missing or wrong entry: '{key}'"):
-            read_segment(tmp_path, {known: value for known, value in entry.items() if known != key})
-    with pytest.raises(DamagedFileError, match="has a missing or wrong entry:"):
-        read_segment(tmp_path, {**entry, "name": 5})
+    wrong = [{"name": name} for name in ("../" + entry["name"], "segment-1.safetensors", "", "/etc/passwd", 5, None)]
+    wrong += [{"bytes": size} for size in (-1, 2**63, 1.0, True, "1", None)]
+    wrong += [{"sha256": digest} for digest in ("", "0" * 40, 7, None)]
+    for change in wrong:
+        ((key, value),) = change.items()
+        found = re.escape(repr(value))
+        with pytest.raises(DamagedFileError, match=rf"^x\.json: {key} is {found}; expected .*; build the"):
+            check_entry(Fields({**entry, **change}, "x.json", REPAIR))
+    assert check_entry(Fields(entry, "x.json", REPAIR)) == entry["name"]
     (tmp_path / entry["name"]).unlink()
     for read in (read_segment, verify_segment):
         with pytest.raises(MissingFileError, match=r"safetensors is missing; build the index again"):

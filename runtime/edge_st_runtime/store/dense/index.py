@@ -12,6 +12,7 @@ import numpy as np
 from ...arrays import Ids
 from ...checks import check_choice
 from ...errors import FolderError, OptionError
+from ...files.writing import writing
 from ..segment_file import Entry, remove_segments, verify_segment
 from ..segment_folder import (
     INDEX,
@@ -24,16 +25,14 @@ from ..segment_folder import (
     read_manifest,
     read_steadily,
     replace,
-    writing,
 )
 from .changes import rows_by_segment, write_change
-from .manifest import merged_from, names, open_segment
-from .segment import Layout, Rows, Segment
+from .manifest import merged_from, names, open_segment, read_layout
+from .segment import Rows, Segment
 from .snapshot import Snapshot
 
 Mode: TypeAlias = Literal["r", "a"]
 KIND, MANIFEST, MIGRATION = "Index", INDEX, "migration.json"
-_LAYOUT = ("dim", "precision", "rescore", "texts")
 
 
 class VectorIndex:
@@ -147,7 +146,7 @@ class VectorIndex:
         """Merge all rows that are not deleted into one segment; raises DamagedFileError where a file is damaged."""
         with self._writing():
             entries = self._manifest["segments"]
-            if len(entries) > 1 or any(entry["deleted"] for entry in entries):
+            if len(entries) > 1 or any(entry.get("deleted") for entry in entries):
                 self._change(rows_by_segment(self.snapshot, np.empty(0, dtype=np.int64)), 0)
             else:
                 self.verify()
@@ -253,10 +252,10 @@ class VectorIndex:
 
     def _read(self, manifest: Mapping[str, Any]) -> Snapshot:
         """The snapshot of ``manifest``; segments that are open already are not opened again."""
-        layout = Layout(**{name: manifest["settings"][name] for name in _LAYOUT})
+        layout = read_layout(self.folder / self._name, manifest)
         opened = {}
         for entry in manifest["segments"]:
-            key = entry["name"], (entry["deleted"] or {}).get("name")
+            key = entry["name"], (entry.get("deleted") or {}).get("name")
             opened[key] = self._opened.get(key) or open_segment(self.folder, layout, entry)
         self._opened = opened
         return Snapshot(layout, list(opened.values()), manifest["settings"])

@@ -9,12 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DamagedFileError
+from ...files.fields import Fields
+from ...search.codes import PRECISIONS
+from ...vectors.similarity import SimilarityFunction
 from ..segment_file import REPAIR, Entry, checked_column, read_segment, verify_segment
 from ..segment_folder import listed
 from .segment import Layout, Segment
 
 DELETED_ROWS = "rows"
 _MERGED = 8
+_MOST_DIMENSIONS, _MOST_ROWS = 2**20, 2**31 - 1
+
+
+def read_layout(path: Path, manifest: Mapping[str, Any]) -> Layout:
+    """The layout of the segments that ``manifest``, the content of ``path``, lists.
+
+    Raises DamagedFileError where a setting, or a number of rows, is not one that an index writes.
+    """
+    fields = Fields(manifest, path, REPAIR)
+    fields.count("added")
+    for segment in fields.objects("segments"):
+        segment.count("rows", 1, _MOST_ROWS)
+    settings = fields.object("settings")
+    settings.choice("similarity", [each.value for each in SimilarityFunction])
+    model = settings.optional_object("model")
+    if model is not None:
+        model.text("name"), model.text("fingerprint")
+    return Layout(
+        dim=settings.count("dim", 1, _MOST_DIMENSIONS),
+        precision=settings.choice("precision", PRECISIONS),
+        rescore=settings.choice("rescore", [None, *PRECISIONS]),
+        texts=settings.flag("texts"),
+    )
 
 
 def open_segment(folder: Path, layout: Layout, entry: Entry) -> Segment:
@@ -31,7 +57,7 @@ def _allowed(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
 
     The list of deleted rows is read whole, so its checksum is checked here.
     """
-    deleted, rows = entry["deleted"], entry["rows"]
+    deleted, rows = entry.get("deleted"), entry["rows"]
     if not deleted:
         return None
     verify_segment(folder, deleted)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Floats, Ids
-from ...checks import check_count
+from ...checks import check_count, described
 from ...errors import DamagedFileError, InputError, InputTypeError
 from ...vectors.sparse import Sparse, SparseMatrix, SparseVector
 from .postings import sort_postings
@@ -35,8 +35,8 @@ class InvertedIndex(Segmented):
         Raises FolderError for a folder without an index, DamagedFileError or MissingFileError for a damaged index.
         """
         segments = Segments.open(path, _KIND)
-        dim = segments.settings.get("dim")
-        if not isinstance(dim, int) or any(part.terms != dim for part in segments.parts):
+        dim = segments.fields.count("dim", 1)
+        if any(part.terms != dim for part in segments.parts):
             raise DamagedFileError(f"{path} has segments that do not have {dim} dimensions; build the index again")
         index = cls(dim)
         index._segments = segments
@@ -75,7 +75,7 @@ class InvertedIndex(Segmented):
     def _matrix(self, embeddings: Sparse) -> SparseMatrix:
         if not isinstance(embeddings, SparseVector | SparseMatrix):
             raise InputTypeError(
-                f"embeddings are {type(embeddings).__name__}; expected a SparseMatrix: SparseMatrix.from_dense(array)"
+                f"embeddings are {described(embeddings)}; expected a SparseMatrix: SparseMatrix.from_dense(array)"
             )
         if embeddings.dim != self.dim:
             raise InputError(f"embeddings of {embeddings.dim} dimensions; this index holds {self.dim}")

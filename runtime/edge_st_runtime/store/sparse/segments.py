@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import DamagedFileError, FolderError, MissingFileError
+from ...files.fields import Fields
 from ...files.reading import read_json
+from ...files.writing import writing
 from ..segment_file import (
     REPAIR,
     Column,
@@ -32,7 +34,6 @@ from ..segment_folder import (
     publish,
     read_manifest,
     read_steadily,
-    writing,
 )
 from .postings import Postings, join
 
@@ -71,9 +72,9 @@ class Segments:
         return read_steadily(path, MANIFEST, kind, read)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings that the index was created with."""
-        return self._manifest["settings"]
+    def fields(self) -> Fields:
+        """The settings that the index was created with, to be read with their types."""
+        return Fields(self._manifest, (self.path or Path()) / MANIFEST, REPAIR).object("settings")
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))

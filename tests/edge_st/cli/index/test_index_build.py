@@ -43,9 +43,9 @@ def test_the_same_rows_in_four_formats(command: IndexCommand, tmp_path: Path, mo
     plain = {name: text.replace("\n", " ") for name, text in TEXTS.items()}
     write_jsonl(tmp_path / "in.ndjson", *({"key": key, "body": text, "lang": "en"} for key, text in plain.items()))
     quoted = [f'"{text.replace(chr(34), chr(34) * 2)}"' for text in plain.values()]
-    for ending, delimiter in (("csv", ","), ("tsv", "\t")):
+    for ending, delimiter, written in (("csv", ",", quoted), ("tsv", "\t", plain.values())):
         lines = [delimiter.join(("lang", "key", "body"))]
-        lines += [delimiter.join(("en", key, text)) for key, text in zip(plain, quoted, strict=True)]
+        lines += [delimiter.join(("en", key, text)) for key, text in zip(plain, written, strict=True)]
         (tmp_path / f"in.{ending}").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     (tmp_path / "in.txt").write_text("\n".join(plain.values()))
     for ending in ("ndjson", "csv", "tsv"):

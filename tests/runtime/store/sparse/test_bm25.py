@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime.errors import DamagedFileError, FolderError, InputTypeError, OptionError
-from edge_st_runtime.store.sparse.bm25 import BM25, words
+from edge_st_runtime.errors import DamagedFileError, FolderError, InputError, InputTypeError, OptionError
+from edge_st_runtime.store.sparse.bm25 import BM25
 from edge_st_runtime.store.sparse.inverted import InvertedIndex
+from edge_st_runtime.store.sparse.words import unicode_words
 from tests.support.damage import replace_columns, rewrite
 
 TEXTS = [
@@ -37,7 +38,7 @@ def filled(texts: list[str] = TEXTS, **options: Any) -> BM25:
 
 
 def formula(query: str, texts: list[str], k1: float = 1.5, b: float = 0.75) -> list[float]:
-    split = [words(text) for text in texts]
+    split = [unicode_words(text) for text in texts]
     average = sum(map(len, split)) / len(split)
 
     def score(text: list[str], word: str) -> float:
@@ -45,7 +46,7 @@ def formula(query: str, texts: list[str], k1: float = 1.5, b: float = 0.75) -> l
         rarity = math.log(1 + (len(split) - frequency + 0.5) / (frequency + 0.5))
         return rarity * count / (count + k1 * (1 - b + b * len(text) / average)) if count else 0.0
 
-    return [sum(score(text, word) for word in words(query)) for text in split]
+    return [sum(score(text, word) for word in unicode_words(query)) for text in split]
 
 
 @pytest.mark.parametrize(("case", "expected"), PEER.items())
@@ -95,8 +96,33 @@ def test_no_words(tmp_path: Path, texts: list[str]) -> None:
         assert len(each) == len(texts)
 
 
-def test_words() -> None:
-    assert words("Ein ÄPFEL-Baum, a 12 x_1\n日本語") == ["ein", "äpfel", "baum", "12", "x_1", "日本語"]
+@pytest.mark.parametrize("name", ["unicode", "letters"])
+def test_the_name_of_the_tokenizer_is_saved(tmp_path: Path, name: str) -> None:
+    texts = ["東京は日本の首都です", "हिन्दी भारत की राजभाषा है"]
+    index = filled(texts, tokenizer=name)
+    index.save(tmp_path)
+    opened = BM25.open(tmp_path)
+    opened.add(texts)
+    for each in (opened, BM25.open(tmp_path, tokenizer=name)):
+        for query in ("首都", "राजभाषा"):
+            scores = filled(texts * 2, tokenizer=name).scores(query)
+            np.testing.assert_array_equal(each.scores(query), scores)
+    assert opened.scores("首都").any() == (name == "unicode")
+    other = {"unicode": "letters", "letters": "unicode"}[name]
+    with pytest.raises(OptionError, match=f"created with the tokenizer '{name}'; pass no other"):
+        BM25.open(tmp_path, tokenizer=other)
+
+
+def test_an_index_without_a_name_keeps_its_words(tmp_path: Path) -> None:
+    texts = ["e\u0301te\u0301 日本語", "日本"]
+    filled(texts, tokenizer="letters").save(tmp_path)
+    rewrite(
+        tmp_path / "postings.json", lambda found: found.update(settings={"k1": 1.5, "b": 0.75, "own_tokenizer": False})
+    )
+    opened = BM25.open(tmp_path)
+    opened.add(["日本語"])
+    assert np.flatnonzero(opened.scores("日本語")).tolist() == [0, 2]
+    assert not opened.scores("été").any()
 
 
 def test_a_tokenizer_of_ones_own(tmp_path: Path) -> None:
@@ -108,7 +134,7 @@ def test_a_tokenizer_of_ones_own(tmp_path: Path) -> None:
     opened = BM25.open(tmp_path, tokenizer=lambda text: text.split(" "))
     np.testing.assert_array_equal(opened.scores("a\nb c"), index.scores("a\nb c"))
     filled().save(tmp_path)
-    with pytest.raises(OptionError, match="created with the default tokenizer"):
+    with pytest.raises(OptionError, match="created with the tokenizer 'unicode'; pass no other"):
         BM25.open(tmp_path, tokenizer=str.split)
 
 
@@ -130,7 +156,12 @@ def test_folders_of_another_kind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [('"k1"', '"k2"', "settings without 'k1'"), ('"k1": 1.5', '"k1": []', "settings without"), ('"own', '"w', "'own")],
+    [
+        ('"k1"', '"k2"', r"postings\.json: settings\.k1 is missing; expected a number from 0 to inf; build the index"),
+        ('"k1": 1.5', '"k1": []', r"settings\.k1 is \[\]; expected a number"),
+        ('"tokenizer', '"w', r"settings\.tokenizer is missing; expected null, or one of 'unicode', 'letters'"),
+        ('"unicode"', '"w"', r"settings\.tokenizer is 'w'; expected one of None, 'unicode', 'letters'"),
+    ],
 )
 def test_damaged_settings(tmp_path: Path, old: str, new: str, message: str) -> None:
     filled().save(tmp_path)
@@ -156,14 +187,31 @@ def test_wrong_options(options: dict[str, float]) -> None:
         BM25(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("tokenizer", ["words", ["unicode"], 1], ids=str)
+def test_a_wrong_tokenizer(tokenizer: Any) -> None:
+    with pytest.raises(OptionError, match="expected 'unicode', 'letters', or a function"):
+        BM25(tokenizer)
+
+
 def test_wrong_input() -> None:
     index: Any = filled()
-    with pytest.raises(InputTypeError, match=r"texts is a str; expected a list of str: \[text\]"):
+    with pytest.raises(InputTypeError, match=r"texts is str \('text'\); expected a list of str: \[text\]"):
         index.add("text")
-    with pytest.raises(InputTypeError, match="text 1 is int; expected str"):
+    with pytest.raises(InputTypeError, match=r"texts\[1\] is int \(1\); expected a str"):
         index.add(["a", 1])
-    with pytest.raises(InputTypeError, match="NoneType; expected str"):
+    with pytest.raises(InputTypeError, match="query is None; expected a str"):
         index.search([None])
+    for unordered in ({"a", "b"}, frozenset("ab")):
+        with pytest.raises(InputTypeError, match=r"texts is (frozen)?set .* which has no order"):
+            index.add(unordered)
+        with pytest.raises(InputTypeError, match=r"queries is (frozen)?set .* which has no order"):
+            index.search(unordered)
+    with pytest.raises(InputTypeError, match="queries is None; expected a str or a list of them"):
+        index.search(None)
+    with pytest.raises(InputError, match=r"texts\[1\] holds a lone surrogate; remove it"):
+        index.add(["a", "\ud800"])
+    with pytest.raises(InputError, match="query holds a lone surrogate"):
+        index.search("\ud800")
     with pytest.raises(OptionError, match="top_k must be a positive integer, got 0"):
         index.search("cat", 0)
     with pytest.raises(InputTypeError, match=r"not str; expected list\[str\]"):

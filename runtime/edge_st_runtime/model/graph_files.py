@@ -1,0 +1,27 @@
+"""The files that an engine opens for a graph: the graph itself, and those that hold its weights."""
+
+from pathlib import Path
+
+from ..errors import MissingFileError
+from ..files.onnx_graphs import external_files
+from ..files.regular import is_there
+
+
+def weight_files(graph: Path) -> list[Path]:
+    """The files that hold weights of ``graph``: those that an ONNX graph names, the ``.bin`` of an OpenVINO graph.
+
+    Raises MissingFileError, DamagedFileError, and UnsafePathError for a name that leads outside the graph's folder.
+    """
+    if graph.suffix == ".onnx":
+        return external_files(graph)
+    return [graph.with_suffix(".bin")] if graph.suffix == ".xml" else []
+
+
+def check_readable(graph: Path) -> None:
+    """Raise MissingFileError or DamagedFileError where an engine would open what is missing or no regular file."""
+    again = "export the model again or download the whole folder"
+    if not is_there(graph):
+        raise MissingFileError(f"{graph} is missing; {again}")
+    for path in weight_files(graph):
+        if not is_there(path):
+            raise MissingFileError(f"{path} is missing, which has weights of {graph.name}; {again}")
