@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 #: by folder and file
 AT_THE_TOP = {
     "text/tokenizer.py": "tokenizers",
+    "text/tokenizer_file.py": "tokenizers",
     "engines/quiet_onnxruntime.py": "onnxruntime",
     "engines/quiet_openvino.py": "openvino",
     "text/templates.py": "jinja2",
+    "text/template_budget.py": "jinja2",
     "comparison/charts.py": "matplotlib",
     "integrations/mteb.py": "mteb",
 }

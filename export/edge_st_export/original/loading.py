@@ -143,13 +143,22 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
             trust_remote_code=trust_remote_code,
             local_files_only=not trust_remote_code,
         )
+    dim = getattr(model, "truncate_dim", None)
+    if isinstance(dim, float) and dim.is_integer():
+        model.truncate_dim = int(dim)
     for modules in torch_routes(model).values():
         _cap_limit(modules[0])
     return model.float().eval()
 
 
 def _cap_limit(first: Any) -> None:
-    """Lower a limit beyond the positions: some folders say 514 for RoBERTa, which fails on texts beyond 512."""
+    """Lower a limit beyond the positions: some folders say 514 for RoBERTa, which fails on texts beyond 512.
+
+    A limit such as 64.0 becomes a whole number, as transformers' tokenizers need it.
+    """
+    limit = getattr(first, "max_seq_length", None)
+    if isinstance(limit, float) and limit.is_integer():
+        first.max_seq_length = int(limit)
     config = getattr(first, "config", None)
     positions = None if config is None else longest_input(config.to_dict())
     if positions is not None and first.max_seq_length > positions:
