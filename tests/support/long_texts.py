@@ -34,6 +34,7 @@ TEXTS = {
     "ligatures": "ﬁﷺ" * (COUNT // 2),
     "all characters": "".join(map(chr, _RANDOM.choices([*range(0xD800), *range(0xE000, 0x11000)], k=COUNT))),
     "gaps and long words": (" " * 3000 + "fox " + "y" * 2100 + " ") * 3,
+    "words apart": "the" + "\u0301" * (COUNT // 2) + " " * 1100 + "x" * 1100 + " fox",
     "removed characters": "the" + "\0" * COUNT + "quick",
 }
 
