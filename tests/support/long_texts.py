@@ -1,14 +1,70 @@
-"""Long texts of every kind, and whether a tokenizer shortens them without changing their tokens."""
+"""Long texts and tokenizers of every kind, and whether one shortens the texts without changing their tokens."""
 
 import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+import edge_st
 from edge_st_runtime.text import long_texts
 from edge_st_runtime.text.tokenizer import TextTokenizer
-from tests.support.tiny_tokenizers import WORDS
+from tests.support.readme import PACKAGED
+from tests.support.tiny_tokenizers import WORDS, byte_bpe, clip_bpe, closing_bpe, unigram, wordpiece
 
 LIMIT, COUNT = 64, 9_001
+
+
+def whole_words() -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, **{word: i for i, word in enumerate(WORDS, 1)}}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def without_words() -> Tokenizer:
+    """As Gemma's: BPE of a text that is not divided into words."""
+    letters = sorted({letter for word in WORDS for letter in word} | {"▁", "<unk>"})
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("o", "x"), ("f", "ox"), ("▁", "▁"), ("x", "x"), ("xx", "xx")]
+    vocabulary = [*letters, *("".join(pair) for pair in merges)]
+    model = models.BPE({token: i for i, token in enumerate(vocabulary)}, merges, unk_token="<unk>", fuse_unk=True)
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    return tokenizer
+
+
+def numbers_by_three() -> Tokenizer:
+    """As Qwen's and Llama 3's: byte-level BPE after a split by a pattern."""
+    tokenizer = byte_bpe()
+    pattern = Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(pattern, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    return tokenizer
+
+
+def with_added_tokens() -> Tokenizer:
+    tokenizer = wordpiece()
+    tokenizer.add_tokens(["the quick", AddedToken(" fox ", normalized=True), AddedToken("dog", lstrip=True)])
+    return tokenizer
+
+
+def real() -> Tokenizer:
+    return Tokenizer.from_file(str(PACKAGED / "tokenizer.json"))
+
+
+def bundled() -> Tokenizer:
+    return Tokenizer.from_file(str(Path(edge_st.__file__).parent / "bundled/static-all-MiniLM-L6-v2/tokenizer.json"))
+
+
+MAKERS: Mapping[str, Callable[[], Tokenizer]] = {
+    maker.__name__: maker
+    for maker in (
+        *(wordpiece, byte_bpe, closing_bpe, unigram, clip_bpe, whole_words, without_words),
+        *(numbers_by_three, with_added_tokens, bundled, real),
+    )
+}
 _RANDOM = random.Random(0)
 
 

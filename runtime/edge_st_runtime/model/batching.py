@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..arrays import TokenBatch
 
-_SHORT = 32
+_SHORT, _HUGE = 32, 2**16
 
 
 def plan_batches(
@@ -55,6 +55,9 @@ def pad_batch(
 ) -> TokenBatch:
     """Token lists as arrays (texts, `padded_length`), padded with ``pad_id`` and type 0."""
     lengths = np.array([len(row) for row in ids])
+    if len(ids) == 1 and _HUGE < len(ids[0]) == padded_length(len(ids[0]), step, limit):
+        everywhere = np.broadcast_to(np.int64(1), (1, len(ids[0])))  # takes no memory
+        return TokenBatch(_alone(ids[0]), everywhere, None if type_ids is None else _alone(type_ids[0]))
     columns = np.arange(padded_length(lengths.max(initial=0), step, limit))
     attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
     return TokenBatch(
@@ -62,6 +65,10 @@ def pad_batch(
         attended.astype(np.int64),
         None if type_ids is None else _fill(type_ids, attended, 0),
     )
+
+
+def _alone(row: NDArray[np.int32]) -> NDArray[np.int64]:
+    return row.astype(np.int64)[None]
 
 
 def _fill(rows: Sequence[NDArray[np.int32]], attended: NDArray[np.bool_], padding: int) -> NDArray[np.int64]:

@@ -48,10 +48,19 @@ class StaticBackend(InNumPy):
                 f"token {ids.max()} has no row among the {len(self.factors)} of model.safetensors; that file "
                 "and tokenizer.json are from different models: download or export the model again"
             )
+        if len(ids) == 1 and ids.size > len(self.factors) and batch.attention_mask.all():
+            return self._counted(ids[0])
         weights = self.factors[ids] * batch.attention_mask
         weights /= np.maximum(batch.attention_mask.sum(axis=1, keepdims=True), 1)
         rows = self.rows[ids if self.mapping is None else self.mapping[ids]]
         return np.einsum("bl,bld->bd", weights.astype(np.float32), rows).astype(np.float32, copy=False)
+
+    def _counted(self, ids: Ids) -> Floats:
+        """The mean (1, dim) of the rows of a text that is longer than the vocabulary, each row taken once."""
+        weights: NDArray[Any] = np.bincount(ids, minlength=len(self.factors)) * (self.factors / len(ids))
+        if self.mapping is not None:
+            weights = np.bincount(self.mapping, weights, len(self.rows))
+        return np.einsum("v,vd->d", weights, self.rows).astype(np.float32)[None]
 
 
 def open_static(folder: Path) -> StaticBackend:

@@ -17,7 +17,8 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 from ..arrays import Ids
 from ..errors import DamagedFileError, InputError, OptionError
 from ..files.reading import read_json, read_optional_json, whole_number
-from .long_texts import Shortener
+from .in_parts import ids_in_parts
+from .long_texts import Shortener, is_long
 from .pairs import PairTemplate, read_template
 from .tokenizer_file import named_panics, read_tokenizer
 from .tokens import TextOrPair, Tokens, as_ids, with_prompt
@@ -73,18 +74,17 @@ class TextTokenizer:
         """Tokenize ``texts``, each after ``prompt``, and truncate each to ``limit`` tokens, including special tokens.
 
         ``limit`` None: no limit. Of a pair, the longer text is truncated first. A text that is in several pairs is
-        tokenized once. Of a long text only the part that decides the tokens is tokenized, as `Shortener` says. Raises
-        InputError for a text that is not valid Unicode.
+        tokenized once. Of a long text only the part that decides the tokens is tokenized, as `Shortener` says; with no
+        limit, one part after the other, as `ids_in_parts` says. Raises InputError for a text that is not valid Unicode.
         """
         texts = with_prompt(texts, prompt)
         if limit is not None:
             texts = self._shortener.shorten(texts, limit)
-        single = iter(self._encode([text for text in texts if isinstance(text, str)], self._adds_special_tokens))
+        single = iter(self._single([text for text in texts if isinstance(text, str)], limit))
         parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
         own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
         rows = [
-            self._cut(next(single), limit) if isinstance(text, str) else self._join(own[text[0]], own[text[1]], limit)
-            for text in texts
+            next(single) if isinstance(text, str) else self._join(own[text[0]], own[text[1]], limit) for text in texts
         ]
         return Tokens(
             [row.ids for row in rows],
@@ -155,6 +155,19 @@ class TextTokenizer:
 
     def _with_offsets(self, texts: Sequence[str]) -> list[Encoding]:
         return [self._encode([text], special_tokens=False)[0] for text in texts]
+
+    def _single(self, texts: list[str], limit: int | None) -> "list[_Row]":
+        """Each text by itself. All tokens of a long one are found in parts, where nothing is put around them."""
+        whole = limit is not None or self._adds_special_tokens or self._single_has_types
+        if whole or not any(map(is_long, texts)):
+            return [self._cut(encoding, limit) for encoding in self._encode(texts, self._adds_special_tokens)]
+        return [
+            row for text in texts for row in ([self._in_parts(text)] if is_long(text) else self._single([text], None))
+        ]
+
+    def _in_parts(self, text: str) -> "_Row":
+        ids = ids_in_parts(text, self._with_offsets)
+        return _Row(ids, np.zeros_like(ids), len(ids))
 
     def _cut(self, encoding: Encoding, limit: int | None) -> "_Row":
         """The special tokens of a text, and as many of its own tokens as there is room for."""

@@ -92,6 +92,14 @@ def test_padding(left: bool, ids: list[list[int]], mask: list[list[int]], types:
     assert set(batch.features()) == {"input_ids", "attention_mask", "token_type_ids"}
 
 
+def test_a_huge_text_by_itself() -> None:
+    ids = np.arange(70_000, dtype=np.int32)
+    alone, beside = (pad_batch([ids, *others], [ids, *others], 0, False) for others in ([], [ids[:1]]))
+    for found, expected in zip(alone.features().values(), beside.features().values(), strict=True):
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, expected[:1])
+
+
 def test_padding_without_types_or_tokens() -> None:
     batch = pad_batch([IDS[1], IDS[1]], None, 7, pad_left=False)
     np.testing.assert_array_equal(batch.input_ids, [[7], [7]])

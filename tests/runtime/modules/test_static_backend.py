@@ -20,7 +20,7 @@ generator = np.random.default_rng(11)
 ROWS = generator.integers(-127, 128, (VOCABULARY, 6), dtype=np.int8)
 SCALES = generator.uniform(0.001, 0.01, VOCABULARY).astype(np.float32)
 FLOATS = (ROWS * SCALES[:, None]).astype(np.float32)
-TEXTS = ["", *NASTY, *random_texts(60), "a fox " * 300]
+TEXTS = ["", *NASTY, *random_texts(60), "a fox " * 300, "seven small boats " * 8000]
 FEW, MAPPING = FLOATS[:20], generator.integers(0, 20, VOCABULARY)
 WEIGHTS = generator.uniform(0, 2, VOCABULARY).astype(np.float32)
 #: tensors in model.safetensors, and the vector that each token then has
