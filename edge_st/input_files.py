@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -28,6 +29,13 @@ def existing(path: str | Path) -> Path:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and str(path).startswith("/dev/"))):
         raise OptionError(f"{path} is a pipe, a socket or a device; expected a file or a folder, or '-' and its output")
     return found
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of standard input; raises InputError where it is closed."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file, or give texts: edge-st … < texts.txt")
+    return sys.stdin.buffer
 
 
 def decoded(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:

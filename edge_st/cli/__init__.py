@@ -7,7 +7,6 @@ argparse when it runs, so that the command line starts at once.
 """
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,8 @@ from edge_st_runtime.errors import EdgeSTError
 from ..version import __version__
 from . import bench, demo, doctor, embed, evaluate, info, list_models, plugins, pull, rerank, search, tune, verify
 from .index import command as index
+from .stopping import Terminated, stoppable
+from .streams import one_line, safe_streams
 
 COMMANDS = {
     "demo": demo.add,
@@ -34,21 +35,28 @@ COMMANDS = {
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
-EXIT_CODES = "exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 output pipe closed"
+EXIT_CODES = "exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. ``argv`` defaults to the arguments of the process."""
+    with safe_streams():
+        return _run(sys.argv[1:] if argv is None else list(argv))
+
+
+def _run(argv: list[str]) -> int:
     try:
-        args = _parse(sys.argv[1:] if argv is None else list(argv))
+        with stoppable():
+            args = _parse(argv)
+            code: int = args.run(args)
+            sys.stdout.flush()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else OK
-    try:
-        code: int = args.run(args)
-        sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
         return CLOSED_PIPE
+    except Terminated as stop:
+        return _fail(f"terminated by {stop}", stop.code)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except (EdgeSTError, OSError) as error:
@@ -71,8 +79,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         plugins.add_all(subparsers)
         if first in plugins.EXPORT_COMMANDS and first not in subparsers.choices:
             raise SystemExit(_fail(plugins.EXPORT_IS_MISSING.format(first), USAGE))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     return parser.parse_args(argv)
 
 
@@ -94,12 +100,13 @@ def _describe(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"edge-st: error: {message}", file=sys.stderr)
+    print(f"edge-st: error: {one_line(message)}", file=sys.stderr)
     return code
 
 
 def _discard_stdout() -> None:
     """Send what is left of stdout to the null device, so that the interpreter does not report the closed pipe again."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+    if hasattr(sys.stdout, "fileno"):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

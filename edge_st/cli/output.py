@@ -4,6 +4,8 @@ import json
 import textwrap
 from collections.abc import Sequence
 
+from .streams import one_line
+
 #: what is printed for a query without hits
 NOTHING = "         nothing found"
 _SNIPPET_WIDTH, _SNIPPET_LINES = 88, 4
@@ -16,7 +18,7 @@ def print_json(document: object) -> None:
 
 def table(rows: Sequence[Sequence[object]], indent: str = "") -> str:
     """Rows of the same length as a text with aligned columns."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)

@@ -1,7 +1,6 @@
 """Read texts from files: one text or one JSON object per line."""
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import BinaryIO
 from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ..input_files import decoded, existing, json_object, string_field
+from ..input_files import decoded, existing, json_object, standard_input, string_field
 
 JSONL_ENDINGS = {".jsonl", ".ndjson"}
 
@@ -44,7 +43,7 @@ def read_records(files: Sequence[str], form: str, field: str) -> Iterator[Record
     for name in files:
         jsonl = form == "jsonl" or (form == "auto" and Path(name).suffix.lower() in JSONL_ENDINGS)
         if name == "-":
-            yield from _read(sys.stdin.buffer, "<stdin>", field if jsonl else None)
+            yield from _read(standard_input(), "<stdin>", field if jsonl else None)
         else:
             with Path(name).open("rb") as file:
                 yield from _read(file, name, field if jsonl else None)

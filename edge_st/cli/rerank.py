@@ -8,6 +8,7 @@ from edge_st_runtime.errors import InputError
 
 from .arguments import Subparsers, add_json, add_records, not_blank, positive
 from .output import print_json, snippet
+from .streams import one_line
 
 if TYPE_CHECKING:
     from .records import Record
@@ -69,7 +70,7 @@ def _as_json(rank: int, score: float, record: "Record") -> dict[str, object]:
 
 def _as_text(rank: int, score: float, record: "Record") -> str:
     place = f"{record.path}:{record.line}" if record.id is None else record.id
-    return f"{rank:4}  {score:7.3f}  {place}\n{snippet(record.text)}"
+    return f"{rank:4}  {score:7.3f}  {one_line(place)}\n{snippet(record.text)}"
 
 
 def _model(name: str) -> str:

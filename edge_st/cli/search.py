@@ -12,6 +12,7 @@ from edge_st_runtime.errors import InputError, OptionError
 from ..input_files import existing
 from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
 from .output import NOTHING, print_json, snippet
+from .streams import one_line
 from .text_files import ENDINGS, find_files, note_skipped, read_bytes
 
 if TYPE_CHECKING:
@@ -156,5 +157,5 @@ def _as_json(query: str, hits: list[tuple[float, Found]]) -> dict[str, object]:
 
 
 def _as_text(query: str, hits: list[tuple[float, Found]]) -> str:
-    listed = [f"{score:7.3f}  {hit.path}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
+    listed = [f"{score:7.3f}  {one_line(hit.path)}:{hit.line}\n{snippet(hit.text)}" for score, hit in hits]
     return "\n".join([query, *(listed or [NOTHING]), ""])

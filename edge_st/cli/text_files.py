@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 from edge_st_runtime.errors import InputError
 
+from .streams import one_line
+
 ENDINGS = {".txt", ".md", ".markdown", ".rst"}
 #: a file of more bytes is no single text: it is read whole, and its pieces with it
 LARGEST_TEXT = 100_000_000
@@ -52,7 +54,7 @@ def note_skipped(file: object, reason: str | Exception) -> None:
     if isinstance(reason, OSError):
         reason = reason.strerror or str(reason)
     where = "" if isinstance(reason, InputError) else f"{file}: "
-    note = f"edge-st: note: skipped {where}{reason}"
+    note = one_line(f"edge-st: note: skipped {where}{reason}")
     print(note.encode(errors="backslashreplace").decode(), file=sys.stderr)
 
 

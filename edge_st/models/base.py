@@ -14,6 +14,7 @@ from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
 
+from .converting import Convert, with_graph
 from .described import Described
 from .inputs import as_batch, split_task
 from .limits import changed_limits, longest_limit
@@ -62,6 +63,7 @@ class BaseModel(Described):
         low_memory: bool = False,
         truncation: Truncation = "silent",
         pooling: str | Sequence[str] | None = None,
+        convert: Convert = "auto",
     ) -> None:
         check_truncation(truncation)
         options = load_options(
@@ -87,9 +89,9 @@ class BaseModel(Described):
             local_files_only=local_files_only,
             token=token,
         )
-        self._runner = Runner(path, options, self._model_type, truncation)
+        self._runner = with_graph(path, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
-        with reading(path / SETTINGS_FILE):
+        with reading(self._runner.folder.path / SETTINGS_FILE):
             self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))
             self.default_prompt_name = default_prompt_name or saved.get("default_prompt_name")
             check_prompts(self.prompts, self.default_prompt_name)

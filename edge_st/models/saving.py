@@ -3,12 +3,14 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import read_json, read_optional_json, sha256
+from edge_st_runtime.files.writing import writing
 from edge_st_runtime.model.folder import MODULES_FILE, SETTINGS_FILE
 from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import TRANSFORMER
@@ -65,7 +67,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
 
     ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
     ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
-    Raises OptionError where ``target`` lies inside ``source`` or is a file.
+    Raises OptionError where ``target`` lies inside ``source`` or is a file, FolderError where it cannot be written.
     """
     source, target = source.resolve(), target.resolve()
     if source == target and not changes:
@@ -74,9 +76,7 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
         raise OptionError(f"{target} is inside the model folder {source}; choose another path")
     if target.exists() and not target.is_dir():
         raise OptionError(f"{target} is a file; choose the path of a folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
-        staged = Path(temporary) / "model"
+    with writing(target), _staging(target) as staged:
         shutil.copytree(source, staged)
         for name, values in changes.items():
             _write_json(
@@ -93,6 +93,14 @@ def save_folder(source: Path, target: Path, changes: Changes, identity: Callable
                 place.mkdir(exist_ok=True)
             else:
                 path.replace(place)
+
+
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A place beside ``target`` for the new folder, which is removed afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+        yield Path(temporary) / "model"
 
 
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:

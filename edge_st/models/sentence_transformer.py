@@ -39,6 +39,8 @@ class SentenceTransformer(Encoder):
     - ``provider`` names an execution provider of ONNX Runtime.
     - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
     - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``convert`` says what happens to a folder with weights in safetensors and no graph: "auto" writes one to the cache
+      where edge-st-export is installed, "never" raises MissingFileError.
     - ``pooling`` is the mode, or the modes to be concatenated, of a model whose folder has no modules.json: "mean",
       "cls", "lasttoken", "max", "mean_sqrt_len_tokens" or "weightedmean". The default is the mean, with a warning; for
       a causal language model it is the last token.

@@ -17,6 +17,7 @@ The built-in base stands in brackets.
     │   ├── EngineMissingError         (ImportError) the engine is not installed
     │   └── ProviderError              (ValueError) a requested provider or device is not available
     ├── ResourceError                  (OSError) this process or machine lacks memory, disk space or open files
+    │   └── DiskFullError              (FolderError) the disk is full
     ├── PackageMissingError            (ImportError) an optional package is not installed
     ├── HubError                       (OSError) a download failed
     ├── OptionError                    (ValueError) an argument outside its allowed values
@@ -82,6 +83,10 @@ class ProviderError(EngineError, ValueError):
 
 class ResourceError(EdgeSTError, OSError):
     """This process or machine lacks memory, disk space or open files; the files themselves are in order."""
+
+
+class DiskFullError(ResourceError, FolderError):
+    """The disk is full, or this user's part of it."""
 
 
 class PackageMissingError(EdgeSTError, ImportError):

@@ -7,13 +7,20 @@ from pathlib import Path
 GROUP = "edge_st.models"
 
 
-def install(site: Path, points: Mapping[str, str], *, distribution: str = "tiny-model", version: str = "1.0") -> Path:
+def install(
+    site: Path,
+    points: Mapping[str, str],
+    *,
+    distribution: str = "tiny-model",
+    version: str = "1.0",
+    group: str = GROUP,
+) -> Path:
     """Write the metadata of a distribution with these entry points into ``site``, a folder of the import path."""
     info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
     lines = [f"{name} = {value}" for name, value in points.items()]
-    (info / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
     return site
 
 

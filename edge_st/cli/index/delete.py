@@ -1,7 +1,6 @@
 """``edge-st index delete``: rows with the given ids, or all rows that come from a file."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_ids(name: str) -> list[str]:
-    from ...input_files import decoded, existing
+    from ...input_files import decoded, existing, standard_input
 
     if name == "-":
-        return [line for _, line in decoded(sys.stdin.buffer, "<stdin>") if line]
+        return [line for _, line in decoded(standard_input(), "<stdin>") if line]
     with existing(name).open("rb") as file:
         return [line for _, line in decoded(file, name) if line]
 

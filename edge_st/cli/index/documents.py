@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,7 +11,7 @@ from typing import Any, BinaryIO
 from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
 
-from ...input_files import Fields, decoded, existing, field, json_object, string_field
+from ...input_files import Fields, decoded, existing, field, json_object, standard_input, string_field
 from ...table_files import TABLES, read_table
 from ..records import JSONL_ENDINGS
 from ..text_files import ENDINGS, find_files, note_skipped, read_bytes
@@ -101,7 +100,7 @@ def read_documents(files: Mapping[str, bool], input_format: InputFormat) -> Iter
     """
     for name, is_named in files.items():
         if name == STDIN:
-            yield from _read(sys.stdin.buffer, _STDIN_NAME, input_format.of(name), input_format)
+            yield from _read(standard_input(), _STDIN_NAME, input_format.of(name), input_format)
         elif is_named or _is_readable(name, input_format.of(name)):
             with Path(name).open("rb") as file:
                 yield from _read(file, name, input_format.of(name), input_format)

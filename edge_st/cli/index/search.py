@@ -9,6 +9,7 @@ from edge_st_runtime.errors import OptionError
 
 from ..arguments import Subparsers, add_json, not_blank, positive
 from ..output import NOTHING, print_json, snippet
+from ..streams import one_line
 
 _DESCRIPTION = """\
 Rank the rows of the index in folder PATH by their similarity to a query. --filter KEY=VALUE finds only rows with this
@@ -107,4 +108,5 @@ def _as_lines(hit: dict[str, Any]) -> str:
     metadata, name = hit["metadata"], str(hit["corpus_id"])
     place = f"{metadata['path']}:{metadata['line']}" if {"path", "line"} <= metadata.keys() else name
     first = f"{hit['score']:7.3f}  {name}" + ("" if place == name else f"  {place}")
+    first = one_line(first)
     return f"{first}\n{snippet(hit['text'])}" if "text" in hit else first

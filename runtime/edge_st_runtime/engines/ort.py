@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
 from .quiet_onnxruntime import onnxruntime as ort
@@ -94,7 +95,8 @@ class OrtBackend:
         try:
             return self._session.get().run(outputs, self._signature.feeds(batch, max_active_dims))
         except Exception as error:  # onnxruntime's errors share no base
-            raise EngineError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
+            doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
+            raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
 
     def info(self) -> dict[str, Any]:
         """The engine, its version, the providers that the session really has, and its threads."""
@@ -123,7 +125,7 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
     except Exception as error:  # onnxruntime's errors share no base
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise DamagedFileError(
+        raise shortage(error, f"ONNX Runtime cannot load {graph}") or DamagedFileError(
             f"ONNX Runtime cannot load {graph} ({graph.stat().st_size} bytes): {error}. "
             "Download it again, or export it again with: edge-st export"
         ) from error

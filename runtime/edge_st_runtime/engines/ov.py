@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
 from .quiet_openvino import openvino
@@ -72,7 +73,8 @@ class OpenVinoBackend:
             found = request.infer(feeds, share_inputs=True)
             return [np.array(found[output]) for output in outputs]
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
+            doing = f"OpenVINO failed on a batch of shape {batch.shape}"
+            raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
         finally:
             idle.put(request)
 
@@ -111,7 +113,10 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     if options.provider is not None:
         raise OptionError(f"provider={options.provider!r} names an ONNX Runtime provider; OpenVINO takes device=…")
     if device.partition(".")[0] not in core.available_devices and device not in core.available_devices:
-        raise ProviderError(f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}")
+        missing = ProviderError(
+            f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}"
+        )
+        raise shortage(missing, f"OpenVINO cannot open its device {device!r}") or missing
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
@@ -124,7 +129,7 @@ def _read(graph: Path, options: EngineOptions) -> Any:
     except RuntimeError as error:
         if not graph.is_file():
             raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise _damaged(graph, error) from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
 
 
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
@@ -132,7 +137,7 @@ def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _
     try:
         compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
     except RuntimeError as error:
-        raise _damaged(graph, error) from error
+        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
     idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for _ in range(streams):
         idle.put(compiled.create_infer_request())

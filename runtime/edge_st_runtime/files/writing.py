@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import EdgeSTError
+from .shortage import writing_error
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
@@ -16,3 +19,14 @@ def replacing(target: Path) -> Iterator[Path]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError within the block into a FolderError or ResourceError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, EdgeSTError):
+            raise
+        raise writing_error(path, error) from error

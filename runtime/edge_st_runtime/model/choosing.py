@@ -1,5 +1,6 @@
 """The variants to try, in order: from what the caller asked for, what this machine has and what it was tuned to."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from .quantized import as_computed
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
 from .tuning import Tuning, read_tuning
-from .variants import Choice, Criteria, check_dtype, choose_graphs
+from .variants import Choice, Criteria, NoGraphError, check_dtype, choose_graphs
 
 #: by the name of a route: what it may run, the best first
 Candidates: TypeAlias = Mapping[str, tuple[Choice, ...]]
@@ -85,7 +86,10 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         features=cpu_features(),
         bfloat16=has_bfloat16(),
     )
-    return choose_graphs(route.graph_names(), record, criteria), criteria
+    try:
+        return choose_graphs(route.graph_names(), record, criteria), criteria
+    except NoGraphError as error:
+        raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', shlex.quote(str(route.path)))}") from None
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:

@@ -18,6 +18,10 @@ _OTHERS = "; choose one by model_kwargs={'file_name': …}"
 _DEFAULT = "the folder's default dtype is {!r}"
 
 
+class NoGraphError(MissingFileError):
+    """The model has weights at most, and no graph that an engine could open."""
+
+
 @dataclass(frozen=True)
 class Criteria:
     """What the caller asked for, and what this machine has.
@@ -91,7 +95,7 @@ def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteri
     entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
     choices = _ordered(_Available(graphs, engines, entries, criteria, record is not None), record)
     if not choices:
-        raise MissingFileError(_nothing(graphs, criteria))
+        raise (MissingFileError if graphs else NoGraphError)(_nothing(graphs, criteria))
     return choices
 
 
@@ -281,7 +285,13 @@ def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:
 
 
 def _nothing(graphs: list[str], criteria: Criteria) -> str:
-    found = ", ".join(graphs) or "no graph at all"
+    if not graphs:
+        return (
+            "the model has no graph at all, which an engine needs. Make one from its weights, in seconds and without "
+            "PyTorch: pip install edge-st-export && edge-st convert MODEL OUT (for other architectures, or to compare "
+            "it with the original: edge-st export MODEL OUT)"
+        )
+    found = ", ".join(graphs)
     return (
         f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
         f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by "

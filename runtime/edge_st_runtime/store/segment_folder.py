@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -19,6 +19,7 @@ from uuid import uuid4
 from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
 from ..files.fields import Fields
 from ..files.reading import read_json
+from ..files.writing import writing
 from .segment_file import REPAIR, SEGMENT_NAME, Entry, check_entry, synced
 
 T = TypeVar("T")
@@ -137,17 +138,6 @@ def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:
         yield entry
         if entry.get("deleted"):
             yield entry["deleted"]
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError within the block into a FolderError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, FolderError):
-            raise
-        raise FolderError(f"cannot write to {path} ({error}); make it writable, or write to another folder") from error
 
 
 def lock(folder: Path) -> Any:

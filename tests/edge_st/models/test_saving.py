@@ -11,6 +11,7 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.models.saving import save_folder
+from edge_st_runtime.errors import FolderError
 from edge_st_runtime.model.record import read_record
 from tests.support.tiny_models import TinyModel, graph_entry, write_record
 from tests.support.tiny_tokenizers import random_texts
@@ -134,3 +135,11 @@ def test_interruption_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         save_folder(tiny_folder, tmp_path / "copy", {}, dict)
     assert contents(tmp_path) == before
+
+
+def test_where_nothing_can_be_written(tiny_folder: Path, tmp_path: Path) -> None:
+    model = SentenceTransformer(tiny_folder, backend="onnx")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FolderError, match=r"cannot write to .*copy .*; make it writable, or write to another folder"):
+        model.save_pretrained(tmp_path / "file" / "copy")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -6,12 +6,14 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.cli import main
+from edge_st.models.converting import GROUP
 from edge_st_export import export_model
 from edge_st_export.original.comparing import compare_with_original
 from edge_st_export.original.texts import ALL
 from tests.export.originals import cosine_min, load_original, save_original
 from tests.export.zoo.building import BPE_TOKENS, ROBERTA
 from tests.export.zoo.examining import Zoo
+from tests.support.installed_models import install
 from tests.support.tiny_tokenizers import byte_bpe
 
 
@@ -69,3 +71,14 @@ def test_verify_against_the_original(zoo: Zoo, tmp_path: Path, capsys: pytest.Ca
     rows = capsys.readouterr().out.splitlines()[1:]
     assert {row.split()[0] for row in rows} == {"onnx", "openvino"}
     assert all(row.endswith("equal") for row in rows)
+
+
+def test_a_folder_with_weights_alone_is_converted_to_the_cache(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter = {"onnx": "edge_st_export.builder.conversion:convert_model"}
+    monkeypatch.syspath_prepend(install(tmp_path / "site", converter, group=GROUP))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = SentenceTransformer(small_folder, dtype="float32")
+    assert Path(model.info()["path"]).is_relative_to(tmp_path / "cache")
+    assert cosine_min(model.encode(list(ALL)), load_original(small_folder).encode(list(ALL))) >= 0.99999

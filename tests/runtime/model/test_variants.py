@@ -242,7 +242,7 @@ def test_criteria_that_cannot_be_met(criteria: Criteria, message: str) -> None:
 @pytest.mark.parametrize("names", [[], ["model.safetensors"], ["onnx/decoder.onnx", "onnx/encoder.onnx"]], ids=str)
 def test_nothing_there(names: list[str]) -> None:
     found = "onnx/decoder.onnx, onnx/encoder.onnx" if len(names) > 1 else "no graph at all"
-    with pytest.raises(MissingFileError, match=f"the model has {found}.*edge-st export MODEL FOLDER"):
+    with pytest.raises(MissingFileError, match=f"the model has {found}.*edge-st export MODEL (FOLDER|OUT)"):
         choose_graph(names, None, Criteria())
 
 

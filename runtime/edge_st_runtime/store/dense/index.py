@@ -12,6 +12,7 @@ import numpy as np
 from ...arrays import Ids
 from ...checks import check_choice
 from ...errors import FolderError, NotAFolderError, OptionError
+from ...files.writing import writing
 from ..segment_file import SEGMENT_NAME, Entry, remove_segments, verify_segment
 from ..segment_folder import (
     INDEX,
@@ -24,7 +25,6 @@ from ..segment_folder import (
     read_manifest,
     read_steadily,
     replace,
-    writing,
 )
 from .changes import rows_by_segment, write_change
 from .manifest import merged_from, names, open_segment, read_layout

@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import DamagedFileError, FolderError, MissingFileError
 from ...files.fields import Fields
 from ...files.reading import read_json
+from ...files.writing import writing
 from ..segment_file import (
     REPAIR,
     Column,
@@ -33,7 +34,6 @@ from ..segment_folder import (
     publish,
     read_manifest,
     read_steadily,
-    writing,
 )
 from .postings import Postings, join
 
