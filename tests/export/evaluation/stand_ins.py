@@ -21,7 +21,8 @@ class StandIn:
     """A model whose answers follow from ``seed``, the text, the prompt and whether it is a query or a document.
 
     ``tied`` numbers are few, and cosines of them are not rounded; ``constant`` ones are all equal. With a ``table`` of
-    texts the answers are taken from it. ``asked`` is what it was asked for, ``model_card_data.reports`` what it was told.
+    texts the answers are taken from it. ``asked`` is what it was asked for, ``model_card_data.reports`` what it was
+    told.
     """
 
     #: (sentences, route, **options), with the options that evaluators give the library's models
