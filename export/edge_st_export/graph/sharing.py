@@ -14,7 +14,7 @@ from .tensors import drop_unread, readers_of, values_of
 _MARK = ".shared"  # ends the names of the nodes that `share_weights` writes
 _PRODUCT = "_rows"  # ends the name of a Gemm's output
 _LEAST = 1024  # bytes; sharing less does not pay
-_BITS = {TensorProto.FLOAT: np.dtype("<u4"), TensorProto.FLOAT16: np.dtype("<u2")}
+_BITS: Mapping[int, np.dtype[Any]] = {TensorProto.FLOAT: np.dtype("<u4"), TensorProto.FLOAT16: np.dtype("<u2")}
 Bits: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
@@ -45,7 +45,7 @@ def share_weights(graph: Any) -> None:
     stored: list[tuple[str, Bits]] = []
     shared: dict[str, _Rows] = {}
     for tensor in sorted(matrices, key=lambda matrix: matrix.name in multiplied):
-        bits = np.frombuffer(tensor.raw_data, _BITS[tensor.data_type]).reshape(tensor.dims)
+        bits: Bits = np.frombuffer(tensor.raw_data, _BITS[tensor.data_type]).reshape(tensor.dims)
         found = _find_rows(bits.T, stored) if tensor.name in multiplied else None
         if found is None:
             stored.append((tensor.name, bits))
