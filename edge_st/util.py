@@ -199,5 +199,5 @@ def truncate_embeddings(embeddings: Any, truncate_dim: int | None) -> Any:
     """
     if isinstance(truncate_dim, bool) or not isinstance(truncate_dim, int | np.integer | None):
         raise OptionError(f"truncate_dim is {truncate_dim!r}; expected a whole number of dimensions, or None")
-    sliced = hasattr(embeddings, "__getitem__") and not isinstance(embeddings, list | tuple | str)
-    return (embeddings if sliced else as_numbers(embeddings))[..., :truncate_dim]
+    array = as_numbers(embeddings) if not hasattr(embeddings, "shape") else embeddings
+    return array[..., :truncate_dim]

@@ -53,8 +53,8 @@ def note_skipped(file: object, reason: str | Exception) -> None:
     """Say on stderr that ``file`` is not read; an InputError names the file itself."""
     if isinstance(reason, OSError):
         reason = reason.strerror or str(reason)
-    where = "" if isinstance(reason, InputError) else f"{one_line(file)}: "
-    note = f"edge-st: note: skipped {where}{one_line(reason)}"
+    where = "" if isinstance(reason, InputError) else f"{file}: "
+    note = one_line(f"edge-st: note: skipped {where}{reason}")
     print(note.encode(errors="backslashreplace").decode(), file=sys.stderr)
 
 

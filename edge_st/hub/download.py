@@ -5,8 +5,6 @@ import os
 import urllib.request
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from edge_st_runtime.errors import HubError, OptionError
 
 _CHUNK = 1 << 16
@@ -30,6 +28,8 @@ def download(url: str, path: str | os.PathLike[str]) -> None:
 
 
 def _fetch(url: str, part: Path) -> None:
+    from tqdm.auto import tqdm
+
     with (
         urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,  # noqa: S310 - the address is checked by the caller
         part.open("wb") as file,

@@ -61,9 +61,10 @@ def paraphrase_mining_embeddings(
     """The most similar pairs of rows of ``embeddings`` (n, dim): ``[score, i, j]`` with i < j, best first.
 
     Each row is paired with the ``top_k`` rows nearest to it; of these pairs the best ``max_pairs`` are returned, each
-    once. Pairs with equal scores are in the order of the rows. ``query_chunk_size`` rows, or fewer to save memory, are
-    compared with ``corpus_chunk_size`` others at once; neither changes what is found. Raises OptionError for a number
-    below 1, InputError for embeddings with NaN or infinity. Source: sentence-transformers' function of this name.
+    once; none for 0. Pairs with equal scores are in the order of the rows. ``query_chunk_size`` rows, or fewer to save
+    memory, are compared with ``corpus_chunk_size`` others at once; neither changes what is found. Raises OptionError
+    for another number below 1, InputError for embeddings with NaN or infinity. Source: sentence-transformers' function
+    of this name.
     """
     _check_counts(query_chunk_size, corpus_chunk_size, max_pairs, top_k)
     vectors = embeddings if isinstance(embeddings, SparseMatrix) else _finite(embeddings)
@@ -86,7 +87,8 @@ def paraphrase_mining_embeddings(
 def _check_counts(query_chunk_size: int, corpus_chunk_size: int, max_pairs: int, top_k: int) -> None:
     check_count("query_chunk_size", query_chunk_size)
     check_count("corpus_chunk_size", corpus_chunk_size)
-    check_count("max_pairs", max_pairs)
+    if max_pairs != 0 or isinstance(max_pairs, bool):  # none, as in sentence-transformers
+        check_count("max_pairs", max_pairs)
     check_count("top_k", top_k)
 
 

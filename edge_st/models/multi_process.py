@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import EngineError, OptionError
 from edge_st_runtime.text.tokens import TextOrPair
 
@@ -39,8 +40,9 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join()
             raise EngineError(
-                f"a worker process ended with exit code {self.process.exitcode}; see its message above, then start "
-                "another pool (in a script under `if __name__ == '__main__':`)"
+                f"1 multi-process pool worker(s) died unexpectedly: pid {self.process.pid} (exit code "
+                f"{self.process.exitcode}); see its message above, then stop the pool and start another (in a script "
+                "under `if __name__ == '__main__':`)"
             ) from None
         if isinstance(answer, Exception):
             raise answer
@@ -106,8 +108,7 @@ def run_chunks(
         raise OptionError("the pool was stopped; start another with start_multi_process_pool()")
     if chunk_size is None:
         chunk_size = max(1, min(math.ceil(len(texts) / count / 10), _LARGEST_CHUNK))
-    if not isinstance(chunk_size, int) or chunk_size < 1:
-        raise OptionError(f"chunk_size is {chunk_size!r}; expected a whole number of at least 1, or None")
+    check_count("chunk_size", chunk_size)
     # An empty list still goes to a worker: it knows the dimension.
     chunks = [texts[start : start + chunk_size] for start in range(0, max(1, len(texts)), chunk_size)]
     answers = _answers(pool, list(map(question, chunks)))

@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.resume.wait(30)
             self.close_connection = True
 
-    def head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+    def head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -1,6 +1,8 @@
 """``edge-st index`` in a test: the command, what it prints, and what an index holds."""
 
+import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from edge_st import Index
 from edge_st.cli import main
+from edge_st_runtime.errors import FolderError
 from tests.support.tiny_tokenizers import WORDS
 
 TEXTS = {
@@ -54,6 +57,16 @@ def content(path: Path) -> dict[str | int, dict[str, Any]]:
 def texts_of(path: Path) -> dict[str | int, str]:
     """The text of every row by its id."""
     return {name: row["text"] for name, row in content(path).items()}
+
+
+def first_rows(path: Path) -> int:
+    """How many rows there are when a writer has written some; 0 where that takes too long."""
+    for _ in range(600):
+        with contextlib.suppress(FolderError):
+            if rows := len(Index.open(path)):
+                return rows
+        time.sleep(0.05)
+    return 0
 
 
 def write_jsonl(path: Path, *rows: dict[str, Any]) -> Path:

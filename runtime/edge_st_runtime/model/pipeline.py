@@ -129,7 +129,7 @@ class Pipeline:
         broken = broken_row(found, checked)
         if broken is not None:
             place = int(rows[broken] if places is None else places[rows[broken]])
-            raise not_finite(self.backend, self.modules, features, broken, job.texts[job.rows[broken]], place)
+            raise not_finite(self.backend, self.modules, features, broken, job.texts[int(job.rows[broken])], place)
         return rows, select(found)
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:

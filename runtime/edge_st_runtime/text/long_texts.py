@@ -20,7 +20,7 @@ from .tokens import TextOrPair
 LONG = 2**16
 _MARGIN = 256
 _CHARACTERS_A_TOKEN = 8
-_STRETCH, _WINDOW = 512, 2**18
+_STRETCH, _CONTEXT, _WINDOW = 512, 2**12, 2**18
 _MOST = 2**20
 _JOINING = ("BPE", "Unigram")
 
@@ -67,7 +67,7 @@ class Shortener:
             if self._settles(part, need, words, ends):
                 return part
             idle = self._idle_from(ends, len(part))
-            going_on = None if idle is None else self._skipped(text, self._slice(part, idle, len(part)), place + size)
+            going_on = None if idle is None else self._skipped(text, part, idle, place + size)
             if idle is None or going_on is None:
                 size *= 2
             else:
@@ -101,17 +101,19 @@ class Shortener:
         last = int(ends[ends <= length - self._stretch].max(initial=0))
         return last if length - last > 2 * self._stretch else None
 
-    def _skipped(self, text: str, stretch: str, place: int) -> int | None:
-        """Where ``text`` goes on, after the beginning of ``stretch``, with the tokens of the whole stretch.
+    def _skipped(self, text: str, part: str, idle: int, place: int) -> int | None:
+        """Where ``text`` goes on, after the beginning of the idle stretch of ``part``, with the tokens of all of it.
 
-        The stretch ends at ``place``, or beyond it where no other token follows. None if its inner part gives tokens.
+        The part ends at ``place``; the stretch does, or beyond it where no other token follows. None if the inner part
+        of the stretch decides tokens.
         """
-        beginning, size = self._slice(stretch, 0, self._stretch), _WINDOW
+        before, size = max(0, idle - _CONTEXT), _WINDOW
+        beginning = self._slice(part, before, idle + self._stretch)
 
         def ids(start: int, stop: int) -> Any:
             return self._encode([self._join(beginning, self._slice(text, start, stop))])[0].ids
 
-        expected = self._encode([stretch])[0].ids
+        expected = self._encode([self._slice(part, before, len(part))])[0].ids
         if ids(place - self._stretch, place) != expected:
             return None
         while place < len(text) and size > 2 * self._stretch:

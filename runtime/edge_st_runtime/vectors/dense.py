@@ -96,7 +96,7 @@ def quantize(
     ranges: NDArray[Any] | None = None,
     calibration: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Quantize float vectors (n, dim), or a single one (dim,) if ``precision`` is not binary.
+    """Quantize float vectors (n, dim), or a single one (dim,).
 
     ``int8`` and ``uint8`` have 256 steps between the minimum and maximum of each dimension. These are taken from
     ``ranges`` (2, dim), else from ``calibration`` (m, dim), else from the vectors themselves. ``ubinary`` has one bit
@@ -104,8 +104,8 @@ def quantize(
     ``binary`` is the same minus 128, as int8.
 
     Raises OptionError for an unknown precision. Raises InputError for vectors that are quantized already, and for NaN
-    in any precision but float32; for binary precisions, for vectors that are not two-dimensional; for int8 and uint8,
-    for ranges that are not finite, have another width or have a minimum above the maximum.
+    in any precision but float32; for int8 and uint8, for a single vector without ranges and calibration, and for ranges
+    that are not finite, have another width or have a minimum above the maximum.
     """
     check_precision(precision)
     vectors = as_numbers(vectors)
@@ -155,7 +155,8 @@ def quantization_ranges(
 ) -> NDArray[Any]:
     """The ranges (2, dim) that `quantize` uses: ``ranges``, else those of ``calibration``, else those of the vectors.
 
-    Logs a warning where they come from fewer than a hundred vectors. Raises InputError as `quantize` does.
+    They are float32. Logs a warning where they come from fewer than a hundred vectors. Raises InputError as `quantize`
+    does.
     """
     width = vectors.shape[-1]
     if ranges is not None:
@@ -165,6 +166,11 @@ def quantization_ranges(
         if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
             raise InputError(f"calibration_embeddings of shape {rows.shape}; expected (n, {width}), n at least 1")
         return _checked_ranges(value_ranges(rows), width)
+    if vectors.ndim == 1 or len(vectors) == 1:
+        raise InputError(
+            f"Cannot compute {precision} quantization ranges from a single embedding; give quantize_embeddings the "
+            "ranges, or the calibration_embeddings, of a representative set of embeddings"
+        )
     if len(vectors) < _FEW_ROWS:
         logger.warning(
             "%s ranges are computed from %d embeddings only; pass ranges, or at least %d calibration_embeddings, so "
@@ -173,7 +179,7 @@ def quantization_ranges(
             len(vectors),
             _FEW_ROWS,
         )
-    return _checked_ranges(value_ranges(vectors), width if vectors.ndim == 2 else 1)
+    return _checked_ranges(value_ranges(vectors), width)
 
 
 def value_ranges(vectors: NDArray[Any]) -> NDArray[Any]:
@@ -202,8 +208,8 @@ def _steps(ranges: NDArray[Any]) -> NDArray[Any]:
 
 
 def _to_bits(vectors: NDArray[Any], precision: str) -> NDArray[Any]:
-    if vectors.ndim != 2:
-        raise InputError(f"embeddings of shape {vectors.shape}; {precision} takes (n, dim): use embeddings[None]")
+    if vectors.ndim == 0:
+        raise InputError(f"the embeddings are a number, {vectors}; {precision} takes (…, dim)")
     packed = np.packbits(vectors > 0, axis=-1)
     return packed if precision == "ubinary" else (packed.astype(np.int16) - 128).astype(np.int8)
 
@@ -218,4 +224,4 @@ def _checked_ranges(ranges: NDArray[Any], width: int) -> NDArray[Any]:
     if (ranges[0] > ranges[1]).any():
         place = int(np.argmax(ranges[0] > ranges[1]))
         raise InputError(f"ranges[0] is above ranges[1] in dimension {place}; expected the minimum first")
-    return ranges
+    return ranges.astype(np.float32, copy=False)

@@ -67,7 +67,7 @@ def test_what_cannot_be_done_is_one_line_and_1(
         (tmp_path / "missing.txt", reranker, "no such file or folder"),
         (tmp_path, reranker, "is a folder; name its files"),
         (lines, tiny_folder, "CrossEncoder"),
-        (lines, several, "this one has 2"),
+        (lines, several, "This model has 2"),
     ):
         assert main(["rerank", "-q", "animals", str(file), "--model", str(model)]) == 1
         error = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The standard streams: closed ones, texts and names that steer a terminal, and signals that end a command."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_st import Index
 from edge_st.cli import main
 from edge_st.cli.streams import one_line, printable, safe_streams
 from tests.edge_st.cli.test_main import ENVIRONMENT
+from tests.support.hub_models import NAME, dense_model
+from tests.support.hub_server import HubServer
+from tests.support.index_command import first_rows
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07 red \x9b31m \u202etxt.exe\u2066 \r over \x08"
 EDGE_ST = f"{sys.executable} -m edge_st"
@@ -113,6 +118,7 @@ def test_a_program_without_a_console(tmp_path: Path) -> None:
     code = f"""
 import logging, sys
 sys.stdin = sys.stdout = sys.stderr = None
+from edge_st import Index
 from edge_st.cli import main
 logging.getLogger("edge_st").setLevel(logging.INFO)
 codes = [
@@ -128,8 +134,14 @@ open({str(tmp_path / "codes")!r}, "w").write(repr(codes))
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_no_file_behind(number: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edge_st", "embed", "-o", str(tmp_path / "x.npy")]
-    child = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge_st", "embed", "-o", str(tmp_path / "x.npy")],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the tests may run with it ignored, as by nohup
+    )
     assert child.stdin is not None
     child.stdin.write("a text\n" * 500)
     child.stdin.flush()
@@ -142,6 +154,48 @@ def test_a_signal_leaves_no_file_behind(number: signal.Signals, tmp_path: Path) 
     assert child.returncode == 128 + number
     assert complaints.startswith("edge-st: error: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pull_that_is_ended_goes_on(hub: HubServer, tmp_path: Path) -> None:
+    name, out = "onnx/model.onnx", tmp_path / "out"
+    body = bytes(12_000_000)
+    hub.add(NAME, {**dense_model(), name: body})
+    hub.stall[name] = len(body) - 1
+    arguments = ["pull", NAME, str(out), "--backend", "onnx"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge_st", *arguments],
+        env={**ENVIRONMENT, **os.environ},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert hub.stalled.wait(30)
+    child.send_signal(signal.SIGTERM)
+    _, complaints = child.communicate()
+
+    assert child.returncode == 128 + signal.SIGTERM
+    assert complaints == "edge-st: error: terminated by SIGTERM\n"
+    assert [path.name for path in tmp_path.iterdir()] == [".out.partial"]
+    assert main(arguments) == 0
+    assert (out / name).read_bytes() == body
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_index_whose_build_is_ended_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    command = [sys.executable, "-m", "edge_st", "index", "build", str(path), "-", "--format", "lines"]
+    child = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdin is not None
+    child.stdin.write("".join(f"text number {number}\n" for number in range(2500)))
+    child.stdin.flush()
+    rows = first_rows(path)
+    child.send_signal(signal.SIGTERM)
+    _, complaints = child.communicate()
+
+    assert child.returncode == 128 + signal.SIGTERM
+    assert complaints.splitlines()[-1] == "edge-st: error: terminated by SIGTERM"
+    assert 0 < rows <= len(Index.open(path)) < 2500
+    assert main(["index", "verify", str(path)]) == 0
+    assert {file.name.partition("-")[0] for file in path.iterdir()} == {".lock", "index.json", "segment"}
 
 
 def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:

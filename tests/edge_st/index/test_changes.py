@@ -17,11 +17,11 @@ ODD_TEXTS = [
     "", "\0", " ", "\n\t", "🙂👩‍👩‍👧", "ما هذا", "\u00e9", "e\u0301", "\u202e", "x" * 200_000, "NULL", "a\0b",
 ]  # fmt: skip
 ODD_IDS = [
-    100, "100", -1, "-1", 10**30, "", "\0", "🙂", "\ud800", "i" * 100_000, "1", "null", '"', 2**63, "\u00e9", "e\u0301",
+    100, "100", -1, "-1", 10**30, "", "\0", "🙂", "i" * 100_000, "1", "null", '"', 2**63, "\u00e9", "e\u0301",
 ]  # fmt: skip
 KINDS = [
     {}, {"a": None, "b": True, "c": False, "d": 0, "e": -1.5, "f": "", "g": [], "h": {}}, {"": {"": [[{}]]}},
-    {"deep": [1, [2, [3, {"x": [None]}]]]}, {"🙂": "\0\ud800"}, {"big": 10**40, "small": 1e-300}, {"a": [1, "1", 1.0]},
+    {"deep": [1, [2, [3, {"x": [None]}]]]}, {"🙂": "\0"}, {"big": 10**40, "small": 1e-300}, {"a": [1, "1", 1.0]},
 ]  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def test_an_iterator_that_fails(index: Index) -> None:
     with pytest.raises(InputTypeError, match=r"texts\[1\] is int"):
         index.add(iter(["a", 1]))  # type: ignore[arg-type]
     for wrong in ("ab", {"a": 1}, 5):
-        with pytest.raises(InputTypeError, match=r"ids is a \w+; expected a list or an iterator"):
+        with pytest.raises(InputTypeError, match=r"ids is \w+ \(.*\); expected a list or an iterator"):
             index.add(iter(["a", "b"]), wrong)  # type: ignore[arg-type]
     assert len(index) == 20 + 1024
 

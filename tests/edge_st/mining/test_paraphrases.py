@@ -55,7 +55,7 @@ def test_a_pair_is_found_where_it_is_among_the_nearest_of_either() -> None:
         assert_same(found, [pair for pair in naive(VECTORS) if (pair[1], pair[2]) in near])
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 10, 11, 100, 434, 435, 999])
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 10, 11, 100, 434, 435, 999])
 @pytest.mark.parametrize(("rows", "columns"), [(3, 5000), (5000, 5000), (4, 7)])
 def test_of_too_many_pairs_the_best_are_kept(most: int, rows: int, columns: int) -> None:
     found = paraphrase_mining_embeddings(VECTORS, rows, columns, max_pairs=most)
@@ -102,14 +102,16 @@ def test_what_may_be_an_embedding() -> None:
         paraphrase_mining_embeddings(np.array([[1, 0], [0, 1], [np.nan, 1]]))
 
 
-@pytest.mark.parametrize("name", ["query_chunk_size", "corpus_chunk_size", "max_pairs", "top_k"])
-def test_numbers_below_one_are_refused(name: str, bundled: SentenceTransformer) -> None:
-    wrong: Any = {name: 0}
+@pytest.mark.parametrize(
+    ("name", "number"), [("query_chunk_size", 0), ("corpus_chunk_size", 0), ("max_pairs", -1), ("top_k", 0)]
+)
+def test_numbers_below_one_are_refused(name: str, number: int, bundled: SentenceTransformer) -> None:
+    wrong: Any = {name: number}
     for call in (
         lambda: paraphrase_mining_embeddings(VECTORS, **wrong),
         lambda: paraphrase_mining(bundled, SENTENCES, **wrong),
     ):
-        with pytest.raises(OptionError, match=f"{name} must be a positive integer, got 0"):
+        with pytest.raises(OptionError, match=f"{name} must be a positive integer, got {number}"):
             call()
 
 

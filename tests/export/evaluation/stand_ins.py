@@ -20,9 +20,8 @@ Rows = NDArray[np.float32]
 class StandIn:
     """A model whose answers follow from ``seed``, the text, the prompt and whether it is a query or a document.
 
-    ``tied`` numbers are few, and cosines of them are not rounded; ``constant`` ones are all equal; dense ones that are
-    ``quantized`` to a precision are what its integers, or bits, are as floats, whatever is asked for. With a ``table``
-    of texts the answers are taken from it. ``asked`` is what it was asked for, ``model_card_data.reports`` what it was
+    ``tied`` numbers are few, and cosines of them are not rounded; ``constant`` ones are all equal. With a ``table`` of
+    texts the answers are taken from it. ``asked`` is what it was asked for, ``model_card_data.reports`` what it was
     told.
     """
 
@@ -38,12 +37,10 @@ class StandIn:
         constant: bool = False,
         similarity: str = "cosine",
         num_labels: int = 1,
-        quantized: str | None = None,
         table: Mapping[str, Rows] | None = None,
     ) -> None:
         self.seed, self.dim, self.tied, self.constant, self.num_labels = seed, dim, tied, constant, num_labels
-        self.similarity_fn_name, self.quantized = similarity, quantized
-        self.table = table
+        self.similarity_fn_name, self.table = similarity, table
         self.asked: set[tuple[Any, ...]] = set()
         self.model_card_data = Card()
 
@@ -114,13 +111,9 @@ class TheirDense(StandIn):
         convert_to_tensor: bool = False,
     ) -> Any:
         rows = self._rows(sentences, route, prompt, prompt_name, batch_size)[:, :truncate_dim]
-        if normalize_embeddings or self.quantized:
+        if normalize_embeddings:
             rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        if self.quantized:
-            bits = "binary" in self.quantized
-            rows = quantize_embeddings(rows, "ubinary" if bits else self.quantized)
-            rows = (np.unpackbits(rows, axis=1) if bits else rows).astype(np.float32)
-        elif precision:
+        if precision:
             rows = quantize_embeddings(rows, precision)
         if convert_to_tensor:
             return self._tensor(rows)

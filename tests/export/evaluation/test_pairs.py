@@ -61,15 +61,12 @@ def test_embedding_similarity(options: dict[str, Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [*([name] for name in SIMILARITIES), ALL_FOUR], ids=str)
 @pytest.mark.parametrize("precision", ["int8", "uint8", "binary", "ubinary"])
 def test_precisions(precision: str, names: list[str], tmp_path: Path) -> None:
-    """Theirs see the quantized numbers as floats: in integers they overflow, and have no cosines."""
-    lists, options = (FIRST, SECOND, GRADES), {"similarity_fn_names": names, **NAMED}
-    theirs = THEIRS.EmbeddingSimilarityEvaluator(*lists, **options)
-    ours = OURS.EmbeddingSimilarityEvaluator(*lists, precision=precision, **options)
-    wanted = theirs(THEIRS.model(dim=16, quantized=precision))
+    options = {"similarity_fn_names": names, "precision": precision, **NAMED}
+    ours, theirs = (each.EmbeddingSimilarityEvaluator(FIRST, SECOND, GRADES, **options) for each in (OURS, THEIRS))
+    wanted = theirs(THEIRS.model(dim=16))
     assert differences(ours(OURS.model(dim=16), str(tmp_path)), wanted) == []
     assert ours.primary_metric == theirs.primary_metric
-    file = THEIRS.EmbeddingSimilarityEvaluator(*lists, precision=precision, **NAMED).csv_file
-    assert [path.name for path in tmp_path.iterdir()] == [file]
+    assert [path.name for path in tmp_path.iterdir()] == [theirs.csv_file]
 
 
 @pytest.mark.parametrize(("precision", "names"), [("float32", ALL_FOUR), ("ubinary", ["dot"])], ids=str)

@@ -58,9 +58,9 @@ def test_quantize_by_calibration_and_by_the_vectors_themselves() -> None:
 
 def test_ranges_from_few_vectors_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        found = quantize(floats([1, 2, 3]), "int8")
-        np.testing.assert_array_equal(found, [[-128, -128, -128]])
-        assert "int8 ranges are computed from 1 embeddings" in caplog.text
+        found = quantize(floats([1, 2, 3], [1, 2, 3]), "int8")
+        np.testing.assert_array_equal(found, [[-128, -128, -128]] * 2)
+        assert "int8 ranges are computed from 2 embeddings" in caplog.text
         quantize(floats(*[[1.0, 2, 3]] * 99), "uint8")
         assert "uint8 ranges are computed from 99 embeddings" in caplog.text
         caplog.clear()
@@ -83,9 +83,15 @@ def test_matrices_share_their_ranges() -> None:
         quantize_matrices([second, floats([1, 2, 3])], "int8")
 
 
-def test_a_vector_alone_is_quantized_between_its_own_values() -> None:
-    np.testing.assert_array_equal(quantize(np.array([-1.0, 0.0, 1.0]), "uint8"), [0, 127, 255])
-    np.testing.assert_array_equal(quantize(np.array([254.9, 0.99, 5.9]), "uint8", RANGES), [254, 253, 0])
+@pytest.mark.parametrize("precision", ["int8", "uint8"])
+def test_a_vector_alone_has_no_ranges(precision: str) -> None:
+    for alone in (np.array([-1.0, 0.0, 1.0]), floats([-1, 0, 1])):
+        with pytest.raises(InputError, match=f"Cannot compute {precision} quantization ranges from a single embedding"):
+            quantize(alone, precision)
+    with pytest.raises(InputError, match="from a single embedding"):
+        quantize_matrices([floats([-1, 0, 1])], precision)
+    for ranges in (RANGES, RANGES.astype(np.float64)):
+        np.testing.assert_array_equal(quantize(np.array([254.9, 0.99, 5.9]), "uint8", ranges), [254, 253, 0])
 
 
 def test_values_that_are_no_ordinary_numbers() -> None:
@@ -97,7 +103,7 @@ def test_values_that_are_no_ordinary_numbers() -> None:
         with pytest.raises(InputError, match=f"hold NaN, which {precision} cannot represent"):
             quantize(odd, precision, None if "binary" in precision else ranges)
     with pytest.raises(InputError, match=r"ranges\[0\] holds NaN or an infinity"):
-        quantize(odd[:, 3:5], "int8")
+        quantize(np.repeat(odd[:, 3:5], 2, axis=0), "int8")
 
 
 def test_the_reading_of_numbers() -> None:
@@ -128,6 +134,7 @@ def test_binary_packs_the_first_dimension_highest_and_pads_with_zeros() -> None:
     signed = quantize(vectors, "binary")
     assert signed.dtype == np.int8
     np.testing.assert_array_equal(signed.astype(int) + 128, expected)
+    np.testing.assert_array_equal(quantize(vectors[0], "ubinary"), expected[0])
 
 
 @pytest.mark.parametrize(
@@ -188,8 +195,8 @@ def test_what_is_refused() -> None:
     for rows in (RANGES[:, :2], RANGES[:0], RANGES[0]):
         with pytest.raises(InputError, match=r"calibration_embeddings of shape .*; expected \(n, 3\)"):
             quantize(floats([1, 2, 3]), "int8", calibration=rows)
-    with pytest.raises(InputError, match=r"shape \(3,\); binary takes \(n, dim\)"):
-        quantize(np.zeros(3, dtype=np.float32), "binary")
+    with pytest.raises(InputError, match=r"are a number, 0\.0; binary takes \(…, dim\)"):
+        quantize(np.float32(0), "binary")  # type: ignore[arg-type]
     for call in (lambda: quantize(floats([1]), "int4"), lambda: check_precision("int4")):
         with pytest.raises(OptionError, match=r"'int4' is not supported, must be one of \['float32', 'int8'"):
             call()

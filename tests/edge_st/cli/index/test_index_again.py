@@ -1,18 +1,15 @@
 """``edge-st index build`` and ``add`` again: resumed, updated, and nothing twice."""
 
-import contextlib
 import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from edge_st import Index, SentenceTransformer
-from edge_st_runtime.errors import FolderError
-from tests.support.index_command import LONG, TEXTS, IndexCommand, content, texts_of, write_jsonl
+from tests.support.index_command import LONG, TEXTS, IndexCommand, content, first_rows, texts_of, write_jsonl
 
 
 @pytest.fixture
@@ -145,7 +142,7 @@ def test_a_killed_build_goes_on(command: IndexCommand, tmp_path: Path, monkeypat
     assert child.stdin
     child.stdin.writelines(lines[:2500])
     child.stdin.flush()
-    rows = _first_rows(tmp_path / "index")
+    rows = first_rows(tmp_path / "index")
     child.kill()
     child.communicate()
     assert child.returncode < 0
@@ -159,13 +156,3 @@ def test_a_killed_build_goes_on(command: IndexCommand, tmp_path: Path, monkeypat
     assert content(tmp_path / "index") == content(tmp_path / "whole")
     assert list(content(tmp_path / "index")) == [f"<stdin>:{number}" for number in range(1, 3001)]
     assert command.says("verify", "index")
-
-
-def _first_rows(path: Path) -> int:
-    """How many rows there are when a writer has written some; 0 where that takes too long."""
-    for _ in range(600):
-        with contextlib.suppress(FolderError):
-            if rows := len(Index.open(path)):
-                return rows
-        time.sleep(0.05)
-    return 0

@@ -250,8 +250,8 @@ def test_create_where_one_is(small: Small, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     small.index.close()
-    checks = iter([lambda _: None, vector_index._check_free])  # as if another process had created it meanwhile
-    monkeypatch.setattr(vector_index, "_check_free", lambda folder: next(checks)(folder))
+    checks = iter([lambda _: None, vector_index.check_free])  # as if another process had created it meanwhile
+    monkeypatch.setattr(vector_index, "check_free", lambda folder: next(checks)(folder))
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     VectorIndex.open(small.index.folder, "a").close()

@@ -1,0 +1,37 @@
+"""Long texts with tokenizers that are made from SentencePiece files, whose maps of characters are real ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from edge_st_runtime.text.tokenizer import TextTokenizer
+from tests.export.zoo.building import write_sentencepiece
+from tests.support.long_texts import shorter_texts_are_long, wrongly_tokenized
+from tests.support.tiny_tokenizers import save_tokenizer
+
+FILES = {
+    "XLMRobertaTokenizer": "sentencepiece.bpe.model",
+    "T5Tokenizer": "spiece.model",
+    "AlbertTokenizer": "spiece.model",
+    "DebertaV2Tokenizer": "spm.model",
+    "GemmaTokenizer": "tokenizer.model",
+    "LlamaTokenizer": "tokenizer.model",
+}
+MAPLESS = {"GemmaTokenizer", "LlamaTokenizer"}
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("name", FILES)
+def test_tokens_of_a_part_are_those_of_the_whole(
+    name: str, side: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorter_texts_are_long(monkeypatch)
+    write_sentencepiece(tmp_path)
+    (tmp_path / "sentencepiece.bpe.model").rename(tmp_path / FILES[name])
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}))
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path).backend_tokenizer
+    assert ("Precompiled" in repr(tokenizer.normalizer)) is (name not in MAPLESS)
+    folder = save_tokenizer(tmp_path / "converted", tokenizer, truncation_side=side)
+    assert wrongly_tokenized(TextTokenizer(folder)) == []
