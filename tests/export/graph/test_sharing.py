@@ -1,19 +1,20 @@
 """Weights that a graph has once for looking rows up and once, transposed, to multiply by."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto
 from transformers import BertConfig
 
-from edge_st.models.classes import open_model
+from edge_st import SparseEncoder
 from edge_st_export import export_model
 from edge_st_export.graph.external_data import move_weights_beside
 from edge_st_export.graph.sharing import share_weights, unshare_weights
 from edge_st_export.original.loading import find_source, load_original
-from edge_st_runtime.arrays import Floats
 from tests.export.int8.int8_graphs import constant_names, graph, node, run_onnx, saved, values
 from tests.export.originals import SIZES
 from tests.export.zoo.sparse import splade
@@ -22,7 +23,7 @@ TABLE = values(40, 16)
 IDS = np.array([[0, 5, 39], [7, 7, 1]])
 
 
-def tied(matrix: Floats, *nodes: object) -> onnx.ModelProto:
+def tied(matrix: NDArray[Any], *nodes: object) -> onnx.ModelProto:
     """A graph that looks rows of TABLE up and multiplies them by ``matrix``."""
     usual = [node("Gather", "table x", "found"), node("MatMul", "found matrix", "y"), *nodes]
     return graph(usual, {"table": TABLE, "matrix": matrix}, input_type=TensorProto.INT64, shape=("a", "b"))
@@ -75,5 +76,6 @@ def test_splade_stores_its_word_embeddings_once(tmp_path: Path) -> None:
     )
     for engine, file in (("onnx", "onnx/model.onnx_data"), ("openvino", "openvino/openvino_model.bin")):
         assert (report.path / file).stat().st_size < 1.1 * weights
-        found = open_model(report.path, backend=engine, dtype="float32").encode(texts, convert_to_sparse_tensor=False)
+        model = SparseEncoder(report.path, backend=engine, dtype="float32")
+        found = model.encode(texts, convert_to_sparse_tensor=False)
         np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), atol=1e-4)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,11 +37,12 @@ def test_what_the_model_takes_is_fed(name: str, tmp_path: Path) -> None:
     report = export_model(original, tmp_path / "out", quiet=True)
     inputs = {port.name for port in onnx.load(report.path / "onnx/model.onnx", load_external_data=False).graph.input}
     assert ("token_type_ids" in inputs) == typed
-    options = {"convert_to_sparse_tensor": False} if "splade" in name else {}
+    options: dict[str, Any] = {"convert_to_sparse_tensor": False} if "splade" in name else {}
     peer = load_original(find_source(original, None, None), trust_remote_code=False)
     wanted = np.asarray(peer.encode(TEXTS, **options))
     for engine in ("onnx", "openvino"):
-        found = open_model(report.path, backend=engine, dtype="float32").encode(TEXTS, **options)
+        model: Any = open_model(report.path, backend=engine, dtype="float32")
+        found = model.encode(TEXTS, **options)
         np.testing.assert_allclose(np.asarray(found), wanted, atol=1e-4)
 
 
