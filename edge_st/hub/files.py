@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-from edge_st_runtime.errors import INSTALL_EXPORT, MissingFileError
+from edge_st_runtime.errors import EXPORT, MissingFileError
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
 from edge_st_runtime.model.variants import Criteria, choose_graph
@@ -43,7 +43,7 @@ def config_files(names: Collection[str], routes: Iterable[list[Step]]) -> list[s
         if kind not in (WORDS, BAG) and f"{name_prefix(folder)}tokenizer.json" not in names:
             raise MissingFileError(
                 f"it has no {name_prefix(folder)}tokenizer.json, the only kind of tokenizer that edge-st reads; "
-                f"make one on a build machine: {INSTALL_EXPORT}, then: edge-st export MODEL FOLDER"
+                f"make one {EXPORT}"
             )
     for prefix in sorted(others):
         if f"{prefix}pytorch_model.bin" in names:
@@ -82,10 +82,7 @@ def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, crite
 
 def _required(name: str, names: Collection[str]) -> str:
     if name not in names:
-        raise MissingFileError(
-            f"it has no {name}, the weights in a format that edge-st reads; "
-            f"make it on a build machine: {INSTALL_EXPORT}, then: edge-st export MODEL FOLDER"
-        )
+        raise MissingFileError(f"it has no {name}, the weights in a format that edge-st reads; make it {EXPORT}")
     return name
 
 

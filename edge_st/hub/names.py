@@ -4,7 +4,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from edge_st_runtime.errors import FolderNotFoundError, NotAFolderError, OptionError
+from edge_st_runtime.errors import EXPORT, FolderNotFoundError, NotAFolderError, OptionError
 
 _ORIGINAL = """
 albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v1 albert-xlarge-v2
@@ -58,7 +58,7 @@ def hub_name(name: str | os.PathLike[str], organization: str) -> str:
     if len(parts) > 2 or not all(parts) or parts[0].startswith((".", "~")) or "\\" in text:
         raise FolderNotFoundError(
             f"{text!r} is neither an existing folder (from {Path.cwd()}) nor a name on the Hub such as "
-            f"all-MiniLM-L6-v2; make a model folder with: edge-st export MODEL {text or 'FOLDER'}"
+            f"all-MiniLM-L6-v2; make a model folder {EXPORT}"
         )
     return text if len(parts) == 2 or text.lower() in ORIGINAL_MODELS else f"{organization}/{text}"
 

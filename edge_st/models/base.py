@@ -245,13 +245,14 @@ class BaseModel(Described):
         self,
         path: str | Path | None,
         model_name: str | None = None,  # noqa: ARG002 - for the model card, which is copied as it is
-        create_model_card: bool = True,  # noqa: ARG002 - the record has its checksum
+        create_model_card: bool = True,
         train_datasets: list[str] | None = None,  # noqa: ARG002
         safe_serialization: bool = True,  # noqa: ARG002
     ) -> None:
         """Write the model folder to ``path``, with the prompts, the limit and the other settings of this moment.
 
-        None does nothing. The other arguments have no effect. Raises OptionError where ``path`` is inside the model
+        None does nothing. The model card, README.md, is copied as it is, or left out without ``create_model_card``. The
+        other arguments have no effect. Raises OptionError where ``path`` is inside the model
         folder or is a file, and FolderError where it cannot be written, as on a full disk.
         """
         if path is None:
@@ -260,7 +261,7 @@ class BaseModel(Described):
 
         saved = self._settings_of(self._runner.folder.settings)
         changes = changed_files(self._runner, saved, self._settings_now())
-        save_folder(self._runner.folder.path, path, changes, self._identity)
+        save_folder(self._runner.folder.path, path, changes, self._identity, card=create_model_card)
 
     save = save_pretrained
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.backend import installed_engines
-from edge_st_runtime.errors import OptionError
+from edge_st_runtime.errors import EXPORT, OptionError
 from edge_st_runtime.files.reading import read_json
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.modules.pooling import POOLING
@@ -45,7 +45,7 @@ def load_options(
     """
     kwargs = dict(model_kwargs or {})
     if kwargs.pop("export", False):
-        raise OptionError("model_kwargs export=True needs torch; on a build machine: edge-st export MODEL FOLDER")
+        raise OptionError(f"model_kwargs export=True needs torch; export {EXPORT}")
     dtypes = [str(kwargs.pop(key)).removeprefix("torch.") for key in ("dtype", "torch_dtype") if key in kwargs]
     unknown = set(kwargs) - _ENGINE_KEYS
     if unknown:

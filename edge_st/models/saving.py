@@ -22,6 +22,7 @@ from .runner import Runner
 #: by file: new values for keys of a JSON object, or a new JSON list
 Changes = Mapping[str, Mapping[str, Any] | list[Any]]
 _POOLING_FOLDER = "1_Pooling"
+CARD_FILE = "README.md"
 
 
 def changed_files(runner: Runner, saved: Mapping[str, Any], now: Mapping[str, Any]) -> Changes:
@@ -64,18 +65,24 @@ def _pooling_files(runner: Runner, settings: Mapping[str, Any]) -> Changes:
 
 
 def save_folder(
-    source: Path, path: str | os.PathLike[str], changes: Changes, identity: Callable[[], Mapping[str, Any]]
+    source: Path,
+    path: str | os.PathLike[str],
+    changes: Changes,
+    identity: Callable[[], Mapping[str, Any]],
+    *,
+    card: bool = True,
 ) -> None:
     """Copy ``source`` to ``path``. A new folder appears whole; in an existing one files are replaced one by one.
 
     ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
     ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
+    Without ``card`` a copy elsewhere has no model card, and its record no checksum of it.
     Raises OptionError where ``path`` lies inside ``source`` or is a file, and FolderError where it cannot be written,
     as on a full disk.
     """
     target = _target(path)
     with writing(target):
-        _save(source.resolve(), target, changes, identity)
+        _save(source.resolve(), target, changes, identity, card=card)
 
 
 def _target(path: Any) -> Path:
@@ -87,7 +94,9 @@ def _target(path: Any) -> Path:
     raise OptionError("the path is empty; expected that of a folder to write")
 
 
-def _save(source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]]) -> None:
+def _save(
+    source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]], *, card: bool
+) -> None:
     if source == target and not changes:
         return
     if source != target and target.is_relative_to(source):
@@ -96,11 +105,14 @@ def _save(source: Path, target: Path, changes: Changes, identity: Callable[[], M
         raise OptionError(f"{target} is a file; choose the path of a folder")
     with _staging(target) as staged:
         shutil.copytree(source, staged)
+        without_card = not card and source != target and (staged / CARD_FILE).is_file()
+        if without_card:
+            (staged / CARD_FILE).unlink()
         for name, values in changes.items():
             _write_json(
                 staged / name, values if isinstance(values, list) else read_optional_json(staged / name) | dict(values)
             )
-        if changes and (staged / FILE_NAME).is_file():
+        if (changes or without_card) and (staged / FILE_NAME).is_file():
             _follow(staged, changes, identity())
         if not target.exists():
             staged.rename(target)
@@ -124,10 +136,13 @@ def _staging(target: Path) -> Iterator[Path]:
 def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
     """Bring the record of ``folder`` up to date after ``changes``."""
     content = read_json(folder / FILE_NAME)
-    names = {*changes, *(content["files"].keys() & {SETTINGS_FILE})}  # users may have edited the settings
+    recorded = {
+        name: entry for name, entry in content["files"].items() if name != CARD_FILE or (folder / name).exists()
+    }
+    names = {*changes, *(recorded.keys() & {SETTINGS_FILE})}  # users may have edited the settings
     files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}
-    _write_json(folder / FILE_NAME, {**content, **identity, "files": content["files"] | files, "golden": golden})
+    _write_json(folder / FILE_NAME, {**content, **identity, "files": recorded | files, "golden": golden})
 
 
 def _write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_st_runtime.errors import MissingFileError, OptionError
+from edge_st_runtime.errors import EXPORT, MissingFileError, OptionError
 from edge_st_runtime.model.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.model.folder import ModelFolder, read_folder
 from edge_st_runtime.model.route import Route
@@ -62,8 +62,7 @@ def tunable_settings(path: Path, dtype: str) -> dict[Setting, float | None]:
         raise OptionError(f"{path} is a static model, which runs on NumPy alone; there is nothing to tune")
     if record is None:
         raise MissingFileError(
-            f"{path} has no edge_st.json, which records the accuracy of its graphs; export it: "
-            "edge-st export MODEL FOLDER"
+            f"{path} has no edge_st.json, which records the accuracy of its graphs; export the original {EXPORT}"
         )
     choices, _ = variants_for(route, record, LoadOptions(dtype=dtype))
     cosines = dict(_recorded(folder, route))

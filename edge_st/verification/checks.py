@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_st_runtime.errors import DamagedFileError, MissingFileError
+from edge_st_runtime.errors import EXPORT, DamagedFileError, MissingFileError
 from edge_st_runtime.model.record import FLOAT32_COSINE, LOSSLESS_COSINE, Golden, Record, read_record
 
 from ..models.classes import Model
@@ -26,7 +26,8 @@ def verify_folder(folder: str | Path) -> dict[GraphVariant, list[Comparison]]:
     if record is None:
         raise MissingFileError(
             f"{folder} has no edge_st.json, in which an export keeps outputs of the original; compare with the "
-            "original itself: edge-st verify FOLDER --against ORIGINAL, or export it: edge-st export MODEL FOLDER"
+            "original itself: edge-st verify FOLDER --against ORIGINAL, or export it "
+            f"{EXPORT}"
         )
     record.check_files(record.files)
     variants = [(entry, variant) for entry, variant in recorded_variants(record) if runs_here(variant)]

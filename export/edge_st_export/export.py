@@ -14,7 +14,7 @@ from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
-from .errors import ExportError
+from .errors import ExportError, converting
 from .folder.atomic import new_folder
 from .folder.layout import save_layout
 from .folder.parity import GATE, GraphReport, check_gate, measure, parity
@@ -130,12 +130,13 @@ def _load(source: Source, plan: Plan, progress: Progress) -> Any:
 
 
 def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) -> Reference:
-    """What the original gives; raises ExportError where it encodes none of the golden texts."""
+    """What the original gives; raises ExportError where it fails or encodes none of the golden texts."""
     progress.step("encoding the comparison texts with the original")
     model, texts = comparable(original, texts_for(layout.model_type), layout.tasks)
     if not any(map(is_golden, texts)):
         raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
-    return compute_reference(model, original.prompts, layout.tasks, texts)
+    with converting("encoding with the original", "check it with sentence-transformers"):
+        return compute_reference(model, original.prompts, layout.tasks, texts)
 
 
 def _tables(folder: Path) -> GraphVariant:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.engines.signature import SCORES, TOKEN_EMBEDDINGS
-from edge_st_runtime.errors import UnsupportedModelError
+from edge_st_runtime.errors import EXPORT, UnsupportedModelError
 from edge_st_runtime.files.reading import read_json, read_optional_json, reading
 from edge_st_runtime.model.route import CLIP, TRANSFORMER, Route
 
 from .activations import ACTIVATIONS
 from .families import FAMILIES, Family
 
-_INSTEAD = "type: edge-st export MODEL OUT"
 _DEFAULT_PADDING = 1
 #: settings → the only values that the builder supports
 _ONLY: Mapping[str, tuple[Any, ...]] = {
@@ -112,4 +111,4 @@ def _check_module(route: Route) -> None:
 
 
 def _refusal(path: Path, found: str, supported: str) -> UnsupportedModelError:
-    return UnsupportedModelError(f"{path}: {found}; edge-st convert supports {supported}. For this model {_INSTEAD}")
+    return UnsupportedModelError(f"{path}: {found}; edge-st convert supports {supported}. Export the model {EXPORT}")

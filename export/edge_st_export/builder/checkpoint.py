@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsupportedModelError
+from edge_st_runtime.errors import EXPORT, DamagedFileError, MissingFileError, UnsupportedModelError
 from edge_st_runtime.files.reading import inside, read_json, reading
 from edge_st_runtime.files.weights import read_safetensors
 
@@ -74,7 +74,7 @@ def checkpoint_files(folder: Path) -> list[str]:
     if not (folder / INDEX_FILE).is_file():
         raise MissingFileError(
             f"{folder} has no {SINGLE_FILE}, and no other format of weights is read here; "
-            "for weights in pytorch_model.bin type: edge-st export MODEL OUT"
+            f"export a model with pytorch_model.bin {EXPORT}"
         )
     return shards(folder / INDEX_FILE)
 

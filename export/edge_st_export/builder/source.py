@@ -11,7 +11,7 @@ from edge_st.hub.files import config_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st.hub.repository import Repository
 from edge_st.hub.transfer import list_files
-from edge_st_runtime.errors import MissingFileError, UnsupportedModelError
+from edge_st_runtime.errors import EXPORT, MissingFileError, UnsupportedModelError
 from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder, read_steps
 from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import Route
@@ -59,7 +59,7 @@ def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) ->
     if list(routes) != [ONLY_ROUTE]:
         raise UnsupportedModelError(
             f"{model} has a Router over {', '.join(routes)}; edge-st convert supports models with one route only. "
-            "For this model type: edge-st export MODEL OUT"
+            f"Export the model {EXPORT}"
         )
     steps = [(kind, path.relative_to(folder).as_posix()) for kind, path in routes[ONLY_ROUTE]]
     files = [name for name in config_files(names, [steps]) if name != FILE_NAME]

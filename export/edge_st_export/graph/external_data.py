@@ -11,10 +11,16 @@ _LARGE = 1024  # bytes from which a constant is stored beside the graph
 
 
 def move_weights_beside(path: Path) -> None:
-    """Store the weights of the graph at ``path`` in a file of their own, which ONNX Runtime maps instead of copying."""
+    """Store the weights of the graph at ``path`` in a file of their own, which ONNX Runtime maps instead of copying.
+
+    Weights that are others' transposed are stored once: see `share_weights`.
+    """
     import onnx
 
+    from .sharing import share_weights
+
     model = onnx.load(path)
+    share_weights(model.graph)
     for old in path.parent.glob(f"{path.name}?*"):  # onnx would append to it
         old.unlink()
     save_with_weights_beside(model, path)

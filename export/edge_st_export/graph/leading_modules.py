@@ -85,6 +85,12 @@ class LeadingModules:
         return [name for name in names if name in self.accepted]
 
     @property
+    def needed_names(self) -> set[str]:
+        """Those of the inputs that change what it gives: token types only where it knows more than one."""
+        one_type = (getattr(self.config, "type_vocab_size", 0) or 0) < 2
+        return set(self.input_names) - ({"token_type_ids"} if one_type else set())
+
+    @property
     def accepted(self) -> set[str]:
         """What the first module takes."""
         if isinstance(self.modules[0], Transformer):

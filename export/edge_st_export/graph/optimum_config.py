@@ -19,8 +19,9 @@ _OF_TEXTS = ("sentence_embedding", "scores", "logits")
 def graph_config(leading: LeadingModules, model: Any, exporter: str) -> Any:
     """optimum's own description of the architecture, or that of a plain encoder where optimum has none that fits.
 
-    None fits where optimum does not know the architecture, where more than the transformer is in the graph, and where
-    its description has inputs that this class does not take (T5's encoder on its own has no decoder_input_ids).
+    None fits where optimum does not know the architecture, where more than the transformer is in the graph, where its
+    description has inputs that this class does not take (T5's encoder on its own has no decoder_input_ids), and where
+    it lacks token types that the model has (RoBERTa's).
     """
     from optimum.exporters.tasks import TasksManager
 
@@ -31,7 +32,7 @@ def graph_config(leading: LeadingModules, model: Any, exporter: str) -> Any:
             exporter, model, task=task, library_name="transformers"
         )
         config = constructor(leading.config)
-        if set(config.inputs) <= leading.accepted.intersection(FEEDS):
+        if leading.needed_names <= set(config.inputs) <= leading.accepted.intersection(FEEDS):
             return config
     return EncoderConfig(leading.config, leading.input_names, leading.output)
 

@@ -14,10 +14,11 @@ from edge_st_runtime.model.loading import LoadedRoute, load_model
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..folder.paths import ONNX_FILE
+from ..graph.sharing import unshare_weights
+from ..graph.tensors import name_constants_once
 from .calibrate import observe
 from .fit import Fit, fit_group
 from .matmuls import find_groups
-from .tensors import name_constants_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ def _fit_graph(path: Path, route: LoadedRoute, texts: Sequence[TextOrPair]) -> F
     graph = path / ONNX_FILE
     model = onnx.load(graph, load_external_data=False)
     name_constants_once(model.graph)
+    unshare_weights(model.graph, graph.parent)
     groups = find_groups(model, graph.parent)
     names = list(dict.fromkeys(name for group in groups for name in group.inputs))
     seen = observe(graph, names, list(_batches(route, texts))) if groups else {}

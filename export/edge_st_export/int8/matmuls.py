@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from edge_st_runtime.arrays import Floats
 
-from .tensors import readers_of, values_of, varying
+from ..graph.tensors import readers_of, values_of, varying
 
 _LEAST = 64  # rows and columns; for a smaller weight, converting its input to int8 does not pay
 

@@ -8,9 +8,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from ..graph.tensors import drop_unread
 from .fit import Fit, QuantizedWeight
 from .matmuls import MatMul
-from .tensors import drop_unread
 
 _CONTRIB = "com.microsoft"
 INTEGER_MATMUL = "MatMulIntegerToFloat"

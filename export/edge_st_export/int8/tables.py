@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from .tensors import drop_unread, readers_of, values_of
+from ..graph.tensors import drop_unread, readers_of, values_of
 
 _LEAST_ROWS = 1024
 

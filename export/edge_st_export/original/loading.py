@@ -1,5 +1,6 @@
 """Find the model to export, check its configuration files, and load it with sentence-transformers."""
 
+import inspect
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
         model.truncate_dim = int(dim)
     for modules in torch_routes(model).values():
         _cap_limit(modules[0])
+        _keep_declared(modules[0])
     return model.float().eval()
 
 
@@ -163,6 +165,18 @@ def _cap_limit(first: Any) -> None:
     positions = None if config is None else longest_input(config.to_dict())
     if positions is not None and first.max_seq_length > positions:
         first.max_seq_length = positions
+
+
+def _keep_declared(first: Any) -> None:
+    """Feed a transformer only what its ``forward`` declares, whatever its tokenizer gives.
+
+    sentence-transformers feeds token_type_ids to every transformer, which those of DistilBERT fail on.
+    """
+    if getattr(first, "model_forward_params", None) is None:
+        return
+    declared = inspect.signature(first.model.forward).parameters
+    if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in declared.values()):
+        first.model_forward_params &= set(declared)
 
 
 def torch_routes(original: Any) -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
-from ..errors import DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
+from ..errors import EXPORT, DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..files.regular import file_error
 from ..machine.parallel import Workers
@@ -220,8 +220,9 @@ def _one_by_one(route: Route, choice: Choice) -> bool:
     if found:
         _logger.warning(
             "%s quantizes all texts of a batch by one scale; each runs in a batch of its own, so that its vector does "
-            "not depend on the others. A graph that need not: edge-st export MODEL FOLDER --dtype int8",
+            "not depend on the others. Make a graph that need not %s --dtype int8",
             graph,
+            EXPORT,
         )
     return found
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import EXPORT, OptionError
 from ..files.onnx_graphs import operators
 from .record import Record
 from .variants import Choice
@@ -43,7 +43,7 @@ def as_computed(choices: tuple[Choice, ...], folder: Path, record: Record | None
     if not below:
         raise OptionError(
             f"{folder / choices[0].file} computes in {found}, but dtype is {dtype!r}; leave dtype out, or make a "
-            f"{dtype} graph: edge-st export MODEL FOLDER"
+            f"{dtype} graph {EXPORT}"
         )
     return tuple(below)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..engines.backend import DTYPES, require_engine
-from ..errors import EngineMissingError, MissingFileError, OptionError
+from ..errors import EXPORT, INSTALL_EXPORT, EngineMissingError, MissingFileError, OptionError
 from ..machine.cpu import BFLOAT16, INT8, has_int8
 from .graph_names import EXACTNESS, NamedGraph, dtype_by_name, named_graphs
 from .record import GraphRecord, Record
@@ -287,14 +287,13 @@ def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:
 def _nothing(graphs: list[str], criteria: Criteria) -> str:
     if not graphs:
         return (
-            "the model has no graph at all, which an engine needs. Make one from its weights, in seconds and without "
-            "PyTorch: pip install edge-st-export && edge-st convert MODEL OUT (for other architectures, or to compare "
-            "it with the original: edge-st export MODEL OUT)"
+            "the model has no graph at all, which an engine needs. Make one from its weights, in seconds, without "
+            f"PyTorch: {INSTALL_EXPORT}, then: edge-st convert MODEL OUT (other architectures, and to compare it "
+            "with the original, with PyTorch: edge-st export MODEL OUT)"
         )
     found = ", ".join(graphs)
     return (
         f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
         f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by "
-        "model_kwargs={'file_name': …}, or make one on a build machine: "
-        f"pip install edge-st-export && edge-st export MODEL FOLDER{' --dtype int8' * (criteria.dtype == 'int8')}"
+        f"model_kwargs={{'file_name': …}}, or make one {EXPORT}{' --dtype int8' * (criteria.dtype == 'int8')}"
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..engines.signature import SCORES
-from ..errors import DamagedFileError, MissingFileError, UnsupportedModelError
+from ..errors import EXPORT, DamagedFileError, MissingFileError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json, reading
 from ..files.regular import is_there
 from ..files.weights import read_safetensors
@@ -177,7 +177,7 @@ def _weights(folder: Path) -> dict[str, NDArray[Any]]:
     if not is_there(folder / "model.safetensors") and (folder / "pytorch_model.bin").exists():
         raise MissingFileError(
             f"{folder} has its weights in pytorch_model.bin, a pickle file, which edge-st never opens; "
-            "convert the model on a build machine: edge-st export MODEL FOLDER"
+            f"export the model {EXPORT}"
         )
     return read_safetensors(folder / "model.safetensors")
 

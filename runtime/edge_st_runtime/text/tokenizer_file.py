@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, normalizers
 
-from ..errors import DamagedFileError, EdgeSTError, MissingFileError, UnsupportedModelError
+from ..errors import EXPORT, DamagedFileError, EdgeSTError, MissingFileError, UnsupportedModelError
 from ..files.reading import check_json_size, read_json
 from ..files.regular import is_there
 
@@ -25,8 +25,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer in ``path``; raises MissingFileError, UnsupportedModelError or DamagedFileError."""
     if not is_there(path):
         raise MissingFileError(
-            f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file: "
-            "edge-st export MODEL FOLDER"
+            f"{path} is missing; export the model, which also converts a vocab.txt or a SentencePiece file, {EXPORT}"
         )
     check_json_size(path)
     try:

@@ -113,6 +113,25 @@ def test_existing_folder_is_filled(tiny_folder: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "copy") == {**contents(tiny_folder), "notes.txt": b"kept"}
 
 
+@pytest.mark.parametrize("changed", [False, True], ids=["unchanged", "changed"])
+def test_without_a_model_card(changed: bool, tmp_path: Path) -> None:
+    folder = TinyModel(settings={"prompts": {"query": "old: "}}).save(tmp_path / "model")
+    (folder / "README.md").write_text("# Card")
+    write_record(folder, [graph_entry("onnx/model.onnx", "onnx")])
+    model = SentenceTransformer(folder, backend="onnx")
+    if changed:
+        model.prompts["query"] = "new: "
+    model.save_pretrained(tmp_path / "copy", create_model_card=False)
+    assert contents(folder).keys() - contents(tmp_path / "copy").keys() == {"README.md"}
+    record = read_record(tmp_path / "copy")
+    assert record is not None
+    assert "README.md" not in record.files
+    record.check_files(record.files)
+    assert SentenceTransformer(tmp_path / "copy", backend="onnx").fingerprint == model.fingerprint
+    model.save_pretrained(folder, create_model_card=False)
+    assert (folder / "README.md").read_text() == "# Card"
+
+
 def test_inside_the_model_folder(tmp_path: Path) -> None:
     folder = TinyModel().save(tmp_path / "model")
     with pytest.raises(ValueError, match=r"is inside the model folder"):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from edge_st_export.graph.tensors import drop_unread, name_constants_once, readers_of
 from edge_st_export.int8.matmuls import Group, find_groups
-from edge_st_export.int8.tensors import drop_unread, name_constants_once, readers_of
 from tests.export.int8.int8_graphs import WIDTH, constant_names, graph, node, values
 
 W = {"w": values(WIDTH, WIDTH), "b": values(WIDTH)}

@@ -1,0 +1,156 @@
+"""Weights that an ONNX graph looks rows up in and multiplies by, stored once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from .tensors import drop_unread, readers_of, values_of
+
+_MARK = ".shared"  # ends the names of the nodes that `share_weights` writes
+_PRODUCT = "_rows"  # ends the name of a Gemm's output
+_LEAST = 1024  # bytes; sharing less does not pay
+_BITS: Mapping[int, np.dtype[Any]] = {TensorProto.FLOAT: np.dtype("<u4"), TensorProto.FLOAT16: np.dtype("<u2")}
+Bits: TypeAlias = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows from ``start`` to ``end`` of the constant ``matrix``; ``whole`` says whether these are all."""
+
+    matrix: str
+    start: int
+    end: int
+    whole: bool
+
+
+def share_weights(graph: Any) -> None:
+    """Multiply by the rows of another weight wherever ``graph`` stores these a second time, transposed.
+
+    PyTorch's exporter stores the projection onto the vocabulary so, beside the word embeddings whose values it has.
+    The product is a Gemm, which engines compute from the rows as they are: nothing is transposed when the graph is
+    loaded. The values must be in the graph, not in a file beside it.
+    """
+    inputs = {port.name for port in graph.input}
+    multiplied = {
+        name
+        for name, nodes in readers_of(graph).items()
+        if name not in inputs and all(node.op_type == "MatMul" and node.input[1] == name for node in nodes)
+    }
+    matrices = [tensor for tensor in graph.initializer if _is_matrix(tensor)]
+    stored: list[tuple[str, Bits]] = []
+    shared: dict[str, _Rows] = {}
+    for tensor in sorted(matrices, key=lambda matrix: matrix.name in multiplied):
+        bits: Bits = np.frombuffer(tensor.raw_data, _BITS[tensor.data_type]).reshape(tensor.dims)
+        found = _find_rows(bits.T, stored) if tensor.name in multiplied else None
+        if found is None:
+            stored.append((tensor.name, bits))
+        else:
+            shared[tensor.name] = found
+    if shared:
+        _multiply_by_rows(graph, shared)
+
+
+def unshare_weights(graph: Any, folder: Path) -> None:
+    """Undo `share_weights`, for those who look for matrix multiplications by constants.
+
+    ``folder`` is where the graph's file is.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    marked = {node.output[0]: node for node in graph.node if node.name.endswith(_MARK)}
+    added: dict[str, Any] = {}
+    nodes = []
+    for node in graph.node:
+        if node.output[0] not in marked:
+            nodes.append(node)
+        elif node.op_type == "Gemm":
+            name, output = node.name.removesuffix(_MARK), node.output[0].removesuffix(_PRODUCT)
+            if name not in added:
+                rows = _values_of_rows(node.input[1], marked, constants, folder)
+                added[name] = numpy_helper.from_array(np.ascontiguousarray(rows.T), name)
+            nodes.append(helper.make_node("MatMul", [marked[node.input[0]].input[0], name], [output]))
+    _replace_nodes(graph, nodes)
+    graph.initializer.extend(added.values())
+    drop_unread(graph)
+
+
+def _is_matrix(tensor: Any) -> bool:
+    return tensor.data_type in _BITS and len(tensor.dims) == 2 and len(tensor.raw_data) >= _LEAST
+
+
+def _find_rows(wanted: Bits, stored: Iterable[tuple[str, Bits]]) -> _Rows | None:
+    """Where the rows ``wanted`` are stored already."""
+    for name, matrix in stored:
+        last = len(matrix) - len(wanted)
+        if matrix.dtype == wanted.dtype and matrix.shape[1] == wanted.shape[1] and last >= 0:
+            starts = np.flatnonzero(matrix[: last + 1, 0] == wanted[0, 0])
+            for start in starts[(matrix[starts] == wanted[0]).all(axis=1)].tolist():
+                if np.array_equal(matrix[start : start + len(wanted)], wanted):
+                    return _Rows(name, start, start + len(wanted), whole=last == 0)
+    return None
+
+
+def _multiply_by_rows(graph: Any, shared: Mapping[str, _Rows]) -> None:
+    """Multiply by these rows instead of by the constants, which are removed."""
+    added: dict[str, Any] = {}
+    nodes = []
+    for name, rows in shared.items():
+        if not rows.whole:
+            places = [_vector([place], added) for place in (rows.start, rows.end, 0)]
+            nodes.append(_node("Slice", [rows.matrix, *places], f"{name}_of_rows"))
+    sizes = {tensor.name: tensor.dims for tensor in graph.initializer if tensor.name in shared}
+    for node in graph.node:
+        name = node.input[1] if node.op_type == "MatMul" else ""
+        if name in shared:
+            source = shared[name].matrix if shared[name].whole else f"{name}_of_rows"
+            nodes += _product(node, source, sizes[name], added)
+        else:
+            nodes.append(node)
+    _replace_nodes(graph, nodes)
+    for place in reversed(range(len(graph.initializer))):
+        if graph.initializer[place].name in shared:
+            del graph.initializer[place]
+    graph.initializer.extend(added.values())
+
+
+def _product(matmul: Any, rows: str, sizes: Sequence[int], added: dict[str, Any]) -> list[Any]:
+    """The nodes that give the output of ``matmul`` from ``rows``; ``sizes`` are those of its constant."""
+    (x, name), output = matmul.input, matmul.output[0]
+    flat, product, shape = f"{output}_flat", f"{output}{_PRODUCT}", f"{output}_shape"
+    return [
+        _node("Reshape", [x, _vector([-1, sizes[0]], added)], flat),
+        helper.make_node("Gemm", [flat, rows], [product], name=f"{name}{_MARK}", transB=1),
+        _node("Shape", [x], shape),
+        _node("Slice", [shape, _vector([0], added), _vector([-1], added)], f"{shape}_of_texts"),
+        _node("Concat", [f"{shape}_of_texts", _vector([sizes[1]], added)], f"{shape}_of_all", axis=0),
+        _node("Reshape", [product, f"{shape}_of_all"], output),
+    ]
+
+
+def _node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
+    return helper.make_node(kind, inputs, [output], name=f"{output}{_MARK}", **attributes)
+
+
+def _vector(values: Sequence[int], added: dict[str, Any]) -> str:
+    """The name of the constant ``values``, which is ``added`` unless it is there."""
+    name = f"int64_{'_'.join(map(str, values))}{_MARK}"
+    added.setdefault(name, numpy_helper.from_array(np.array(values, dtype=np.int64), name))
+    return name
+
+
+def _values_of_rows(name: str, marked: Mapping[str, Any], constants: Mapping[str, Any], folder: Path) -> NDArray[Any]:
+    """The constant ``name``, or the rows that a Slice takes of one."""
+    if name in constants:
+        return values_of(constants[name], folder)
+    values, start, end, _ = (values_of(constants[each], folder) for each in marked[name].input)
+    rows: NDArray[Any] = values[start.item() : end.item()]
+    return rows
+
+
+def _replace_nodes(graph: Any, nodes: Sequence[Any]) -> None:
+    del graph.node[:]
+    graph.node.extend(nodes)
