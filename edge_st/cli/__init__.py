@@ -35,7 +35,9 @@ COMMANDS = {
     "doctor": doctor.add,
 }
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
-EXIT_CODES = "exit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated"
+EXIT_CODES = (
+    "exit codes: 0 success, 1 error, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143 terminated"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ _NOT_WRITABLE = {
 }  # fmt: skip
 _TRY_LATER = {408, 425, 429}
 _REFUSED = "Invalid credentials in Authorization header"
-_SECRETS = re.compile(r"(?<=://)[^/?#\s]*@|\bhf_\w{8,}|(?<=Bearer )[^\s'\"]+")
+_SECRETS = re.compile(r"(?<=://)[^/?#\s]*@|\bhf_\w{8,}|(?<=Bearer )[^\s'\"]+|(?<=[?&])[^\s'\"&()]+=[^\s'\"&()]+")
 
 
 class UnreachableError(HubError):
@@ -35,13 +35,16 @@ class TooSlowError(UnreachableError):
 
 def endpoint() -> str:
     """The address of the Hub, with what HF_ENDPOINT says of a user and a password."""
-    from huggingface_hub import constants
+    found = os.environ.get("HF_ENDPOINT")
+    if not found:
+        from huggingface_hub import constants
 
-    return (os.environ.get("HF_ENDPOINT") or str(constants.ENDPOINT)).rstrip("/")
+        found = str(constants.ENDPOINT)
+    return found.rstrip("/")
 
 
 def redacted(text: str, token: str | bool | None = None) -> str:
-    """``text`` without users and passwords in addresses, and without access tokens."""
+    """``text`` without users, passwords and queries in addresses, and without access tokens."""
     if isinstance(token, str) and token:
         text = text.replace(token, "…")
     return _SECRETS.sub(lambda found: "" if found[0].endswith("@") else "…", text)

@@ -38,7 +38,16 @@ def test_no_password_of_the_endpoint_is_printed(
         assert secret not in everything(caught.value) + caplog.text
 
 
-@pytest.mark.parametrize("endpoint", ["http://me:p4ssw0rd@", "http://me:p4ssw0rd@[", "http://me:p4ssw0rd@no host", "x"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://me:p4ssw0rd@",
+        "http://me:p4ssw0rd@[",
+        "http://me:p4ssw0rd@no host",
+        "http://127.0.0.1:9/?key=p4ssw0rd",
+        "x",
+    ],
+)
 def test_an_endpoint_that_is_no_address(hub: HubServer, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
 
