@@ -47,7 +47,7 @@ def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_line_to_type(folder: Path) -> None:
     with pytest.raises(MissingFileError, match=rf"no graph at all.*edge-st convert {folder} OUT") as raised:
         SentenceTransformer(folder)
-    assert len(str(raised.value)) < 500
+    assert len(str(raised.value).replace(str(folder), "")) < 400
 
 
 @pytest.mark.usefixtures("converter")
