@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.unicode import check_unicode
 
 Fields: TypeAlias = Mapping[str, Any]
 _BOM = b"\xef\xbb\xbf"
@@ -134,7 +135,5 @@ def string_field(found: Fields, name: str, place: str, advice: str = "") -> str:
     value = field(found, name, place, advice)
     if not isinstance(value, str):
         raise InputError(f"{place}: field {name!r} is {type(value).__name__}; expected a string")
-    from edge_st_runtime.checks import check_unicode  # with NumPy, which no command needs to start
-
     check_unicode(value, f"{place}: field {name!r}")
     return value

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.unicode import check_unicode
 
 from ..input_files import decoded, existing, json_object, standard_input, string_field
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge_st_runtime.errors import InputError
+from edge_st_runtime.unicode import is_unicode
 
 from .streams import one_line
 
@@ -32,7 +33,7 @@ def find_files(path: Path) -> Iterator[Path]:
             file = Path(folder, name)
             if not file.is_file():
                 note_skipped(file, "not a regular file")
-            elif not _is_unicode(str(file)):
+            elif not is_unicode(str(file)):
                 note_skipped(file, "its name is not UTF-8")
             else:
                 yield file
@@ -56,11 +57,3 @@ def note_skipped(file: object, reason: str | Exception) -> None:
     where = "" if isinstance(reason, InputError) else f"{file}: "
     note = one_line(f"edge-st: note: skipped {where}{reason}")
     print(note.encode(errors="backslashreplace").decode(), file=sys.stderr)
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

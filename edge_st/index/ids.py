@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Ids
-from edge_st_runtime.checks import check_ordered, check_unicode, described
+from edge_st_runtime.checks import check_ordered, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.search.best import NO_ROW
 from edge_st_runtime.store.dense.snapshot import Snapshot, encoded_id
+from edge_st_runtime.unicode import check_unicode
 
 Id: TypeAlias = str | int
 

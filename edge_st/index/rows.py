@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.checks import check_unicode, described
+from edge_st_runtime.checks import described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.store.dense.segment import Rows
 from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
 from edge_st_runtime.store.dense.strings import Strings
+from edge_st_runtime.unicode import check_unicode
 
 from ..models.inputs import check_texts
 from .embeddings import check_embeddings

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_st_runtime.checks import check_ordered, check_unicode, described
+from edge_st_runtime.checks import check_ordered, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.text.tokens import TextOrPair
+from edge_st_runtime.unicode import check_unicode
 
 _EXPECTED = "expected a str, or a pair of str such as ('question', 'answer')"
 

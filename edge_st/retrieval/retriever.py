@@ -6,10 +6,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from edge_st_runtime.checks import check_count, check_ordered, check_unicode, described
+from edge_st_runtime.checks import check_count, check_ordered, described
 from edge_st_runtime.errors import InputError, InputTypeError, OptionError
 from edge_st_runtime.search.fusion import reciprocal_rank_fusion
 from edge_st_runtime.store.sparse.bm25 import BM25
+from edge_st_runtime.unicode import check_unicode
 
 from ..hub.names import existing_folder
 from ..models.base import BaseModel

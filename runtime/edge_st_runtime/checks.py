@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError, InputTypeError, OptionError
+from .errors import InputTypeError, OptionError
 
 
 def check_count(name: str, value: Any) -> None:
@@ -25,16 +25,6 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     known = list(choices)
     if value not in known:
         raise OptionError(f"{name} is {value!r}; expected one of {', '.join(map(repr, known))}")
-
-
-def check_unicode(text: str, where: str) -> None:
-    """Raise InputError, which begins with ``where``, for a text with a lone surrogate: UTF-8 cannot hold it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"{where} holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
-        ) from None
 
 
 def check_ordered(name: str, items: Any, expected: str) -> None:

@@ -21,7 +21,7 @@ FLOORS = {
         ["machine"],
         ["vectors"],
         ["files"],
-        ["checks"],
+        ["checks", "unicode"],
         ["arrays", "errors", "__init__"],
     ],
     "edge_st": [

@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge_st_runtime.checks import check_unicode
 from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.unicode import check_unicode
 
 from ...input_files import Fields, decoded, existing, field, json_object, standard_input, string_field
 from ...table_files import TABLES, read_table

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from ..errors import DamagedFileError
+from ..unicode import is_unicode
 
 T = TypeVar("T")
 #: the largest number that a file can hold where NumPy's int64 has to hold it afterwards
@@ -28,7 +29,7 @@ class Fields:
     def text(self, name: str, pattern: re.Pattern[str] | None = None) -> str:
         """A str, which ``pattern`` matches whole where it is given."""
         value = self._values.get(name)
-        if not isinstance(value, str) or not _is_unicode(value) or (pattern and not pattern.fullmatch(value)):
+        if not isinstance(value, str) or not is_unicode(value) or (pattern and not pattern.fullmatch(value)):
             raise self.wrong(name, f"a text of the form {pattern.pattern}" if pattern else "a text")
         return value
 
@@ -91,11 +92,3 @@ class Fields:
         """The error for the value called ``name``."""
         found = f"{self._values[name]!r:.60}" if name in self._values else "missing"
         return DamagedFileError(f"{self._where}: {self._within}{name} is {found}; expected {expected}; {self._repair}")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
-from ..errors import DamagedFileError, InputError, OptionError
+from ..errors import DamagedFileError, OptionError
 from ..files.reading import read_json, read_optional_json, whole_number
+from ..unicode import check_unicode
 from .in_parts import ids_in_parts
 from .long_texts import Shortener, is_long
 from .pairs import PairTemplate, read_template
@@ -145,13 +146,9 @@ class TextTokenizer:
                     return [self.tokenizer.encode(texts[0], add_special_tokens=special_tokens)]
                 return self.tokenizer.encode_batch_fast(texts, add_special_tokens=special_tokens)
         except Exception as error:  # tokenizers raises plain Exception
-            if all(map(_is_unicode, texts)):
-                raise DamagedFileError(
-                    f"{self._path} cannot tokenize ({error}); download or export it again"
-                ) from error
-            raise InputError(
-                "a text holds a lone surrogate; remove it: text.encode('utf-8', 'ignore').decode()"
-            ) from error
+            for text in texts:
+                check_unicode(text, "a text")
+            raise DamagedFileError(f"{self._path} cannot tokenize ({error}); download or export it again") from error
 
     def _with_offsets(self, texts: Sequence[str]) -> list[Encoding]:
         return [self._encode([text], special_tokens=False)[0] for text in texts]
@@ -247,11 +244,3 @@ def _limit(config: Mapping[str, Any]) -> int | None:
     value = config.get("model_max_length")
     known = isinstance(value, int | float) and value < _UNSET
     return whole_number(config, "model_max_length") if known else None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Floats, Ids
-from ...checks import check_ordered, check_unicode, described
+from ...checks import check_ordered, described
 from ...errors import DamagedFileError, InputTypeError, OptionError
 from ...files.fields import Fields
+from ...unicode import check_unicode
 from .postings import Postings, sort_postings
 from .ranking import best_of_each
 from .segments import Segmented, Segments
