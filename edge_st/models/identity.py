@@ -6,11 +6,10 @@ from typing import Any
 from edge_st_runtime.engines.signature import MAX_ACTIVE_DIMS
 from edge_st_runtime.files.weights import read_safetensors
 from edge_st_runtime.model.fingerprint import (
+    ModelIdentity,
     RouteIdentity,
-    fingerprint,
     graph_digest,
     joined_digest,
-    part_digests,
     weights_digest,
 )
 from edge_st_runtime.model.loading import LoadedModel
@@ -20,15 +19,15 @@ from .runner import Runner
 
 def fingerprint_of(runner: Runner, weights: str, settings: Mapping[str, Any]) -> str:
     """The fingerprint of the model with the ``settings`` it has now; ``weights`` is its `digest_of`."""
-    return fingerprint(**_identity(runner, weights, settings))
+    return _identity(runner, weights, settings).fingerprint()
 
 
 def parts_of(runner: Runner, weights: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The `part_digests` of the model, of which `fingerprint_of` is one."""
-    return part_digests(**_identity(runner, weights, settings))
+    """The digests of the parts of which `fingerprint_of` is one."""
+    return _identity(runner, weights, settings).part_digests()
 
 
-def _identity(runner: Runner, weights: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(runner: Runner, weights: str, settings: Mapping[str, Any]) -> ModelIdentity:
     model, applied = runner.model, runner.settings
     routes = {
         name: RouteIdentity(
@@ -37,15 +36,15 @@ def _identity(runner: Runner, weights: str, settings: Mapping[str, Any]) -> dict
         for name, route in model.folder.routes.items()
     }
     dtypes = {route.choice.dtype for route in model.routes.values()}
-    return {
-        "weights": weights,
-        "routes": routes,
-        "router": model.folder.router,
-        "prompts": settings["prompts"],
-        "dtype": next((dtype for dtype in ("int4", "int8") if dtype in dtypes), "float32"),
-        "default_prompt_name": settings["default_prompt_name"],
-        "max_active_dims": settings.get(MAX_ACTIVE_DIMS),
-    }
+    return ModelIdentity(
+        weights=weights,
+        routes=routes,
+        router=model.folder.router,
+        prompts=settings["prompts"],
+        dtype=next((dtype for dtype in ("int4", "int8") if dtype in dtypes), "float32"),
+        default_prompt_name=settings["default_prompt_name"],
+        max_active_dims=settings.get(MAX_ACTIVE_DIMS),
+    )
 
 
 def digest_of(model: LoadedModel) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_st_runtime.files.reading import read_json, sha256
 from edge_st_runtime.model.classes import SPARSE_ENCODER, TASKS
-from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint
+from edge_st_runtime.model.fingerprint import ModelIdentity, RouteIdentity
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.loading import open_tokenizer
 from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
@@ -104,7 +104,7 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
         tokenizer, limit = open_tokenizer(route)
         routes[name] = RouteIdentity(tokenizer.identity(), route.modules, limit)
     limits = [route.max_seq_length for route in routes.values() if route.max_seq_length is not None]
-    identity = fingerprint(
+    identity = ModelIdentity(
         weights=weights,
         routes=routes,
         router=model.router,
@@ -113,7 +113,7 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
         default_prompt_name=model.settings.get("default_prompt_name"),
         max_active_dims=model.settings.get("max_active_dims") if model.model_type == SPARSE_ENCODER else None,
     )
-    return max(limits, default=None), identity
+    return max(limits, default=None), identity.fingerprint()
 
 
 def _rank(entry: Mapping[str, Any]) -> tuple[int, int]:

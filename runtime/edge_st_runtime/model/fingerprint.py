@@ -31,68 +31,52 @@ class RouteIdentity:
     max_seq_length: int | None
 
 
-def fingerprint(
-    *,
-    weights: str,
-    routes: Mapping[str, RouteIdentity],
-    router: Router | None,
-    prompts: Mapping[str, str],
-    dtype: str,
-    default_prompt_name: str | None = None,
-    max_active_dims: int | None = None,
-) -> str:
-    """The fingerprint, 32 hexadecimal digits; ``weights`` is a digest of the weights of all first modules.
+@dataclass(frozen=True, kw_only=True)
+class ModelIdentity:
+    """What decides the vectors of a model; ``weights`` is a digest of the weights of all first modules.
 
     The default prompt is counted under an empty name. ``max_active_dims`` is the folder's setting of this name; it is
     counted where it is not the model's own number. Arguments of a call (``truncate_dim``,
     ``normalize_embeddings``, ``precision``) are not included. ``dtype`` is reduced to its precision class: "int4",
     "int8" or "lossless" (float32, float16 and bfloat16 agree to a cosine of 0.9999).
     """
-    parts = _parts(weights, routes, router, prompts, dtype, default_prompt_name, max_active_dims)
-    return _digest(parts)[:32]
 
+    weights: str
+    routes: Mapping[str, RouteIdentity]
+    router: Router | None
+    prompts: Mapping[str, str]
+    dtype: str
+    default_prompt_name: str | None = None
+    max_active_dims: int | None = None
 
-def part_digests(
-    *,
-    weights: str,
-    routes: Mapping[str, RouteIdentity],
-    router: Router | None,
-    prompts: Mapping[str, str],
-    dtype: str,
-    default_prompt_name: str | None = None,
-    max_active_dims: int | None = None,
-) -> dict[str, str]:
-    """A digest of each part of the `fingerprint` of the same arguments, to say which parts of two models differ."""
-    parts = _parts(weights, routes, router, prompts, dtype, default_prompt_name, max_active_dims)
-    described: Mapping[str, Mapping[str, Any]] = parts.pop("roads")
-    for part in ("tokenizer", "modules", "max_seq_length"):
-        parts[part] = {name: route[part] for name, route in described.items()}
-    return {name: _digest(part)[:16] for name, part in parts.items()}
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits over all parts."""
+        return _digest(self._parts())[:32]
 
+    def part_digests(self) -> dict[str, str]:
+        """A digest of each part of the fingerprint, to say which parts of two models differ."""
+        parts = self._parts()
+        described: Mapping[str, Mapping[str, Any]] = parts.pop("roads")
+        for part in ("tokenizer", "modules", "max_seq_length"):
+            parts[part] = {name: route[part] for name, route in described.items()}
+        return {name: _digest(part)[:16] for name, part in parts.items()}
 
-def _parts(
-    weights: str,
-    routes: Mapping[str, RouteIdentity],
-    router: Router | None,
-    prompts: Mapping[str, str],
-    dtype: str,
-    default_prompt_name: str | None,
-    max_active_dims: int | None,
-) -> dict[str, Any]:
-    """What `fingerprint` is computed of."""
-    default = {} if default_prompt_name is None else {"": prompts.get(default_prompt_name)}
-    own = (module.k for route in routes.values() for module in route.modules if isinstance(module, SparseAutoEncoder))
-    parts: dict[str, Any] = {
-        "weights": weights,
-        # the key is older than the word route; another one would change every fingerprint
-        "roads": {name: _describe_route(route) for name, route in routes.items()},
-        "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
-        "prompts": {name: prompt for name, prompt in {**prompts, **default}.items() if prompt},
-        "precision": dtype if dtype in ("int4", "int8") else "lossless",
-    }
-    if max_active_dims not in (None, *own):
-        parts["max_active_dims"] = max_active_dims
-    return parts
+    def _parts(self) -> dict[str, Any]:
+        routes, router = self.routes, self.router
+        default = {} if self.default_prompt_name is None else {"": self.prompts.get(self.default_prompt_name)}
+        modules = (module for route in routes.values() for module in route.modules)
+        own = (module.k for module in modules if isinstance(module, SparseAutoEncoder))
+        parts: dict[str, Any] = {
+            "weights": self.weights,
+            # the key is older than the word route; another one would change every fingerprint
+            "roads": {name: _describe_route(route) for name, route in routes.items()},
+            "router": router and [router.default, sorted(map(str, (router.mappings or {}).items()))],
+            "prompts": {name: prompt for name, prompt in {**self.prompts, **default}.items() if prompt},
+            "precision": self.dtype if self.dtype in ("int4", "int8") else "lossless",
+        }
+        if self.max_active_dims not in (None, *own):
+            parts["max_active_dims"] = self.max_active_dims
+        return parts
 
 
 def _digest(part: Any) -> str:

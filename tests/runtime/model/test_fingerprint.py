@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st_runtime.model.fingerprint import RouteIdentity, fingerprint, graph_digest, weights_digest
+from edge_st_runtime.model.fingerprint import ModelIdentity, RouteIdentity, graph_digest, weights_digest
 from edge_st_runtime.modules.activations import ACTIVATIONS, PReLU
 from edge_st_runtime.modules.router import Router
 from edge_st_runtime.modules.specs import CNN, Dense, InGraph, Normalize, Pooling, WordWeights
@@ -44,7 +44,7 @@ def of(parts: Mapping[str, Any]) -> str:
     """The fingerprint of a model with one route."""
     route = RouteIdentity(parts["tokenizer"], parts["modules"], parts["max_seq_length"])
     others = {name: parts[name] for name in ("weights", "router", "prompts", "dtype")}
-    return fingerprint(routes={"": route}, **others)
+    return ModelIdentity(routes={"": route}, **others).fingerprint()
 
 
 def test_form(parts: dict[str, Any]) -> None:
