@@ -167,7 +167,7 @@ def _head(name: str, url: str, headers: Mapping[str, str]) -> Any:
 def _open(url: str, headers: Mapping[str, str]) -> Any:
     from huggingface_hub.utils import get_session
 
-    session = get_session()
+    session: Any = get_session()  # of httpx, before huggingface_hub 1.0 of requests
     if hasattr(session, "build_request"):  # httpx, from huggingface_hub 1.0 on
         request = session.build_request("GET", url, headers=headers, timeout=_SILENCE)
         return session.send(request, stream=True, follow_redirects=True)
