@@ -259,9 +259,10 @@ class BaseModel(Described):
             return
         from .saving import changed_files, save_folder
 
-        saved = self._settings_of(self._runner.folder.settings)
-        changes = changed_files(self._runner, saved, self._settings_now())
-        save_folder(self._runner.folder.path, path, changes, self._identity, card=create_model_card)
+        folder = self._runner.folder
+        changes = changed_files(self._runner, self._settings_of(folder.settings), self._settings_now())
+        files = folder.settings_files
+        save_folder(folder.path, path, changes, self._identity, settings_files=files, card=create_model_card)
 
     save = save_pretrained
 

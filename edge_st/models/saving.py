@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,19 +70,21 @@ def save_folder(
     changes: Changes,
     identity: Callable[[], Mapping[str, Any]],
     *,
+    settings_files: Collection[str] = (),
     card: bool = True,
 ) -> None:
     """Copy ``source`` to ``path``. A new folder appears whole; in an existing one files are replaced one by one.
 
-    ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files, and what
-    ``identity()`` gives for its keys "fingerprint" and "max_seq_length". Golden vectors of other settings are removed.
+    ``changes`` are new values for keys of the JSON files. The record then gets the checksums of these files and of the
+    ``settings_files``, which users may have edited, and what ``identity()`` gives for its keys "fingerprint" and
+    "max_seq_length". Golden vectors of other settings are removed.
     Without ``card`` a copy elsewhere has no model card, and its record no checksum of it.
     Raises OptionError where ``path`` lies inside ``source`` or is a file, and FolderError where it cannot be written,
     as on a full disk.
     """
     target = _target(path)
     with writing(target):
-        _save(source.resolve(), target, changes, identity, card=card)
+        _save(source.resolve(), target, changes, identity, settings_files, card=card)
 
 
 def _target(path: Any) -> Path:
@@ -95,7 +97,13 @@ def _target(path: Any) -> Path:
 
 
 def _save(
-    source: Path, target: Path, changes: Changes, identity: Callable[[], Mapping[str, Any]], *, card: bool
+    source: Path,
+    target: Path,
+    changes: Changes,
+    identity: Callable[[], Mapping[str, Any]],
+    settings_files: Collection[str],
+    *,
+    card: bool,
 ) -> None:
     if source == target and not changes:
         return
@@ -113,7 +121,7 @@ def _save(
                 staged / name, values if isinstance(values, list) else read_optional_json(staged / name) | dict(values)
             )
         if (changes or without_card) and (staged / FILE_NAME).is_file():
-            _follow(staged, changes, identity())
+            _follow(staged, {*changes, *(name for name in settings_files if (staged / name).is_file())}, identity())
         if not target.exists():
             staged.rename(target)
             return
@@ -133,14 +141,13 @@ def _staging(target: Path) -> Iterator[Path]:
         yield Path(temporary) / "model"
 
 
-def _follow(folder: Path, changes: Changes, identity: Mapping[str, Any]) -> None:
-    """Bring the record of ``folder`` up to date after ``changes``."""
+def _follow(folder: Path, changed: Collection[str], identity: Mapping[str, Any]) -> None:
+    """Bring the record of ``folder`` up to date after the files ``changed``."""
     content = read_json(folder / FILE_NAME)
     recorded = {
         name: entry for name, entry in content["files"].items() if name != CARD_FILE or (folder / name).exists()
     }
-    names = {*changes, *(recorded.keys() & {SETTINGS_FILE})}  # users may have edited the settings
-    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    files = {name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in changed}
     golden = content["golden"] if identity["fingerprint"] == content["fingerprint"] else {"texts": [], "vectors": []}
     _write_json(folder / FILE_NAME, {**content, **identity, "files": recorded | files, "golden": golden})
 

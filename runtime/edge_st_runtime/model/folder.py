@@ -55,6 +55,11 @@ class ModelFolder:
     record: Record | None
     plain: bool = False
 
+    @property
+    def settings_files(self) -> list[str]:
+        """The files whose settings users may edit, such as prompts and max_seq_length; some need not be there."""
+        return list(dict.fromkeys([SETTINGS_FILE, *(route.transformer_file for route in self.routes.values())]))
+
     def route(self, task: str | None) -> str:
         """The name of the route for ``task``; raises OptionError for a task without one."""
         return ONLY_ROUTE if self.router is None else self.router.route(task)

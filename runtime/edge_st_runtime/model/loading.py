@@ -12,7 +12,7 @@ from ..engines.backend import Backend, EngineOptions, open_backend
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import EXPORT, DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
-from ..files.regular import file_error
+from ..files.regular import file_error, is_there
 from ..machine.parallel import Workers
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
@@ -23,7 +23,7 @@ from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .folder import SETTINGS_FILE, ModelFolder, read_folder
+from .folder import ModelFolder, read_folder
 from .graph_files import check_readable
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
@@ -118,7 +118,7 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     record = folder.record
     if record is None:
         return _load(folder, choices, options)
-    edited = _edited_settings(record)
+    edited = [name for name in folder.settings_files if _is_edited(record, name)]
     with Workers(1) as thread:
         checked = thread.submit(record.check_files, _used_files(folder, record, choices, edited))
         try:
@@ -129,9 +129,9 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
         checked.result()
     if edited:
         _logger.warning(
-            "%s is not as it was exported: its settings of now are taken and the fingerprint follows them, but the "
-            "golden vectors of %s no longer speak for this folder, and the self-test is left out",
-            folder.path / SETTINGS_FILE,
+            "%s: edited since the export. The settings of now are taken, and the fingerprint follows them. The golden "
+            "vectors of %s no longer speak for this folder, and the self-test is left out",
+            " and ".join(str(folder.path / name) for name in edited),
             record.path.name,
         )
     elif options.file_name is None:
@@ -139,13 +139,15 @@ def _load_checked(folder: ModelFolder, choices: Mapping[str, Choice], options: L
     return loaded
 
 
-def _edited_settings(record: Record) -> list[str]:
-    """The file of the settings, such as prompts, where it was edited after the export; users may do that."""
+def _is_edited(record: Record, name: str) -> bool:
+    """Whether the file of settings is another one than the exported one; raises MissingFileError where it is gone."""
+    if name not in record.files:
+        return is_there(record.path.parent / name)
     try:
-        record.check_files(name for name in [SETTINGS_FILE] if name in record.files)
+        record.check_file(name)
     except DamagedFileError:
-        return [SETTINGS_FILE]
-    return []
+        return True
+    return False
 
 
 def _test(model: LoadedModel, options: LoadOptions) -> None:

@@ -37,7 +37,7 @@ from tests.support.tiny_words import write_words
 
 _RECORD = "edge_st.json"
 #: the warning that settings were changed since the export, with which other vectors are right
-_TOLD = "is not as it was exported"
+_TOLD = "edited since the export"
 _random = np.random.default_rng(3)
 _WEIGHT = _random.standard_normal((5, HIDDEN)).astype(np.float32)
 _PROMPTS = {"prompts": {"query": "search: ", "document": ""}, "default_prompt_name": "query"}
