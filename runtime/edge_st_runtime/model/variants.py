@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..engines.backend import DTYPES, require_engine
-from ..errors import EXPORT, INSTALL_EXPORT, EngineMissingError, MissingFileError, OptionError
+from ..errors import EngineMissingError, MissingFileError, OptionError
 from ..machine.cpu import BFLOAT16, INT8, has_int8
 from .graph_names import EXACTNESS, NamedGraph, dtype_by_name, named_graphs
+from .no_graph import no_graph
 from .record import GraphRecord, Record
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
@@ -95,7 +96,8 @@ def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteri
     entries = [entry for entry in record.graphs if entry.engine in engines and entry.file in graphs] if record else []
     choices = _ordered(_Available(graphs, engines, entries, criteria, record is not None), record)
     if not choices:
-        raise (MissingFileError if graphs else NoGraphError)(_nothing(graphs, criteria))
+        message = no_graph(graphs, criteria.engines, criteria.backend, criteria.dtype)
+        raise (MissingFileError if graphs else NoGraphError)(message)
     return choices
 
 
@@ -282,18 +284,3 @@ def _dtype_of(file: str, file_name: str, recorded: set[str], dtype: str) -> str:
     if dtype != "auto":
         return dtype
     return "int8" if recorded == {"int8"} else named
-
-
-def _nothing(graphs: list[str], criteria: Criteria) -> str:
-    if not graphs:
-        return (
-            "the model has no graph at all, which an engine needs. Make one from its weights, in seconds, without "
-            f"PyTorch: {INSTALL_EXPORT}, then: edge-st convert MODEL OUT (other architectures, and to compare it "
-            "with the original, with PyTorch: edge-st export MODEL OUT)"
-        )
-    found = ", ".join(graphs)
-    return (
-        f"no graph for backend={criteria.backend!r}, dtype={criteria.dtype!r} "
-        f"(installed: {', '.join(criteria.engines)}); the model has {found}. Leave backend and dtype out, name one by "
-        f"model_kwargs={{'file_name': …}}, or make one {EXPORT}{' --dtype int8' * (criteria.dtype == 'int8')}"
-    )

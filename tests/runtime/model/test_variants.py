@@ -7,7 +7,7 @@ import pytest
 
 from edge_st_runtime.errors import EngineMissingError, MissingFileError, OptionError
 from edge_st_runtime.model.record import GraphRecord, Record
-from edge_st_runtime.model.variants import Choice, Criteria, choose_graph, choose_graphs
+from edge_st_runtime.model.variants import Choice, Criteria, NoGraphError, choose_graph, choose_graphs
 
 HUB = [
     "model.safetensors",
@@ -239,11 +239,34 @@ def test_criteria_that_cannot_be_met(criteria: Criteria, message: str) -> None:
         choose_graph(HUB, None, criteria)
 
 
-@pytest.mark.parametrize("names", [[], ["model.safetensors"], ["onnx/decoder.onnx", "onnx/encoder.onnx"]], ids=str)
-def test_nothing_there(names: list[str]) -> None:
-    found = "onnx/decoder.onnx, onnx/encoder.onnx" if len(names) > 1 else "no graph at all"
-    with pytest.raises(MissingFileError, match=f"the model has {found}.*edge-st export MODEL (FOLDER|OUT)"):
+@pytest.mark.parametrize("names", [[], ["model.safetensors"]], ids=str)
+def test_no_graph_at_all(names: list[str]) -> None:
+    with pytest.raises(NoGraphError, match=r"the model has no graph at all.*edge-st export MODEL OUT"):
         choose_graph(names, None, Criteria())
+
+
+@pytest.mark.parametrize(
+    ("names", "criteria", "advice"),
+    [
+        (
+            ["b.onnx", "onnx/a.onnx"],
+            Criteria(),
+            "which one is the model. Name it: model_kwargs={'file_name': 'b.onnx'}",
+        ),
+        (["b.onnx", "onnx/a.onnx"], Criteria("onnx", "int8"), "Name it: model_kwargs={'file_name': 'b.onnx'}"),
+        (["openvino/openvino_model.xml"], Criteria(engines=["onnx"]), "pip install 'edge-st[openvino]'"),
+        (["onnx/model.onnx"], Criteria(dtype="int8"), "Leave out dtype. Or name one: "),
+        (["onnx/model_int8.onnx"], Criteria("onnx", "float32"), "Leave out backend and dtype. Or name one: "),
+    ],
+    ids=str,
+)
+def test_advice_that_helps(names: list[str], criteria: Criteria, advice: str) -> None:
+    with pytest.raises(MissingFileError) as caught:
+        choose_graph(names, None, criteria)
+    message = str(caught.value)
+    assert f"the model has {', '.join(names)}. " in message
+    assert advice in message
+    assert ("Leave out" in message) == ("Leave out" in advice)
 
 
 def test_no_engine() -> None:
