@@ -1,6 +1,7 @@
 """What the name of a model stands for: a folder, or a repository on the Hub, as in sentence-transformers."""
 
 import os
+import re
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,16 +27,19 @@ xlm-roberta-large-finetuned-conll03-german xlnet-base-cased xlnet-large-cased
 #: names without an owner: the first transformers on the Hub.
 #: Source: sentence-transformers, util.ORIGINAL_TRANSFORMER_MODELS.
 ORIGINAL_MODELS = frozenset(_ORIGINAL.split())
+_ADDRESS = re.compile(r"[a-z]{2,}:/|(.*@)?(www\.)?(huggingface\.co|hf\.co)/", re.IGNORECASE)
 
 
 def existing_folder(name: str | os.PathLike[str]) -> Path | None:
     """``name`` as a path if there is such a folder, else None.
 
-    Raises NotAFolderError for a file, OptionError for a name that is neither str nor path.
+    Raises NotAFolderError for a file, FolderNotFoundError for an address of the web, OptionError for a name that is
+    neither str nor path.
     """
-    path = Path(_text(name))
+    text = _text(name)
+    path = Path(text)
     try:
-        if path.is_dir() and str(name):
+        if path.is_dir() and text:
             return path
         is_file = path.is_file()
     except OSError:  # the name is too long for a path
@@ -45,15 +49,18 @@ def existing_folder(name: str | os.PathLike[str]) -> Path | None:
             f"Path {path} is a file, not a directory. `model_name_or_path` must be a local directory containing a "
             f"model, or a Hugging Face Hub model ID. Perhaps: {path.parent}"
         )
+    _check_no_address(text)
     return None
 
 
 def hub_name(name: str | os.PathLike[str], organization: str) -> str:
     """The name ``owner/name`` on the Hub of what is not a folder; ``organization`` owns a name without an owner.
 
-    Raises OptionError for a name that is neither str nor path, FolderNotFoundError for one that can only be a path.
+    Raises OptionError for a name that is neither str nor path, FolderNotFoundError for one that can only be a path
+    or an address.
     """
     text = _text(name)
+    _check_no_address(text)
     parts = text.replace("\\", "/").split("/")
     if len(parts) > 2 or not all(parts) or parts[0].startswith((".", "~")) or "\\" in text:
         raise FolderNotFoundError(
@@ -72,6 +79,17 @@ def no_folder(name: str | os.PathLike[str]) -> str:
         near = []
     meant = f" (did you mean {path.parent / near[0]}?)" if near else ""
     return f"there is no folder {str(name)!r} in {Path.cwd()}{meant}, and no installed model of this name"
+
+
+def _check_no_address(text: str) -> None:
+    """Raise FolderNotFoundError for an address, which is not printed: it may hold a password."""
+    if not _ADDRESS.match(text):
+        return
+    host_and_path = re.split(r":/+", text.rpartition("@")[2])[-1]
+    parts = [part for part in re.split("[?#]", host_and_path)[0].split("/")[1:] if part]
+    revision = f", revision {parts[3]!r}" if parts[2:3] == ["tree"] and parts[3:] not in ([], ["main"]) else ""
+    use = f"{'/'.join(parts[:2])!r}{revision}" if parts else "owner/name"
+    raise FolderNotFoundError(f"the model is given as an address; expected a folder, or its name on the Hub: use {use}")
 
 
 def _text(name: str | os.PathLike[str]) -> str:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from edge_st import SentenceTransformer
+from edge_st.cli import main
 from edge_st.hub.names import ORIGINAL_MODELS, hub_name
+from edge_st.hub.pull import pull
 from edge_st.hub.resolve import resolve
 from edge_st_runtime.errors import (
     FolderError,
@@ -13,6 +16,7 @@ from edge_st_runtime.errors import (
     HubError,
     OptionError,
 )
+from tests.edge_st.hub.test_secrets import everything
 from tests.support.hub_models import (
     python,
 )
@@ -46,6 +50,40 @@ def test_what_can_only_be_a_path_is_not_looked_up(hub: HubServer, name: str) -> 
     with pytest.raises(FolderNotFoundError, match="edge-st export"):
         resolve(name)
     assert not hub.log
+
+
+@pytest.mark.parametrize(
+    ("address", "use"),
+    [
+        ("https://huggingface.co/org/name", "'org/name'"),
+        ("https://huggingface.co/org/name/tree/main", "'org/name'"),
+        ("https://huggingface.co/org/name/tree/v1.0?not-for-all=1#files", "'org/name', revision 'v1.0'"),
+        ("https://me:p4ss@huggingface.co/org/name/", "'org/name'"),
+        ("https://me:p4/ss?@huggingface.co/org/name", "'org/name'"),
+        (Path("http://me:p4ss@localhost:8080/org/name"), "'org/name'"),
+        ("me:p4ss@hf.co/org/name/resolve/main/config.json", "'org/name'"),
+        ("huggingface.co/bert-base-uncased", "'bert-base-uncased'"),
+        ("https://me:p4ss@huggingface.co", "owner/name"),
+    ],
+    ids=str,
+)
+def test_for_an_address_the_name_is_told_and_no_password(
+    hub: HubServer, capsys: pytest.CaptureFixture[str], address: str | Path, use: str
+) -> None:
+    for find in (resolve, SentenceTransformer, lambda name: pull(name, "out")):
+        with pytest.raises(FolderNotFoundError) as caught:
+            find(address)
+        assert "p4" not in everything(caught.value)
+        assert str(caught.value).endswith(f"expected a folder, or its name on the Hub: use {use}")
+    assert main(["verify", str(address)]) == 1
+    assert capsys.readouterr().err.endswith(f"use {use}\n")
+    assert not hub.log
+
+
+def test_a_folder_that_looks_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hf.co/org/name").mkdir(parents=True)
+    assert resolve("hf.co/org/name") == Path("hf.co/org/name")
 
 
 @pytest.mark.parametrize("name", [None, 7, b"tiny"])
