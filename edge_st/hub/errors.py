@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from edge_st_runtime.errors import EdgeSTError, HubError, PackageMissingError
 
@@ -13,6 +14,7 @@ _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST,
 }  # fmt: skip
 _TRY_LATER = {408, 425, 429}
+_HUB = "https://huggingface.co"
 _REFUSED = "Invalid credentials in Authorization header"
 _SECRETS = re.compile(r"(?<=://)[^/?#\s]*@|\bhf_\w{8,}|(?<=Bearer )[^\s'\"]+|(?<=[?&])[^\s'\"&()]+=[^\s'\"&()]+")
 
@@ -35,12 +37,18 @@ class TooSlowError(UnreachableError):
 
 def endpoint() -> str:
     """The address of the Hub, with what HF_ENDPOINT says of a user and a password."""
-    found = os.environ.get("HF_ENDPOINT")
-    if not found:
-        from huggingface_hub import constants
+    return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
 
-        found = str(constants.ENDPOINT)
-    return found.rstrip("/")
+
+def _check_endpoint() -> None:
+    """Raise HubError for an HF_ENDPOINT that cannot be parsed: importing huggingface_hub prints a line about it."""
+    try:
+        _ = urlsplit(endpoint()).port
+    except ValueError as error:
+        shown = redacted(endpoint().rpartition("@")[2])
+        raise HubError(
+            f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it"
+        ) from error
 
 
 def redacted(text: str, token: str | bool | None = None) -> str:
@@ -57,6 +65,7 @@ def mapped_errors(name: str, token: str | bool | None = None) -> Iterator[None]:
     Raises PackageMissingError where huggingface_hub is not installed.
     """
     try:
+        _check_endpoint()
         yield
     except EdgeSTError:
         raise

@@ -10,7 +10,7 @@ from edge_st.hub.errors import mapped_errors, redacted
 from edge_st.hub.pull import pull
 from edge_st.hub.resolve import resolve
 from edge_st_runtime.errors import EdgeSTError, HubError, OptionError
-from tests.support.hub_models import NAME, dense_model
+from tests.support.hub_models import NAME, dense_model, python
 from tests.support.hub_server import Handler, HubServer, hub_server
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
@@ -39,14 +39,7 @@ def test_no_password_of_the_endpoint_is_printed(
 
 
 @pytest.mark.parametrize(
-    "endpoint",
-    [
-        "http://me:p4ssw0rd@",
-        "http://me:p4ssw0rd@[",
-        "http://me:p4ssw0rd@no host",
-        "http://127.0.0.1:9/?key=p4ssw0rd",
-        "x",
-    ],
+    "endpoint", ["http://me:p4ssw0rd@", "http://me:p4ssw0rd@no host", "http://127.0.0.1:9/?key=p4ssw0rd", "x"]
 )
 def test_an_endpoint_that_is_no_address(hub: HubServer, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
@@ -54,6 +47,30 @@ def test_an_endpoint_that_is_no_address(hub: HubServer, monkeypatch: pytest.Monk
     with pytest.raises(HubError, match="check the network and HF_ENDPOINT") as caught:
         resolve(NAME)
     assert "p4ssw0rd" not in everything(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("http://me:p4ssw0rd@[", "'['"),
+        ("http://me:p4ss/w0rd@host:abc", "'host:abc'"),
+        ("http://h:99999/", "'http://h:99999'"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_parsed(endpoint: str, shown: str) -> None:
+    """In a process of its own: huggingface_hub, too, looks at it, and prints a line."""
+    code = """
+from edge_st import SentenceTransformer
+for local_only in (False, True):
+    try:
+        SentenceTransformer("owner/name", local_files_only=local_only)
+    except OSError as error:
+        print(error)
+"""
+    output, complaints = python(code, HF_ENDPOINT=endpoint).communicate()
+    assert not complaints
+    expected = f"HF_ENDPOINT is no address ({shown}); expected one such as https://huggingface.co: mend or unset it"
+    assert output.splitlines() == [expected] * 2
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN} ", f"{TOKEN}é", f"{TOKEN}\0"])
