@@ -7,7 +7,6 @@ argparse when it runs, so that the command line starts at once.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -49,13 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     try:
         with stoppable():
-            args = _parse(argv)
-            code: int = args.run(args)
+            code = _exit_code(argv)
             sys.stdout.flush()
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else OK
     except BrokenPipeError:
-        _discard_stdout()
         return CLOSED_PIPE
     except Terminated as stop:
         return _fail(f"terminated by {stop}", stop.code)
@@ -63,6 +58,15 @@ def _run(argv: list[str]) -> int:
         return _fail("interrupted", INTERRUPTED)
     except (EdgeSTError, OSError) as error:
         return _fail(_describe(error), FAILED)
+    return code
+
+
+def _exit_code(argv: list[str]) -> int:
+    try:
+        args = _parse(argv)
+        code: int = args.run(args)
+    except SystemExit as stop:  # of argparse
+        return stop.code if isinstance(stop.code, int) else OK
     return code
 
 
@@ -104,11 +108,3 @@ def _describe(error: Exception) -> str:
 def _fail(message: str, code: int) -> int:
     print(f"edge-st: error: {one_line(message)}", file=sys.stderr)
     return code
-
-
-def _discard_stdout() -> None:
-    """Send what is left of stdout to the null device, so that the interpreter does not report the closed pipe again."""
-    if hasattr(sys.stdout, "fileno"):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

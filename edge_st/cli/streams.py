@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.files.shortage import shortage
+
 #: control characters but line feed and tab, and the marks that reorder or break a line
 _UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BAR = re.compile("(?:\n|\x1b\\[A)+")  # what a progress bar writes to move between lines
@@ -42,7 +44,7 @@ def safe_streams() -> Iterator[None]:
             yield
 
 
-class _Output:
+class _Escaped:
     """A text stream that writes what `printable` gives."""
 
     def __init__(self, stream: Any) -> None:
@@ -56,7 +58,42 @@ class _Output:
         return getattr(self._stream, name)
 
 
-class _Messages(_Output):
+class _Output(_Escaped):
+    """Standard output. Where it cannot be written, the error says so, and the rest goes to the null device."""
+
+    _error: OSError | None = None
+
+    def write(self, text: str) -> int:
+        with self._failing():
+            return super().write(text)
+
+    def flush(self) -> None:
+        if self._error is not None:  # argparse ignores the error of its write
+            raise self._error
+        with self._failing():
+            self._stream.flush()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            _discard(self._stream)
+            doing = "cannot write to standard output"
+            named = shortage(error, doing) or OSError(f"{doing} ({error}); send it to a file or a pipe")
+            self._error = error if isinstance(error, BrokenPipeError) else named
+            raise self._error from error
+
+
+def _discard(stream: Any) -> None:
+    """Send what is left of ``stream`` to the null device, so that the interpreter does not report it at its end."""
+    if hasattr(stream, "fileno"):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+class _Messages(_Escaped):
     """Standard error: a progress bar may move on it, and nothing fails where nobody reads it."""
 
     def write(self, text: str) -> int:

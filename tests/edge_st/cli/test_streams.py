@@ -113,6 +113,27 @@ def test_closed_streams(command: str, code: int, message: str, tmp_path: Path) -
         assert (tmp_path / "x.npy").read_bytes().startswith(b"\x93NUMPY")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("demo >/dev/full", "the disk is full; free some space, or write to another disk"),
+        ("list --json >/dev/full", "the disk is full"),
+        ("--help >/dev/full", "the disk is full"),
+        ("embed -o - >/dev/full", "the disk is full"),
+        ("list minilm 1</dev/null", "send it to a file or a pipe"),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_standard_output_that_cannot_be_written(command: str, reason: str, unbuffered: str) -> None:
+    found = shell(f"PYTHONUNBUFFERED={unbuffered} {EDGE_ST} {command}", "a text\n" * 500)
+
+    assert found.returncode == 1
+    assert found.stderr.startswith("edge-st: error: cannot write to standard output")
+    assert reason in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
 def test_a_program_without_a_console(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one text\n")
     code = f"""
