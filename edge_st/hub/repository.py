@@ -89,8 +89,8 @@ def read_listing(repository: Repository, answer: bytes) -> Listing:
         commit = _checksum(_COMMIT, found["sha"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise HubError(
-            f"the answer about {repository.name} is no list of files ({type(error).__name__}: {error}); "
-            "check HF_ENDPOINT, or give a local folder"
+            f"the answer about {repository.name} is no list of files such as the Hub gives; check HF_ENDPOINT, or give "
+            "a local folder"
         ) from error
     return Listing(repository, commit, {file.name: file for file in files})
 

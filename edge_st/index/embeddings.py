@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.vectors.dense import normalize
+from edge_st_runtime.vectors.dense import as_array, normalize
 from edge_st_runtime.vectors.similarity import SimilarityFunction, parse_similarity
-
-
-def as_array(embeddings: ArrayLike, name: str) -> NDArray[Any]:
-    """``embeddings`` as an array; raises InputError where rows differ in length."""
-    try:
-        return np.asarray(embeddings)
-    except ValueError as error:
-        raise InputError(f"{name} is no array of numbers ({error}); expected shape (n, dim)") from error
 
 
 def check_embeddings(embeddings: ArrayLike, name: str = "embeddings") -> Floats:

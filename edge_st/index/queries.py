@@ -11,9 +11,10 @@ from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import described
 from edge_st_runtime.errors import InputTypeError
 from edge_st_runtime.store.dense.snapshot import Snapshot
+from edge_st_runtime.vectors.dense import as_array
 
 from ..models.inputs import check_text, check_texts
-from .embeddings import as_array, check_dim, check_embeddings, scaled
+from .embeddings import check_dim, check_embeddings, scaled
 from .models import Models
 
 

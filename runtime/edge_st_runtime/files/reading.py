@@ -12,29 +12,41 @@ from ..errors import DamagedFileError, EdgeSTError, UnsafePathError
 from .regular import check_size, file_error, is_there, opening
 
 T = TypeVar("T")
-_WRONG_KIND = (
-    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError, AssertionError,
-)  # fmt: skip
+_WRONG_KIND = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError, AssertionError)
+_CORRECT = "correct it, or download or export the model again"
 _AGAIN = "export or download the model again"
 _MISSING = "export the model again or download the whole folder"
 #: the most bytes of a file of JSON: 64 MB, and for a tokenizer's 512 MB
 _MOST_BYTES, _MOST_TOKENIZER_BYTES = 64 << 20, 512 << 20
 
 
+class WrongValueError(ValueError):
+    """A file has a value that it should not have; the message lacks the file, which `reading` adds."""
+
+
+def wrong(name: str, value: Any, expected: str) -> WrongValueError:
+    """The error for the ``value`` that a file has as ``name``."""
+    return WrongValueError(f"{name} is {value!r:.80}; expected {expected}")
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn the errors that a value of a wrong type in ``path`` leads to into a DamagedFileError that names the file."""
+    """Turn the errors that a wrong value in ``path`` leads to into a DamagedFileError that names the file.
+
+    What Python says of a value of a wrong type is no help to those who read the message; the cause has it.
+    """
     try:
         yield
     except EdgeSTError:
         raise
     except (OSError, MemoryError) as error:
         raise file_error(path, error, _AGAIN) from error
+    except WrongValueError as error:
+        raise DamagedFileError(f"{path}: {error}; {_CORRECT}") from error
+    except KeyError as error:
+        raise DamagedFileError(f"{path} lacks the entry {error}; {_CORRECT}") from error
     except _WRONG_KIND as error:
-        raise DamagedFileError(
-            f"{path} holds a value of an unexpected type ({type(error).__name__}: {error}); correct it, or download or "
-            "export the model again"
-        ) from error
+        raise DamagedFileError(f"{path} holds a value of an unexpected type; {_CORRECT}") from error
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -74,15 +86,23 @@ def check_json_size(path: Path, repair: str = _AGAIN) -> None:
 def whole_number(values: Mapping[str, Any], name: str) -> int | None:
     """The number that a file has as ``name``, a whole one of at least 1 (64.0 is 64); None where it has none.
 
-    Raises ValueError for anything else, in the words that `reading` adds the file to.
+    Raises WrongValueError for anything else.
     """
     value = values.get(name)
     if value is None:
         return None
     whole = isinstance(value, int | float) and not isinstance(value, bool) and value >= 1 and value == value // 1
     if not whole or value == math.inf:
-        raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+        raise wrong(name, value, "a whole number of at least 1")
     return int(value)
+
+
+def section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The JSON object that a file has as ``name``, an empty one without; raises WrongValueError for anything else."""
+    found = values.get(name) or {}
+    if not isinstance(found, dict):
+        raise wrong(name, found, "a JSON object")
+    return found
 
 
 def sha256(path: Path) -> str:

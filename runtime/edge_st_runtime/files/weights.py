@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedFileError
+from .reading import WrongValueError
 from .regular import opening
 
 DTYPES = {
@@ -37,8 +38,9 @@ def read_safetensors(
             header.pop("__metadata__", None)
             return _tensors(content[header_end:], header)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            why = f": {error}" if isinstance(error, WrongValueError) else ""
             raise DamagedFileError(
-                f"{path} ({size} bytes) is truncated or not a safetensors file ({error}); {repair}"
+                f"{path} ({size} bytes) is truncated or not a safetensors file{why}; {repair}"
             ) from error
 
 
@@ -46,7 +48,7 @@ def _tensors(data: NDArray[np.uint8], header: dict[str, Any]) -> dict[str, NDArr
     found = {name: _tensor(data, entry) for name, entry in header.items()}
     described = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if described != data.size:
-        raise ValueError(f"its header describes {described} of {data.size} bytes")
+        raise WrongValueError(f"its header describes {described} of {data.size} bytes")
     return found
 
 
@@ -60,5 +62,5 @@ def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
 
 def _part(content: NDArray[np.uint8], start: int, end: int, longest: int | None = None) -> NDArray[np.uint8]:
     if not 0 <= start <= end <= content.size or (longest is not None and end - start > longest):
-        raise ValueError(f"it should have bytes {start} to {end}, but has {content.size}")
+        raise WrongValueError(f"it should have bytes {start} to {end}, but has {content.size}")
     return content[start:end]

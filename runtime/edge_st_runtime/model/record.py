@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..errors import DamagedFileError, MissingFileError
-from ..files.reading import inside, read_json, sha256
+from ..files.reading import WrongValueError, inside, read_json, reading, sha256, wrong
 from ..files.regular import is_there
 from ..text.tokens import TextOrPair
 from .graph_files import weight_files
@@ -22,6 +23,7 @@ LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
 _LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
 #: what a folder may name as its default dtype
 _DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
+_KINDS = {str: "a text", list: "a list", float: "a number", int: "a number", NoneType: "null"}
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,8 @@ def read_record(folder: Path) -> Record | None:
             f"{path} has format version {version!r}, this edge-st reads {FORMAT_VERSION}; "
             "update with: pip install -U edge-st, or export the model again"
         )
-    try:
+    with reading(path):
         return _parse(path, content)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
 
 
 def _parse(path: Path, content: dict[str, Any]) -> Record:
@@ -173,7 +173,7 @@ def _parse(path: Path, content: dict[str, Any]) -> Record:
 
 def _default_dtype(value: Any) -> str | None:
     if value not in (None, *_DEFAULT_DTYPES):
-        raise ValueError(f"default_dtype {value!r}; expected one of {', '.join(_DEFAULT_DTYPES)}")
+        raise wrong("default_dtype", value, f"one of {', '.join(_DEFAULT_DTYPES)}")
     return value
 
 
@@ -182,24 +182,29 @@ def _golden(entry: dict[str, Any]) -> Golden:
     if rows and isinstance(rows[0], dict):
         dimensions = np.array(sorted({int(dimension) for row in rows for dimension in row}), dtype=np.int64)
         rows = [[row.get(str(dimension), 0) for dimension in dimensions.tolist()] for row in rows]
+    if len({len(row) for row in rows}) > 1:
+        raise WrongValueError("the golden vectors have different lengths")
     embeddings = np.asarray(rows, dtype=np.float32)
     if embeddings.ndim != 2:
-        raise ValueError(f"golden vectors of shape {embeddings.shape}")
-    return Golden(_typed(entry["prompt_name"], str, None), _typed(entry["task"], str, None), embeddings, dimensions)
-
-
-def _typed(value: Any, *kinds: type | None) -> Any:
-    if not isinstance(value, tuple(type(None) if kind is None else kind for kind in kinds)):
-        raise TypeError(repr(value))
-    return value
+        raise WrongValueError(f"the golden vectors have the shape {embeddings.shape}; expected (texts, dimensions)")
+    prompt_name, task = (_value(entry, name, str, NoneType) for name in ("prompt_name", "task"))
+    return Golden(prompt_name, task, embeddings, dimensions)
 
 
 def _graph(entry: dict[str, Any]) -> GraphRecord:
     return GraphRecord(
-        file=_typed(entry["file"], str),
-        engine=_typed(entry["engine"], str),
-        dtype=_typed(entry["dtype"], str),
-        cpu_features=frozenset(_typed(entry.get("cpu_features", []), list)),
-        cosine_min=_typed(entry.get("cosine_min"), float, int, None),
-        golden_min=_typed(entry.get("golden_min"), float, int, None),
+        file=_value(entry, "file", str),
+        engine=_value(entry, "engine", str),
+        dtype=_value(entry, "dtype", str),
+        cpu_features=frozenset(_value(entry, "cpu_features", list, NoneType) or []),
+        cosine_min=_value(entry, "cosine_min", float, int, NoneType),
+        golden_min=_value(entry, "golden_min", float, int, NoneType),
     )
+
+
+def _value(entry: dict[str, Any], name: str, *kinds: type) -> Any:
+    """The value that ``entry`` has as ``name``, of one of the ``kinds``."""
+    value = entry.get(name)
+    if not isinstance(value, kinds):
+        raise wrong(name, value, " or ".join(dict.fromkeys(_KINDS[kind] for kind in kinds)))
+    return value

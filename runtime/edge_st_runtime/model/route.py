@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError
-from ..files.reading import read_optional_json, reading, whole_number
+from ..files.reading import read_optional_json, reading, section, whole_number, wrong
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module
 
@@ -84,13 +84,13 @@ class Route:
     @property
     def messages(self) -> Mapping[str, Any] | None:
         """The settings by which texts become messages of a chat; None where they do not."""
-        found: Mapping[str, Any] | None = (self.transformer.get("modality_config") or {}).get("message")
-        return found
+        found = section(self.transformer, "modality_config")
+        return None if found.get("message") is None else section(found, "message")
 
     @property
     def template_arguments(self) -> Mapping[str, Any]:
         """The arguments of the chat template, apart from the messages."""
-        return (self.transformer.get("processing_kwargs") or {}).get("chat_template") or {}
+        return section(section(self.transformer, "processing_kwargs"), "chat_template")
 
     @property
     def model2vec(self) -> bool:
@@ -134,7 +134,7 @@ class Route:
 
     @property
     def _tokenizer_arguments(self) -> tuple[str, Mapping[str, Any]]:
-        found = ((key, self.transformer.get(key)) for key in ("tokenizer_args", "processor_kwargs"))
+        found = ((key, section(self.transformer, key)) for key in ("tokenizer_args", "processor_kwargs"))
         return next(((key, value) for key, value in found if value), ("", {}))
 
     @property
@@ -163,15 +163,17 @@ def longest_input(config: Mapping[str, Any]) -> int | None:
     if not isinstance(positions, int) or positions < 1:
         return None
     offset = text.get("model_type") in _OFFSET_POSITIONS
-    return positions - int(text.get("pad_token_id", 1)) - 1 if offset else positions
+    if not offset:
+        return positions
+    padding = text.get("pad_token_id", 1)
+    if not isinstance(padding, int):
+        raise wrong("pad_token_id", padding, "a whole number")
+    return positions - padding - 1
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a multi-modal model's config.json that is about text, else all of it; raises TypeError."""
-    text = config.get("text_config") or config
-    if not isinstance(text, Mapping):
-        raise TypeError(f"text_config is {text!r}")
-    return text
+    """The part of a multi-modal model's config.json that is about text, else all of it."""
+    return section(config, "text_config") or config
 
 
 def read_route(
@@ -197,6 +199,7 @@ def read_route(
         longest_input(config)
     with reading(path / file):
         route.max_seq_length(None)
+        _ = route.messages, route.template_arguments
     return route
 
 
@@ -213,7 +216,7 @@ def _gives_all_layers(config: Mapping[str, Any], transformer: Mapping[str, Any])
 
     Where it does not, sentence-transformers skips the modules that need them.
     """
-    own = transformer.get("config_args") or transformer.get("config_kwargs") or {}
+    own = section(transformer, "config_args") or section(transformer, "config_kwargs")
     return bool(own.get("output_hidden_states", config.get("output_hidden_states")))
 
 

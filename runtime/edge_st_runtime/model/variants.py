@@ -192,7 +192,7 @@ def _ordered(available: _Available, record: Record | None) -> tuple[Choice, ...]
     elif default is not None:
         choices = [*available.recorded(default, _DEFAULT.format(default)), *available.lossless(_FASTEST)]
     elif criteria.dtype == "auto":
-        choices = available.lossless(_FASTEST if record else "float32: the folder has no edge_st.json")
+        choices = available.lossless(_FASTEST if record else "float32 by its name, as the folder has no edge_st.json")
         if record is None:
             choices += available.inexact()
     else:

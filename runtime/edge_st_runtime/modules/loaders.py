@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from ..engines.signature import SCORES
 from ..errors import EXPORT, DamagedFileError, MissingFileError, UnsupportedModelError
-from ..files.reading import read_json, read_optional_json, reading
+from ..files.reading import read_json, read_optional_json, reading, whole_number, wrong
 from ..files.regular import is_there
 from ..files.weights import read_safetensors
 from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
@@ -45,8 +45,8 @@ def pooling_from_config(config: dict[str, Any]) -> Pooling:
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
-    unknown = [mode for mode in modes if mode not in POOLING]
+    modes = tuple(modes) if isinstance(modes, list) else (modes,)
+    unknown = [mode for mode in modes if mode not in list(POOLING)]
     if unknown or not modes:
         raise UnsupportedModelError(
             f"pooling mode {unknown[0] if unknown else modes!r}; expected one of {', '.join(POOLING)}"
@@ -66,7 +66,7 @@ def _dense(folder: Path) -> Dense:
         raise DamagedFileError(f"{folder}: linear.weight has shape {weight.shape}, config.json says {expected}")
     input_name = config.get("module_input_name") or "sentence_embedding"
     if not isinstance(input_name, str):
-        raise TypeError(f"module_input_name is {input_name!r}")
+        raise wrong("module_input_name", input_name, "a text")
     activation = _activation(config, weights, folder)
     if activation in SOFTMAX_FAMILY and input_name == "token_embeddings":
         raise UnsupportedModelError(
@@ -135,13 +135,14 @@ def _sparse_auto_encoder(folder: Path) -> SparseAutoEncoder:
     config, weights = read_json(folder / "config.json"), _weights(folder)
     name = "encoder.weight" if "encoder.weight" in weights else "decoder.linear.weight"  # tied: only one is stored
     weight = _tensor(weights, name, folder, (config["hidden_dim"], config["input_dim"]))
-    if int(config["k"]) < 1:
-        raise DamagedFileError(f"{folder / 'config.json'}: k is {config['k']}; expected at least 1")
+    k = whole_number(config, "k")
+    if k is None:
+        raise wrong("k", None, "a whole number of at least 1")
     return SparseAutoEncoder(
         weight=weight,
         pre_bias=_tensor(weights, "pre_bias", folder, weight.shape[1:]),
         latent_bias=_tensor(weights, "latent_bias", folder, weight.shape[:1]),
-        k=int(config["k"]),
+        k=k,
         standardize=bool(config.get("normalize")),
     )
 

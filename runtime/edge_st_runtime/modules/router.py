@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFileError, OptionError
-from ..files.reading import inside, read_json
+from ..files.reading import inside, read_json, reading, wrong
 from ..files.regular import is_there
 
 ROUTER_FILES = ("router_config.json", "config.json")
@@ -59,7 +59,7 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
     """
     path = next((folder / name for name in ROUTER_FILES if is_there(folder / name)), folder / ROUTER_FILES[0])
     config = read_json(path)
-    try:
+    with reading(path):
         named = {
             name: [(str(config["types"][module]), str(module)) for module in modules]
             for name, modules in config["structure"].items()
@@ -70,8 +70,6 @@ def read_router(folder: Path) -> tuple[Router, dict[str, Modules]]:
         if default is None and parameters.get("allow_empty_key", True):
             default = next(iter(named), None)
         unknown = {*mappings.values(), *([] if default is None else [default])} - set(named)
-    except (LookupError, TypeError, AttributeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        raise DamagedFileError(f"{path} has a missing or wrong entry: {error}; export the model again") from error
     if unknown or not named:
         raise DamagedFileError(
             f"{path} refers to the routes {sorted(unknown) or 'none'}, but has {', '.join(named) or 'none'}; export "
@@ -87,6 +85,9 @@ def _mappings(saved: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     Entries for several modalities at once do not apply to texts and are left out.
     """
     for key, route in saved.items():
-        task, modality = ast.literal_eval(key)
+        try:
+            task, modality = ast.literal_eval(key)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+            raise wrong("a key of route_mappings", key, "a task and a modality, such as ('query', 'text')") from error
         if modality is None or isinstance(modality, str):
             yield (task, modality), str(route)

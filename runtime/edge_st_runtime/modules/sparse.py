@@ -14,7 +14,7 @@ from ..arrays import Floats, TokenBatch
 from ..engines.backend import InNumPy
 from ..engines.signature import MAX_ACTIVE_DIMS, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import DamagedFileError
-from ..files.reading import inside, read_json, read_optional_json, reading
+from ..files.reading import WrongValueError, inside, read_json, read_optional_json, reading
 from ..files.weights import read_safetensors
 from .specs import Features, Widths, checked_width
 
@@ -145,5 +145,5 @@ def _weights_by_token(path: Path, token_id: Any) -> Floats:
     weights = np.zeros(max(known) + 1, dtype=np.float32)
     weights[list(known)] = [float(weight) for weight in known.values()]
     if not np.isfinite(weights).all():
-        raise ValueError("a weight is NaN or infinite")
+        raise WrongValueError("a weight is NaN or infinite; expected numbers")
     return weights

@@ -39,6 +39,7 @@ class ChatTokenizer:
         ``settings`` are those of the modality "message", ``arguments`` are passed to the template. Raises
         MissingFileError, DamagedFileError, and PackageMissingError where Jinja2 is not installed.
         """
+        self._folder = folder
         self._text = TextTokenizer(folder, special_tokens=False)
         self._structured = settings.get("format", "structured") == "structured"
         self._source = _read_template(folder)
@@ -82,7 +83,10 @@ class ChatTokenizer:
         return 0
 
     def check_limit(self, limit: int | None, *, pairs: bool = False) -> None:
-        """Raise OptionError where ``limit`` leaves no room for more than the tokens that the template ends with."""
+        """Raise OptionError where ``limit`` leaves no room for more than the tokens that the template ends with.
+
+        Raises DamagedFileError for a template that renders no text.
+        """
         if limit is not None and limit <= len(self._ending(pairs, None)):
             raise OptionError(f"max_seq_length is {limit}; expected more than the tokens that the chat template adds")
 
@@ -92,16 +96,19 @@ class ChatTokenizer:
         return {**self._text.identity(), **own, "restores": self._restores}
 
     def _render(self, text: TextOrPair, prompt: str | None) -> str:
+        try:
+            return self._rendered_text(text, prompt)
+        except Exception as error:  # a template may raise anything
+            raise InputError(f"the model's chat template does not accept the text: {error}") from error
+
+    def _rendered_text(self, text: TextOrPair, prompt: str | None) -> str:
         roles = [("user", text)] if isinstance(text, str) else [("query", text[0]), ("document", text[1])]
         if prompt:
             roles.insert(0, ("system", prompt))
         messages = [{"role": role, "content": self._as_content(content)} for role, content in roles]
         given = {"tools": None, "documents": None, "add_generation_prompt": False, **self._tokens, **self._arguments}
-        try:
-            characters = sum(len(content) for _, content in roles)
-            return self._rendered(self._template, characters, messages=messages, **given)
-        except Exception as error:  # a template may raise anything
-            raise InputError(f"the model's chat template does not accept the text: {error}") from error
+        characters = sum(len(content) for _, content in roles)
+        return self._rendered(self._template, characters, messages=messages, **given)
 
     def _as_content(self, text: str) -> Any:
         return [{"type": "text", "text": text}] if self._structured else text
@@ -116,7 +123,14 @@ class ChatTokenizer:
     def _find_ending(self, pair: bool, prompt: str | None) -> tuple[int, ...]:
         """The tokens at the end of the messages that do not depend on the texts."""
         texts = [(filler, filler) if pair else filler for filler in _FILLERS]
-        first, second = (ids.tolist() for ids in self._text([self._render(text, prompt) for text in texts], None).ids)
+        try:
+            rendered = [self._rendered_text(text, prompt) for text in texts]
+        except Exception as error:
+            raise DamagedFileError(
+                f"the chat template of {self._folder} renders no {'pair' if pair else 'text'}: {error}; correct it, or "
+                "export the model again"
+            ) from error
+        first, second = (ids.tolist() for ids in self._text(rendered, None).ids)
         shorter = min(len(first), len(second))
         count = next((n for n in range(shorter) if first[-1 - n] != second[-1 - n]), shorter)
         return tuple(first[len(first) - count :]) if 0 < count < shorter else ()

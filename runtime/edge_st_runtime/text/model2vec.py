@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.reading import read_json, read_optional_json
+from ..files.reading import read_json, read_optional_json, wrong
 from .tokenizer import TextTokenizer
 from .tokens import TextOrPair, Tokens, with_prompt
 
@@ -27,7 +27,7 @@ class Model2VecTokenizer(TextTokenizer):
         super().__init__(folder, special_tokens=False)
         limit = read_optional_json(folder / "config.json").get("max_length", _LIMIT)
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-            raise TypeError(f"max_length is {limit!r}")
+            raise wrong("max_length", limit, "a whole number or null")
         self.own_limit = limit
         self._median = int(statistics.median(map(len, self.tokenizer.get_vocab() or [""])))
         self._unknown = _unknown_id(self.tokenizer.model, self._path, self.tokenizer.token_to_id)

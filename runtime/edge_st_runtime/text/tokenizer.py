@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Encoding, Tokenizer, normalizers
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, OptionError
-from ..files.reading import read_json, read_optional_json, whole_number
+from ..files.reading import read_json, read_optional_json, whole_number, wrong
 from ..unicode import check_unicode
 from .in_parts import ids_in_parts
 from .long_texts import Shortener, is_long
@@ -206,7 +206,14 @@ class _Row(NamedTuple):
 
 def _named_tokens(config: Mapping[str, Any]) -> dict[str, str]:
     named = {name: config[name] for name in _SPECIAL_TOKENS if config.get(name)}
-    return {name: token["content"] if isinstance(token, dict) else token for name, token in named.items()}
+    return {name: _content(name, token) for name, token in named.items()}
+
+
+def _content(name: str, token: Any) -> str:
+    content = token.get("content") if isinstance(token, dict) else token
+    if not isinstance(content, str):
+        raise wrong(name, token, "a text, or an object with its content")
+    return content
 
 
 def _pad_id(tokenizer: Tokenizer, pad_token: str | None) -> int:

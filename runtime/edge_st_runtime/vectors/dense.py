@@ -30,14 +30,29 @@ def as_numbers(values: ArrayLike, name: str = "embeddings") -> NDArray[Any]:
 
 def numbers_as_given(values: ArrayLike, name: str) -> NDArray[Any]:
     """As `as_numbers`, but without a copy of float16, which may be memory-mapped."""
-    try:
-        array = np.asarray(_widened(values))
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; torch: gradients, other devices
-        raise InputError(f"{name} cannot be read as an array ({error}); expected numbers of shape (n, dim)") from error
+    array = as_array(values, name)
     if array.dtype.kind not in "fiub":
         found = f"holds {array.dtype}" if array.ndim else f"is {described(values)}"
         raise InputTypeError(f"{name} {found}; expected numbers of shape (n, dim)")
     return array
+
+
+def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """As `numbers_as_given`, but of anything; raises InputError for rows of different lengths."""
+    try:
+        return np.asarray(_widened(values))
+    except (TypeError, ValueError, RuntimeError) as error:  # of torch: gradients, other devices
+        reason = _unequal(values) if isinstance(values, list | tuple) else str(error)
+        raise InputError(f"{name} cannot be read as an array ({reason}); expected numbers of shape (n, dim)") from error
+
+
+def _unequal(rows: Sequence[Any]) -> str:
+    """The first two of ``rows`` whose shapes differ."""
+    shapes = [tuple(getattr(row, "shape", (len(row),) if isinstance(row, list | tuple) else ())) for row in rows]
+    place = next((place for place, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if place is None:
+        return "its rows have parts of different lengths"
+    return f"row 0 has the shape {shapes[0]}, row {place} {shapes[place]}"
 
 
 def _widened(values: Any) -> Any:

@@ -44,6 +44,7 @@ def test_what_is_said(folder: Path, name: str, caplog: pytest.LogCaptureFixture)
     chosen, one_by_one = caplog.messages
     assert f"{name} (onnx, int8): " in chosen
     assert "gives other vectors" in chosen
+    assert "float32:" not in chosen
     assert "each runs in a batch of its own" in one_by_one
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+#: files of which the message tells the value
+NAMED = ("1_Pooling/config.json", "sentence_bert_config.json", "tokenizer_config.json")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return TinyModel(modules=[MEAN, dense(WEIGHT)]).save(tmp_path)
@@ -45,8 +50,12 @@ def folder(tmp_path: Path) -> Path:
 def test_one_clear_error(file: str, changes: dict[str, Any], folder: Path) -> None:
     path = folder / file
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(EdgeSTError):
+    with pytest.raises(EdgeSTError) as caught:
         SentenceTransformer(folder, backend="onnx")
+    message = str(caught.value)
+    assert not re.search(r"\w+Error|object (has|is)|object of type|argument|invalid literal|unhashable", message)
+    if file in NAMED:
+        assert re.search(rf"{next(reversed(changes))} (is|'|has)|Default prompt name|pooling mode", message)
 
 
 def test_whole_numbers_that_are_written_as_floats(folder: Path) -> None:
@@ -68,7 +77,7 @@ def test_a_folder_without_modules_json(architectures: Any, folder: Path) -> None
 @pytest.mark.parametrize("changes", [{"file": None}, {"dtype": []}, {"engine": 3}, {"cosine_min": "x"}], ids=str)
 def test_the_record(changes: dict[str, Any], folder: Path) -> None:
     write_record(folder, [graph_entry("onnx/model.onnx", "onnx") | changes])
-    with pytest.raises(EdgeSTError, match=r"edge_st\.json has a missing or wrong entry:"):
+    with pytest.raises(EdgeSTError, match=r"edge_st\.json: \w+ is .*; expected a"):
         SentenceTransformer(folder, backend="onnx")
 
 

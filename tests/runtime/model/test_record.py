@@ -56,7 +56,7 @@ def test_missing_key(key: str, folder: Path) -> None:
     content = json.loads((folder / "edge_st.json").read_text())
     del content[key]
     write_json(folder / "edge_st.json", content)
-    with pytest.raises(DamagedFileError, match=f"edge_st.json has a missing or wrong entry: '{key}'"):
+    with pytest.raises(DamagedFileError, match=f"edge_st.json lacks the entry '{key}'"):
         read_record(folder)
 
 

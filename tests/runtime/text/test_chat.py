@@ -128,3 +128,5 @@ def test_templates_that_do_not_load(template: str | None, error: type[Exception]
 def test_templates_that_do_not_render(template: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the model's chat template does not accept the text"):
         chat(tmp_path, template)(["the fox"], None)
+    with pytest.raises(DamagedFileError, match=f"the chat template of {tmp_path} renders no text: "):
+        chat(tmp_path, template).check_limit(9)  # as at load, where there is no text yet

@@ -115,7 +115,7 @@ def test_the_reading_of_numbers() -> None:
     assert as_numbers(np.ones(2, dtype=np.float16)).dtype == np.float32
     assert as_matrix([1, 2]).tolist() == [[1.0, 2.0]]
     assert [as_matrix(np.ones(2, dtype=kind)).dtype for kind in ("i8", "f8", "?")] == [np.float32, np.float64, "f4"]
-    with pytest.raises(InputError, match=r"embeddings cannot be read as an array .*; expected numbers"):
+    with pytest.raises(InputError, match=r"cannot be read as an array \(row 0 has .*, row 1 .*\); expected numbers"):
         as_numbers([[1.0], [1.0, 2.0]])
     with pytest.raises(InputTypeError, match=r"corpus holds <U3; expected numbers"):
         as_numbers(["one"], "corpus")
