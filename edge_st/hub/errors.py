@@ -44,11 +44,11 @@ def _check_endpoint() -> None:
     """Raise HubError for an HF_ENDPOINT that cannot be parsed: importing huggingface_hub prints a line about it."""
     try:
         _ = urlsplit(endpoint()).port
-    except ValueError as error:
+    except ValueError:  # it may quote a password
         shown = redacted(endpoint().rpartition("@")[2])
         raise HubError(
             f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it"
-        ) from error
+        ) from None
 
 
 def redacted(text: str, token: str | bool | None = None) -> str:

@@ -73,6 +73,13 @@ for local_only in (False, True):
     assert output.splitlines() == [expected] * 2
 
 
+def test_a_password_that_the_parser_of_addresses_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://me:p4ssw0rd@a\u2100b")
+    with pytest.raises(HubError, match="HF_ENDPOINT is no address") as caught:
+        resolve(NAME)
+    assert "p4ssw0rd" not in everything(caught.value)
+
+
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN} ", f"{TOKEN}é", f"{TOKEN}\0"])
 def test_a_token_that_is_none_is_refused_unprinted(hub: HubServer, tmp_path: Path, token: str) -> None:
     with pytest.raises(
