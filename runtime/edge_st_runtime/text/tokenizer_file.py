@@ -1,6 +1,5 @@
 """Read tokenizer.json with ``tokenizers``, and refuse what would crash the process or fill the memory."""
 
-import base64
 import binascii
 import json
 import re
@@ -64,7 +63,7 @@ def _check_character_maps(path: Path, content: bytes) -> None:
         content = json.dumps(json.loads(content)).encode()
     for found in _CHARACTER_MAP.finditer(content):
         try:
-            data = base64.b64decode(found[1], validate=True)
+            data = binascii.a2b_base64(found[1], strict_mode=True)
         except binascii.Error:
             data = b""
         size = int.from_bytes(data[:4], "little")
