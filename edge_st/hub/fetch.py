@@ -1,4 +1,4 @@
-"""Fetch a model's files in order: configuration first, the graph last, without which nothing loads."""
+"""Fetch a model's files in order: configuration first, then the graph, last what only the graph names."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -9,7 +9,7 @@ from edge_st_runtime.machine.parallel import parallel_map
 from edge_st_runtime.model.folder import read_folder, read_routers, read_steps
 from edge_st_runtime.model.variants import ENDINGS, Criteria
 
-from .files import HEADS, config_files, router_files, weight_files
+from .files import HEADS, config_files, named_weights, router_files, weight_files
 
 _CONNECTIONS = 8
 _MOST_FILES = 1_000  # of configuration; they are a dozen in most models
@@ -55,11 +55,14 @@ def fetch_model(
         others = (name for name in configs if name not in (*heads, *routers))
         list(parallel_map(fetch, others, _CONNECTIONS))
         weights = weight_files(names, read_folder(folder, model_type), criteria)
+        for name in weights:
+            fetch(name)
+        named = named_weights(names, folder, weights)
     except MissingFileError as error:
         raise MissingFileError(f"{model}: {error} (here: edge-st export {model} FOLDER)") from error
-    for name in weights:
+    for name in named:
         fetch(name)
-    return folder, [*dict.fromkeys([*routers, *configs]), *weights]
+    return folder, [*dict.fromkeys([*routers, *configs]), *weights, *named]
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -2,9 +2,12 @@
 
 import logging
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from pathlib import Path
 
-from edge_st_runtime.errors import EXPORT, MissingFileError
+from edge_st_runtime.errors import EXPORT, DamagedFileError, MissingFileError
+from edge_st_runtime.model import graph_files
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
 from edge_st_runtime.model.variants import Criteria, choose_graph
@@ -63,6 +66,19 @@ def weight_files(names: Collection[str], folder: ModelFolder, criteria: Criteria
     """
     found = [name for route in folder.routes.values() for name in _weights_of(route, names, folder, criteria)]
     return list(dict.fromkeys(found))
+
+
+def named_weights(names: Collection[str], folder: Path, weights: list[str]) -> list[str]:
+    """The files of weights, beside ``weights``, that the graphs among these name; they are read in ``folder``.
+
+    Raises MissingFileError where one is missing, and UnsafePathError for one outside the graph's folder.
+    """
+    found: list[Path] = []
+    for name in weights:
+        with suppress(DamagedFileError):  # loading the graph says so
+            found += graph_files.weight_files(folder / name)
+    named = dict.fromkeys(path.relative_to(folder).as_posix() for path in found)
+    return [_required(name, names) for name in named if name not in weights]
 
 
 def _weights_of(route: Route, names: Collection[str], folder: ModelFolder, criteria: Criteria) -> list[str]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 from edge_st_runtime.errors import EXPORT, FolderNotFoundError, NotAFolderError, OptionError
@@ -72,6 +71,8 @@ def hub_name(name: str | os.PathLike[str], organization: str) -> str:
 
 def no_folder(name: str | os.PathLike[str]) -> str:
     """The beginning of a message on a name that is neither a folder nor an installed model."""
+    from difflib import get_close_matches
+
     path = Path(_text(name))
     try:
         near = get_close_matches(path.name, [each.name for each in path.parent.iterdir() if each.is_dir()])

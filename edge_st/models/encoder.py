@@ -3,19 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.text.splitting import Splitter
 from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions
 
 from .base import BaseModel
 from .inputs import check_text, check_texts
 from .old_names import named_inputs
 from .prompts import DOCUMENT_NAMES, QUERY_NAMES, resolve_prompt, task_prompt_name
+
+if TYPE_CHECKING:
+    from edge_st_runtime.text.splitting import Splitter
 
 _UNLIMITED = 256
 #: what a folder may name that a class of another kind wrote; its default is taken, as in sentence-transformers
@@ -92,7 +94,9 @@ class Encoder(BaseModel, ABC):
         found = splitter.split(texts)
         return found[0] if is_single else found
 
-    def _splitter(self, max_tokens: int | None, overlap: int) -> Splitter:
+    def _splitter(self, max_tokens: int | None, overlap: int) -> "Splitter":
+        from edge_st_runtime.text.splitting import Splitter
+
         route = self._runner.route("document")
         limit = self._runner.settings.limits[route]
         most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 AT_THE_TOP = {
     "text/tokenizer.py": "tokenizers",
     "text/tokenizer_file.py": "tokenizers",
+    "text/tokenizer_budget.py": "tokenizers",
     "engines/quiet_onnxruntime.py": "onnxruntime",
     "engines/quiet_openvino.py": "openvino",
     "text/templates.py": "jinja2",

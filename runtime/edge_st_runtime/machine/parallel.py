@@ -21,10 +21,10 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         try:
-            from concurrent.futures import ThreadPoolExecutor  # its import fails, too, after the main thread has ended
+            from concurrent.futures import ThreadPoolExecutor  # which fails as well by then
 
             self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(count)
-        except RuntimeError:
+        except (ImportError, RuntimeError):
             self._pool = None
 
     def submit(self, function: Callable[..., R], *arguments: Any) -> "Future[R]":

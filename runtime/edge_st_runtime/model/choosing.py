@@ -1,6 +1,5 @@
 """The variants to try, in order: from what the caller asked for, what this machine has and what it was tuned to."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -89,7 +88,9 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
     try:
         return choose_graphs(route.graph_names(), record, criteria), criteria
     except NoGraphError as error:
-        raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', shlex.quote(str(route.path)))}") from None
+        from shlex import quote
+
+        raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', quote(str(route.path)))}") from None
 
 
 def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:

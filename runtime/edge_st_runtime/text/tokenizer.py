@@ -83,7 +83,7 @@ class TextTokenizer:
             texts = self._shortener.shorten(texts, limit)
         single = iter(self._single([text for text in texts if isinstance(text, str)], limit))
         parts = list(dict.fromkeys(part for text in texts if not isinstance(text, str) for part in text))
-        own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True))
+        own = dict(zip(parts, self._encode(parts, special_tokens=False), strict=True)) if parts else {}
         rows = [
             next(single) if isinstance(text, str) else self._join(own[text[0]], own[text[1]], limit) for text in texts
         ]

@@ -1,24 +1,17 @@
 """Read tokenizer.json with ``tokenizers``, and refuse what would crash the process or fill the memory."""
 
-import base64
-import binascii
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tokenizers import Regex, Tokenizer, normalizers
+from tokenizers import Tokenizer
 
 from ..errors import EXPORT, DamagedFileError, EdgeSTError, MissingFileError, UnsupportedModelError
 from ..files.reading import check_json_size, read_json
 from ..files.regular import is_there
+from .tokenizer_budget import check_budget
 
 _KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
-_CHARACTER_MAP = re.compile(rb'"precompiled_charsmap"\s*:\s*"([^"]*)"')
-_ESCAPED_LETTER = re.compile(rb"\\u00[2-7]")
-_GROWTH, _PROBED, _REPLACEMENT = 128, 256, 4096
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -31,9 +24,8 @@ def read_tokenizer(path: Path) -> Tokenizer:
     try:
         with named_panics():
             content = path.read_bytes()
-            _check_character_maps(path, content)
+            check_budget(path, content)
             tokenizer = Tokenizer.from_buffer(content)
-            _check_growth(path, tokenizer.normalizer)
     except EdgeSTError:
         raise
     except Exception as error:  # tokenizers raises plain Exception
@@ -56,55 +48,3 @@ def named_panics() -> Iterator[None]:
         if isinstance(error, Exception) or type(error).__name__ != "PanicException":
             raise
         raise RuntimeError(f"the library tokenizers stopped: {error}") from error
-
-
-def _check_character_maps(path: Path, content: bytes) -> None:
-    """Raise DamagedFileError for a map of characters that is shorter than it says: its size would be allocated."""
-    if _ESCAPED_LETTER.search(content):  # a key may be spelled in another way
-        content = json.dumps(json.loads(content)).encode()
-    for found in _CHARACTER_MAP.finditer(content):
-        try:
-            data = base64.b64decode(found[1], validate=True)
-        except binascii.Error:
-            data = b""
-        size = int.from_bytes(data[:4], "little")
-        if len(data) < 4 or size > len(data) - 4:
-            raise DamagedFileError(
-                f"{path} has a precompiled_charsmap of {len(data)} bytes that says it holds {size}; download or export "
-                "it again"
-            )
-
-
-def _check_growth(path: Path, normalizer: Any) -> None:
-    """Raise DamagedFileError where replacements make one of their own texts more than 128 times as long."""
-    steps = _steps(json.loads(normalizer.__getstate__())) if normalizer is not None else []
-    replacing = [step for step in steps if step.get("type") == "Replace"]
-    probes = {text for step in replacing for text in (step["content"], *step["pattern"].values())}
-    made = [normalizers.Replace(_pattern(step["pattern"]), step["content"]) for step in replacing]
-    grown = next(
-        (probe for probe in sorted(probes) if len(probe) > _REPLACEMENT or _grows(probe[:_PROBED], made)), None
-    )
-    if grown is not None:
-        raise DamagedFileError(
-            f"{path} has a normalizer that makes a text such as {grown[:20]!r} more than {_GROWTH} times as long; "
-            "expected replacements that keep a text's size: do not use this model"
-        )
-
-
-def _grows(text: str, steps: list[Any]) -> bool:
-    most = max(_GROWTH * len(text), _REPLACEMENT)
-    for step in steps:
-        text = step.normalize_str(text)
-        if len(text) > most:
-            return True
-    return False
-
-
-def _steps(description: dict[str, Any]) -> list[dict[str, Any]]:
-    if description.get("type") != "Sequence":
-        return [description]
-    return [step for part in description["normalizers"] for step in _steps(part)]
-
-
-def _pattern(described: dict[str, str]) -> Any:
-    return Regex(described["Regex"]) if "Regex" in described else described["String"]

@@ -57,6 +57,8 @@ def _unequal(rows: Sequence[Any]) -> str:
 
 def _widened(values: Any) -> Any:
     """``values`` with tensors of bfloat16, which NumPy does not have, as float32."""
+    if isinstance(values, np.ndarray):
+        return values
     if isinstance(values, list | tuple):
         return [_widened(value) for value in values] if values and hasattr(values[0], "dtype") else values
     return values.float() if str(getattr(values, "dtype", "")) == "torch.bfloat16" else values

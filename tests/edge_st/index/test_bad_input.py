@@ -299,15 +299,6 @@ def test_what_is_no_finer_copy(tmp_path: Path) -> None:
         Index.build(None, None, tmp_path / "x", embeddings=np.ones((3, 0)))
 
 
-def test_numbers_that_are_ids_already(tmp_path: Path) -> None:
-    index = Index.build(None, None, tmp_path / "x", embeddings=VECTORS[:1], ids=[1])
-    with pytest.raises(
-        InputError, match="ids is None, and the next number, 1, is in use as an id; pass ids of your own"
-    ):
-        index.add(None, embeddings=VECTORS[:1])
-    index.close()
-
-
 @pytest.mark.parametrize("wrong", [{"lang": np.array(["en"])}, {1: "en"}, {"lang": len}], ids=str)
 def test_filters_that_json_does_not_know(index: Index, wrong: Any) -> None:
     with pytest.raises(OptionError, match="expected keys that are str and values that JSON can hold"):

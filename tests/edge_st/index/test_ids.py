@@ -38,3 +38,9 @@ def test_ids_are_in_the_order_of_adding(index: Index) -> None:
     assert index.ids() == ["b", "3", 1, "e"]
     with pytest.raises(OptionError, match="filter is str"):
         index.ids("en")  # type: ignore[arg-type]
+
+
+def test_numbers_that_are_ids_already(tmp_path: Path) -> None:
+    index = Index.build(None, None, tmp_path, embeddings=np.eye(1, 8), ids=[1])
+    with pytest.raises(InputError, match="ids is None, and the next number, 1, is in use as an id; pass ids of"):
+        index.add(None, embeddings=np.eye(1, 8))

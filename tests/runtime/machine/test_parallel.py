@@ -135,12 +135,46 @@ else:
 def test_models_and_indexes_after_the_main_thread_has_ended(
     when: str, tiny_folder: Path, engine: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", LATE, str(tiny_folder), engine, str(tmp_path), when]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
-    assert done.stderr == ""
+    assert _run(LATE, str(tiny_folder), engine, str(tmp_path), when) == ("", "")
     late = np.load(tmp_path / "late.npz")
     assert len(late["hits"]) == 3
     early = np.load(tmp_path / "early.npy") if (tmp_path / "early.npy").exists() else late["arr_0"]
     for name in ("arr_0", "arr_1", "arr_2"):
         np.testing.assert_allclose(late[name], early, atol=1e-6)
+
+
+LAST = """
+import sys
+import numpy as np
+import edge_st
+
+folder, engine, out = sys.argv[1:]
+TEXTS = [f"the quick fox {i} " * (i % 5 + 1) for i in range(200)]
+
+class Late:
+    def __init__(self):
+        self.model = edge_st.SentenceTransformer(folder, backend=engine, dtype="float32", num_threads=2)
+        self.index = edge_st.Index.build(self.model, TEXTS, f"{out}/index")
+        self.early = self.work()
+
+    def work(self):
+        encoded = [*self.model.encode(TEXTS), *self.model.encode_iter(TEXTS)]
+        return np.stack(encoded), self.index.search(TEXTS[7], 3)
+
+    def __del__(self):
+        (early, early_hits), (late, hits) = self.early, self.work()
+        print(sys.meta_path, hits == early_hits, np.abs(late - early).max() < 1e-6)
+
+late = Late()
+"""
+
+
+def test_models_and_indexes_when_nothing_can_be_imported(tiny_folder: Path, engine: str, tmp_path: Path) -> None:
+    assert _run(LAST, str(tiny_folder), engine, str(tmp_path)) == ("None True True\n", "")
+
+
+def _run(program: str, *arguments: str) -> tuple[str, str]:
+    command = [sys.executable, "-c", program, *arguments]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    return done.stdout, done.stderr
