@@ -98,11 +98,7 @@ ROWS: list[Wrong] = [
     ({"embeddings": VECTORS[0]}, InputError, r"embeddings has shape \(256,\); expected \(n, dim\)"),
     ({"embeddings": VECTORS[None]}, InputError, r"embeddings has shape \(1, 3, 256\)"),
     ({"embeddings": "abc"}, InputTypeError, "embeddings has dtype <U3; expected numbers"),
-    (
-        {"embeddings": [[1.0], [1.0, 2.0], []]},
-        InputError,
-        r"row 0 has the shape \(1,\), row 1 \(2,\)",
-    ),
+    ({"embeddings": [[1.0], [1.0, 2.0], []]}, InputError, r"row 0 has the shape \(1,\), row 1 \(2,\)"),
     ({"embeddings": VECTORS > 0}, InputTypeError, "embeddings has dtype bool"),
     ({"embeddings": VECTORS.astype(complex)}, InputTypeError, "embeddings has dtype complex"),
     ({"embeddings": VECTORS, "texts": None}, InputError, "texts is None, but this index stores texts"),
