@@ -53,7 +53,7 @@ def quantize_folder(folder: Path, engines: Sequence[str], options: Int8, referen
             if engine == "onnx":
                 raise
             trials.remove(engine)
-            notes.append(f"int8 for {engine} is left out: {error}")
+            notes.append("\n".join((f"int8 for {engine} is left out: {error}", *getattr(error, "__notes__", ()))))
         else:
             graphs.append(found[-1].report)
             tried += found

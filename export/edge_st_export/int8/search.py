@@ -48,7 +48,8 @@ def search(
 
     ``attempt`` measures a variant with the given groups in float32. ``sensitivity`` is how much one group loses when
     it alone is int8; the most sensitive groups are kept in float32 first: none, one, two, four … up to half of them.
-    The first attempt that passes is taken. Raises ExportError, with a table of all attempts, where none passes.
+    The first attempt that passes is taken. Raises ExportError where none passes, with a table of all attempts
+    as a note.
     """
     tried = [attempt(frozenset())]
     if tried[0].passes(gate):
@@ -59,10 +60,12 @@ def search(
         tried.append(attempt(left))
         if tried[-1].passes(gate):
             return left, tried
-    raise ExportError(
-        f"no int8 variant reaches the gate {gate}, so nothing was written; tried:\n{table(tried)}\n"
-        "Lower the gate (--gate), or give calibration texts that are more like those to encode (--calibration)"
+    error = ExportError(
+        f"no int8 variant reaches the gate {gate}, so nothing was written; lower the gate (--gate), or give "
+        "calibration texts that are more like those to encode (--calibration)"
     )
+    error.add_note(f"tried:\n{table(tried)}")
+    raise error
 
 
 def _counts(most: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edge_st.cli import main
 from edge_st.evaluation.datasets import PairData, RetrievalData, SimilarityData, TripletData
 from edge_st_export import ExportError, export_model
 from edge_st_export.int8.gate import Gate, parse_gate
@@ -160,14 +161,16 @@ class TestRefusedExports:
             )
         assert not (tmp_path / "out").exists()
 
-    def test_below_the_gate_an_existing_folder_is_kept(self, tmp_path: Path) -> None:
+    def test_below_the_gate_an_existing_folder_is_kept(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         original, out = MODELS["bert"](tmp_path), tmp_path / "out"
         export_model(original, out, engines=["onnx"], quiet=True)
         before = files_of(out)
-        with pytest.raises(ExportError, match=r"no int8 variant reaches the gate cosine=1,worst=1") as caught:
-            export_model(original, out, engines=["onnx"], int8=Int8(Gate(1, 1)), force=True, quiet=True)
+        options = ["--engine", "onnx", "--dtype", "int8", "--gate", "cosine=1,worst=1", "--force", "--quiet"]
+        assert main(["export", str(original), str(out), *options]) == 1
         assert files_of(out) == before
-        assert [line.split()[:4] for line in str(caught.value).splitlines() if " of 8" in line] == [
-            ["onnx", count, "of", "8"] for count in "0124"
-        ]
+        error, *table = capsys.readouterr().err.splitlines()
+        assert error.startswith("edge-st: error: no int8 variant reaches the gate cosine=1,worst=1")
+        assert [line.split()[1] for line in table if " of 8" in line] == ["0", "1", "2", "4"]
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
