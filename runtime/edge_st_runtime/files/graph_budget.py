@@ -19,7 +19,7 @@ _LOOP = b"Loop"
 #: in an OpenVINO graph: a layer of this type, or of one whose name is disguised
 _LOOP_LAYER = re.compile(rb"""\btype\s*=\s*["'](?:Loop["']|[^"']*&)|\0""")
 #: operators that make a tensor of any size, and the input that says of which
-_MAKERS = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"Range": 1, b"OneHot": 1}
+_MAKERS = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"Range": 1, b"OneHot": 1, b"Pad": 1, b"Resize": 3}
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE = 1, 2, 4, 5
 _ATTRIBUTE_INTEGER, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTEGERS = 3, 5, 8
 _INT32_DATA, _INT64_DATA, _NAME, _RAW = 5, 7, 8, 9

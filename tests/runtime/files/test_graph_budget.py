@@ -77,6 +77,8 @@ USES = {
     "Tile": ["x", "size"],
     "Range": ["zero", "size", "one"],
     "OneHot": ["x", "size", "values"],
+    "Pad": ["x", "size"],
+    "Resize": ["x", "", "", "size"],
 }
 
 
