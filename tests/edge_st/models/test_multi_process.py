@@ -25,12 +25,13 @@ TEXTS = [*random_texts(60), ("fox", "dog")]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformer:
     folder = TinyModel(settings={"prompts": {"query": "old "}}).save(tmp_path_factory.mktemp("pool"))
-    return SentenceTransformer(folder, backend="onnx", truncation="error")
+    model = SentenceTransformer(folder, backend="onnx", truncation="error")
+    model.max_seq_length = 60
+    return model
 
 
 @pytest.fixture(scope="module")
 def pool(model: SentenceTransformer) -> Iterator[dict[str, Any]]:
-    model.max_seq_length = 60
     workers = model.start_multi_process_pool(["cpu", "cpu"])
     yield workers
     model.stop_multi_process_pool(workers)
