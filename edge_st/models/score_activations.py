@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.errors import OptionError, UnsupportedModelError
+from edge_st_runtime.errors import NotFiniteError, OptionError, UnsupportedModelError
 from edge_st_runtime.files.reading import reading
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.modules.activations import ACTIVATIONS, find_activation, identity, sigmoid
@@ -55,7 +55,7 @@ def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
     """What ``activation`` returns for ``logits`` (n, labels), as float32.
 
     It is given an array, or a tensor if it cannot take an array. Raises OptionError where it takes neither, and where
-    it changes the number of pairs or the shape.
+    it changes the number of pairs or the shape; NotFiniteError where it gives NaN or infinity.
     """
     try:
         found = np.asarray(activation(logits), dtype=np.float32)
@@ -69,6 +69,13 @@ def apply_activation(activation: ScoreActivation, logits: Floats) -> Floats:
         found = activation(torch.from_numpy(logits)).detach().numpy()
     if found.shape[:1] != logits.shape[:1] or (found.ndim > 1 and found.shape != logits.shape):
         raise OptionError(f"activation_fn made {found.shape} of logits {logits.shape}; expected a score for every pair")
+    finite = np.isfinite(found)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0, 0])
+        raise NotFiniteError(
+            f"inputs[{row}]: activation_fn gives {found[row]} for the logits {logits[row]}; expected numbers: pass "
+            "another activation_fn"
+        )
     return found
 
 

@@ -24,7 +24,7 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
     from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
     options.optimized_model_filepath = str(target)
     options.add_session_config_entry(

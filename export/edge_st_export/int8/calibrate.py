@@ -67,7 +67,7 @@ def _opened(graph: Path, names: Sequence[str]) -> Iterator[Callable[[TokenBatch]
     del model.graph.output[:]
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     with temporary_graph(graph.with_name(_OBSERVED)) as observed:  # beside its weights
         onnx.save_model(model, observed)
         session = ort.InferenceSession(str(observed), options, providers=["CPUExecutionProvider"])

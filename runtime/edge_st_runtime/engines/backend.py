@@ -22,7 +22,8 @@ class EngineOptions:
     """How to open a graph: threads, dtype, and the device or execution provider.
 
     ``scores`` says that the graph compares two texts, so that its output is scores. ``token_budget`` replaces the
-    engine's own.
+    engine's own. ``rows`` are the numbers of ids that the model has embeddings for, by input. ``linked`` says that the
+    graph's weights are behind links that lead out of its folder, which engines do not follow.
     """
 
     num_threads: int
@@ -33,6 +34,8 @@ class EngineOptions:
     session_options: Any = None
     scores: bool = False
     token_budget: int | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    linked: bool = False
 
 
 class Backend(Protocol):

@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.onnx_graphs import with_links_followed
 from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
@@ -26,6 +27,7 @@ _DTYPES = {
 }  # fmt: skip
 #: fusions that make a graph slower: the fused operator takes eight times as long as an addition and a normalization do
 SLOW_ON_CPU = ("SkipLayerNormFusion",)
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
 _TOKEN_BUDGET = 256
@@ -77,7 +79,8 @@ class OrtBackend:
         self.token_budget = options.token_budget or _TOKEN_BUDGET
         self._session = PerProcess(partial(_open, graph, options))
         self.concurrency = options.num_threads
-        self._signature = _signature(graph, self._session.get().session, scores=options.scores)
+        signature = _signature(graph, self._session.get().session, scores=options.scores)
+        self._signature = replace(signature, rows=options.rows)
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
 
@@ -92,8 +95,9 @@ class OrtBackend:
         return indices, np.asarray(values, dtype=np.float32)
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[Any]:
+        feeds = self._signature.feeds(batch, max_active_dims)
         try:
-            return self._session.get().run(outputs, self._signature.feeds(batch, max_active_dims))
+            return self._session.get().run(outputs, feeds)
         except Exception as error:  # onnxruntime's errors share no base
             doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
             raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
@@ -115,9 +119,14 @@ VERSION = str(ort.__version__)
 def _open(graph: Path, options: EngineOptions) -> _Session:
     provider, provider_options = _provider(options)
     session_options = options.session_options or _session_options(options.num_threads)
+    opened: str | bytes = str(graph)
+    if options.linked:
+        root = Path(graph.resolve().anchor).as_posix()
+        opened = with_links_followed(graph, root)
+        session_options.add_session_config_entry(_WEIGHTS_FOLDER, root)
     try:
         session = ort.InferenceSession(
-            str(graph),
+            opened,
             session_options,
             providers=[(provider, provider_options)] if provider == _CPU else [(provider, provider_options), _CPU],
             disabled_optimizers=SLOW_ON_CPU if provider == _CPU else (),
@@ -156,7 +165,7 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it would keep a block of memory for every shape of batch
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is an error here, whose message cannot steer a terminal
     options.add_session_config_entry("session.dynamic_block_base", "4")  # all threads of a run finish together
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     return options

@@ -1,7 +1,8 @@
 """OpenVINO as a backend."""
 
 import queue
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -53,7 +54,8 @@ class OpenVinoBackend:
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
         self._for_one.get()
-        self._signature = _signature(graph, model, scores=options.scores)  # a compiled model has other names
+        signature = _signature(graph, model, scores=options.scores)  # a compiled model has other names
+        self._signature = replace(signature, rows=_rows(model, options.rows))
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
 
@@ -137,6 +139,11 @@ def _read(graph: Path, options: EngineOptions) -> Any:
             f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}"
         )
         raise shortage(missing, f"OpenVINO cannot open its device {device!r}") or missing
+    if options.linked:
+        raise EngineError(
+            f"{graph} has weights behind links that lead out of its folder, which OpenVINO does not open; take "
+            "backend='onnx', or make a folder without links: edge-st pull NAME OUT, or cp -rL"
+        )
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
@@ -207,6 +214,23 @@ def _check_cache(folder: Any) -> None:
 
 def _signature(graph: Path, model: Any, *, scores: bool) -> Signature:
     return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs), scores=scores)
+
+
+def _rows(model: Any, stated: Mapping[str, int]) -> dict[str, int]:
+    """How many rows there are for each input's ids, in the graph and as ``stated``: it takes zeros for other ids."""
+    found = {port.any_name: rows for port in model.inputs for rows in _table(port)}
+    return {**stated, **{name: min(rows, stated.get(name, rows)) for name, rows in found.items()}}
+
+
+def _table(port: Any) -> Iterator[int]:
+    for target in port.get_target_inputs():
+        node = target.get_node()
+        if node.get_type_name() == "Convert":
+            yield from _table(node.output(0))
+        elif node.get_type_name() == "Gather" and target.get_index() == 1:
+            rows = node.input_value(0).get_partial_shape()[0]
+            if rows.is_static:
+                yield rows.get_length()
 
 
 def _ports(nodes: Any) -> list[Port]:

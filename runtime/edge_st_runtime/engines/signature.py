@@ -1,14 +1,14 @@
 """The meaning of a graph's inputs and outputs, found from their names and shapes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import TokenBatch
-from ..errors import UnsupportedModelError
+from ..errors import DamagedFileError, UnsupportedModelError
 
 TOKEN_EMBEDDINGS = "token_embeddings"  # noqa: S105
 SENTENCE_EMBEDDING = "sentence_embedding"
@@ -57,7 +57,7 @@ class Signature:
     ``meaning`` says what the output is: "token_embeddings" (batch, tokens, hidden), for a graph that pools
     "sentence_embedding" (batch, dim), for one that compares two texts "scores" (batch, labels). ``width`` is the size
     of its last axis, None where the graph does not say. ``prunes`` says whether the graph can also give the largest
-    weights only.
+    weights only. ``rows`` are the numbers of ids that the model has embeddings for, by input, as far as known.
     """
 
     inputs: tuple[Port, ...]
@@ -65,10 +65,20 @@ class Signature:
     meaning: str
     width: int | None = None
     prunes: bool = False
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     def feeds(self, batch: TokenBatch, max_active_dims: int = 1) -> dict[str, NDArray[Any]]:
-        """The arrays of ``batch`` for the graph's inputs, each in the dtype that the graph expects."""
+        """The arrays of ``batch`` for the graph's inputs, each in the dtype that the graph expects.
+
+        Raises DamagedFileError for an id beyond the model's embeddings: engines do not, or say less.
+        """
         feeds = {port.name: FEEDS[port.name](batch).astype(port.dtype, copy=False) for port in self.inputs}
+        for name, values in feeds.items():
+            if name in self.rows and values.max(initial=0) >= self.rows[name]:
+                raise DamagedFileError(
+                    f"tokenizer.json gives {values.max()} among {name}, the model has {self.rows[name]} embeddings for "
+                    "them; they are from different models: download or export it again"
+                )
         return {**feeds, MAX_ACTIVE_DIMS: np.array([max_active_dims], dtype=np.int64)} if self.prunes else feeds
 
 

@@ -5,7 +5,7 @@ format of protocol buffers.
 """
 
 import mmap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -37,14 +37,19 @@ def external_files(graph: Path) -> list[Path]:
     Raises MissingFileError, DamagedFileError, and UnsafePathError for a file outside the folder of ``graph``.
     """
     with mapped(graph) as data:
-        entries = {
-            entry
-            for kind, start, end in messages(data, [_LOCATION])
-            if kind == "tensor"
-            for entry in _location_entries(data, start, end)
-        }
-        locations = {location for entry in entries for location in _location(entry)}
+        locations = _locations(data)
     return sorted(inside(graph.parent, location) for location in locations)
+
+
+def with_links_followed(graph: Path, root: str = "") -> bytes:
+    """The ONNX file ``graph``, in which weights have the name of their real path, without the ``root`` it begins with.
+
+    Raises what `external_files` raises.
+    """
+    with mapped(graph) as data:
+        paths = {location: inside(graph.parent, location).resolve() for location in _locations(data)}
+        names = {location: path.as_posix().removeprefix(root).encode() for location, path in paths.items()}
+        return _renamed(data, "model", 0, len(data), names)
 
 
 def operators(graph: Path, wanted: Collection[str]) -> set[str]:
@@ -96,6 +101,16 @@ def messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int,
                 waiting.append((depth + 1, nested[number], begin, stop))
 
 
+def _locations(data: Data) -> set[str]:
+    entries = {
+        entry
+        for kind, start, end in messages(data, [_LOCATION])
+        if kind == "tensor"
+        for entry in _location_entries(data, start, end)
+    }
+    return {location for entry in entries for location in _location(entry)}
+
+
 def _location_entries(data: Data, start: int, end: int) -> list[bytes]:
     """What the tensor at this place says of the file that holds its values; nothing where it holds them itself."""
     entries, external = [], False
@@ -110,6 +125,31 @@ def _location_entries(data: Data, start: int, end: int) -> list[bytes]:
 def _location(entry: bytes) -> list[str]:
     values = {number: entry[begin:stop] for number, _, begin, stop in fields(entry, 0, len(entry))}
     return [values.get(_VALUE, b"").decode()] if values.get(_KEY) == _LOCATION else []
+
+
+def _renamed(data: Data, kind: str, start: int, end: int, names: Mapping[str, bytes]) -> bytes:
+    """The message at this place, with ``names`` in place of the locations of weights."""
+    parts, copied = [], start
+    for number, _, begin, stop in fields(data, start, end):
+        nested = _NESTED[kind].get(number)
+        if nested:
+            parts.append(_field(number, _renamed(data, nested, begin, stop, names)))
+        elif kind == "tensor" and number == _ENTRY and (location := _location(data[begin:stop])):
+            name = names.get(location[0], location[0].encode())
+            parts.append(_field(number, _field(_KEY, _LOCATION) + _field(_VALUE, name)))
+        else:
+            parts.append(data[copied:stop])
+        copied = stop
+    return b"".join(parts)
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | BYTES) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    low, rest = value & 127, value >> 7
+    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
 
 
 def fields(data: Data, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:

@@ -33,7 +33,8 @@ def not_finite(
 
     ``features`` are those of the graph; it names the first of the graph and the ``modules`` whose output is broken.
     """
-    culprit = f"the first module ({backend.info()['engine']})"
+    engine = backend.info()["engine"]
+    culprit = f"the first module ({engine})"
     names = (TOKEN_EMBEDDINGS, *RESULTS)
     alone = {
         name: values[row : row + 1] if isinstance(values, np.ndarray) else values for name, values in features.items()
@@ -43,9 +44,10 @@ def not_finite(
         module = remaining.pop(0)
         culprit, alone = type(module).__name__, dict(module(alone))
     shown = text[:_SHOWN] if isinstance(text, str) else tuple(part[:_SHOWN] for part in text)
+    first = "" if engine == "numpy" else "Try dtype='float32' or another backend=…; if it stays so, the"
     return NotFiniteError(
-        f"inputs[{place}], {shown!r}: {culprit} gives NaN or infinity; expected numbers. Try dtype='float32' or "
-        "another backend=…; if it stays so, the weights are damaged: download or export the model again"
+        f"inputs[{place}], {shown!r}: {culprit} gives NaN or infinity; expected numbers. {first or 'The'} weights are "
+        "damaged: download or export the model again"
     )
 
 

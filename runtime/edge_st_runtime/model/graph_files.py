@@ -18,15 +18,19 @@ def weight_files(graph: Path) -> list[Path]:
     return [graph.with_suffix(".bin")] if graph.suffix == ".xml" else []
 
 
-def check_readable(graph: Path) -> None:
-    """Raise MissingFileError or DamagedFileError where an engine would open what is missing or no regular file.
+def check_readable(graph: Path) -> bool:
+    """Whether weights that the ONNX file ``graph`` names are behind links that lead out of its folder.
 
-    Raises UnsupportedModelError for a graph that need not end, or makes a tensor without bound.
+    Raises MissingFileError or DamagedFileError where an engine would open what is missing or no regular file, and
+    UnsupportedModelError for a graph that need not end, or makes a tensor without bound.
     """
     again = "export the model again or download the whole folder"
     if not is_there(graph):
         raise MissingFileError(f"{graph} is missing; {again}")
-    for path in weight_files(graph):
+    weights = weight_files(graph)
+    for path in weights:
         if not is_there(path):
             raise MissingFileError(f"{path} is missing, which has weights of {graph.name}; {again}")
     check_budget(graph)
+    folder = graph.parent.resolve()
+    return graph.suffix == ".onnx" and not all(path.resolve().is_relative_to(folder) for path in weights)

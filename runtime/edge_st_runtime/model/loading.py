@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -178,7 +178,7 @@ def open_tokenizer(route: Route) -> tuple[Tokenizer, int | None]:
     with reading(route.path / "tokenizer_config.json"):
         tokenizer = _read_tokenizer(route)
     if route.kind != STATIC:
-        check_vocabulary(route.path, tokenizer.size, route.vocabulary, tokenizer.added)
+        check_vocabulary(route.path, tokenizer.size, route.rows.get("input_ids"), tokenizer.added)
     limit = tokenizer.own_limit if route.kind == STATIC else route.max_seq_length(tokenizer.model_max_length)
     tokenizer.check_limit(limit)
     return tokenizer, limit
@@ -208,9 +208,7 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         modules = remaining_modules(route, backend, choices[name])
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
-        vocabulary = route.vocabulary if route.needs_graph else None
-        one_by_one = _one_by_one(route, choices[name])
-        pipeline = Pipeline(tokenizer, backend, modules, vocabulary, width, one_by_one)
+        pipeline = Pipeline(tokenizer, backend, modules, width, _one_by_one(route, choices[name]))
         routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
 
@@ -264,10 +262,12 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
         session_options=options.session_options,
         scores=route.gives_scores,
         token_budget=options.token_budget or choice.token_budget,
+        rows=route.rows,
     )
+    graph = route.path / choice.file
     try:
-        check_readable(route.path / choice.file)
-        return open_backend(choice.engine, route.path / choice.file, engine_options)
+        linked = check_readable(graph)
+        return open_backend(choice.engine, graph, replace(engine_options, linked=linked))
     except (EngineMissingError, ProviderError):
         raise
     except (DamagedFileError, EngineError) as error:

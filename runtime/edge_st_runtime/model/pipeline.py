@@ -19,7 +19,7 @@ from ..engines.signature import (
     SENTENCE_EMBEDDING,
     TOKEN_EMBEDDINGS,
 )
-from ..errors import DamagedFileError, EngineError
+from ..errors import EngineError, InputError
 from ..machine.parallel import parallel_map
 from ..modules.specs import Features, Module, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
@@ -50,15 +50,13 @@ class _Job:
 class Pipeline:
     """The parts of a loaded route; safe to call from many threads.
 
-    ``vocabulary`` is the number of tokens that the graph has embeddings for. ``width`` is the size of the last axis of
-    the output after all modules. Each is None where it is not known. With ``one_by_one`` every batch has one text, for
-    a graph that gives a text another vector beside other texts.
+    ``width`` is the size of the last axis of the output after all modules, None where it is not known. With
+    ``one_by_one`` every batch has one text, for a graph that gives a text another vector beside other texts.
     """
 
     tokenizer: Tokenizer
     backend: Backend
     modules: tuple[Module, ...]
-    vocabulary: int | None = None
     width: int | None = None
     one_by_one: bool = False
 
@@ -86,7 +84,7 @@ class Pipeline:
         called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
         """
-        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect)
+        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect, places)
         return parallel_map(partial(self._compute, select, extra, checked, places), jobs, self.backend.concurrency)
 
     def _jobs(
@@ -96,6 +94,7 @@ class Pipeline:
         prompt: str | None,
         batch_size: int,
         inspect: Callable[[Rows, Tokens], None] | None,
+        places: Rows | None,
     ) -> Iterator[_Job]:
         start = 0
         for window in windows(texts):
@@ -103,6 +102,13 @@ class Pipeline:
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
+            if self.backend.meaning == SCORES and not lengths.all():
+                row = int(lengths.argmin())
+                place = start + row if places is None else int(places[start + row])
+                raise InputError(
+                    f"inputs[{place}], {window[row]!r}: the tokenizer makes no token of it, and no score can be "
+                    "computed; leave it out"
+                )
             engine = self.backend
             batches = list(
                 plan_batches(lengths, engine.token_budget, batch_size, engine.concurrency, engine.least_tokens)
@@ -119,11 +125,6 @@ class Pipeline:
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
         batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
-        if self.vocabulary is not None and batch.input_ids.max(initial=0) >= self.vocabulary:
-            raise DamagedFileError(
-                f"token {batch.input_ids.max()} of tokenizer.json is beyond the model's {self.vocabulary} embeddings; "
-                "they are from different models: download or export it again"
-            )
         features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
         found, rows = apply_modules(self.modules, features), job.start + job.rows
         broken = broken_row(found, checked)

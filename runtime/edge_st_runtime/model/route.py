@@ -25,6 +25,7 @@ _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
+_SIZES = {"input_ids": "vocab_size", "token_type_ids": "type_vocab_size"}
 _OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "longformer", "data2vec-text"}
 
 
@@ -103,10 +104,13 @@ class Route:
         return bool(self.transformer.get("do_lower_case"))
 
     @property
-    def vocabulary(self) -> int | None:
-        """The number of tokens that the transformer has embeddings for; None where its configuration does not say."""
-        size = _text_config(self.config).get("vocab_size")
-        return size if isinstance(size, int) else None
+    def rows(self) -> Mapping[str, int]:
+        """How many ids the transformer has embeddings for, by its input; without those that config.json does not say.
+
+        A type_vocab_size of 0 says that there is no table (DeBERTa).
+        """
+        sizes = {name: _text_config(self.config).get(key) for name, key in _SIZES.items()}
+        return {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
 
     def max_seq_length(self, tokenizer_limit: int | None) -> int | None:
         """The limit in tokens, special tokens included; None for no limit.

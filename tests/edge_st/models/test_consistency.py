@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_st import SentenceTransformer
+from edge_st import CrossEncoder, EdgeSTError, SentenceTransformer
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
 from tests.support.tiny_graphs import HIDDEN, TinyGraph
 from tests.support.tiny_models import MEAN, NORMALIZE, Step, TinyModel, dense, write_json
+from tests.support.tiny_pair_models import TinyCrossEncoder
 from tests.support.tiny_tokenizers import wordpiece
 
 SIZE = wordpiece().get_vocab_size()
@@ -50,8 +51,20 @@ def test_a_token_beyond_the_table(engine: str, tmp_path: Path) -> None:
     write_json(folder / "tokenizer.json", tokenizer)
     model = SentenceTransformer(folder, backend=engine)
     assert model.encode("the").shape == (HIDDEN,)
-    with pytest.raises(DamagedFileError, match=rf"token {SIZE + 5} of tokenizer.json is beyond the model's {SIZE} emb"):
+    message = rf"tokenizer.json gives {SIZE + 5} among input_ids, the model has {SIZE} embeddings"
+    with pytest.raises(DamagedFileError, match=message):
         model.encode(["the", "a fox"])
+
+
+@pytest.mark.parametrize("types", [2, 0], ids=["in config.json", "unknown"])
+def test_a_type_beyond_the_table(types: int, engine: str, tmp_path: Path) -> None:
+    folder = TinyCrossEncoder(config={"type_vocab_size": types}).save(tmp_path)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["post_processor"]["pair"][-1]["SpecialToken"]["type_id"] = 5
+    write_json(folder / "tokenizer.json", tokenizer)
+    model = CrossEncoder(folder, backend=engine)
+    with pytest.raises(EdgeSTError, match=r"gives 5 among token_type_ids, the model has 2 emb|idx=5 must be within"):
+        model.predict([("a", "fox")])
 
 
 def test_a_table_with_room_to_spare(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from tokenizers.processors import TemplateProcessing
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
-from edge_st_runtime.errors import EngineError, NotFiniteError
+from edge_st_runtime.errors import EngineError, InputError, NotFiniteError
 from tests.support.tiny_graphs import HIDDEN, TinyGraph
 from tests.support.tiny_models import MEAN, NORMALIZE, TinyModel, dense, write_static
 from tests.support.tiny_pair_models import TinyCrossEncoder, TinySparseEncoder, write_inference_free
@@ -40,7 +41,7 @@ def broken(folder: Path, graph: str = "onnx/model.onnx") -> Path:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_table(value: float, tmp_path: Path) -> None:
     model = SentenceTransformer(write_static(tmp_path, wordpiece(), table(value)))
-    with pytest.raises(NotFiniteError, match=NAMED.format("numpy")):
+    with pytest.raises(NotFiniteError, match=NAMED.format("numpy") + "; expected numbers. The weights are damaged"):
         model.encode(TEXTS)
     with pytest.raises(NotFiniteError, match=r"counted from text 32: inputs\[2\], 'the quick fox'"):
         list(model.encode_iter(["a", "b"] * 17 + ["the quick fox"]))
@@ -121,3 +122,25 @@ def test_texts_without_tokens_have_zeros_where_the_graph_pools(engine: str, tmp_
     found = SentenceTransformer(folder, backend=engine, dtype="float32").encode(["", "the quick fox"])
     np.testing.assert_array_equal(found[0], 0)
     assert found[1].any()
+
+
+def test_a_pair_without_a_token(engine: str, tmp_path: Path) -> None:
+    folder = TinyCrossEncoder().save(tmp_path)
+    plain = wordpiece()
+    plain.post_processor = TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])  # type: ignore[assignment]
+    plain.save(str(folder / "tokenizer.json"))
+    model = CrossEncoder(folder, backend=engine, dtype="float32")
+    with pytest.raises(InputError, match=r"inputs\[2\], \(' ', ''\): the tokenizer makes no token"):
+        model.predict([("a", "b"), ("a", "b"), (" ", "")])
+    assert np.isfinite(model.predict([("a", "b"), ("", "fox")])).all()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("activation", [lambda logits: np.sqrt(np.minimum(logits, -1)), lambda logits: logits / 0.0])
+def test_an_activation(activation: Any, tmp_path: Path) -> None:
+    model = CrossEncoder(TinyCrossEncoder().save(tmp_path), activation_fn=activation)
+    with np.errstate(divide="ignore"):
+        with pytest.raises(NotFiniteError, match=r"inputs\[0\]: activation_fn gives .*(nan|inf).* for the logits"):
+            model.predict([("a", "fox"), ("a", "b")])
+        with pytest.raises(NotFiniteError, match="activation_fn"):
+            model.rank("a", ["fox", "b"])

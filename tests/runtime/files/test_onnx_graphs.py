@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsafePathError
-from edge_st_runtime.files.onnx_graphs import external_files, operators
+from edge_st_runtime.files.onnx_graphs import external_files, operators, with_links_followed
 from tests.support.tiny_graphs import TinyGraph, store_outside
 
 
@@ -49,20 +49,32 @@ def test_all_weights_in_one_file(tmp_path: Path) -> None:
     assert external_files(graph) == [weights]
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [
-        {"initializers": [outside("a/b.bin")]},
-        {"nodes": [constant(outside("a/b.bin"))]},
-        {"nodes": [branch(initializer=[outside("a/b.bin")])]},
-        {"nodes": [branch(branch(constant(outside("a/b.bin"))))]},
-        {"functions": [helper.make_function("d", "f", [], [], [constant(outside("a/b.bin"))], [])]},
-    ],
-    ids=["initializer", "constant", "branch", "branch of a branch", "function"],
-)
-def test_wherever_the_tensor_is(kept: dict[str, Any], tmp_path: Path) -> None:
+def everywhere(location: str) -> dict[str, dict[str, Any]]:
+    tensor = outside(location)
+    return {
+        "initializer": {"initializers": [tensor]},
+        "constant": {"nodes": [constant(tensor)]},
+        "branch": {"nodes": [branch(initializer=[tensor])]},
+        "branch of a branch": {"nodes": [branch(branch(constant(tensor)))]},
+        "function": {"functions": [helper.make_function("d", "f", [], [], [constant(tensor)], [])]},
+    }
+
+
+@pytest.mark.parametrize("place", everywhere(""))
+def test_wherever_the_tensor_is(place: str, tmp_path: Path) -> None:
+    kept = everywhere("a/b.bin")[place]
     graph = save(tmp_path / "model.onnx", *kept.pop("nodes", ()), **kept)
     assert external_files(graph) == [tmp_path / "a" / "b.bin"]
+
+
+@pytest.mark.parametrize("place", everywhere(""))
+def test_links_are_followed_wherever_the_tensor_is(place: str, tmp_path: Path) -> None:
+    long = tmp_path / ("long" * 40)  # its length takes two bytes
+    (tmp_path / "b.bin").symlink_to(long)
+    expected, kept = (everywhere(name)[place] for name in (long.as_posix().removeprefix("/"), "b.bin"))
+    wanted = save(tmp_path / "wanted.onnx", *expected.pop("nodes", ()), **expected)
+    graph = save(tmp_path / "model.onnx", *kept.pop("nodes", ()), **kept)
+    assert with_links_followed(graph, root="/") == wanted.read_bytes()
 
 
 def test_a_tensor_that_is_not_external(tmp_path: Path) -> None:
