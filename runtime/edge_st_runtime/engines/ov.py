@@ -1,11 +1,14 @@
 """OpenVINO as a backend."""
 
+import os
 import queue
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
+from shutil import copyfile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
+from ..files.onnx_graphs import external_files
 from ..files.shortage import shortage
 from ..machine.process import NoFork, PerProcess
 from .backend import EngineOptions
@@ -139,11 +143,6 @@ def _read(graph: Path, options: EngineOptions) -> Any:
             f"OpenVINO device {device!r} is not available; found {', '.join(core.available_devices)}"
         )
         raise shortage(missing, f"OpenVINO cannot open its device {device!r}") or missing
-    if options.linked:
-        raise EngineError(
-            f"{graph} has weights behind links that lead out of its folder, which OpenVINO does not open; take "
-            "backend='onnx', or make a folder without links: edge-st pull NAME OUT, or cp -rL"
-        )
     _check_cache(options.provider_options.get("CACHE_DIR"))
     try:
         core.set_property(device, dict(options.provider_options))
@@ -151,12 +150,34 @@ def _read(graph: Path, options: EngineOptions) -> Any:
         raise OptionError(
             f"ov_config is {options.provider_options!r}, which OpenVINO does not accept: {_reason(error)}"
         ) from error
+    with _without_links(graph) if options.linked else nullcontext(graph) as readable:
+        try:
+            return core.read_model(readable)
+        except RuntimeError as error:
+            if not graph.is_file():
+                raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
+            raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
+
+
+@contextmanager
+def _without_links(graph: Path) -> Iterator[Path]:
+    """A copy of the graph whose weights are no links: in a folder beside the real ones, with hard links to them.
+
+    Raises EngineError where that folder cannot be made.
+    """
+    weights = external_files(graph)
     try:
-        return core.read_model(graph)
-    except RuntimeError as error:
-        if not graph.is_file():
-            raise MissingFileError(f"{graph} is missing; export the model again or download it") from error
-        raise shortage(error, f"OpenVINO cannot load {graph}") or _damaged(graph, error) from error
+        with TemporaryDirectory(prefix=".edge-st-", dir=weights[0].resolve().parent) as folder:
+            for path in weights:
+                name = folder / path.relative_to(graph.parent)
+                name.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path.resolve(), name)
+            yield copyfile(graph, Path(folder, graph.name))
+    except OSError as error:
+        doing = f"OpenVINO does not follow the links to the weights of {graph}, and they cannot be linked otherwise"
+        raise shortage(error, doing) or EngineError(
+            f"{doing} ({error}); pass backend='onnx', or make a folder without links: edge-st pull NAME OUT, or cp -rL"
+        ) from error
 
 
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:

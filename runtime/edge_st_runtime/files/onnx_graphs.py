@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import DamagedFileError, EdgeSTError
+from ..errors import DamagedFileError, EdgeSTError, UnsafePathError
 from .reading import inside
 from .regular import opening
 
@@ -27,6 +27,7 @@ _NESTED = {
 _OP_TYPE, _ENTRY, _DATA_LOCATION, _EXTERNAL, _KEY, _VALUE = 4, 13, 14, 1, 1, 2
 VARINT, BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
 _LOCATION = b"location"
+_ADDRESS = "*/_ORT_MEM_ADDR_/*"  # what OpenVINO takes for an address in its own memory
 _DEEPEST = 100  # the limit of protocol buffers
 Data: TypeAlias = "mmap.mmap | bytes"
 
@@ -34,21 +35,21 @@ Data: TypeAlias = "mmap.mmap | bytes"
 def external_files(graph: Path) -> list[Path]:
     """The files that hold weights of the ONNX file ``graph``, in the order of their names.
 
-    Raises MissingFileError, DamagedFileError, and UnsafePathError for a file outside the folder of ``graph``.
+    Raises MissingFileError, DamagedFileError, and UnsafePathError for a file outside the folder of ``graph``, and for
+    weights at an address in memory.
     """
     with mapped(graph) as data:
-        locations = _locations(data)
-    return sorted(inside(graph.parent, location) for location in locations)
+        return sorted(_files(graph, data).values())
 
 
-def with_links_followed(graph: Path, root: str = "") -> bytes:
+def with_links_followed(graph: Path, root: str) -> bytes:
     """The ONNX file ``graph``, in which weights have the name of their real path, without the ``root`` it begins with.
 
     Raises what `external_files` raises.
     """
     with mapped(graph) as data:
-        paths = {location: inside(graph.parent, location).resolve() for location in _locations(data)}
-        names = {location: path.as_posix().removeprefix(root).encode() for location, path in paths.items()}
+        paths = {name: path.resolve().as_posix() for name, path in _files(graph, data).items()}
+        names = {name: path.removeprefix(root).encode() for name, path in paths.items()}
         return _renamed(data, "model", 0, len(data), names)
 
 
@@ -101,14 +102,17 @@ def messages(data: Data, needles: Collection[bytes]) -> Iterator[tuple[str, int,
                 waiting.append((depth + 1, nested[number], begin, stop))
 
 
-def _locations(data: Data) -> set[str]:
+def _files(graph: Path, data: Data) -> dict[str, Path]:
     entries = {
         entry
         for kind, start, end in messages(data, [_LOCATION])
         if kind == "tensor"
         for entry in _location_entries(data, start, end)
     }
-    return {location for entry in entries for location in _location(entry)}
+    found = {location for entry in entries for location in _location(entry)}
+    if _ADDRESS in found:
+        raise UnsafePathError(f"{graph} has weights at an address in memory; do not use this model")
+    return {location: inside(graph.parent, location) for location in found}
 
 
 def _location_entries(data: Data, start: int, end: int) -> list[bytes]:

@@ -51,7 +51,7 @@ def test_a_token_beyond_the_table(engine: str, tmp_path: Path) -> None:
     write_json(folder / "tokenizer.json", tokenizer)
     model = SentenceTransformer(folder, backend=engine)
     assert model.encode("the").shape == (HIDDEN,)
-    message = rf"tokenizer.json gives {SIZE + 5} among input_ids, the model has {SIZE} embeddings"
+    message = rf"{SIZE + 5} is among the input_ids of a text, the model has {SIZE} embeddings"
     with pytest.raises(DamagedFileError, match=message):
         model.encode(["the", "a fox"])
 
@@ -63,7 +63,9 @@ def test_a_type_beyond_the_table(types: int, engine: str, tmp_path: Path) -> Non
     tokenizer["post_processor"]["pair"][-1]["SpecialToken"]["type_id"] = 5
     write_json(folder / "tokenizer.json", tokenizer)
     model = CrossEncoder(folder, backend=engine)
-    with pytest.raises(EdgeSTError, match=r"gives 5 among token_type_ids, the model has 2 emb|idx=5 must be within"):
+    with pytest.raises(
+        EdgeSTError, match=r"5 is among the token_type_ids of a text, the model has 2 emb|idx=5 must be within"
+    ):
         model.predict([("a", "fox")])
 
 

@@ -89,6 +89,15 @@ def test_weights_outside_the_folder(location: str, tmp_path: Path) -> None:
         external_files(save(tmp_path / "model.onnx", initializers=[outside(location)]))
 
 
+def test_weights_at_an_address(tmp_path: Path) -> None:
+    address = "*/_ORT_MEM_ADDR_/*"
+    graph = save(tmp_path / "model.onnx", initializers=[outside(address)])
+    (tmp_path / address).parent.mkdir(parents=True)
+    (tmp_path / address).touch()
+    with pytest.raises(UnsafePathError, match=r"has weights at an address in memory; do not use this model"):
+        external_files(graph)
+
+
 def test_operators(tmp_path: Path) -> None:
     node = helper.make_node
     graph = save(
