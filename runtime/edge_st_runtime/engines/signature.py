@@ -76,8 +76,8 @@ class Signature:
         for name, values in feeds.items():
             if name in self.rows and values.max(initial=0) >= self.rows[name]:
                 raise DamagedFileError(
-                    f"{values.max()} is among the {name} of a text, the model has {self.rows[name]} embeddings for them; "
-                    "its tokenizer or its limit is another model's: download or export it again"
+                    f"{values.max()} is among the {name} of a text, the model has {self.rows[name]} embeddings for "
+                    "them; its tokenizer or its limit is another model's: download or export it again"
                 )
         return {**feeds, MAX_ACTIVE_DIMS: np.array([max_active_dims], dtype=np.int64)} if self.prunes else feeds
 
