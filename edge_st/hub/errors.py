@@ -45,10 +45,20 @@ def _check_endpoint() -> None:
     try:
         _ = urlsplit(endpoint()).port
     except ValueError:  # it may quote a password
-        shown = redacted(endpoint().rpartition("@")[2])
-        raise HubError(
-            f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it"
-        ) from None
+        raise _no_address(HubError) from None
+
+
+def address() -> str:
+    """The `endpoint`, for a request; raises UnreachableError where it does not begin with http or https and a host."""
+    parts = urlsplit(endpoint())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _no_address(UnreachableError)
+    return endpoint()
+
+
+def _no_address(kind: type[HubError]) -> HubError:
+    shown = redacted(endpoint().rpartition("@")[2])
+    return kind(f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it")
 
 
 def redacted(text: str, token: str | bool | None = None) -> str:
