@@ -71,8 +71,8 @@ class Splitter:
         """The chunks of each text, in order. They hold the whole text but white space between them.
 
         A blank text has no chunks. A chunk ends between words: at the end of a paragraph or else of a sentence, if one
-        ends in its last third. A word that is longer than a chunk is cut. Where tokens are few for the characters, as in
-        a word of megabytes, a chunk has at most 65,536 characters, or 32 a token, and shares none with the next one.
+        ends in its last third. A word that is longer than a chunk is cut. Where tokens are few for the characters,
+        as in a word of megabytes, a chunk has at most 65,536 characters, or 32 a token, and shares none with the next.
         Raises OptionError where there is no room for a single character.
         """
         room, found = self.room, list[list[Chunk]]()
