@@ -289,6 +289,7 @@ def _used_files(
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
+    record.check_lists(prefixes)
     yield from (graph for graph in graphs if graph in record.files)
     chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
     for name in (each for each in record.files if each not in edited):
