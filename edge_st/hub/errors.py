@@ -81,8 +81,8 @@ def mapped_errors(name: str, token: str | bool | None = None) -> Iterator[None]:
         raise
     except ImportError as error:
         raise PackageMissingError(
-            f"{name!r} is no existing folder, and to look for it on the Hub takes huggingface_hub, which is not "
-            "installed; pip install huggingface_hub, or give a model folder"
+            f"to look for {name!r} on the Hub takes huggingface_hub, which is not installed; "
+            "pip install huggingface_hub, or give a model folder"
         ) from error
     except Exception as error:  # noqa: BLE001  requests, httpx and their successors share no base
         message = str(error)
