@@ -49,7 +49,7 @@ class Fields:
         except OverflowError:
             found = math.inf
         if not math.isfinite(found):
-            raise self.wrong(name, f"a number from {least} to {most}")
+            raise self.wrong(name, "a number" if least == -most == -math.inf else f"a number from {least} to {most}")
         return found
 
     def flag(self, name: str) -> bool:

@@ -22,7 +22,8 @@ LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
 _LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
 #: what a folder may name as its default dtype
 _DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
-_READ_BY_ALL = ("modules.json", "config.json", "tokenizer.json")
+_CONFIGURATION = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_WEIGHTS = ("model.safetensors", "idf.json")
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,20 @@ class Record:
         if found != expected:
             raise DamagedFileError(f"{path} has sha256 {found}, expected {expected}; {_REPAIR}")
 
-    def check_lists(self, prefixes: Iterable[str]) -> None:
-        """Raise DamagedFileError for a file that every model reads, and that is there without being recorded.
+    def check_lists(self, modules: Iterable[tuple[str, Path]], graphs: Iterable[str]) -> None:
+        """Raise DamagedFileError where a file that is loaded is not recorded.
 
-        ``prefixes`` are those of the model's routes.
+        Loaded are the ``modules`` (kind, folder) and ``graphs``. A graph that nothing here names may be added.
         """
-        for name in (f"{prefix}{name}" for prefix in prefixes for name in _READ_BY_ALL):
-            if name not in self.files and is_there(inside(self.path.parent, name)):
-                raise _not_listed(self.path, name)
+        folder = self.path.parent
+        named = tuple(f"/{graph.file}" for graph in self.graphs)
+        paths = [folder / "modules.json", *(inside(folder, each) for each in graphs if f"/{each}".endswith(named))]
+        for kind, module in modules:
+            paths += [module / name for name in (*_CONFIGURATION, *(() if kind == "Transformer" else _WEIGHTS))]
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if name not in self.files and is_there(path):
+                raise DamagedFileError(f"{self.path} does not list {name}, which the model loads; {_REPAIR}")
 
     def check_files(self, names: Iterable[str]) -> None:
         """`check_file` for every name."""
@@ -162,15 +169,7 @@ def read_record(folder: Path) -> Record | None:
             "update with: pip install -U edge-st, or export the model again"
         )
     with reading(path):
-        record = _parse(path, Fields(content, path, CORRECT))
-    for graph in record.graphs:
-        if not any(f"/{name}".endswith(f"/{graph.file}") for name in record.files):
-            raise _not_listed(path, graph.file)
-    return record
-
-
-def _not_listed(path: Path, name: str) -> DamagedFileError:
-    return DamagedFileError(f"{path} does not list {name}, which the model loads; {_REPAIR}")
+        return _parse(path, Fields(content, path, CORRECT))
 
 
 def _parse(path: Path, content: Fields) -> Record:

@@ -13,8 +13,8 @@ from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.loading import load_model
 from edge_st_runtime.model.record import GraphRecord, read_record
 from tests.support.damage import flip
-from tests.support.tiny_graphs import store_outside
-from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
+from tests.support.tiny_graphs import HIDDEN, store_outside
+from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, dense, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
 GRAPHS = [graph_entry(O3, "onnx", cosine_min=0.99999), graph_entry(ONNX, "onnx")]
@@ -70,7 +70,7 @@ def test_missing_key(key: str, folder: Path) -> None:
         ({"files": {"x": {"sha256": "0", "bytes": "9"}}}, "files.x.bytes is '9'; expected a whole number"),
         ({"graphs": [3]}, "graphs is [3]; expected a list of JSON objects"),
         ({"graphs": [{"file": "x"}]}, "graphs[0].engine is missing; expected a text"),
-        ({"graphs": [GRAPHS[0] | {"cosine_min": "1"}]}, "graphs[0].cosine_min is '1'; expected a number"),
+        ({"graphs": [GRAPHS[0] | {"cosine_min": "1"}]}, "graphs[0].cosine_min is '1'; expected a number; "),
         ({"golden": {"texts": "a", "vectors": []}}, "golden.texts is 'a'; expected a list"),
         ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": 1}]}}, "vectors[0].embeddings is 1; expected"),
         ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": [[1], []]}]}}, "have different lengths"),
@@ -83,8 +83,14 @@ def test_wrong_types(changes: dict[str, Any], named: str, folder: Path) -> None:
         read_record(folder)
 
 
-@pytest.mark.parametrize("name", [O3, "tokenizer.json", "modules.json", "config.json"])
-def test_a_file_that_it_does_not_list(name: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    "name", [O3, "tokenizer.json", "modules.json", "config.json", "1_Pooling/config.json", "2_Dense/model.safetensors"]
+)
+def test_a_file_that_it_does_not_list(name: str, tmp_path: Path) -> None:
+    model = TinyModel(graph_files=(ONNX, O3), modules=(MEAN, dense(np.eye(HIDDEN, dtype=np.float32))))
+    folder = model.save(tmp_path)
+    write_record(folder, GRAPHS)
+    load_model(folder, LoadOptions(backend="onnx"))
     content = json.loads((folder / "edge_st.json").read_text())
     content["files"]["../x"] = content["files"].pop(name)
     write_json(folder / "edge_st.json", content)
