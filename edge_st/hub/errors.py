@@ -45,10 +45,20 @@ def _check_endpoint() -> None:
     try:
         _ = urlsplit(endpoint()).port
     except ValueError:  # it may quote a password
-        shown = redacted(endpoint().rpartition("@")[2])
-        raise HubError(
-            f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it"
-        ) from None
+        raise _no_address(HubError) from None
+
+
+def address() -> str:
+    """The `endpoint`, for a request; raises UnreachableError where it does not begin with http or https and a host."""
+    parts = urlsplit(endpoint())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _no_address(UnreachableError)
+    return endpoint()
+
+
+def _no_address(kind: type[HubError]) -> HubError:
+    shown = redacted(endpoint().rpartition("@")[2])
+    return kind(f"HF_ENDPOINT is no address ({shown!r}); expected one such as {_HUB}: mend or unset it")
 
 
 def redacted(text: str, token: str | bool | None = None) -> str:
@@ -71,8 +81,8 @@ def mapped_errors(name: str, token: str | bool | None = None) -> Iterator[None]:
         raise
     except ImportError as error:
         raise PackageMissingError(
-            f"{name!r} is no existing folder, and to look for it on the Hub takes huggingface_hub, which is not "
-            "installed; pip install huggingface_hub, or give a model folder"
+            f"to look for {name!r} on the Hub takes huggingface_hub, which is not installed; "
+            "pip install huggingface_hub, or give a model folder"
         ) from error
     except Exception as error:  # noqa: BLE001  requests, httpx and their successors share no base
         message = str(error)

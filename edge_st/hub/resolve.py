@@ -63,9 +63,9 @@ def resolve(
     cache = os.fspath(cache_folder) if cache_folder else os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     engines, features = installed_engines(), cpu_features()
     criteria = Criteria(backend, dtype, file_name, on_cpu, engines, features, has_bfloat16())
-    if local_files_only:
-        return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY, name_or_path)
     try:
+        if local_files_only:
+            return _from_cache(repository, cache, criteria, model_type, _LOCAL_ONLY, name_or_path)
         return _from_hub(repository, cache, criteria, model_type)
     except (NotOnHubError, PackageMissingError) as error:
         raise type(error)(f"{no_folder(name_or_path)}; {error}") from error

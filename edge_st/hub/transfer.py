@@ -20,7 +20,17 @@ from urllib.parse import quote
 
 from edge_st_runtime.errors import HubError, OptionError
 
-from .errors import OfflineError, TooSlowError, UnreachableError, endpoint, full, redacted, refusal, unreachable
+from .errors import (
+    OfflineError,
+    TooSlowError,
+    UnreachableError,
+    address,
+    endpoint,
+    full,
+    redacted,
+    refusal,
+    unreachable,
+)
 from .repository import HubFile, Listing, Repository, read_listing
 
 _SILENCE = 10.0  # seconds to connect, and between two pieces of an answer
@@ -121,7 +131,7 @@ def _get(repository: Repository, path: str, headers: Mapping[str, str]) -> Itera
     if constants.HF_HUB_OFFLINE:
         raise OfflineError(f"HF_HUB_OFFLINE is set, so {repository.name} is not downloaded; unset it, or give a folder")
     sent = {"User-Agent": "edge-st", "Accept-Encoding": "identity", **_authorization(repository.token), **headers}
-    response = _head(repository.name, f"{endpoint()}/{path}", sent)
+    response = _head(repository.name, f"{address()}/{path}", sent)
     try:
         status, found = response.status_code, response.headers
         if status not in (200, 206):

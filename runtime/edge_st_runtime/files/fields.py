@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from ..errors import DamagedFileError
@@ -49,7 +49,7 @@ class Fields:
         except OverflowError:
             found = math.inf
         if not math.isfinite(found):
-            raise self.wrong(name, f"a number from {least} to {most}")
+            raise self.wrong(name, "a number" if least == -most == -math.inf else f"a number from {least} to {most}")
         return found
 
     def flag(self, name: str) -> bool:
@@ -76,7 +76,23 @@ class Fields:
 
     def optional_object(self, name: str) -> "Fields | None":
         """A JSON object, or None where it is null or missing."""
-        return None if self._values.get(name) is None else self.object(name)
+        return self.optional(name, self.object)
+
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
+        """What ``read``, a method of this object, gives for ``name``; None where the value is null or missing."""
+        return None if self._values.get(name) is None else read(name)
+
+    def objects_by_name(self, name: str) -> "dict[str, Fields]":
+        """A JSON object of JSON objects."""
+        found = self.object(name)
+        return {each: found.object(each) for each in found._values}
+
+    def items(self, name: str) -> list[Any]:
+        """A list of anything."""
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            raise self.wrong(name, "a list")
+        return value
 
     def objects(self, name: str) -> "list[Fields]":
         """A list of JSON objects."""

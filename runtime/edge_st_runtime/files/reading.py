@@ -13,7 +13,8 @@ from .regular import check_size, file_error, is_there, opening
 
 T = TypeVar("T")
 _WRONG_KIND = (TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError, AssertionError)
-_CORRECT = "correct it, or download or export the model again"
+#: the end of messages about a file that a user may have edited
+CORRECT = "correct it, or download or export the model again"
 _AGAIN = "export or download the model again"
 _MISSING = "export the model again or download the whole folder"
 #: the most bytes of a file of JSON: 64 MB, and for a tokenizer's 512 MB
@@ -42,11 +43,11 @@ def reading(path: Path) -> Iterator[None]:
     except (OSError, MemoryError) as error:
         raise file_error(path, error, _AGAIN) from error
     except WrongValueError as error:
-        raise DamagedFileError(f"{path}: {error}; {_CORRECT}") from error
+        raise DamagedFileError(f"{path}: {error}; {CORRECT}") from error
     except KeyError as error:
-        raise DamagedFileError(f"{path} lacks the entry {error}; {_CORRECT}") from error
+        raise DamagedFileError(f"{path} lacks the entry {error}; {CORRECT}") from error
     except _WRONG_KIND as error:
-        raise DamagedFileError(f"{path} holds a value of an unexpected type; {_CORRECT}") from error
+        raise DamagedFileError(f"{path} holds a value of an unexpected type; {CORRECT}") from error
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -119,7 +120,15 @@ def _parse(path: Path, repair: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, EdgeSTError):
             raise
-        raise DamagedFileError(f"{path} cannot be read as JSON ({error}); {repair}") from error
+        by_hand = _by_hand(error) if repair == _AGAIN else ""
+        raise DamagedFileError(f"{path} cannot be read as JSON ({error}); {by_hand}{repair}") from error
+
+
+def _by_hand(error: Exception) -> str:
+    """How to correct a file that a user has edited."""
+    if isinstance(error, UnicodeDecodeError) or "BOM" in str(error):
+        return "save it as UTF-8 without a byte order mark (BOM), or "
+    return f"correct line {error.lineno}, or " if isinstance(error, json.JSONDecodeError) else ""
 
 
 def _expect(value: Any, kind: type[T], path: Path, what: str) -> T:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import DamagedFileError, EdgeSTError, FolderError, MissingFileError
+from ..errors import DamagedFileError, EdgeSTError, FolderError, MissingFileError, NotAFolderError
 from .shortage import shortage
 
 _AGAIN = "export or download the model again"
@@ -24,27 +24,43 @@ _KINDS = {
 }
 
 
-def is_there(path: Path) -> bool:
+def is_there(path: Path, repair: str = _AGAIN) -> bool:
     """Whether there is a file at ``path``; links are followed.
 
     Raises DamagedFileError for anything but a regular file (a folder, a FIFO, a device, a link that leads nowhere), and
-    FolderError where the system does not let this user look.
+    FolderError where the system does not let this user look. Messages end with ``repair``.
     """
+    mode = _mode(path, repair)
+    if mode is not None and not stat.S_ISREG(mode):
+        raise DamagedFileError(
+            f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; expected a file: {repair}"
+        )
+    return mode is not None
+
+
+def is_folder(path: Path, expected: str) -> bool:
+    """Whether there is a folder at ``path``; links are followed. Messages end with what was ``expected``.
+
+    Raises NotAFolderError for anything but a folder, and FolderError where the system does not let this user look.
+    """
+    mode = _mode(path, expected)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise NotAFolderError(f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'a file')}; {expected}")
+    return mode is not None
+
+
+def _mode(path: Path, repair: str) -> int | None:
+    """The mode of what is at ``path``, None where there is nothing; raises DamagedFileError and FolderError."""
     try:
-        mode = path.stat().st_mode
+        return path.stat().st_mode
     except OSError as error:
         if error.errno in _MISSING and not path.is_symlink():
-            return False
+            return None
         if error.errno in _MISSING:
-            raise DamagedFileError(f"{path} is a link to {path.readlink()}, which is missing; {_AGAIN}") from None
-        raise file_error(path, error, _AGAIN) from error
+            raise DamagedFileError(f"{path} is a link to {path.readlink()}, which is missing; {repair}") from None
+        raise file_error(path, error, repair) from error
     except ValueError as error:  # a zero byte in the name
-        raise DamagedFileError(f"{path!r} is no file name ({error}); {_AGAIN}") from error
-    if not stat.S_ISREG(mode):
-        raise DamagedFileError(
-            f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; expected a file: {_AGAIN}"
-        )
-    return True
+        raise DamagedFileError(f"{path!r} is no file name ({error}); {repair}") from error
 
 
 @contextmanager
@@ -54,7 +70,7 @@ def opening(path: Path, missing: str) -> Iterator[None]:
     Raises MissingFileError, whose message ends with ``missing``, and what `is_there` raises.
     """
     try:
-        if not is_there(path):
+        if not is_there(path, missing):
             raise MissingFileError(f"{path} is missing; {missing}")
         yield
     except EdgeSTError:
@@ -83,4 +99,4 @@ def file_error(path: Path, error: OSError | MemoryError, repair: str) -> EdgeSTE
         return MissingFileError(f"{path} is missing; {repair}")
     if code in _REFUSED:
         return FolderError(f"{path} cannot be read ({error.args[-1]}); let this user read it: chmod u+r {path}")
-    return DamagedFileError(f"{path} cannot be read ({error}); {repair}")
+    return DamagedFileError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); {repair}")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .folder import ModelFolder, read_folder
+from .folder import ModelFolder, read_folder, read_steps
 from .graph_files import check_readable
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
@@ -289,6 +290,8 @@ def _used_files(
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
+    _, steps = read_steps(folder.path)
+    record.check_lists(chain.from_iterable(steps.values()), graphs)
     yield from (graph for graph in graphs if graph in record.files)
     chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
     for name in (each for each in record.files if each not in edited):

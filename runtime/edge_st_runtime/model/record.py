@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import NoneType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..errors import DamagedFileError, MissingFileError
-from ..files.reading import WrongValueError, inside, read_json, reading, sha256, wrong
+from ..files.fields import Fields
+from ..files.reading import CORRECT, WrongValueError, inside, read_json, reading, sha256
 from ..files.regular import is_there
 from ..text.tokens import TextOrPair
 from .graph_files import weight_files
@@ -23,7 +22,8 @@ LOSSLESS_COSINE, FLOAT32_COSINE = 0.9999, 0.99999
 _LOSSLESS_TOLERANCE, _LOSSY_TOLERANCE = 0.0005, 0.005
 #: what a folder may name as its default dtype
 _DEFAULT_DTYPES = ("float32", "bfloat16", "int8")
-_KINDS = {str: "a text", list: "a list", float: "a number", int: "a number", NoneType: "null"}
+_CONFIGURATION = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_WEIGHTS = ("model.safetensors", "idf.json")
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,21 @@ class Record:
         if found != expected:
             raise DamagedFileError(f"{path} has sha256 {found}, expected {expected}; {_REPAIR}")
 
+    def check_lists(self, modules: Iterable[tuple[str, Path]], graphs: Iterable[str]) -> None:
+        """Raise DamagedFileError where a file that is loaded is not recorded.
+
+        Loaded are the ``modules`` (kind, folder) and ``graphs``. A graph that nothing here names may be added.
+        """
+        folder = self.path.parent
+        named = tuple(f"/{graph.file}" for graph in self.graphs)
+        paths = [folder / "modules.json", *(inside(folder, each) for each in graphs if f"/{each}".endswith(named))]
+        for kind, module in modules:
+            paths += [module / name for name in (*_CONFIGURATION, *(() if kind == "Transformer" else _WEIGHTS))]
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if name not in self.files and is_there(path):
+                raise DamagedFileError(f"{self.path} does not list {name}, which the model loads; {_REPAIR}")
+
     def check_files(self, names: Iterable[str]) -> None:
         """`check_file` for every name."""
         for name in names:
@@ -154,31 +169,26 @@ def read_record(folder: Path) -> Record | None:
             "update with: pip install -U edge-st, or export the model again"
         )
     with reading(path):
-        return _parse(path, content)
+        return _parse(path, Fields(content, path, CORRECT))
 
 
-def _parse(path: Path, content: dict[str, Any]) -> Record:
+def _parse(path: Path, content: Fields) -> Record:
+    files, golden = content.objects_by_name("files"), content.object("golden")
     return Record(
         path=path,
-        task=content["task"],
-        weights_sha256=content["weights_sha256"],
-        fingerprint=content["fingerprint"],
-        files={name: (entry["sha256"], entry["bytes"]) for name, entry in content["files"].items()},
-        graphs=tuple(_graph(entry) for entry in content["graphs"]),
-        golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in content["golden"]["texts"]),
-        golden=tuple(map(_golden, content["golden"]["vectors"])),
-        default_dtype=_default_dtype(content.get("default_dtype")),
+        task=content.text("task"),
+        weights_sha256=content.text("weights_sha256"),
+        fingerprint=content.text("fingerprint"),
+        files={name: (entry.text("sha256"), entry.count("bytes")) for name, entry in files.items()},
+        graphs=tuple(map(_graph, content.objects("graphs"))),
+        golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in golden.items("texts")),
+        golden=tuple(map(_golden, golden.objects("vectors"))),
+        default_dtype=content.optional("default_dtype", lambda name: content.choice(name, _DEFAULT_DTYPES)),
     )
 
 
-def _default_dtype(value: Any) -> str | None:
-    if value not in (None, *_DEFAULT_DTYPES):
-        raise wrong("default_dtype", value, f"one of {', '.join(_DEFAULT_DTYPES)}")
-    return value
-
-
-def _golden(entry: dict[str, Any]) -> Golden:
-    rows, dimensions = entry["embeddings"], None
+def _golden(entry: Fields) -> Golden:
+    rows, dimensions = entry.items("embeddings"), None
     if rows and isinstance(rows[0], dict):
         dimensions = np.array(sorted({int(dimension) for row in rows for dimension in row}), dtype=np.int64)
         rows = [[row.get(str(dimension), 0) for dimension in dimensions.tolist()] for row in rows]
@@ -187,24 +197,16 @@ def _golden(entry: dict[str, Any]) -> Golden:
     embeddings = np.asarray(rows, dtype=np.float32)
     if embeddings.ndim != 2:
         raise WrongValueError(f"the golden vectors have the shape {embeddings.shape}; expected (texts, dimensions)")
-    prompt_name, task = (_value(entry, name, str, NoneType) for name in ("prompt_name", "task"))
+    prompt_name, task = (entry.optional(name, entry.text) for name in ("prompt_name", "task"))
     return Golden(prompt_name, task, embeddings, dimensions)
 
 
-def _graph(entry: dict[str, Any]) -> GraphRecord:
+def _graph(entry: Fields) -> GraphRecord:
     return GraphRecord(
-        file=_value(entry, "file", str),
-        engine=_value(entry, "engine", str),
-        dtype=_value(entry, "dtype", str),
-        cpu_features=frozenset(_value(entry, "cpu_features", list, NoneType) or []),
-        cosine_min=_value(entry, "cosine_min", float, int, NoneType),
-        golden_min=_value(entry, "golden_min", float, int, NoneType),
+        file=entry.text("file"),
+        engine=entry.text("engine"),
+        dtype=entry.text("dtype"),
+        cpu_features=frozenset(entry.optional("cpu_features", entry.items) or []),
+        cosine_min=entry.optional("cosine_min", entry.number),
+        golden_min=entry.optional("golden_min", entry.number),
     )
-
-
-def _value(entry: dict[str, Any], name: str, *kinds: type) -> Any:
-    """The value that ``entry`` has as ``name``, of one of the ``kinds``."""
-    value = entry.get(name)
-    if not isinstance(value, kinds):
-        raise wrong(name, value, " or ".join(dict.fromkeys(_KINDS[kind] for kind in kinds)))
-    return value

@@ -14,9 +14,10 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedFileError, MissingFileError
+from ..errors import DamagedFileError
 from ..files.fields import Fields
 from ..files.reading import sha256
+from ..files.regular import opening
 from ..files.weights import DTYPES, read_safetensors
 
 REPAIR = "build the index again, or restore the folder"
@@ -125,7 +126,7 @@ def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
     for entry in entries:
         try:
             (folder / entry["name"]).unlink(missing_ok=True)
-        except PermissionError:  # on Windows, while a reader still has the file mapped
+        except OSError:  # on Windows, while a reader still has the file mapped
             continue
 
 
@@ -138,16 +139,10 @@ def check_entry(entry: Fields) -> str:
 
 @contextmanager
 def _reading(folder: Path, entry: Entry) -> Iterator[Path]:
-    """The path of ``entry``'s file, for the block that reads it.
-
-    Raises MissingFileError where the file is missing or removed meanwhile.
-    """
-    try:
-        yield folder / entry["name"]
-    except MissingFileError:
-        raise
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{error.filename} is missing; {REPAIR}") from None
+    """The path of ``entry``'s file, for the block that reads it; raises what `opening` raises."""
+    path = folder / entry["name"]
+    with opening(path, REPAIR):
+        yield path
 
 
 def _check_size(path: Path, expected: int) -> None:

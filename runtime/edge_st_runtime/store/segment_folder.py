@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError, NotAFolderError
+from ..errors import DamagedFileError, FolderError, FolderNotFoundError, MissingFileError
 from ..files.fields import Fields
 from ..files.reading import read_json
+from ..files.regular import is_folder, is_there
 from ..files.writing import writing
 from .segment_file import REPAIR, SEGMENT_NAME, Entry, check_entry, synced
 
@@ -41,13 +42,12 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     kind, and DamagedFileError for a manifest of another format version, with a wrong checksum, or whose entries are not
     as an index writes them.
     """
-    if not folder.is_dir():
-        wrong = NotAFolderError if folder.exists() else FolderNotFoundError
-        what = "a file" if folder.exists() else "not there"
-        raise wrong(f"{folder} is {what}; expected a folder that {kind} wrote")
+    expected = f"expected a folder that {kind} wrote"
+    if not is_folder(folder, expected):
+        raise FolderNotFoundError(f"{folder} is not there; {expected}")
     path = folder / name
-    if not path.is_file():
-        raise FolderError(f"{folder} has no {name}; expected a folder that {kind} wrote")
+    if not is_there(path, REPAIR):
+        raise FolderError(f"{folder} has no {name}; {expected}")
     manifest = read_json(path, REPAIR)
     if manifest.get("format_version") != FORMAT_VERSION:
         raise DamagedFileError(
@@ -128,7 +128,7 @@ def check_alone(folder: Path, name: str) -> None:
     Two indexes in one folder would remove each other's segments as leftovers.
     """
     (other,) = {INDEX, POSTINGS} - {name}
-    if (folder / other).exists():
+    if is_there(folder / other, REPAIR):
         raise FolderError(f"{folder} has {other}: it holds an index of another kind; choose another folder")
 
 

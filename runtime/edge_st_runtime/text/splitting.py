@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Ids
 from ..errors import OptionError
+from .long_texts import LONG
 from .tokens import Tokenizer
 from .windows import windows
 
@@ -70,8 +71,9 @@ class Splitter:
         """The chunks of each text, in order. They hold the whole text but white space between them.
 
         A blank text has no chunks. A chunk ends between words: at the end of a paragraph or else of a sentence, if one
-        ends in its last third. A word that is longer than a chunk is cut. Raises OptionError where there is no room for
-        a single character.
+        ends in its last third. A word that is longer than a chunk is cut. Where tokens are few for the characters,
+        as in a word of megabytes, a chunk has at most 65,536 characters, or 32 a token, and shares none with the next.
+        Raises OptionError where there is no room for a single character.
         """
         room, found = self.room, list[list[Chunk]]()
         for window in windows(texts):
@@ -92,7 +94,7 @@ class _Cut:
     def __init__(self, splitter: Splitter, text: str, room: int) -> None:
         self._splitter, self._text, self._room = splitter, text, room
         self._length = len(text.rstrip())
-        self._size = _CHARACTERS_A_TOKEN * room
+        self._size, self._most = _CHARACTERS_A_TOKEN * room, max(LONG, _SURELY_LONG * room)
 
     def chunks(self) -> Iterator[Chunk]:
         start, end = self._word_from(0), 0
@@ -114,11 +116,17 @@ class _Cut:
         return found.start() if found else self._length
 
     def _window(self, start: int) -> "_Window":
-        """The text from ``start`` on, far enough to have more tokens than there is room for, or to its end."""
+        """The text from ``start`` on, far enough to have more tokens than there is room for, or to its end.
+
+        It has no more characters than a chunk may have.
+        """
         while True:
-            stop = min(start + self._size, self._length)
-            window = _Window(self._text, start, stop, self._splitter.tokenizer.starts(self._text[start:stop]))
-            if len(window.starts) > self._room or stop == self._length:
+            size = min(self._size, self._most)
+            stop = min(start + size, self._length)
+            starts = self._splitter.tokenizer.starts(self._text[start:stop])
+            fits = len(starts) <= self._room
+            if not fits or stop == self._length or size == self._most:
+                window = _Window(self._text, start, stop, starts, fits and stop < self._length)
                 self._size = int(_MORE * (window.place(self._room) - start)) + 1
                 return window
             self._size *= 2
@@ -161,6 +169,8 @@ class _Cut:
 
     def _before(self, window: "_Window", end: int, following: int) -> int:
         """The beginning of the first word that is at most the overlap before ``end``; else ``following``."""
+        if window.is_cut:
+            return following
         shared = window.place(max(0, window.tokens(end) - self._splitter.overlap))
         first = max(shared, window.start + 1)
         for gap in window.gaps(first - 1, self._room):
@@ -172,12 +182,16 @@ class _Cut:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """Characters ``start`` to ``stop`` of ``text``; ``starts`` (n,) are the places in them where the tokens begin."""
+    """Characters ``start`` to ``stop`` of ``text``; ``starts`` (n,) are the places in them where the tokens begin.
+
+    ``is_cut``: the text goes on, though there is room for all these tokens.
+    """
 
     text: str
     start: int
     stop: int
     starts: Ids
+    is_cut: bool
 
     def place(self, tokens: int) -> int:
         """The last place before which at most ``tokens`` tokens begin."""
@@ -191,7 +205,7 @@ class _Window:
         """The best end beyond ``after`` for a chunk of at most ``room`` tokens; None if there is none."""
         if room < 1:
             return None
-        if len(self.starts) <= room:
+        if len(self.starts) <= room and not self.is_cut:
             return self.stop
         late, best = self.place(int(_LAST_PART * room)), (0, 0)
         first = max(self.start, after)

@@ -31,8 +31,8 @@ _FILTERS = (
         "rejectattr",
         "replace",
     ),
-    *("reverse", "round", "safe", "select", "selectattr", "sort", "string", "title", "trim", "truncate", "unique"),
-    *("upper", "wordcount"),
+    *("reverse", "round", "safe", "select", "selectattr", "sort", "string", "title", "tojson", "trim", "truncate"),
+    *("unique", "upper", "wordcount"),
 )
 _GLOBALS = ("dict", "namespace", "range")
 _COUNTED, _JOINED, _MEASURED = "counted", "joined", "measured"
@@ -110,8 +110,10 @@ def compile_template(source: str) -> Template:
     environment = _Sandbox(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"], optimized=False
     )
-    known = {name: environment.filters[name] for name in _FILTERS if name in environment.filters}
-    environment.filters = {name: _limited(name, function) for name, function in {**known, "tojson": _to_json}.items()}
+    environment.filters = {
+        name: _limited(name, function) if name in _FILTERS else _left_out(name)
+        for name, function in {**environment.filters, "tojson": _to_json}.items()
+    }
     environment.filters |= {_COUNTED: budget.counted, _JOINED: budget.joined, _MEASURED: budget.measured}
     environment.globals = {name: environment.globals[name] for name in _GLOBALS}
     environment.globals |= {"raise_exception": _refuse, "strftime_now": _now}
@@ -146,6 +148,13 @@ def _limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         )
 
     return limited
+
+
+def _left_out(name: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TemplateError(f"it uses the filter {name}, which edge-st leaves out: write it otherwise")
+
+    return refuse
 
 
 def _filtered(node: Any, name: str) -> nodes.Filter:

@@ -123,5 +123,6 @@ main(["pull", "owner/name", {str(tmp_path / "out")!r}])
 
     for line in (*output.splitlines(), *complaints.splitlines()):
         assert line.endswith("which is not installed; pip install huggingface_hub, or give a model folder")
-    assert [line.split()[0] for line in output.splitlines()] == ["PackageMissingError"] * 2
-    assert complaints.startswith("edge-st: error: 'owner/name' is no existing folder")
+        assert line.count("no folder") + line.count("no existing folder") == line.count("'no-such-model'")
+    assert [line.split(" '")[0] for line in output.splitlines()] == ["PackageMissingError there is no folder"] * 2
+    assert complaints.startswith("edge-st: error: to look for 'owner/name' on the Hub takes huggingface_hub, which is")

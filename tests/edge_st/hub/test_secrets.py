@@ -1,6 +1,7 @@
 """Access tokens and passwords: sent to the Hub alone, and in no message."""
 
 import logging
+import re
 import traceback
 from pathlib import Path
 
@@ -38,15 +39,46 @@ def test_no_password_of_the_endpoint_is_printed(
         assert secret not in everything(caught.value) + caplog.text
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["http://me:p4ssw0rd@", "http://me:p4ssw0rd@no host", "http://127.0.0.1:9/?key=p4ssw0rd", "x"]
-)
-def test_an_endpoint_that_is_no_address(hub: HubServer, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+@pytest.mark.parametrize("endpoint", ["http://me:p4ssw0rd@no host", "http://127.0.0.1:9/?key=p4ssw0rd"])
+def test_an_endpoint_where_nothing_is(hub: HubServer, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
 
     with pytest.raises(HubError, match="check the network and HF_ENDPOINT") as caught:
         resolve(NAME)
     assert "p4ssw0rd" not in everything(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("me:p4ss%40w0rd@127.0.0.1:9", "127.0.0.1:9"),
+        ("//me:p4ssw0rd@host", "host"),
+        ("http:/me:p4ssw0rd@host", "host"),
+        ("ftp://me:p4ssw0rd@host", "host"),
+        ("http://me:p4ssw0rd@", ""),
+        ("host/?key=p4ssw0rd", "host/?…"),
+    ],
+)
+def test_an_endpoint_that_is_no_address(
+    hub: HubServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    endpoint: str,
+    shown: str,
+) -> None:
+    hub.add(NAME, dense_model())
+    folder = resolve(NAME)
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    said = f"HF_ENDPOINT is no address ({shown!r}); expected one such as https://huggingface.co: mend or unset it"
+
+    with caplog.at_level(logging.WARNING, "edge_st"):
+        assert resolve(NAME) == resolve(NAME, local_files_only=True) == folder
+    assert caplog.messages == [f"{said}; using the copy in the cache"]
+    for fetch in (lambda: resolve("me/other"), lambda: pull("me/other", tmp_path / "out")):
+        with pytest.raises(HubError, match=re.escape(said)) as caught:
+            fetch()
+        assert "p4ss" not in everything(caught.value)
 
 
 @pytest.mark.parametrize(

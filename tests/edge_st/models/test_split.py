@@ -196,6 +196,18 @@ def test_a_word_of_a_hundred_thousand_letters(limited: SentenceTransformer) -> N
         check(limited, text, LIMIT, limited.split(text))
 
 
+@pytest.mark.parametrize("overlap", [0, 5])
+@pytest.mark.parametrize("stretch", ["x", "\u200d", "\u0301", " ", "x" * 20_000 + " "], ids=ascii)
+def test_a_stretch_of_few_tokens_is_cut_at_a_number_of_characters(
+    bundled: SentenceTransformer, stretch: str, overlap: int
+) -> None:
+    text = f"{words(500)} {stretch * (400_000 // len(stretch))} {words(500)}"
+    pieces = bundled.split(text, overlap=overlap)
+    check(bundled, text, 256, pieces)
+    assert max(len(piece.text) for piece in pieces) <= 2**16
+    assert len(pieces) < 20
+
+
 def test_sparse_encoders_split_too(sparse_folder: Path) -> None:
     model = SparseEncoder(sparse_folder, backend="onnx")
     pieces = model.split(words(200))

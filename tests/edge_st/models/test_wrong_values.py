@@ -77,7 +77,7 @@ def test_a_folder_without_modules_json(architectures: Any, folder: Path) -> None
 @pytest.mark.parametrize("changes", [{"file": None}, {"dtype": []}, {"engine": 3}, {"cosine_min": "x"}], ids=str)
 def test_the_record(changes: dict[str, Any], folder: Path) -> None:
     write_record(folder, [graph_entry("onnx/model.onnx", "onnx") | changes])
-    with pytest.raises(EdgeSTError, match=r"edge_st\.json: \w+ is .*; expected a"):
+    with pytest.raises(EdgeSTError, match=r"edge_st\.json: graphs\[0\]\.\w+ is .*; expected a"):
         SentenceTransformer(folder, backend="onnx")
 
 

@@ -76,3 +76,18 @@ def test_threads_write_one_file_at_once(tmp_path: Path) -> None:
         list(pool.map(write, "abcd"))
     assert (tmp_path / "x").read_text() in set("abcd")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b'{"a": 1,\n "b": 2,\n}', r"line [23] column \d+ .*; correct line [23], or export or download"),
+        (b'\xef\xbb\xbf{"a": 1}', r"; save it as UTF-8 without a byte order mark \(BOM\), or export or download"),
+        ('{"a": 1}'.encode("utf-16"), r"; save it as UTF-8 without a byte order mark \(BOM\), or export or download"),
+    ],
+    ids=["a comma too many", "a byte order mark", "UTF-16"],
+)
+def test_json_that_was_edited_by_hand(content: bytes, advice: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=rf"config\.json cannot be read as JSON \(.*{advice}"):
+        read_json(tmp_path / "config.json")

@@ -1,6 +1,7 @@
 """``edge_st.json``: its required contents, and the check of the files that it lists."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.loading import load_model
 from edge_st_runtime.model.record import GraphRecord, read_record
 from tests.support.damage import flip
-from tests.support.tiny_graphs import store_outside
-from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, graph_entry, write_json, write_record
+from tests.support.tiny_graphs import HIDDEN, store_outside
+from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, dense, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
 GRAPHS = [graph_entry(O3, "onnx", cosine_min=0.99999), graph_entry(ONNX, "onnx")]
@@ -56,24 +57,45 @@ def test_missing_key(key: str, folder: Path) -> None:
     content = json.loads((folder / "edge_st.json").read_text())
     del content[key]
     write_json(folder / "edge_st.json", content)
-    with pytest.raises(DamagedFileError, match=f"edge_st.json lacks the entry '{key}'"):
+    with pytest.raises(DamagedFileError, match=rf"edge_st\.json: {key} is missing; expected .*; correct it, or"):
         read_record(folder)
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "named"),
     [
-        {"files": []},
-        {"files": {"x": 3}},
-        {"graphs": [{"file": "x"}]},
-        {"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": [[1], []]}]}},
+        ({"task": 3}, "task is 3; expected a text"),
+        ({"files": []}, "files is []; expected a JSON object"),
+        ({"files": {"x": 3}}, "files.x is 3; expected a JSON object"),
+        ({"files": {"x": {"sha256": "0", "bytes": "9"}}}, "files.x.bytes is '9'; expected a whole number"),
+        ({"graphs": [3]}, "graphs is [3]; expected a list of JSON objects"),
+        ({"graphs": [{"file": "x"}]}, "graphs[0].engine is missing; expected a text"),
+        ({"graphs": [GRAPHS[0] | {"cosine_min": "1"}]}, "graphs[0].cosine_min is '1'; expected a number; "),
+        ({"golden": {"texts": "a", "vectors": []}}, "golden.texts is 'a'; expected a list"),
+        ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": 1}]}}, "vectors[0].embeddings is 1; expected"),
+        ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": [[1], []]}]}}, "have different lengths"),
     ],
     ids=str,
 )
-def test_wrong_types(changes: dict[str, Any], folder: Path) -> None:
+def test_wrong_types(changes: dict[str, Any], named: str, folder: Path) -> None:
     write_record(folder, **{"graphs": GRAPHS, **changes})
-    with pytest.raises(DamagedFileError, match=r"edge_st.json"):
+    with pytest.raises(DamagedFileError, match=rf"edge_st\.json: .*{re.escape(named)}"):
         read_record(folder)
+
+
+@pytest.mark.parametrize(
+    "name", [O3, "tokenizer.json", "modules.json", "config.json", "1_Pooling/config.json", "2_Dense/model.safetensors"]
+)
+def test_a_file_that_it_does_not_list(name: str, tmp_path: Path) -> None:
+    model = TinyModel(graph_files=(ONNX, O3), modules=(MEAN, dense(np.eye(HIDDEN, dtype=np.float32))))
+    folder = model.save(tmp_path)
+    write_record(folder, GRAPHS)
+    load_model(folder, LoadOptions(backend="onnx"))
+    content = json.loads((folder / "edge_st.json").read_text())
+    content["files"]["../x"] = content["files"].pop(name)
+    write_json(folder / "edge_st.json", content)
+    with pytest.raises(DamagedFileError, match=rf"edge_st\.json does not list {name}, which the model loads"):
+        load_model(folder, LoadOptions(backend="onnx"))
 
 
 def test_files_that_are_right(folder: Path) -> None:
@@ -148,7 +170,7 @@ def test_default_dtype(default: str | None, folder: Path) -> None:
 @pytest.mark.parametrize("default", ["auto", "int4", 8, ""])
 def test_unknown_default_dtype(default: Any, folder: Path) -> None:
     write_record(folder, GRAPHS, default_dtype=default)
-    with pytest.raises(DamagedFileError, match=r"default_dtype .*expected one of float32, bfloat16, int8"):
+    with pytest.raises(DamagedFileError, match=r"default_dtype .*expected one of 'float32', 'bfloat16', 'int8'"):
         read_record(folder)
 
 

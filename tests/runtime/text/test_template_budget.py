@@ -94,6 +94,23 @@ def test_templates_nested_too_deep(template: str, tmp_path: Path) -> None:
         chat(tmp_path, template)
 
 
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("sum", "[1]|sum"),
+        ("batch", "[1]|batch(2)|list"),
+        ("striptags", "'a'|striptags"),
+        ("center", "['a']|map('center', 9)"),
+    ],
+)
+def test_a_filter_that_is_left_out(name: str, use: str, tmp_path: Path) -> None:
+    used = f"{{{{ {use}|list }}}}"
+    with pytest.raises(DamagedFileError, match=f"renders no text: it uses the filter {name}, which edge-st leaves out"):
+        chat(tmp_path, used).check_limit(8)
+    spared = chat(tmp_path, f"{{{{ messages[0].content }}}}{{% if tools %}}{used}{{% endif %}}")
+    assert len(spared(["the fox"], 8).ids[0]) == 2
+
+
 def test_a_usual_template_renders_as_in_jinja2() -> None:
     given: dict[str, Any] = {"messages": [{"role": "user", "content": " the fox "}, {"role": "x", "content": "b"}]}
     plain = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)

@@ -11,9 +11,10 @@ import numpy as np
 
 from ...arrays import Ids
 from ...checks import check_choice
-from ...errors import FolderError, NotAFolderError, OptionError
+from ...errors import FolderError, OptionError
+from ...files.regular import is_folder, is_there
 from ...files.writing import writing
-from ..segment_file import SEGMENT_NAME, Entry, remove_segments, verify_segment
+from ..segment_file import REPAIR, SEGMENT_NAME, Entry, remove_segments, verify_segment
 from ..segment_folder import (
     INDEX,
     check_alone,
@@ -210,7 +211,7 @@ class VectorIndex:
         self.close()
 
     def _unfinished_migration(self) -> dict[str, Any] | None:
-        if not (self.folder / MIGRATION).exists():
+        if not is_there(self.folder / MIGRATION, REPAIR):
             return None
         return read_manifest(self.folder, MIGRATION, KIND)
 
@@ -266,12 +267,11 @@ def check_free(folder: Path) -> None:
 
     Hidden files, and segments that a killed process left behind, are no hindrance.
     """
-    if folder.exists() and not folder.is_dir():
-        raise NotAFolderError(f"{folder} is a file; expected the folder of the index, new or empty")
+    exists = is_folder(folder, "expected the folder of the index, new or empty")
     check_alone(folder, MANIFEST)
-    if (folder / MANIFEST).exists():
+    if is_there(folder / MANIFEST, REPAIR):
         raise FolderError(f"{folder} already holds an index; add to it with Index.open(path, mode='a'), or remove it")
-    inside = (found.name for found in folder.iterdir()) if folder.exists() else ()
+    inside = (found.name for found in folder.iterdir()) if exists else ()
     other = next((name for name in inside if not (name.startswith(".") or SEGMENT_NAME.fullmatch(name))), None)
     if other is not None:
         raise FolderError(f"{folder} holds no index but {other}; expected a folder that is new or empty")
