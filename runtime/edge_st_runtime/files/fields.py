@@ -49,7 +49,8 @@ class Fields:
         except OverflowError:
             found = math.inf
         if not math.isfinite(found):
-            raise self.wrong(name, "a number" if least == -most == -math.inf else f"a number from {least} to {most}")
+            bounds = "" if (least, most) == (-math.inf, math.inf) else f" from {least} to {most}"
+            raise self.wrong(name, f"a number{bounds}")
         return found
 
     def flag(self, name: str) -> bool:

@@ -44,11 +44,10 @@ def not_finite(
         module = remaining.pop(0)
         culprit, alone = type(module).__name__, dict(module(alone))
     shown = text[:_SHOWN] if isinstance(text, str) else tuple(part[:_SHOWN] for part in text)
-    first = "" if engine == "numpy" else "Try dtype='float32' or another backend=…; if it stays so, the"
-    return NotFiniteError(
-        f"inputs[{place}], {shown!r}: {culprit} gives NaN or infinity; expected numbers. {first or 'The'} weights are "
-        "damaged: download or export the model again"
-    )
+    damaged = "weights are damaged: download or export the model again"
+    other = f"Try dtype='float32' or another backend=…; if it stays so, the {damaged}"
+    advice = f"The {damaged}" if engine == "numpy" else other
+    return NotFiniteError(f"inputs[{place}], {shown!r}: {culprit} gives NaN or infinity; expected numbers. {advice}")
 
 
 def _values(features: Features, name: str) -> Any:

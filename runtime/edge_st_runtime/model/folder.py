@@ -42,18 +42,26 @@ class ModelFolder:
     """Everything a folder says about its model, apart from the weights of its first modules.
 
     ``model_type`` is the name of the class that opens it. ``routes`` has the routes by name; a model without a
-    ``router`` has one, called "". ``settings`` is config_sentence_transformers.json. ``pooling_files`` are the
-    configuration files of the Pooling modules, relative to the folder. ``plain`` says that there is no modules.json.
+    ``router`` has one, called "". ``steps`` are the modules of each route as kinds and folders. ``settings`` is
+    config_sentence_transformers.json. ``plain`` says that there is no modules.json.
     """
 
     path: Path
     model_type: str
     routes: Mapping[str, Route]
     router: Router | None
+    steps: Mapping[str, list[Step]]
     settings: Mapping[str, Any]
-    pooling_files: tuple[str, ...]
     record: Record | None
     plain: bool = False
+
+    @property
+    def pooling_files(self) -> list[str]:
+        """The configuration files of the Pooling modules, relative to the folder."""
+        steps = dict.fromkeys(step for modules in self.steps.values() for step in modules)
+        return [
+            (folder / "config.json").relative_to(self.path).as_posix() for kind, folder in steps if kind == "Pooling"
+        ]
 
     @property
     def settings_files(self) -> list[str]:
@@ -104,12 +112,8 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
         model_type=model_type,
         routes=routes,
         router=router,
+        steps=steps,
         settings=settings,
-        pooling_files=tuple(
-            (folder / "config.json").relative_to(path).as_posix()
-            for kind, folder in dict.fromkeys(step for modules in steps.values() for step in modules)
-            if kind == "Pooling"
-        ),
         record=record,
         plain=architecture is not None,
     )

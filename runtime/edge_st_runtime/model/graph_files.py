@@ -1,5 +1,6 @@
 """The files that an engine opens for a graph: the graph itself, and those that hold its weights."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import MissingFileError
@@ -18,8 +19,8 @@ def weight_files(graph: Path) -> list[Path]:
     return [graph.with_suffix(".bin")] if graph.suffix == ".xml" else []
 
 
-def check_readable(graph: Path) -> bool:
-    """Whether weights that the ONNX file ``graph`` names are behind links that lead out of its folder.
+def readable_weights(graph: Path) -> list[Path]:
+    """The `weight_files` of ``graph``, once it is known that an engine may open them and the graph.
 
     Raises MissingFileError or DamagedFileError where an engine would open what is missing or no regular file, and
     UnsupportedModelError for a graph that need not end, or makes a tensor without bound.
@@ -32,5 +33,10 @@ def check_readable(graph: Path) -> bool:
         if not is_there(path):
             raise MissingFileError(f"{path} is missing, which has weights of {graph.name}; {again}")
     check_budget(graph)
+    return weights
+
+
+def leads_out(graph: Path, weights: Iterable[Path]) -> bool:
+    """Whether links lead from ``weights`` that the ONNX file ``graph`` names out of its folder."""
     folder = graph.parent.resolve()
     return graph.suffix == ".onnx" and not all(path.resolve().is_relative_to(folder) for path in weights)

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -24,8 +24,8 @@ from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
 from .classes import CROSS_ENCODER
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
-from .folder import ModelFolder, read_folder, read_steps
-from .graph_files import check_readable
+from .folder import ModelFolder, read_folder
+from .graph_files import leads_out, readable_weights
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
 from .record import Record
@@ -254,21 +254,22 @@ def _open_head(
 
 def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: LoadOptions) -> Backend:
     tuned_threads = None if os.environ.get(VARIABLE) else choice.num_threads
-    engine_options = EngineOptions(
-        num_threads=thread_count(tuned_threads if options.num_threads is None else options.num_threads),
-        dtype=choice.dtype,
-        device=options.device,
-        provider=options.provider,
-        provider_options=options.provider_options,
-        session_options=options.session_options,
-        scores=route.gives_scores,
-        token_budget=options.token_budget or choice.token_budget,
-        rows=route.rows,
-    )
+    num_threads = thread_count(tuned_threads if options.num_threads is None else options.num_threads)
     graph = route.path / choice.file
     try:
-        linked = check_readable(graph)
-        return open_backend(choice.engine, graph, replace(engine_options, linked=linked))
+        engine_options = EngineOptions(
+            num_threads=num_threads,
+            dtype=choice.dtype,
+            device=options.device,
+            provider=options.provider,
+            provider_options=options.provider_options,
+            session_options=options.session_options,
+            scores=route.gives_scores,
+            token_budget=options.token_budget or choice.token_budget,
+            rows=route.rows,
+            linked=leads_out(graph, readable_weights(graph)),
+        )
+        return open_backend(choice.engine, graph, engine_options)
     except (EngineMissingError, ProviderError):
         raise
     except (DamagedFileError, EngineError) as error:
@@ -290,8 +291,7 @@ def _used_files(
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}
     graph_folders = {f"{prefix}{parent}" for prefix in prefixes for parent in parents}
     graphs = [f"{route.prefix}{choices[name].file}" for name, route in folder.routes.items()]
-    _, steps = read_steps(folder.path)
-    record.check_lists(chain.from_iterable(steps.values()), graphs)
+    record.check_lists(chain.from_iterable(folder.steps.values()), graphs)
     yield from (graph for graph in graphs if graph in record.files)
     chosen = {name for graph in graphs if graph in record.files for name in record.graph_files(graph)}
     for name in (each for each in record.files if each not in edited):

@@ -104,10 +104,9 @@ class Pipeline:
             lengths = np.array([len(ids) for ids in tokens.ids])
             if self.backend.meaning == SCORES and not lengths.all():
                 row = int(lengths.argmin())
-                place = start + row if places is None else int(places[start + row])
                 raise InputError(
-                    f"inputs[{place}], {window[row]!r}: the tokenizer makes no token of it, and no score can be "
-                    "computed; leave it out"
+                    f"inputs[{_place(start + row, places)}], {window[row]!r}: the tokenizer makes no token of it, "
+                    "and no score can be computed; leave it out"
                 )
             engine = self.backend
             batches = list(
@@ -129,8 +128,8 @@ class Pipeline:
         found, rows = apply_modules(self.modules, features), job.start + job.rows
         broken = broken_row(found, checked)
         if broken is not None:
-            place = int(rows[broken] if places is None else places[rows[broken]])
-            raise not_finite(self.backend, self.modules, features, broken, job.texts[int(job.rows[broken])], place)
+            place, text = _place(int(rows[broken]), places), job.texts[int(job.rows[broken])]
+            raise not_finite(self.backend, self.modules, features, broken, text, place)
         return rows, select(found)
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
@@ -180,3 +179,8 @@ class Pipeline:
     def pools(self) -> bool:
         """Whether the graph itself pools: it gives sentence embeddings and no token embeddings."""
         return self.backend.meaning == SENTENCE_EMBEDDING
+
+
+def _place(position: int, places: Rows | None) -> int:
+    """The number of a text in its call, where ``places`` has those of the texts that are run."""
+    return position if places is None else int(places[position])

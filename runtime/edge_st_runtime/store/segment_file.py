@@ -126,7 +126,7 @@ def remove_segments(folder: Path, entries: Iterable[Entry]) -> None:
     for entry in entries:
         try:
             (folder / entry["name"]).unlink(missing_ok=True)
-        except OSError:  # on Windows, while a reader still has the file mapped
+        except (PermissionError, IsADirectoryError):  # on Windows, while a reader still has the file mapped
             continue
 
 

@@ -287,14 +287,6 @@ def test_a_build_that_fails_at_once_leaves_no_index(tmp_path: Path, tiny_folder:
         assert len(index) == 1
 
 
-def test_what_is_no_finer_copy(tmp_path: Path) -> None:
-    for precision, rescore in (("float32", "int8"), ("int8", "int8"), ("float16", "int8")):
-        with pytest.raises(OptionError, match=f"rescore is '{rescore}', no finer than precision '{precision}'"):
-            Index.build(None, None, tmp_path / "x", embeddings=VECTORS, precision=precision, rescore=rescore)
-    with pytest.raises(InputError, match=r"shape \(3, 0\); expected \(n, dim\)"):
-        Index.build(None, None, tmp_path / "x", embeddings=np.ones((3, 0)))
-
-
 @pytest.mark.parametrize("wrong", [{"lang": np.array(["en"])}, {1: "en"}, {"lang": len}], ids=str)
 def test_filters_that_json_does_not_know(index: Index, wrong: Any) -> None:
     with pytest.raises(OptionError, match="expected keys that are str and values that JSON can hold"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge_st import Index, SentenceTransformer
+from edge_st_runtime.errors import InputError, OptionError
 from tests.support.indexed import PRECISIONS, QUERIES, TEXTS, exact, ids_of
 
 
@@ -96,3 +97,11 @@ def test_another_folder_to_work_in(tmp_path: Path, model: SentenceTransformer, m
     index.add(["fruit"])
     index.compact()
     assert ids_of(index.search("fruit", top_k=1)) == [3]
+
+
+def test_what_is_no_finer_copy(tmp_path: Path) -> None:
+    for precision, rescore in (("float32", "int8"), ("int8", "int8"), ("float16", "int8")):
+        with pytest.raises(OptionError, match=f"rescore is '{rescore}', no finer than precision '{precision}'"):
+            Index.build(None, None, tmp_path / "x", embeddings=np.eye(3, 256), precision=precision, rescore=rescore)
+    with pytest.raises(InputError, match=r"shape \(3, 0\); expected \(n, dim\)"):
+        Index.build(None, None, tmp_path / "x", embeddings=np.ones((3, 0)))
