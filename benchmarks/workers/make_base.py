@@ -33,4 +33,6 @@ if __name__ == "__main__":
     if not exported.is_dir():
         from edge_st_export import Gate, Int8, export_model
 
-        export_model(original, exported, int8=Int8(gate=Gate(cosine=ANYTHING, worst=ANYTHING)), quiet=True)
+        export_model(
+            original, exported, int8=Int8(gate=Gate(cosine=ANYTHING, p1=ANYTHING, agreement=ANYTHING)), quiet=True
+        )

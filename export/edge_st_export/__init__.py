@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .builder.conversion import Conversion, convert_model
-    from .errors import ExportError
+    from .errors import ExportError, Int8MissedError
     from .export import ExportReport, export_model
     from .folder.parity import GraphReport
     from .graph.optimize import export_optimized_onnx_model
@@ -27,6 +27,7 @@ __all__ = [
     "Gate",
     "GraphReport",
     "Int8",
+    "Int8MissedError",
     "convert_model",
     "export_dynamic_quantized_onnx_model",
     "export_model",
@@ -43,6 +44,7 @@ _HOMES = {
     "Gate": "int8.gate",
     "GraphReport": "folder.parity",
     "Int8": "int8.options",
+    "Int8MissedError": "errors",
     "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "graph.quantize",
     "export_model": "export",

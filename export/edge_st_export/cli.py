@@ -7,6 +7,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +19,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _USAGE = "edge-st export MODEL OUT [options]\n       edge-st export OUT [options] --manifest [TASK | ID ...]"
 _DESCRIPTION = """\
 Convert a sentence-transformers model (a Hub name or a folder) so that it runs without PyTorch. Every graph is compared
-with the original on difficult texts; if one is below the gate, nothing is written.
+with the original on difficult texts; if one in float32 is below the gate, nothing is written.
 With --manifest, models that 'edge-st list' prints are written to OUT/NAME: those named, or else all of them.
 """
 _CONVERT = """\
@@ -71,7 +72,8 @@ def add_export(subparsers: Subparsers) -> None:
         "--gate",
         metavar="G",
         help="lowest cosine with the original (default: 0.99999); with --dtype int8, what int8 must keep: "
-        "cosine=MEAN,worst=WORST,ndcg=SHARE,spearman=SHARE (default: cosine=0.995,worst=0.95, shares 0.995)",
+        "cosine=MEAN,p1=PERCENTILE,agreement=SHARE,ndcg=SHARE,spearman=SHARE (default: cosine=0.995,p1=0.99,"
+        "agreement=0.97, other shares 0.995)",
     )
     parser.add_argument(
         "--calibration", metavar="FILE", help="texts to calibrate int8 on, one a line (default: bundled texts)"
@@ -131,9 +133,36 @@ def run_export(args: argparse.Namespace) -> int:
     if len(args.paths) != 2:
         raise OptionError(f"export takes MODEL and OUT, found {len(args.paths)} arguments; usage: {_USAGE}")
     model, out = args.paths
-    report = export_model(model, out, revision=args.revision, task=args.task, **_options(args))
+    with _missed_int8_told(args):
+        report = export_model(model, out, revision=args.revision, task=args.task, **_options(args))
     print(f"{report.table()}\n{report.path}: ready; load it with edge_st.{report.model_type}({str(report.path)!r})")
     return 0
+
+
+@contextmanager
+def _missed_int8_told(args: argparse.Namespace) -> Iterator[None]:
+    """Print what was written where int8 is missing; the error then says which command accepts the best int8."""
+    from .errors import ExportError, Int8MissedError
+
+    try:
+        yield
+    except Int8MissedError as error:
+        print(error.report.table(), flush=True)
+        if error.accepting is None:
+            raise
+        raise ExportError(f"{error}: {shlex.join(_again(args, str(error.accepting)))}") from error
+
+
+def _again(args: argparse.Namespace, gate: str) -> list[str]:
+    """The words of the same command with another ``gate``, which replaces what it wrote."""
+    words = ["edge-st", "export", *args.paths]
+    for name, value in vars(args).items():
+        option = f"--{name.replace('_', '-')}"
+        if name in ("paths", "run", "gate", "force", "token", "manifest") or value in (None, False):
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            words += [option] if each is True else [option, each]
+    return [*words, "--gate", gate, "--force"]
 
 
 def run_convert(args: argparse.Namespace) -> int:
@@ -181,12 +210,15 @@ def _run_manifest(args: argparse.Namespace) -> int:
 
 def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterator[int]:
     """Export each entry to its folder below ``out``; yields the exit codes."""
+    from .errors import Int8MissedError
     from .export import export_model
 
     for entry in entries:
         try:
             report = export_model(entry.id, out / entry.name, revision=entry.revision, task=entry.task, **options)
         except EdgeSTError as error:
+            if isinstance(error, Int8MissedError):
+                print(f"{entry.id}\n{error.report.table()}", flush=True)
             print(f"edge-st: error: {entry.id}: {error}", file=sys.stderr)
             yield 1
         else:

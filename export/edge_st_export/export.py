@@ -1,4 +1,7 @@
-"""Export a model: save, convert, compare with the original, quantize, record. Everything or nothing is written."""
+"""Export a model: save, convert, compare with the original, quantize, record.
+
+The folder appears whole or not at all.
+"""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
-from .errors import ExportError, converting
+from .errors import ExportError, Int8MissedError, converting
 from .folder.atomic import new_folder
 from .folder.layout import save_layout
 from .folder.parity import GATE, GraphReport, check_gate, measure, parity
@@ -23,7 +26,7 @@ from .graph.fused import unfused_notes, with_fused
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.options import Int8
-from .int8.quantize import Quantized, quantize_folder
+from .int8.quantize import MINUTES, Quantized, quantize_folder
 from .int8.search import Attempt, table
 from .original.loading import Source, find_source, load_original
 from .original.reference import Reference, compute_reference
@@ -87,8 +90,9 @@ def export_model(
     if its lowest cosine is at least 0.9999. ``int8`` adds an int8 graph for each engine, with a gate of its own: see
     `Int8`. ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
 
-    Raises UnsupportedModelError before any weights are downloaded; ExportError for a failed conversion or a variant
-    below the gate; OptionError, InputError, FolderError and HubError. After any exception ``out`` is as it was.
+    Raises UnsupportedModelError before any weights are downloaded; ExportError for a failed conversion or a float32
+    variant below the gate; OptionError, InputError, FolderError and HubError. After these ``out`` is as it was. Where
+    float32 passes and int8 does not, ``out`` is written without int8, and Int8MissedError, an ExportError, is raised.
     """
     plan = checked_plan(
         model, out, engines=engines, optimize=optimize, fp16=fp16, revision=revision, token=token,
@@ -118,7 +122,10 @@ def _export(plan: Plan) -> ExportReport:
             write_record(folder, source, weights, reference, graphs, int8.entries)
             _check_finished(folder, reference, plan)
     notes = [*notes, *unfused_notes(graphs), *_task_notes(source, plan), *int8.notes]
-    return ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
+    report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
+    if int8.missed is not None:
+        raise Int8MissedError(int8.missed, report, int8.accepting)
+    return report
 
 
 def _load(source: Source, plan: Plan, progress: Progress) -> Any:
@@ -167,8 +174,8 @@ def _compare(
 def _quantize(folder: Path, reference: Reference, plan: Plan, progress: Progress) -> Quantized:
     if plan.int8 is None:
         return Quantized()
-    progress.step("quantizing to int8, and searching for what must stay float32")
-    return quantize_folder(folder, plan.engines, plan.int8, reference)
+    progress.step(f"quantizing to int8; a search for what must stay float32 ends after {MINUTES} minutes of CPU")
+    return quantize_folder(folder, plan.engines, plan.int8, reference, progress.say)
 
 
 def _check_finished(folder: Path, reference: Reference, plan: Plan) -> None:

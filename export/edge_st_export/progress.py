@@ -15,7 +15,7 @@ _LOUD = (
 
 @dataclass
 class Progress:
-    """Numbered lines, one for each step: ``[2/6] converting to ONNX …``."""
+    """Numbered lines, one for each step: ``[2/6] converting to ONNX …``, and indented ones within a long step."""
 
     total: int
     quiet: bool = False
@@ -26,6 +26,11 @@ class Progress:
         self.done += 1
         if not self.quiet:
             print(f"[{self.done}/{self.total}] {title} …", file=sys.stderr, flush=True)
+
+    def say(self, what: str) -> None:
+        """Print how far the step is, unless quiet."""
+        if not self.quiet:
+            print(f"      {what}", file=sys.stderr, flush=True)
 
 
 @contextmanager

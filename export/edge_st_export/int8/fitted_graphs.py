@@ -1,6 +1,6 @@
 """The float32 graphs of a folder, with a fit for each group of matrix multiplications."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from ..graph.sharing import unshare_weights
 from ..graph.tensors import name_constants_once
 from .calibrate import observe
 from .fit import Fit, fit_group
+from .kept_fits import Kept
 from .matmuls import find_groups
+
+_TOLD = 12  # every so many products it is told how far the fit is
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,22 +36,38 @@ class FittedGraph:
     fits: dict[str, Fit]
 
 
-def fit_graphs(folder: Path, texts: Sequence[TextOrPair]) -> list[FittedGraph]:
-    """Calibrate every graph onnx/model.onnx of ``folder`` on ``texts``, and fit its groups."""
+def fit_graphs(folder: Path, texts: Sequence[TextOrPair], kept: Kept, say: Callable[[str], None]) -> list[FittedGraph]:
+    """Calibrate every graph onnx/model.onnx of ``folder`` on ``texts``, and fit its groups, but for those ``kept``.
+
+    ``say`` is told how far it is.
+    """
     loaded = load_model(folder, LoadOptions(backend="onnx", dtype="float32", file_name=ONNX_FILE))
     routes = {loaded.folder.routes[name].path: route for name, route in loaded.routes.items()}
-    return [_fit_graph(path, route, texts) for path, route in routes.items() if (path / ONNX_FILE).is_file()]
+    return [_fit_graph(path, route, texts, kept, say) for path, route in routes.items() if (path / ONNX_FILE).is_file()]
 
 
-def _fit_graph(path: Path, route: LoadedRoute, texts: Sequence[TextOrPair]) -> FittedGraph:
+def _fit_graph(
+    path: Path, route: LoadedRoute, texts: Sequence[TextOrPair], kept: Kept, say: Callable[[str], None]
+) -> FittedGraph:
     graph = path / ONNX_FILE
     model = onnx.load(graph, load_external_data=False)
     name_constants_once(model.graph)
     unshare_weights(model.graph, graph.parent)
-    groups = find_groups(model, graph.parent)
-    names = list(dict.fromkeys(name for group in groups for name in group.inputs))
-    seen = observe(graph, names, list(_batches(route, texts))) if groups else {}
-    return FittedGraph(path, model, {f"{path.name}:{group.name}": fit_group(group, seen) for group in groups})
+    groups = {f"{path.name}:{group.name}": group for group in find_groups(model, graph.parent)}
+    fits = {name: fit for name, group in groups.items() if (fit := kept.fit(name, group)) is not None}
+    missing = [name for name in groups if name not in fits]
+    if fits:
+        say(f"{len(fits)} of {len(groups)} products were fitted before")
+    if missing:
+        say(f"observing {len(texts)} texts")
+    inputs = list(dict.fromkeys(each for name in missing for each in groups[name].inputs))
+    seen = observe(graph, inputs, list(_batches(route, texts))) if missing else {}
+    for number, name in enumerate(missing, 1):
+        if number % _TOLD == 0:
+            say(f"fitting product {number} of {len(missing)}")
+        fits[name] = fit_group(groups[name], seen)
+        kept.keep_fit(name, fits[name])
+    return FittedGraph(path, model, {name: fits[name] for name in groups})
 
 
 def _batches(route: LoadedRoute, texts: Sequence[TextOrPair]) -> Iterator[TokenBatch]:

@@ -1,32 +1,39 @@
 """The gate of int8: how much of the float32 model's quality an int8 variant must keep to be written."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from edge_st_runtime.errors import OptionError
 
-_COSINES = ("cosine", "worst")
+from .quality import Quality
+
+_QUALITY = ("cosine", "p1", "agreement")
 _METRICS = ("ndcg", "spearman", "ap", "accuracy")
-_EXAMPLE = "cosine=0.995,worst=0.95,ndcg=0.995"
+_EXAMPLE = "cosine=0.995,p1=0.99,ndcg=0.995"
+_DIGITS = 10_000  # a lowered gate has four digits
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The lowest mean ``cosine`` with the original, the lowest ``worst`` cosine, and the ``shares`` of metrics to keep.
+    """What ordinary texts must keep, and the ``shares`` of metrics to keep.
 
-    A share is the int8 variant's metric divided by the float32 variant's: of "ndcg" for retrieval sets, "spearman" for
-    scored pairs, "ap" for labelled pairs and "accuracy" for triplets. A share that is not named is 0.995.
+    ``cosine`` is the least mean cosine with float32, ``p1`` the least 1st percentile of the cosines, ``agreement`` the
+    least share of queries with the same passage in the first place: see `Quality`. A share is the int8 variant's metric
+    divided by the float32 variant's: of "ndcg" for retrieval sets, "spearman" for scored pairs, "ap" for labelled pairs
+    and "accuracy" for triplets. A share that is not named is 0.995.
     """
 
     cosine: float = 0.995
-    worst: float = 0.95
+    p1: float = 0.99
+    agreement: float = 0.97
     shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        for name, value in {"cosine": self.cosine, "worst": self.worst, **self.shares}.items():
-            if name not in _COSINES + _METRICS:
-                raise OptionError(f"the gate has no {name!r}; expected {', '.join(_COSINES + _METRICS)}: {_EXAMPLE}")
+        for name, value in self._named().items():
+            if name not in _QUALITY + _METRICS:
+                raise OptionError(f"the gate has no {name!r}; expected {', '.join(_QUALITY + _METRICS)}: {_EXAMPLE}")
             if not 0 < value <= 1:
                 raise OptionError(f"the gate's {name} is {value}; expected a share above 0 and up to 1: {_EXAMPLE}")
 
@@ -34,10 +41,41 @@ class Gate:
         """The share of ``measure``, such as "ndcg@10", that must be kept."""
         return self.shares.get(measure.partition("@")[0], 0.995)
 
+    def shortfall(self, quality: Quality, shares: Mapping[str, float]) -> float:
+        """How far the measurements are below the gate, all together; 0 where they pass, infinity for NaN."""
+        pairs = [
+            (self.cosine, quality.cosine_mean),
+            (self.p1, quality.cosine_p1),
+            (self.agreement, quality.agreement),
+            *((self.share(name.split()[-1]), value) for name, value in shares.items()),
+        ]
+        if any(math.isnan(value) for _, value in pairs):
+            return math.inf
+        return sum(max(0.0, least - value) for least, value in pairs)
+
+    def lowered(self, quality: Quality, shares: Mapping[str, float]) -> "Gate":
+        """The gate that is just low enough for these measurements, which are above 0."""
+        kept = dict(self.shares)
+        for name, value in shares.items():
+            measure = name.split()[-1].partition("@")[0]
+            kept[measure] = _lower(self.share(measure), value) if measure not in kept else _lower(kept[measure], value)
+        return Gate(
+            _lower(self.cosine, quality.cosine_mean),
+            _lower(self.p1, quality.cosine_p1),
+            _lower(self.agreement, quality.agreement),
+            MappingProxyType(kept),
+        )
+
+    def _named(self) -> dict[str, float]:
+        return {"cosine": self.cosine, "p1": self.p1, "agreement": self.agreement, **self.shares}
+
     def __str__(self) -> str:
         """The form that `parse_gate` reads."""
-        named = {"cosine": self.cosine, "worst": self.worst, **self.shares}
-        return ",".join(f"{name}={value:g}" for name, value in named.items())
+        return ",".join(f"{name}={value:g}" for name, value in self._named().items())
+
+
+def _lower(least: float, value: float) -> float:
+    return min(least, math.floor(value * _DIGITS) / _DIGITS)
 
 
 def parse_gate(text: str) -> Gate:
@@ -51,5 +89,5 @@ def parse_gate(text: str) -> Gate:
             named[name] = float(number)
         except ValueError as error:
             raise OptionError(f"the gate has {part!r}; expected NAME=NUMBER, such as {_EXAMPLE}") from error
-    cosines = {name: named.pop(name) for name in _COSINES if name in named}
-    return Gate(**cosines, shares=MappingProxyType(named))
+    quality = {name: named.pop(name) for name in _QUALITY if name in named}
+    return Gate(**quality, shares=MappingProxyType(named))

@@ -73,15 +73,15 @@ class Int8:
                 raise InputError(f"calibration text {number} is {text!r:.80}; this model takes {wanted} a line")
         return list(self.calibration)
 
-    def entry(self, tried: Sequence[Attempt]) -> dict[str, Any]:
-        """The record's entries about int8."""
+    def entry(self, tried: Sequence[Attempt], *, default: bool) -> dict[str, Any]:
+        """The record's entries about int8; ``default`` says whether the folder opens in it."""
         made = {
             "calibration": "bundled" if self.calibration is None else f"{len(self.calibration)} texts",
             "gate": str(self.gate),
             "evaluation": [data.name for data in self.evaluation],
             "tried": [attempt.entry() for attempt in tried],
         }
-        return {"int8": made, **({"default_dtype": "int8"} if self.default else {})}
+        return {"int8": made, **({"default_dtype": "int8"} if default else {})}
 
 
 def _check_calibration(texts: Sequence[TextOrPair]) -> None:

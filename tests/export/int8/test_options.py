@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from edge_st.cli import main
 from edge_st.evaluation.datasets import PairData, RetrievalData, SimilarityData, TripletData
-from edge_st_export import ExportError, export_model
+from edge_st.models.classes import open_model
+from edge_st_export import Int8MissedError, export_model
 from edge_st_export.int8.gate import Gate, parse_gate
 from edge_st_export.int8.options import LEAST_TEXTS, Int8, read_texts
 from edge_st_runtime.errors import EdgeSTError, InputError, OptionError
 from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
-from tests.export.folder.test_export import files_of
 from tests.export.folder.test_export_cli import run
 from tests.export.int8.int8_models import MODELS
 from tests.export.zoo.examining import Zoo
@@ -80,15 +79,15 @@ class TestOptions:
             Int8(evaluation=[TRIPLETS]).check(CROSS_ENCODER)
 
     def test_the_record_says_how(self) -> None:
-        entry = Int8(Gate(cosine=0.99), TEXTS, [SCORED], default=True).entry([])
+        entry = Int8(Gate(cosine=0.99), TEXTS, [SCORED]).entry([], default=True)
         assert entry["default_dtype"] == "int8"
         assert entry["int8"] == {
             "calibration": "32 texts",
-            "gate": "cosine=0.99,worst=0.95",
+            "gate": "cosine=0.99,p1=0.99,agreement=0.97",
             "evaluation": ["scored"],
             "tried": [],
         }
-        assert "default_dtype" not in Int8().entry([])
+        assert "default_dtype" not in Int8().entry([], default=False)
 
     def test_lines_of_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "texts.txt"
@@ -149,28 +148,19 @@ class TestRefusedExports:
         assert not (tmp_path / "out").exists()
 
     def test_a_model_without_large_products(self, small_folder: Path, tmp_path: Path) -> None:
-        with pytest.raises(ExportError, match="no MatMul with a constant matrix of 64 by 64 or more; leave int8 out"):
-            export_model(small_folder, tmp_path / "out", engines=["onnx"], int8=Int8(), quiet=True)
-        assert list(tmp_path.iterdir()) == []
+        out = tmp_path / "out"
+        with pytest.raises(Int8MissedError, match="no MatMul with a constant matrix of 64 by 64 or more") as caught:
+            export_model(small_folder, out, engines=["onnx"], int8=Int8(default=True), quiet=True)
+        assert f"{out} has float32 without int8" in str(caught.value)
+        assert caught.value.accepting is None
+        assert open_model(out).info()["dtype"] == "float32"
 
     def test_a_data_set_that_tells_nothing(self, tmp_path: Path) -> None:
         same = SimilarityData("same", ["a red fox"] * 3, ["a red fox"] * 3, [0.0, 1.0, 0.5])
-        with pytest.raises(ExportError, match=r"on same spearman, of which no share can be kept; leave that set out"):
+        with pytest.raises(
+            Int8MissedError, match="on same spearman, of which no share can be kept; leave that set out"
+        ):
             export_model(
                 MODELS["bert"](tmp_path), tmp_path / "out", engines=["onnx"], int8=Int8(evaluation=[same]), quiet=True
             )
-        assert not (tmp_path / "out").exists()
-
-    def test_below_the_gate_an_existing_folder_is_kept(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        original, out = MODELS["bert"](tmp_path), tmp_path / "out"
-        export_model(original, out, engines=["onnx"], quiet=True)
-        before = files_of(out)
-        options = ["--engine", "onnx", "--dtype", "int8", "--gate", "cosine=1,worst=1", "--force", "--quiet"]
-        assert main(["export", str(original), str(out), *options]) == 1
-        assert files_of(out) == before
-        error, *table = capsys.readouterr().err.splitlines()
-        assert error.startswith("edge-st: error: no int8 variant reaches the gate cosine=1,worst=1")
-        assert [line.split()[1] for line in table if " of 8" in line] == ["0", "1", "2", "4"]
-        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
+        assert open_model(tmp_path / "out").info()["dtype"] == "float32"

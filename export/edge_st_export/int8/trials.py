@@ -1,0 +1,118 @@
+"""A folder whose int8 graphs are being tried: every attempt is written into it and run as users will run it."""
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_st.comparison.running import measure_model
+from edge_st.verification.variants import GraphVariant, open_variant
+from edge_st_runtime.model.folder import read_folder
+
+from ..errors import ExportError
+from ..folder.parity import measure
+from ..folder.paths import INT8_FILES, ONNX_FILE, graph_files
+from ..original.reference import Reference
+from .fitted_graphs import FittedGraph, fit_graphs
+from .kept_fits import Kept, of_attempt, to_attempt
+from .odd_texts import odd_texts
+from .options import Int8
+from .quality import Standard
+from .search import Attempt
+from .write import write_int8
+
+_ALONE = GraphVariant("onnx/model_int8_alone.onnx", "onnx", "int8")
+
+
+class Trials:
+    """The fits of a folder, and what variants made of them keep.
+
+    ``reference`` is what the original gives. ``say`` is told how far it is. Raises ExportError where nothing can be
+    computed in int8, or the float32 model scores 0 on a data set; InputError for calibration texts that the model does
+    not take.
+    """
+
+    def __init__(self, folder: Path, options: Int8, reference: Reference, say: Callable[[str], None]) -> None:
+        self.folder, self.options, self.reference, self.say = folder, options, reference, say
+        described = read_folder(folder)
+        plain = GraphVariant(ONNX_FILE, "onnx")
+        self.plain_metrics = self._metrics(plain)
+        for name, value in self.plain_metrics.items():
+            if not value > 0:
+                raise ExportError(
+                    f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave that set out"
+                )
+        texts = [*options.texts(described.model_type), *odd_texts(described.model_type)]
+        self.kept = Kept(graph_files(folder, ONNX_FILE), texts, self.plain_metrics)
+        self.graphs: list[FittedGraph] = fit_graphs(folder, texts, self.kept, say)
+        self.keys = {key for graph in self.graphs for key in graph.fits}
+        if not self.keys:
+            raise ExportError("the model has no MatMul with a constant matrix of 64 by 64 or more; leave int8 out")
+        self.standard = Standard(open_variant(folder, plain), described.model_type, described.tasks)
+
+    def attempt(self, engine: str, left: Set[str]) -> Attempt:
+        """Write all groups but ``left`` in int8, and measure the variant.
+
+        One that is known to miss the gate is not measured again.
+        """
+        name = f"{engine} without {sorted(left)}"
+        known = self.kept.measurements().get(name)
+        found = self._measured(engine, left) if known is None else to_attempt(known)
+        if known is not None and not found.shortfall(self.options.gate):
+            found = self._measured(engine, left)
+        if found.shortfall(self.options.gate):
+            self.kept.keep_measurement(name, of_attempt(found))
+        self.say(str(found))
+        return found
+
+    def sensitivity(self, key: str) -> float:
+        """How much ordinary texts lose on ONNX Runtime when only this group is int8."""
+        known = self.kept.measurements().get(key)
+        if known is None:
+            self._write(_ALONE, {key})
+            known = 1 - self.standard.quality(open_variant(self.folder, _ALONE)).cosine_mean
+            self._remove(_ALONE)
+            self.kept.keep_measurement(key, known)
+        return float(known)
+
+    def remove(self, engine: str) -> None:
+        """Delete the engine's int8 graphs."""
+        self._remove(_variant(engine))
+
+    def _measured(self, engine: str, left: Set[str]) -> Attempt:
+        variant = _variant(engine)
+        self._write(variant, self.keys - left)
+        report = measure(self.folder, variant, self.reference)
+        found = Attempt(len(left), len(self.keys), report, self.standard.quality(open_variant(self.folder, variant)))
+        if found.shortfall(self.options.gate):
+            return found
+        return replace(found, shares=self._shares(engine))
+
+    def _write(self, variant: GraphVariant, keys: Set[str]) -> None:
+        self._remove(variant)
+        for graph in self.graphs:
+            fits = [fit for key, fit in graph.fits.items() if key in keys]
+            folder = (graph.path / ONNX_FILE).parent
+            write_int8(graph.model, folder, fits, variant.engine, graph.path / variant.file)
+
+    def _remove(self, variant: GraphVariant) -> None:
+        for path in graph_files(self.folder, variant.file):
+            path.unlink()
+
+    def _shares(self, engine: str) -> Mapping[str, float]:
+        """The share of each data set's metric that the int8 variant keeps."""
+        return {name: value / self.plain_metrics[name] for name, value in self._metrics(_variant(engine)).items()}
+
+    def _metrics(self, variant: GraphVariant) -> dict[str, float]:
+        if not self.options.evaluation:
+            return {}
+        model = open_variant(self.folder, variant)
+        found: dict[str, Any] = {}
+        for data in self.options.evaluation:
+            measured = measure_model(model, data)
+            found[f"{data.name} {measured.primary_metric}"] = measured.metrics[measured.primary_metric]
+        return found
+
+
+def _variant(engine: str) -> GraphVariant:
+    return GraphVariant(INT8_FILES[engine], engine, "int8")
