@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .builder.conversion import Conversion, convert_model
-    from .errors import ExportError, Int8MissedError
-    from .export import ExportReport, export_model
+    from .errors import ExportError
+    from .export import ExportReport, Int8MissedError, export_model
     from .folder.parity import GraphReport
     from .graph.optimize import export_optimized_onnx_model
     from .graph.quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
@@ -44,7 +44,7 @@ _HOMES = {
     "Gate": "int8.gate",
     "GraphReport": "folder.parity",
     "Int8": "int8.options",
-    "Int8MissedError": "errors",
+    "Int8MissedError": "export",
     "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "graph.quantize",
     "export_model": "export",

@@ -142,7 +142,8 @@ def run_export(args: argparse.Namespace) -> int:
 @contextmanager
 def _missed_int8_told(args: argparse.Namespace) -> Iterator[None]:
     """Print what was written where int8 is missing; the error then says which command accepts the best int8."""
-    from .errors import ExportError, Int8MissedError
+    from .errors import ExportError
+    from .export import Int8MissedError
 
     try:
         yield
@@ -210,8 +211,7 @@ def _run_manifest(args: argparse.Namespace) -> int:
 
 def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterator[int]:
     """Export each entry to its folder below ``out``; yields the exit codes."""
-    from .errors import Int8MissedError
-    from .export import export_model
+    from .export import Int8MissedError, export_model
 
     for entry in entries:
         try:

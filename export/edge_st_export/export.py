@@ -17,7 +17,7 @@ from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.model.folder import ModelFolder, plain_architecture
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
-from .errors import ExportError, Int8MissedError, converting
+from .errors import ExportError, converting
 from .folder.atomic import new_folder
 from .folder.layout import save_layout
 from .folder.parity import GATE, GraphReport, check_gate, measure, parity
@@ -25,6 +25,7 @@ from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
+from .int8.gate import Gate
 from .int8.options import Int8
 from .int8.quantize import MINUTES, Quantized, quantize_folder
 from .int8.search import Attempt, table
@@ -59,6 +60,18 @@ class ExportReport:
         ]
         tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []
         return "\n".join([head, *rows, *tried, *(f"note: {note}" for note in self.notes)])
+
+
+class Int8MissedError(ExportError):
+    """The folder of ``report`` is written in float32, but no int8 variant keeps what the gate asks for.
+
+    ``accepting`` is a gate that the best variant passes; None where there was no variant.
+    """
+
+    def __init__(self, missed: str, report: ExportReport, accepting: Gate | None) -> None:
+        accepted = "" if accepting is None else f"; the gate {accepting} accepts the best of those tried"
+        super().__init__(f"{missed}, so {report.path} has float32 without int8{accepted}")
+        self.report, self.accepting = report, accepting
 
 
 def export_model(

@@ -63,13 +63,14 @@ def quantize_folder(
         tried += found
         if found[-1].shortfall(options.gate):
             trials.remove(engine)
-            notes.append(f"int8 for {engine} is left out: no variant reaches the gate {options.gate}")
         else:
             graphs.append(found[-1].report)
     if len(graphs) == len(engines):
         trials.kept.forget()
     entries = options.entry(tried, default=options.default and bool(graphs))
     if graphs:
+        missing = {each.report.engine for each in tried} - {graph.engine for graph in graphs}
+        notes += [f"int8 for {engine} is left out: no variant reaches the gate" for engine in sorted(missing)]
         return Quantized(tuple(graphs), tuple(tried), tuple(notes), entries)
     accepting = None
     if tried:
