@@ -73,7 +73,7 @@ def add_export(subparsers: Subparsers) -> None:
         metavar="G",
         help="lowest cosine with the original (default: 0.99999); with --dtype int8, what int8 must keep: "
         "cosine=MEAN,p1=PERCENTILE,agreement=SHARE,ndcg=SHARE,spearman=SHARE (default: cosine=0.995,p1=0.99,"
-        "agreement=0.97, other shares 0.995)",
+        "agreement=0.98, other shares 0.995)",
     )
     parser.add_argument(
         "--calibration", metavar="FILE", help="texts to calibrate int8 on, one a line (default: bundled texts)"

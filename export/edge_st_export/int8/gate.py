@@ -27,7 +27,7 @@ class Gate:
 
     cosine: float = 0.995
     p1: float = 0.99
-    agreement: float = 0.97
+    agreement: float = 0.98
     shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:

@@ -83,7 +83,7 @@ class TestOptions:
         assert entry["default_dtype"] == "int8"
         assert entry["int8"] == {
             "calibration": "32 texts",
-            "gate": "cosine=0.99,p1=0.99,agreement=0.97",
+            "gate": "cosine=0.99,p1=0.99,agreement=0.98",
             "evaluation": ["scored"],
             "tried": [],
         }

@@ -74,10 +74,10 @@ class TestAttempts:
     @pytest.mark.parametrize(
         ("found", "passes"),
         [
-            (attempt(0.995, 0.99, 0.97), True),
-            (attempt(0.9949, 0.99, 0.97), False),
-            (attempt(0.995, 0.989, 0.97), False),
-            (attempt(0.995, 0.99, 0.969), False),
+            (attempt(0.995, 0.99, 0.98), True),
+            (attempt(0.9949, 0.99, 0.98), False),
+            (attempt(0.995, 0.989, 0.98), False),
+            (attempt(0.995, 0.99, 0.979), False),
             (attempt(float("nan")), False),
             (attempt(1.0, shares={"sets ndcg@10": 0.98}), True),
             (attempt(1.0, shares={"sets ndcg@10": 0.96}), False),
