@@ -19,7 +19,7 @@ from .odd_texts import odd_texts
 from .options import Int8
 from .quality import Standard
 from .search import Attempt
-from .write import write_int8
+from .write import write_among, write_int8
 
 _ALONE = GraphVariant("onnx/model_int8_alone.onnx", "onnx", "int8")
 
@@ -69,7 +69,9 @@ class Trials:
         """How much ordinary texts lose on ONNX Runtime when only this group is int8."""
         known = self.kept.measurements().get(key)
         if known is None:
-            self._write(_ALONE, {key})
+            for graph in self.graphs:
+                alone = [fit for name, fit in graph.fits.items() if name == key]
+                write_among(graph.model, alone, graph.path / _ALONE.file)
             known = 1 - self.standard.quality(open_variant(self.folder, _ALONE)).cosine_mean
             self._remove(_ALONE)
             self.kept.keep_measurement(key, known)

@@ -34,6 +34,14 @@ def write_int8(model: Any, folder: Path, fits: Collection[Fit], engine: str, pat
         _check(path, sum(len(fit.group.matmuls) for fit in fits))
 
 
+def write_among(model: Any, fits: Collection[Fit], path: Path) -> None:
+    """Write ``model`` to ``path``, with the groups of ``fits`` in int8 for ONNX Runtime, to be measured only.
+
+    It lies in the folder of the model's own file, whose weights it reads, so it is written in no time.
+    """
+    onnx.save_model(rewrite(model, fits, "onnx"), path)
+
+
 def _optimized(plain: Path, path: Path) -> None:
     write_optimized(plain, path, _LEVEL)
     move_weights_beside(path)
