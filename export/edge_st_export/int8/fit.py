@@ -8,12 +8,15 @@ A few channels may be far larger than the others, too large for one scale. There
 - the channels are divided beforehand, and their weights multiplied (SmoothQuant, https://arxiv.org/abs/2211.10438);
 - where K > N, the channels are computed in float32 beside the others (LLM.int8(), https://arxiv.org/abs/2208.07339).
 
-Ranges are clipped where clipping loses less than a coarser scale would. Weights are rounded for the inputs observed in
-calibration. The mean of the error that remains is subtracted by the bias.
+Ranges are clipped where clipping loses less than a coarser scale would. Both are chosen by the larger of two errors: on
+ordinary texts, and on odd ones that the ranges were not taken from. By the first alone, channels are divided so far
+that any text unlike those of calibration is clipped. Weights are rounded for the inputs that ordinary texts gave. The
+mean of the error that remains is subtracted by the bias.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -72,18 +75,19 @@ class _Remedy:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A group, what was observed of its inputs, and the float32 results (n, N of all weights) to come near to."""
+    """A group, what was observed of its inputs, its weights side by side, and samples to measure errors on."""
 
     group: Group
     seen: ActivationStats
     weight: Floats
-    rows: Floats
-    wanted: Floats
+    samples: tuple[Floats, ...]
 
 
-def fit_group(group: Group, seen: Mapping[str, ActivationStats]) -> Fit:
-    """The best way to quantize ``group``, given the statistics ``seen`` of its inputs."""
-    case = _case(group, joined_stats([seen[name] for name in group.inputs]))
+def fit_group(
+    group: Group, seen: Mapping[str, ActivationStats], odd: Mapping[str, ActivationStats] = MappingProxyType({})
+) -> Fit:
+    """The best way to quantize ``group``, given the statistics ``seen`` of its inputs, and those of ``odd`` texts."""
+    case, unlike = _case(group, seen, odd)
     plain = _Remedy(np.ones(group.width, dtype=np.float32), np.empty(0, dtype=np.int64))
     remedy, error = plain, _error(case, plain, *_range(case, plain))
     for costly in _remedies(case):
@@ -93,6 +97,7 @@ def fit_group(group: Group, seen: Mapping[str, ActivationStats]) -> Fit:
     low, high = _range(case, remedy)
     errors = {clip: _error(case, remedy, low * clip, high * clip) for clip in _CLIPS}
     clip = min(errors, key=errors.__getitem__)
+    low, high = _range(unlike, remedy)
     if errors[clip] < error:
         low, high, error = low * clip, high * clip, errors[clip]
     scale, zero_point = _scale(low, high)
@@ -101,11 +106,17 @@ def fit_group(group: Group, seen: Mapping[str, ActivationStats]) -> Fit:
     return Fit(group, factors, remedy.outliers, scale, zero_point, weights, error)
 
 
-def _case(group: Group, seen: ActivationStats) -> _Case:
+def _case(group: Group, seen: Mapping[str, ActivationStats], odd: Mapping[str, ActivationStats]) -> tuple[_Case, _Case]:
+    """The case to choose by, whose ranges are those ``seen``, and the same with the ranges of ``odd`` texts, too."""
     distinct = {matmul.weight_name: matmul.weight for matmul in group.matmuls}
     weight = np.concatenate(list(distinct.values()), axis=1)
-    rows = seen.rows[np.linspace(0, len(seen.rows) - 1, min(len(seen.rows), _ROWS_TO_COMPARE)).astype(int)]
-    return _Case(group, seen, weight, rows, rows @ weight)
+    parts = [joined_stats([stats[name] for name in group.inputs]) for stats in (seen, odd) if stats]
+    case = _Case(group, parts[0], weight, tuple(_sample(part.rows) for part in parts))
+    return case, replace(case, seen=joined_stats(parts))
+
+
+def _sample(rows: Floats) -> Floats:
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _ROWS_TO_COMPARE)).astype(int)]
 
 
 def _remedies(case: _Case) -> Iterator[_Remedy]:
@@ -135,8 +146,13 @@ def _scale(low: float, high: float) -> tuple[float, int]:
 
 
 def _error(case: _Case, remedy: _Remedy, low: float, high: float) -> float:
-    found = _approximate(case.rows, case.weight, remedy, *_scale(low, high))
-    return float(np.square(found - case.wanted).mean() / max(float(case.wanted.var()), 1e-12))
+    """The largest mean squared error over the samples, each divided by the variance of its results."""
+    errors = []
+    for rows in case.samples:
+        wanted = rows @ case.weight
+        found = _approximate(rows, case.weight, remedy, *_scale(low, high))
+        errors.append(float(np.square(found - wanted).mean() / max(float(wanted.var()), 1e-12)))
+    return max(errors)
 
 
 def _approximate(rows: Floats, weight: Floats, remedy: _Remedy, scale: float, zero_point: int) -> Floats:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import onnx
 
@@ -21,6 +21,8 @@ from .fit import Fit, fit_group
 from .kept_fits import Kept
 from .matmuls import find_groups
 
+#: ordinary texts, and odd ones that a fit must hold for, too
+Calibration: TypeAlias = tuple[Sequence[TextOrPair], Sequence[TextOrPair]]
 _TOLD = 12  # every so many products it is told how far the fit is
 
 
@@ -36,7 +38,7 @@ class FittedGraph:
     fits: dict[str, Fit]
 
 
-def fit_graphs(folder: Path, texts: Sequence[TextOrPair], kept: Kept, say: Callable[[str], None]) -> list[FittedGraph]:
+def fit_graphs(folder: Path, texts: Calibration, kept: Kept, say: Callable[[str], None]) -> list[FittedGraph]:
     """Calibrate every graph onnx/model.onnx of ``folder`` on ``texts``, and fit its groups, but for those ``kept``.
 
     ``say`` is told how far it is.
@@ -47,7 +49,7 @@ def fit_graphs(folder: Path, texts: Sequence[TextOrPair], kept: Kept, say: Calla
 
 
 def _fit_graph(
-    path: Path, route: LoadedRoute, texts: Sequence[TextOrPair], kept: Kept, say: Callable[[str], None]
+    path: Path, route: LoadedRoute, texts: Calibration, kept: Kept, say: Callable[[str], None]
 ) -> FittedGraph:
     graph = path / ONNX_FILE
     model = onnx.load(graph, load_external_data=False)
@@ -59,13 +61,13 @@ def _fit_graph(
     if fits:
         say(f"{len(fits)} of {len(groups)} products were fitted before")
     if missing:
-        say(f"observing {len(texts)} texts")
+        say(f"observing {sum(map(len, texts))} texts")
     inputs = list(dict.fromkeys(each for name in missing for each in groups[name].inputs))
-    seen = observe(graph, inputs, list(_batches(route, texts))) if missing else {}
+    seen = [observe(graph, inputs, list(_batches(route, kind))) for kind in texts if missing]
     for number, name in enumerate(missing, 1):
         if number % _TOLD == 0:
             say(f"fitting product {number} of {len(missing)}")
-        fits[name] = fit_group(groups[name], seen)
+        fits[name] = fit_group(groups[name], *seen)
         kept.keep_fit(name, fits[name])
     return FittedGraph(path, model, {name: fits[name] for name in groups})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ class Trials:
                 raise ExportError(
                     f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave that set out"
                 )
-        texts = [*options.texts(described.model_type), *odd_texts(described.model_type)]
-        self.kept = Kept(graph_files(folder, ONNX_FILE), texts, self.plain_metrics)
+        texts = options.texts(described.model_type), odd_texts(described.model_type)
+        self.kept = Kept(graph_files(folder, ONNX_FILE), chain(*texts), self.plain_metrics)
         self.graphs: list[FittedGraph] = fit_graphs(folder, texts, self.kept, say)
         self.keys = {key for graph in self.graphs for key in graph.fits}
         if not self.keys:

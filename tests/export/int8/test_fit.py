@@ -119,3 +119,14 @@ def test_a_channel_that_calibration_never_saw_stays_bounded() -> None:
     fit = fit_group(Group((matmul(WIDTH, 128),)), {"x": seen(rows)})
     rows[:, 3] = 1
     assert np.abs(computed(fit, rows) - exact(fit, rows)).max() < 60 * np.abs(fit.group.matmuls[0].weight).max()
+
+
+def test_a_fit_holds_for_texts_unlike_those_of_calibration() -> None:
+    rows, unlike, group = inputs(WIDTH), inputs(WIDTH), Group((matmul(WIDTH, WIDTH),))
+    rows[:, ::2] /= 30  # these channels are small in calibration
+    unlike[:, 1::2] /= 30  # and the others in another text
+    alone = fit_group(group, {"x": seen(rows)})
+    both = fit_group(group, {"x": seen(rows)}, {"x": seen(unlike)})
+    assert relative_error(computed(both, unlike), exact(both, unlike)) < 0.01
+    assert relative_error(computed(both, rows), exact(both, rows)) < 0.01
+    assert relative_error(computed(alone, unlike), exact(alone, unlike)) > 0.03
