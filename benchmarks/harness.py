@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.machine.cpu import cpu_features, cpu_name, has_bfloat16
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).resolve().parent / "workers"
@@ -115,6 +115,7 @@ def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     busy = os.getloadavg()[0]
     print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
+    print(f"CPU: {cpu_name()}; {' '.join(sorted(cpu_features())) or 'features not known'}")
     return Setup(
         environments=dict(pair.split("=", 1) for pair in options.env),
         folder=options.folder.resolve(),
