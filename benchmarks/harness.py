@@ -78,6 +78,8 @@ class Setup:
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
         elif peer.endswith("torch") and not list(self.original.glob("*.safetensors")):
             lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
+        elif peer == "edge-st onnx" and not (self.folder / self.graph).is_file():
+            lacks = f"no {self.graph} in {self.folder}"
         elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):
             lacks = f"no openvino/*.xml in {self.folder}"
         elif peer in _INT8 and not (self.folder / _INT8[peer]).is_file():
