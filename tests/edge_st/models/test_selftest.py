@@ -12,6 +12,7 @@ import pytest
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model import choosing, selftest
+from tests.support.readme import PACKAGED
 from tests.support.tiny_models import MEAN, TinyModel, graph_entry, write_record
 from tests.support.tiny_pair_models import ONE, SPARSE, VOCABULARY, write_inference_free
 from tests.support.variants import (
@@ -222,6 +223,16 @@ def test_a_cpu_without_int8_instructions_runs_int8_without_a_warning(
     assert ("OpenVINO is not faster in int8" in info["reason"]) == (
         engine == "openvino" and features in ("avx2 fma", "asimd")
     )
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("features", ["avx2 fma", "avx2 avx512f", "asimd", "asimd asimddp", ""])
+def test_the_model_of_the_readme_opens_in_int8_without_a_warning(
+    features: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset(features.split()))
+    info = SentenceTransformer(PACKAGED).info()
+    assert (info["engine"], info["dtype"]) == ("onnx", "int8")
     assert not caplog.records
 
 
