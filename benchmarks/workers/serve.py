@@ -6,13 +6,11 @@ Only answers go to stdout. What libraries print goes to stderr.
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: with BENCH_CPU_TIME the seconds that this process computes, which other work on the machine hardly changes
-_clock = time.process_time if "BENCH_CPU_TIME" in os.environ else time.perf_counter
+from clock import clock
 
 
 class Server:
@@ -36,9 +34,9 @@ class Server:
 
     def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
         """Encode all texts called ``name`` in one call; ``save`` is an .npy file for the output."""
-        start = _clock()
+        start = clock()
         vectors = self._encode(self._texts[name])
-        seconds = _clock() - start
+        seconds = clock() - start
         if save is not None:
             import numpy as np
             from peers import array
@@ -50,9 +48,9 @@ class Server:
         """Encode ``count`` of the texts one by one, from number ``first`` on; after the last the first follows."""
         texts, milliseconds = self._texts[name], []
         for i in range(first, first + count):
-            start = _clock()
+            start = clock()
             self._encode(texts[i % len(texts)])
-            milliseconds.append((_clock() - start) * 1e3)
+            milliseconds.append((clock() - start) * 1e3)
         return {"milliseconds": milliseconds}
 
     def memory(self, reset_peak: bool = False) -> dict[str, Any]:
