@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st_runtime.machine.cpu import has_bfloat16
+from edge_st_runtime.machine.cpu import cpu_features, cpu_name, has_bfloat16
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).resolve().parent / "workers"
@@ -78,6 +78,8 @@ class Setup:
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
         elif peer.endswith("torch") and not list(self.original.glob("*.safetensors")):
             lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
+        elif peer == "edge-st onnx" and not (self.folder / self.graph).is_file():
+            lacks = f"no {self.graph} in {self.folder}"
         elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):
             lacks = f"no openvino/*.xml in {self.folder}"
         elif peer in _INT8 and not (self.folder / _INT8[peer]).is_file():
@@ -115,6 +117,7 @@ def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     busy = os.getloadavg()[0]
     print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
+    print(f"CPU: {cpu_name()}; {' '.join(sorted(cpu_features())) or 'features not known'}")
     return Setup(
         environments=dict(pair.split("=", 1) for pair in options.env),
         folder=options.folder.resolve(),

@@ -6,6 +6,7 @@ measured in turn on the same cores. Peers that are not installed are left out. F
 sentence-transformers' int8 graphs, are made with the peer's own tools and kept in ``--prepared``. Short texts have 16
 to 32 tokens (24 on average), mixed texts 12 to 256. Cosines are to sentence-transformers on torch in float32. The share
 of the limit is relative to the texts per second that the machine's matrix multiplication in this precision would allow.
+On a busy machine, measure with BENCH_CPU_TIME=1 and ``--threads 1``: then CPU seconds count.
 """
 
 import argparse

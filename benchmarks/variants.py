@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import Setup, Worker, start
 
-from edge_st_runtime.machine.cpu import has_bfloat16, has_int8
+from edge_st_runtime.machine.cpu import has_bfloat16
 
 TORCH = "sentence-transformers torch"
 _OPENVINO = "bfloat16" if has_bfloat16() else "float32"
@@ -139,9 +139,7 @@ def _with_files(common: Setup, wanted: Wanted) -> Iterator[Variant]:
     texts = prepared / "calibration.txt"
     texts.write_text("\n".join(line.replace("\n", " ") for line in wanted.calibration), encoding="utf-8")
     for each in filter(lambda one: wanted.has(one.label), _PREPARED):
-        if each.label.endswith("qint8") and not has_int8():
-            print(f"left out: {each.label} (this CPU has no int8 instructions)", file=sys.stderr)
-        elif common.available([each.peer]) and _made(common, each, prepared / each.made, texts):
+        if common.available([each.peer]) and _made(common, each, prepared / each.made, texts):
             own = replace(common, folder=prepared / each.made, graph=each.graph)
             yield Variant(each.label, each.peer, each.precision, own)
 

@@ -32,8 +32,8 @@ class Report:
     """What the doctor found.
 
     ``packages`` and ``engines`` map a name to its version, devices and error (None where it works).
-    ``fast_dtypes`` are those in which this CPU is faster than in float32; int8 is among them also where the CPU's
-    features are not known. ``installed_models`` are rows as `list_installed_models` gives them.
+    ``fast_dtypes`` maps those in which this CPU is faster than in float32 to the engines that are; int8 is among them
+    also where the CPU's features are not known. ``installed_models`` are rows as `list_installed_models` gives them.
     """
 
     edge_st: str
@@ -43,7 +43,7 @@ class Report:
     engines: dict[str, dict[str, object]]
     onnxruntime_distributions: list[str]
     cpu_features: list[str]
-    fast_dtypes: list[str]
+    fast_dtypes: dict[str, list[str]]
     threads: dict[str, object]
     bundled_model: dict[str, object]
     installed_models: list[dict[str, str | None]]
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def examine() -> Report:
     """Look at everything. What is missing or broken is reported, and raises nothing."""
-    from edge_st_runtime.machine.cpu import cpu_features, has_bfloat16, has_int8
+    from edge_st_runtime.machine.cpu import cpu_features
 
     from . import probes
     from .installed_models import list_installed_models
@@ -88,7 +88,7 @@ def examine() -> Report:
         engines={name: _finding(probes.probe_package(name)) for name in ENGINES},
         onnxruntime_distributions=probes.onnxruntime_distributions(),
         cpu_features=sorted(cpu_features()),
-        fast_dtypes=[dtype for dtype, fast in (("bfloat16", has_bfloat16()), ("int8", has_int8())) if fast],
+        fast_dtypes=_fast_dtypes(),
         threads=probes.probe_threads(),
         bundled_model=_finding(probes.run_probe(probes.BUNDLED_MODEL)),
         installed_models=list_installed_models(),
@@ -102,6 +102,16 @@ def advise(report: Report) -> list[Advice]:
     if report.edge_st_export is None:
         found.append(Advice("note", "edge-st-export is not installed (needed on a build machine only)", INSTALL_EXPORT))
     return sorted(found, key=lambda advice: ("error", "warning", "note").index(advice.level))
+
+
+def _fast_dtypes() -> dict[str, list[str]]:
+    from edge_st_runtime.machine.cpu import gains_from_int8, has_bfloat16
+
+    found = {
+        "bfloat16": ["openvino"] if has_bfloat16() else [],
+        "int8": list(filter(gains_from_int8, ENGINES.values())),
+    }
+    return {dtype: engines for dtype, engines in found.items() if engines}
 
 
 def _finding(probe: "Probe") -> dict[str, object]:
@@ -180,7 +190,7 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
         ("platform", report.platform),
         *((name, _cell(finding)) for name, finding in {**report.packages, **report.engines}.items()),
         ("CPU features", " ".join(report.cpu_features) or "none known"),
-        ("faster than float32", " ".join(report.fast_dtypes) or "nothing"),
+        ("faster than float32", _faster(report.fast_dtypes)),
         ("threads", f"{threads['chosen'] or '-'} ({counts})"),
         ("bundled model", _cell(report.bundled_model)),
         ("installed models", _installed(report)),
@@ -188,6 +198,10 @@ def _as_text(report: Report, findings: list[Advice]) -> str:
     ]
     advice = [f"{finding.level}: {finding.message}\n  fix: {finding.fix}" for finding in findings]
     return "\n".join([table(rows), "", *advice] if advice else [table(rows)])
+
+
+def _faster(dtypes: dict[str, list[str]]) -> str:
+    return ", ".join(f"{dtype} ({' and '.join(engines)})" for dtype, engines in dtypes.items()) or "nothing"
 
 
 def _cell(finding: dict[str, object]) -> str:

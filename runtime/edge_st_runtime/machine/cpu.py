@@ -9,7 +9,12 @@ RELEVANT = (
     "asimd", "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+#: the features by which an engine multiplies int8: it takes the first of these lines of which the CPU has one
+_INT8 = (
+    frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
+    frozenset({"avx512f"}),
+    frozenset({"avx2", "asimd"}),
+)
 #: the fields of /proc/cpuinfo that identify a model of CPU; on ARM there is no model name
 _NAMES = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
 
@@ -41,13 +46,20 @@ def has_bfloat16() -> bool:
     return not cpu_features().isdisjoint(BFLOAT16)
 
 
-def has_int8(features: frozenset[str] | None = None) -> bool:
-    """Whether a CPU with these ``features`` (default: this one) is faster in int8 than in float32.
+def int8_features(features: frozenset[str]) -> frozenset[str]:
+    """Those of a CPU's ``features`` by which it multiplies int8."""
+    return next((found for line in _INT8 if (found := features & line)), frozenset())
 
-    True where the system does not tell the features (Windows), so that an int8 graph that was asked for is tried.
+
+def gains_from_int8(engine: str, features: frozenset[str] | None = None) -> bool:
+    """Whether ``engine`` is faster in int8 than in float32 on a CPU with these ``features`` (default: this one).
+
+    ONNX Runtime was on every CPU that was measured, OpenVINO was not with AVX2 alone: docs/precisions.md has the
+    figures. NEON without dot products is taken to be like AVX2. True where the system does not tell the features
+    (Windows), so that an int8 graph that was asked for is tried.
     """
     known = cpu_features() if features is None else features
-    return not known or not known.isdisjoint(INT8)
+    return engine != "openvino" or int8_features(known).isdisjoint(_INT8[-1])
 
 
 def _cpuinfo() -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from ..modules.sparse import sparse_static_file
 from .quantized import as_computed
 from .record import Record
 from .route import BAG, SPARSE_STATIC, Route
-from .tuning import Tuning, read_tuning
+from .tuning import KeptTuning, Tuning, read_tuning
 from .variants import Choice, Criteria, NoGraphError, check_dtype, choose_graphs
 
 #: by the name of a route: what it may run, the best first
@@ -60,8 +60,9 @@ class UnfitError(EngineError):
 def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tuple[Choice, ...]:
     """What a route may run, in the order to try.
 
-    The variant that this machine was tuned to comes first, unless the caller asked for another. Where the caller named
-    the variant, there is only one. Raises what `choose_graphs` and `as_computed` raise.
+    The variant that this machine was tuned to comes first, unless the caller asked for another. A tuning that does not
+    hold any more is left out, and the first choice warns of it. Where the caller named the variant, there is only one.
+    Raises what `choose_graphs` and `as_computed` raise.
     """
     if not route.needs_graph:
         check_dtype(options.dtype)
@@ -69,8 +70,8 @@ def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tu
         return (Choice("numpy", files.get(route.kind, "model.safetensors"), "float32", "a lookup table in NumPy"),)
     named, criteria = variants_for(route, record, options)
     choices = as_computed(named, route.path, record, options.dtype)
-    if options.takes_tuning:
-        choices = _tuned(choices, read_tuning(record, options.dtype))
+    if record is not None and options.takes_tuning:
+        choices = _tuned(choices, record, options.dtype)
     return choices if criteria.may_fall_back else choices[:1]
 
 
@@ -93,8 +94,12 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', quote(str(route.path)))}") from None
 
 
-def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, ...]:
+def _tuned(choices: tuple[Choice, ...], record: Record, dtype: str) -> tuple[Choice, ...]:
     """``choices`` with the tuned one in front, if it is among the `comparable` ones."""
+    kept = read_tuning(record, dtype)
+    if kept is not None and kept.differs is not None:
+        return (_left_out(choices[0], kept, record, dtype), *choices[1:])
+    tuning = kept and kept.tuning
     found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
     if tuning is None or found is None:
         return choices
@@ -102,6 +107,17 @@ def _tuned(choices: tuple[Choice, ...], tuning: Tuning | None) -> tuple[Choice, 
     reason = f"{found.reason}; {day}" if found.warns else day
     first = replace(found, reason=reason, num_threads=tuning.num_threads, token_budget=tuning.token_budget)
     return (first, *(each for each in choices if each != found))
+
+
+def _left_out(first: Choice, kept: KeptTuning, record: Record, dtype: str) -> Choice:
+    from shlex import quote
+
+    command = f"edge-st tune {quote(str(record.path.parent))}" + ("" if dtype == "auto" else f" --dtype {dtype}")
+    reason = (
+        f"{first.reason}; the tuning of {kept.tuning.date} was measured with {kept.differs} and is left out. Measure "
+        f"again with: {command}, or drop it with: {command} --forget"
+    )
+    return replace(first, reason=reason, warns=True)
 
 
 def comparable(choices: tuple[Choice, ...]) -> list[Choice]:

@@ -13,6 +13,14 @@ from ..machine.threads import available_cores
 from .record import Record
 
 _KIND = "tuning"
+#: by the names of `_identity`
+_OTHERS = {
+    "cpu": "another CPU",
+    "cpu_features": "another CPU",
+    "cores": "another number of cores",
+    "engine_version": "another version of the engine",
+    "graph": "another graph",
+}
 _NOT_KEPT = "the tuning cannot be saved ({}); set XDG_CACHE_HOME to a folder that can be written to"
 
 
@@ -28,19 +36,24 @@ class Tuning:
     date: str
 
 
-def read_tuning(record: Record | None, dtype: str) -> Tuning | None:
-    """This machine's tuning for the record's folder, opened with the argument ``dtype``.
+@dataclass(frozen=True)
+class KeptTuning:
+    """A saved tuning, and what is not as it was when it was measured, such as "another CPU"; None where all is."""
 
-    None where there is none, or where it is out of date because the CPU, the number of cores, the version of the
-    engine or the files of the graph have changed.
-    """
-    kept = None if record is None else recall(_KIND, _key(record.path.parent, dtype))
-    if record is None or kept is None:
+    tuning: Tuning
+    differs: str | None
+
+
+def read_tuning(record: Record, dtype: str) -> KeptTuning | None:
+    """The tuning for the record's folder, opened with the argument ``dtype``; None where there is none."""
+    kept = recall(_KIND, _key(record.path.parent, dtype)) or {}
+    tuning, then = _parse(kept.get("tuning")), kept.get("measured_on")
+    if tuning is None or not isinstance(then, dict):
         return None
-    tuning = _parse(kept.get("tuning"))
-    if tuning is None or tuning.engine not in installed_engines():
-        return None
-    return tuning if kept.get("measured_on") == _identity(record, tuning) else None
+    if tuning.engine not in installed_engines():
+        return KeptTuning(tuning, f"{tuning.engine}, which is not installed")
+    now = _identity(record, tuning)
+    return KeptTuning(tuning, next((_OTHERS[name] for name in now if now[name] != then.get(name)), None))
 
 
 def keep_tuning(record: Record, dtype: str, tuning: Tuning) -> Path:

@@ -4,11 +4,11 @@ Nothing is read or opened here: file names and a record go in, choices come out.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..engines.backend import DTYPES, require_engine
 from ..errors import EngineMissingError, MissingFileError, OptionError
-from ..machine.cpu import BFLOAT16, INT8, has_int8
+from ..machine.cpu import BFLOAT16, gains_from_int8, int8_features
 from .graph_names import EXACTNESS, NamedGraph, dtype_by_name, named_graphs
 from .no_graph import no_graph
 from .record import GraphRecord, Record
@@ -17,6 +17,7 @@ ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
 _FASTEST = "fastest lossless variant for this CPU"
 _OTHERS = "; choose one by model_kwargs={'file_name': …}"
 _DEFAULT = "the folder's default dtype is {!r}"
+_NO_GAIN = "OpenVINO is not faster in int8 than in float32 on a CPU without AVX512, VNNI, AMX or Arm dot products"
 
 
 class NoGraphError(MissingFileError):
@@ -39,10 +40,9 @@ class Criteria:
     features: frozenset[str] = frozenset()
     bfloat16: bool = False
 
-    @property
-    def gains_from_int8(self) -> bool:
-        """Whether int8 is faster than float32 here."""
-        return not self.on_cpu or has_int8(self.features)
+    def gains_from_int8(self, engine: str) -> bool:
+        """Whether ``engine`` is faster in int8 than in float32 here."""
+        return not self.on_cpu or gains_from_int8(engine, self.features)
 
     @property
     def may_fall_back(self) -> bool:
@@ -79,9 +79,9 @@ def choose_graphs(names: Iterable[str], record: Record | None, criteria: Criteri
     """The graphs to run among the folder's file ``names``: the best first, then those to fall back on.
 
     With a record, its graphs are taken in their order. ``dtype="auto"`` means the folder's default dtype where the
-    record names one, else only graphs that were measured to be lossless. A CPU that does not gain from int8 gets the
-    fastest lossless variant instead, if there is one. Without a record, file names decide, and ``auto`` means float32,
-    or else the most exact graph.
+    record names one, else only graphs that were measured to be lossless. Where int8 is that default, but not faster on
+    this CPU, the fastest lossless variant comes first, if there is one. Without a record, file names decide, and
+    ``auto`` means float32, or else the most exact graph.
 
     Raises OptionError for criteria that this machine or format cannot meet, EngineMissingError where no engine is
     installed, MissingFileError where the folder has no such graph.
@@ -116,7 +116,7 @@ class _Available:
 
     def lossless(self, reason: str, *, warns: bool = False) -> list[Choice]:
         """Graphs that were measured to be lossless, then those that are float32 by their name."""
-        fast = [each for each in self._fitting() if each.dtype != "int8" or self.criteria.gains_from_int8]
+        fast = [each for each in self._fitting() if each.dtype != "int8" or self.criteria.gains_from_int8(each.engine)]
         recorded = [_choice(each, reason, self.criteria, warns) for each in fast if each.lossless]
         return [*recorded, *self._by_name("auto", reason, warns)]
 
@@ -201,28 +201,31 @@ def _ordered(available: _Available, record: Record | None) -> tuple[Choice, ...]
 
 
 def _int8(available: _Available, why: str) -> list[Choice]:
-    """Int8 graphs where int8 is faster, else lossless ones.
+    """Int8 graphs, first of the engines that are faster in int8 than in float32 here, then lossless ones.
 
-    The choice warns where int8 was asked for and does not run, and where int8 runs for want of another graph.
+    Graphs that are int8 by their name alone count where int8 was asked for. Where no engine is faster, int8 runs if it
+    was asked for, or if the folder has nothing else. The choice warns where int8 was asked for and does not run.
     """
-    criteria = available.criteria
-    chosen, lacking = available.of("int8", why), sorted(available.missing_features("int8"))
-    if chosen and criteria.gains_from_int8:
-        return [*chosen, *available.lossless(_FASTEST)]
-    if chosen:
-        cause = f"this CPU has none of {', '.join(sorted(INT8))}, without which int8 is not faster"
-    elif lacking:
-        cause = f"this CPU lacks {', '.join(lacking)}, for which the int8 graphs were made"
-    else:
-        return [] if criteria.dtype == "int8" else available.lossless(_FASTEST)
-    instead = available.lossless(f"{why}, but {cause}; the {_FASTEST} runs instead", warns=criteria.dtype == "int8")
-    return instead or available.of("int8", f"{why}; {cause}, but the folder has no other graph", warns=True)
+    criteria, asked = available.criteria, available.criteria.dtype == "int8"
+    measured = available.recorded("int8", why)
+    fast = [each for each in measured if criteria.gains_from_int8(each.engine)]
+    slow = [replace(each, reason=f"{each.reason}; {_NO_GAIN}") for each in measured if each not in fast]
+    graphs = [*fast, *slow, *(available.of("int8", why) if asked else ())]
+    if fast or (graphs and asked):
+        return [*graphs, *available.lossless(_FASTEST)]
+    if slow:
+        return available.lossless(f"{why}, but {_NO_GAIN}; the {_FASTEST} runs instead") or slow
+    if lacking := ", ".join(sorted(available.missing_features("int8"))):
+        cause = f"this CPU lacks {lacking}, for which the int8 graphs were made"
+        return available.lossless(f"{why}, but {cause}; the {_FASTEST} runs instead", warns=asked)
+    return [] if asked else available.lossless(_FASTEST)
 
 
 def _choice(entry: GraphRecord, reason: str, criteria: Criteria, warns: bool) -> Choice:
-    used = {"int8": INT8, "bfloat16": BFLOAT16}.get(entry.dtype, frozenset()) | entry.cpu_features
-    features = ", ".join(sorted(used & criteria.features))
-    return Choice(entry.engine, entry.file, entry.dtype, f"{reason} ({features})" if features else reason, warns)
+    of_dtype = {"int8": int8_features(criteria.features), "bfloat16": BFLOAT16 & criteria.features}
+    features = of_dtype.get(entry.dtype, frozenset()) | (entry.cpu_features & criteria.features)
+    used = ", ".join(sorted(features))
+    return Choice(entry.engine, entry.file, entry.dtype, f"{reason} ({used})" if used else reason, warns)
 
 
 def _asked(criteria: Criteria) -> str:

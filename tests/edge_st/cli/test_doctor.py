@@ -9,6 +9,7 @@ from edge_st.cli import main
 from edge_st.cli.doctor import Report, advise
 from edge_st.cli.probes import probe_package, run_probe
 from edge_st_runtime.errors import INSTALL_EXPORT
+from edge_st_runtime.machine import cpu
 
 FINE: dict[str, object] = {"version": "1", "devices": ["CPU"], "error": None}
 MISSING: dict[str, object] = {"error": "not installed"}
@@ -20,7 +21,7 @@ HEALTHY = Report(
     engines={"onnxruntime": FINE, "openvino": FINE},
     onnxruntime_distributions=["onnxruntime"],
     cpu_features=[],
-    fast_dtypes=[],
+    fast_dtypes={},
     threads={"chosen": 2, "error": None},
     bundled_model={"dimension": 8, "seconds": 0.1, "error": None},
     installed_models=[],
@@ -81,6 +82,28 @@ def test_the_report_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["threads"]["chosen"] >= 1
     assert report["packages"]["numpy"]["version"]
     assert set(report["engines"]) == {"onnxruntime", "openvino"}
+
+
+@pytest.mark.parametrize(
+    ("features", "dtypes", "text"),
+    [
+        ("avx2 fma", {"int8": ["onnx"]}, "int8 (onnx)"),
+        ("avx2 avx512f avx512_bf16", {"bfloat16": ["openvino"], "int8": ["onnx", "openvino"]}, "bfloat16 (openvino), "),
+    ],
+)
+def test_what_is_faster_than_float32(
+    features: str,
+    dtypes: dict[str, list[str]],
+    text: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cpu, "cpu_features", lambda: frozenset(features.split()))
+    main(["doctor", "--json"])
+    assert json.loads(capsys.readouterr().out)["fast_dtypes"] == dtypes
+    main(["doctor"])
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("faster than float32"))
+    assert text in row
 
 
 def test_the_text_names_everything_and_a_bad_variable(

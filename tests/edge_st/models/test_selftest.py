@@ -12,6 +12,7 @@ import pytest
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import DamagedFileError, EngineError
 from edge_st_runtime.model import choosing, selftest
+from tests.support.readme import PACKAGED
 from tests.support.tiny_models import MEAN, TinyModel, graph_entry, write_record
 from tests.support.tiny_pair_models import ONE, SPARSE, VOCABULARY, write_inference_free
 from tests.support.variants import (
@@ -205,22 +206,34 @@ def test_sparse_vectors(off: float, dtype: str, tmp_path: Path) -> None:
     assert SparseEncoder(tmp_path, backend="onnx", dtype="int8").info()["dtype"] == dtype
 
 
-def test_a_cpu_that_does_not_gain_from_int8(
-    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("features", ["avx2 fma", "avx2 avx512f", "asimd", ""])
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_a_cpu_without_int8_instructions_runs_int8_without_a_warning(
+    features: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx2"}))
-    info = load(folder).info()
-    assert info["graph"] == FLOAT32
-    (record,) = caplog.records
-    assert (
-        f"{FLOAT32} (onnx, float32): dtype='int8' was requested, but this CPU has none of amx_int8"
-        in record.getMessage()
+    """Where it was asked for, and where the folder has nothing else, as the model of README's first command."""
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset(features.split()))
+    graphs = [graph_entry(FLOAT32, engine), graph_entry(INT8, engine, "int8", 0.97)]
+    both = save_variants(tmp_path / "both", graphs=graphs)
+    assert load(both, backend=engine).info()["graph"] == INT8
+    alone = save_variants(tmp_path / "alone", graphs=graphs[1:], default_dtype="int8")
+    (alone / FLOAT32).unlink()
+    info = SentenceTransformer(alone, backend=engine).info()
+    assert (info["graph"], info["dtype"]) == (INT8, "int8")
+    assert ("OpenVINO is not faster in int8" in info["reason"]) == (
+        engine == "openvino" and features in ("avx2 fma", "asimd")
     )
-    assert not kept(cache)
-    (folder / FLOAT32).unlink()
-    write_variants(folder, json.loads((folder / "edge_st.json").read_text())["golden"])
-    assert load(folder).info()["graph"] == INT8
-    assert "without which int8 is not faster, but the folder has no other graph" in caplog.records[-1].getMessage()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("features", ["avx2 fma", "avx2 avx512f", "asimd", "asimd asimddp", ""])
+def test_the_model_of_the_readme_opens_in_int8_without_a_warning(
+    features: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset(features.split()))
+    info = SentenceTransformer(PACKAGED).info()
+    assert (info["engine"], info["dtype"]) == ("onnx", "int8")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(("off", "dtype"), [(0.0, "int8"), (9.0, "float32")])

@@ -103,25 +103,68 @@ def test_what_is_asked_for_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert chosen(folder, *keys[:2]) == ["openvino", 3]
 
 
-@pytest.mark.parametrize("change", ["graph", "cpu", "cores", "engine", "damaged", "not installed"])
-def test_a_stale_tuning_is_ignored(change: str, folder: Path, quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("change", "with_what"),
+    [
+        ("graph", "another graph"),
+        ("cpu", "another CPU"),
+        ("features", "another CPU"),
+        ("cores", "another number of cores"),
+        ("engine", "another version of the engine"),
+        ("not installed", "openvino, which is not installed"),
+    ],
+)
+def test_a_tuning_that_does_not_hold_is_left_out_with_one_line(
+    change: str, with_what: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     keep(folder, "openvino")
-    (path,) = quick.iterdir()
     if change == "graph":
         golden = json.loads((folder / "edge_st.json").read_text())["golden"]
         changed(folder / FLOAT32, 1e-6)
         write_variants(folder, golden, graphs=GRAPHS)
     elif change == "cpu":
         monkeypatch.setattr(tuning, "cpu_name", lambda: "another CPU")
+    elif change == "features":
+        monkeypatch.setattr(tuning, "cpu_features", lambda: frozenset({"a new one"}))
     elif change == "cores":
         monkeypatch.setattr(tuning, "available_cores", lambda: 99)
     elif change == "engine":
         monkeypatch.setattr(tuning, "engine_version", lambda _: "another version")
-    elif change == "damaged":
-        path.write_text('{"tuning": {"engine": 3}}')
     else:
         monkeypatch.setattr(tuning, "installed_engines", lambda: ["onnx"])
-    assert chosen(folder, "engine", "reason") == ["onnx", "fastest lossless variant for this CPU"]
+    engine, reason = chosen(folder, "engine", "reason")
+    assert engine == "onnx"
+    assert reason == (
+        f"fastest lossless variant for this CPU; the tuning of 2026-01-31 was measured with {with_what} and is left "
+        f"out. Measure again with: edge-st tune {folder}, or drop it with: edge-st tune {folder} --forget"
+    )
+    (record,) = caplog.records
+    assert reason in record.getMessage()
+    assert chosen(folder, "engine", backend="openvino") == ["openvino"]  # who asks for an engine is not told
+    assert main(["tune", str(folder), "--forget"]) == 0
+    assert chosen(folder, "reason") == ["fastest lossless variant for this CPU"]
+    assert len(caplog.records) == 1
+
+
+def test_the_line_has_the_dtype_that_was_tuned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(folder, "onnx", "int8", asked="int8", file=INT8)
+    monkeypatch.setattr(tuning, "cpu_name", lambda: "another CPU")
+    engine, dtype, reason = chosen(folder, "engine", "dtype", "reason", dtype="int8")
+    assert (engine, dtype) == ("onnx", "int8")
+    assert f"edge-st tune {folder} --dtype int8 --forget" in reason
+
+
+def test_a_damaged_tuning_is_ignored(folder: Path, quick: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keep(folder, "openvino")
+    (path,) = quick.iterdir()
+    for content in (
+        '{"tuning": {"engine": 3}}',
+        "no JSON",
+        json.dumps({**json.loads(path.read_text()), "measured_on": 3}),
+    ):
+        path.write_text(content)
+        assert chosen(folder, "engine", "reason") == ["onnx", "fastest lossless variant for this CPU"]
+    assert not caplog.records
 
 
 def test_another_folder_is_not_tuned(folder: Path, tmp_path: Path) -> None:
@@ -135,14 +178,23 @@ def test_auto_never_becomes_int8_by_tuning(folder: Path) -> None:
     assert chosen(folder, "dtype") == ["float32"]
 
 
-def test_what_a_cpu_without_int8_runs_instead_is_tuned_too(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_int8_is_tuned_on_a_cpu_without_vnni_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(choosing, "cpu_features", lambda: frozenset({"avx2"}))
+    found = tune(capsys, str(folder), "--dtype", "int8")
+    assert {(row["engine"], row["dtype"]) for row in found["rows"]} == {("onnx", "int8"), ("openvino", "int8")}
+    dtype, reason = chosen(folder, "dtype", "reason", dtype="int8")
+    assert (dtype, reason) == ("int8", f"tuned on this machine on {found['tuning']['date']}")
+
+
+def test_what_runs_instead_of_int8_is_tuned_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for_others = graph_entry(INT8, "onnx", "int8", 0.97, cpu_features=["amx_int8"])
+    folder = save_variants(tmp_path / "model", graphs=[*GRAPHS[:2], for_others])
     keep(folder, "openvino", asked="int8")
     engine, reason = chosen(folder, "engine", "reason", dtype="int8")
     assert engine == "openvino"
-    assert reason.startswith("dtype='int8' was requested, but this CPU has none of")
+    assert reason.startswith("dtype='int8' was requested, but this CPU lacks amx_int8")
     assert reason.endswith("; tuned on this machine on 2026-01-31")
     assert reason in caplog.records[0].getMessage()
 

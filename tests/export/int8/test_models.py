@@ -21,7 +21,6 @@ from edge_st_export.int8.options import Int8
 from edge_st_export.int8.rewrite import INTEGER_MATMUL
 from edge_st_export.original.texts import ORDINARY
 from edge_st_runtime.errors import DamagedFileError
-from edge_st_runtime.machine.cpu import has_int8
 from edge_st_runtime.model.record import read_record
 from edge_st_runtime.vectors.parity import correlations, cosines
 from tests.export.folder.test_export import files_of
@@ -45,8 +44,6 @@ INTEGER_MATMULS = {
 SAME_ALONE = {"onnx": 1e-5, "openvino": 1e-2}
 #: OpenVINO cannot compile what it makes of the graph for ONNX Runtime
 ONNX_ALONE = ("deberta",)
-
-pytestmark = pytest.mark.skipif(not has_int8(), reason="this CPU does not compute in int8")
 
 
 def exported_in_int8(name: str, once: MadeOnce) -> ExportReport:
