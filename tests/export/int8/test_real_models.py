@@ -7,17 +7,12 @@ import pytest
 
 from edge_st.verification.checks import verify_folder
 from edge_st_export import Int8, export_model
-from edge_st_runtime.machine.cpu import has_int8
 
 #: what int8 may take of float32's megabytes
 SHARE = 0.3
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not has_int8(), reason="this CPU does not compute in int8"),
-]
 
-
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["EDGE_ST_MPNET", "EDGE_ST_RERANKER"])
 def test_every_product_is_int8_within_the_gate(variable: str, tmp_path: Path) -> None:
     original = Path(os.environ.get(variable, "missing"))
