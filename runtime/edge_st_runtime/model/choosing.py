@@ -99,7 +99,7 @@ def _tuned(choices: tuple[Choice, ...], record: Record, dtype: str) -> tuple[Cho
     kept = read_tuning(record, dtype)
     if kept is not None and kept.differs is not None:
         return (_left_out(choices[0], kept, record, dtype), *choices[1:])
-    tuning = kept and kept.tuning
+    tuning = None if kept is None else kept.tuning
     found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
     if tuning is None or found is None:
         return choices
