@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_st import SentenceTransformer
 from edge_st.cli import main
 from edge_st.models.classes import open_model
 from edge_st_export import Int8, Int8MissedError, export_model
@@ -94,7 +95,8 @@ class TestInterrupted:
         argv[2] = str(tmp_path / "at once")
         assert main(argv) == 0
         resumed, at_once = (
-            open_model(tmp_path / name, dtype="int8").encode(list(ORDINARY)) for name in ("out", "at once")
+            SentenceTransformer(str(tmp_path / name), dtype="int8").encode(list(ORDINARY))
+            for name in ("out", "at once")
         )
         assert cosines(resumed, at_once).min() > 0.9999
 
