@@ -139,11 +139,12 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
 def _open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[_Session]) -> _Session:
     """A session for long texts, which shares the threads' turns with the ``ordinary`` one.
 
-    That one itself where the graph has no attention to compute in blocks, does not run on the CPU, or has the caller's
-    session options.
+    That one itself where the graph has no attention that blocks can give, is in float16, does not run on the CPU, or
+    has the caller's session options.
     """
     session = ordinary.get()
-    if options.session_options is not None or session.session.get_providers()[0] != _CPU:
+    on_cpu = session.session.get_providers()[0] == _CPU
+    if options.session_options is not None or options.dtype == "float16" or not on_cpu:
         return session
     session_options = _session_options(options.num_threads)
     if options.linked:

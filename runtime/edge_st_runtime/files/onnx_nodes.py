@@ -10,6 +10,7 @@ _NAME, _INTEGER, _TENSOR, _GRAPH, _INTEGERS, _KIND = 1, 3, 5, 6, 8, 20  # of an 
 _KINDS = {_INTEGER: 2, _TENSOR: 4, _GRAPH: 5, _INTEGERS: 7}
 _GRAPH_NODE, _GRAPH_NAME, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 2, 11, 12
 _DIMS, _DATA_TYPE, _RAW, _INT64 = 1, 2, 9, 7  # of a tensor
+_PORT_KIND, _TENSOR_KIND, _ELEMENT, _FLOAT, _SHAPE, _DIM = 2, 1, 1, 1, 2, 1  # of an output
 #: an integer, integers, or a graph
 Attribute: TypeAlias = "int | Sequence[int] | bytes"
 
@@ -66,12 +67,18 @@ def make_constant(name: str, values: Sequence[int]) -> Node:
     return Node("Constant", [], [name], [value])
 
 
-def make_graph(name: str, nodes: Iterable[Node], inputs: Iterable[str], outputs: Iterable[str]) -> bytes:
-    """The graph of an attribute; its inputs and outputs have the types that the node's operator gives them."""
-    ports = [(_GRAPH_INPUT, port) for port in inputs] + [(_GRAPH_OUTPUT, port) for port in outputs]
-    parts = [bytes_field(_GRAPH_NODE, encoded(node)) for node in nodes]
-    parts += [bytes_field(number, bytes_field(_NAME, port.encode())) for number, port in ports]
-    return bytes_field(_GRAPH_NAME, name.encode()) + b"".join(parts)
+def make_graph(name: str, nodes: Iterable[Node], inputs: Iterable[str], output: str, axes: int | None = None) -> bytes:
+    """The graph of an attribute. Its ``output`` is float32 with so many ``axes``; None leaves that to be found out."""
+    shape = b"".join(bytes_field(_DIM, b"") for _ in range(axes or 0))
+    tensor = integer_field(_ELEMENT, _FLOAT) + bytes_field(_SHAPE, shape)
+    kind = b"" if axes is None else bytes_field(_PORT_KIND, bytes_field(_TENSOR_KIND, tensor))
+    parts = [
+        bytes_field(_GRAPH_NAME, name.encode()),
+        *(bytes_field(_GRAPH_NODE, encoded(node)) for node in nodes),
+        *(bytes_field(_GRAPH_INPUT, bytes_field(_NAME, port.encode())) for port in inputs),
+        bytes_field(_GRAPH_OUTPUT, bytes_field(_NAME, output.encode()) + kind),
+    ]
+    return b"".join(parts)
 
 
 def encoded(node: Node) -> bytes:
