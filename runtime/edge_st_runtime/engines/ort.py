@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
-from ..files.onnx_graphs import mapped, with_links_followed
+from ..files.onnx_graphs import external_files, mapped, with_links_followed
 from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
@@ -83,7 +83,8 @@ class OrtBackend:
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
         self._session = PerProcess(partial(_open, graph, options))
-        self._session_for_long = PerProcess(partial(_open_for_long, graph, options, self._session))
+        opening = partial(_open_for_long, graph.absolute(), options, self._session, _state(graph))
+        self._session_for_long = PerProcess(opening)
         self.concurrency = options.num_threads
         signature = _signature(graph, self._session.get().session, scores=options.scores)
         self._signature = replace(signature, rows=options.rows)
@@ -102,8 +103,9 @@ class OrtBackend:
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[Any]:
         feeds = self._signature.feeds(batch, max_active_dims)
+        session = self._session_for(*batch.shape)
         try:
-            return self._session_for(*batch.shape).run(outputs, feeds)
+            return session.run(outputs, feeds)
         except Exception as error:  # onnxruntime's errors share no base
             doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
             raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
@@ -136,25 +138,32 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
     return _Session(session, idle)
 
 
-def _open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[_Session]) -> _Session:
+def _state(graph: Path) -> object:
+    """Something else after ``graph`` or a file of its weights was replaced; None where one is missing."""
+    try:
+        found = [path.stat() for path in (graph, *external_files(graph))]
+    except (OSError, EdgeSTError):
+        return None
+    return [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+
+def _open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[_Session], state: object) -> _Session:
     """A session for long texts, which shares the threads' turns with the ``ordinary`` one.
 
-    That one itself where the graph has no attention that blocks can give, is in float16, does not run on the CPU, or
-    has the caller's session options.
+    That one itself where the files no longer have the ``state`` that it found, where the graph has no attention that
+    blocks can give, is in float16 or does not run on the CPU, and with the caller's session options.
     """
     session = ordinary.get()
     on_cpu = session.session.get_providers()[0] == _CPU
-    if options.session_options is not None or options.dtype == "float16" or not on_cpu:
+    if options.session_options is not None or options.dtype == "float16" or not on_cpu or _state(graph) != state:
         return session
     session_options = _session_options(options.num_threads)
-    if options.linked:
-        changed = in_blocks(_linked(graph, session_options))
-    else:
-        with mapped(graph) as data:
-            changed = in_blocks(data)
-        session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
+    with mapped(graph) as data:
+        changed = in_blocks(_linked(graph, session_options) if options.linked else data)
     if changed is None:
         return session
+    if not options.linked:
+        session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
     session_options.add_session_config_entry("session.disable_prepacking", "1")  # no second copy of the weights
     session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # operators take longer than that
     return _Session(_start(changed, graph, options, session_options), session.idle)

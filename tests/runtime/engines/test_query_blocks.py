@@ -179,6 +179,16 @@ def test_weights_beside_the_graph(tmp_path: Path) -> None:
     np.testing.assert_allclose(linked.run(text(LONGEST)), wanted, atol=2e-5)
 
 
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "deleted"])
+def test_files_that_changed_after_the_load_are_not_opened(replaced: bool, tmp_path: Path) -> None:
+    graph = save(tmp_path / "model.onnx", FORMS["a mask"])
+    backend, wanted = opened(graph), whole(graph).run(text(LONGEST))
+    graph.unlink()
+    if replaced:
+        save(graph, [node("Neg", ["queries"], ["mixed"])])
+    np.testing.assert_allclose(backend.run(text(LONGEST)), wanted, atol=2e-5)
+
+
 def test_the_graph_stays_valid(tmp_path: Path) -> None:
     found = in_blocks(save(tmp_path / "model.onnx", FORMS["positions of all heads, and a mask"]).read_bytes())
     assert found is not None
