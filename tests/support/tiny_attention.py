@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-HEADS, SIZE, LONGEST = 4, 8, 700
+HEADS, SIZE, LONGEST = 4, 8, 900
 WIDTH = HEADS * SIZE
 WORDS = 50
 Nodes = Sequence[onnx.NodeProto]

@@ -32,8 +32,8 @@ _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
 _TOKEN_BUDGET = 256
-#: tokens; attention of a longer text is computed in blocks of queries, which takes no more time
-WHOLE_ATTENTION = 512
+#: tokens; attention of a longer text is computed in blocks of queries, which takes less time from there on
+WHOLE_ATTENTION = 768
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def test_blocks_give_what_the_whole_gives(form: str, tmp_path: Path) -> None:
     graph = save(tmp_path / "model.onnx", FORMS[form])
     assert in_blocks(graph.read_bytes())
     backend, wanted = opened(graph), whole(graph)
-    for tokens in (WHOLE_ATTENTION + 1, 5 * BLOCK - 1, 5 * BLOCK, 5 * BLOCK + 1, LONGEST):
+    for tokens in (WHOLE_ATTENTION + 1, 7 * BLOCK - 1, 7 * BLOCK, LONGEST):
         for padding in (0, 150):
             batch = text(tokens, padding)
             np.testing.assert_allclose(backend.run(batch), wanted.run(batch), atol=2e-5)
