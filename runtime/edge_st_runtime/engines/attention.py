@@ -10,6 +10,7 @@ _PRODUCTS = ("MatMul", "FusedMatMul")
 #: operators that compute every row of their output from the same row of their inputs
 _BY_ROW = ("Add", "Sub", "Mul", "Div", "Where", "Cast", "IsNaN", "Tanh", "Identity", SOFTMAX)
 _LAST_AXES = (-1, 3)
+_MOST = 32  # nodes between the products
 _ELSEWHERE = -1
 
 
@@ -21,9 +22,11 @@ class Attention(NamedTuple):
     mixed: int
 
 
-class _Climb(NamedTuple):
+class _Source(NamedTuple):
+    """The only product that a value is computed from row by row, and the nodes in between."""
+
     product: int
-    passed: frozenset[int]
+    between: frozenset[int]
 
 
 def attentions(nodes: Sequence[Node], outputs: Collection[str]) -> Iterator[Attention]:
@@ -31,20 +34,34 @@ def attentions(nodes: Sequence[Node], outputs: Collection[str]) -> Iterator[Atte
 
     ``outputs`` are those of the graph.
     """
-    climber = _Climber(nodes)
-    readers = _readers(nodes, outputs)
+    sources, readers = _sources(nodes), _readers(nodes, outputs)
     for place, node in enumerate(nodes):
-        found = climber.from_output(node.inputs[0]) if node.operator in _PRODUCTS else None
-        if found is None or not _is_attention(nodes, found.passed) or not _by_row(nodes[found.product], node):
+        source = sources.get(node.inputs[0]) if node.operator in _PRODUCTS else None
+        if source is None or not _is_softmax(nodes, source.between) or not _by_row(nodes[source.product], node):
             continue
-        made = (name for each in (found.product, *found.passed) for name in nodes[each].outputs)
-        if all(readers.get(name, set()) <= {*found.passed, place} for name in made):
-            yield Attention(found.product, tuple(sorted(found.passed)), place)
+        made = (name for each in (source.product, *source.between) for name in nodes[each].outputs)
+        if all(readers.get(name, set()) <= {*source.between, place} for name in made):
+            yield Attention(source.product, tuple(sorted(source.between)), place)
 
 
-def _is_attention(nodes: Sequence[Node], passed: Collection[int]) -> bool:
-    """Whether among the nodes ``passed`` there is one Softmax, over the last axis."""
-    axes = [integer_attribute(nodes[each], "axis") for each in passed if nodes[each].operator == SOFTMAX]
+def _sources(nodes: Sequence[Node]) -> dict[str, _Source]:
+    """By name: the source of each value that has one."""
+    found: dict[str, _Source] = {}
+    for place, node in enumerate(nodes):
+        source = _Source(place, frozenset()) if node.operator in _PRODUCTS else None
+        if node.operator in _BY_ROW:
+            read = [found[name] for name in node.inputs if name in found]
+            between = frozenset({place}).union(*(each.between for each in read))
+            if len({each.product for each in read}) == 1 and len(between) <= _MOST:
+                source = _Source(read[0].product, between)
+        if source is not None:
+            found |= dict.fromkeys(node.outputs, source)
+    return found
+
+
+def _is_softmax(nodes: Sequence[Node], between: Collection[int]) -> bool:
+    """Whether one of the nodes ``between`` is a Softmax, over the last axis."""
+    axes = [integer_attribute(nodes[each], "axis") for each in between if nodes[each].operator == SOFTMAX]
     return len(axes) == 1 and axes[0] in _LAST_AXES
 
 
@@ -58,29 +75,3 @@ def _readers(nodes: Sequence[Node], outputs: Collection[str]) -> dict[str, set[i
         for name in node.inputs:
             readers.setdefault(name, set()).add(place)
     return readers
-
-
-class _Climber:
-    """Climbs from a value to the only product that it is computed from row by row."""
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self._nodes = nodes
-        self._made_by = {name: place for place, node in enumerate(nodes) for name in node.outputs}
-        self._found: dict[str, _Climb | None] = {}
-
-    def from_output(self, name: str) -> _Climb | None:
-        if name not in self._found:
-            place = self._made_by.get(name)
-            self._found[name] = None if place is None else self._from_node(place)
-        return self._found[name]
-
-    def _from_node(self, place: int) -> _Climb | None:
-        node = self._nodes[place]
-        if node.operator in _PRODUCTS:
-            return _Climb(place, frozenset())
-        if node.operator not in _BY_ROW:
-            return None
-        found = [each for each in map(self.from_output, node.inputs) if each is not None]
-        if len({each.product for each in found}) != 1:
-            return None
-        return _Climb(found[0].product, frozenset({place}).union(*(each.passed for each in found)))
