@@ -8,7 +8,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from edge_st import SentenceTransformer
+from edge_st_export.original.texts import LONG, texts_for
 from edge_st_runtime.engines import ort, query_blocks
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
 from edge_st_runtime.text.tokenizer import TextTokenizer
 from tests.export.originals import cosine_min, load_original
 from tests.export.zoo.building import write_sentencepiece
@@ -52,3 +54,10 @@ def test_attention_in_blocks_gives_the_vectors_of_the_original(
     assert query_blocks.in_blocks((exported / "onnx" / "model.onnx").read_bytes()) is not None
     found = [SentenceTransformer(exported, backend="onnx", dtype="float32").encode(text) for text in texts]
     assert cosine_min(np.array(found), load_original(zoo.original(name)).encode(texts)) > 0.99999
+
+
+def test_a_model_that_reads_long_texts_is_compared_on_one(zoo: Zoo) -> None:
+    assert LONG in texts_for(SENTENCE_TRANSFORMER, 8192)
+    assert LONG not in texts_for(SENTENCE_TRANSFORMER, 512)
+    tokenizer = TextTokenizer(zoo.original("bge-m3"))
+    assert len(tokenizer([LONG], None).ids[0]) > ort.WHOLE_ATTENTION
