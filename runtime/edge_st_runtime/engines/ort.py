@@ -31,6 +31,7 @@ SLOW_ON_CPU = ("SkipLayerNormFusion",)
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
+_SHORT_SPIN = "50"  # microseconds, from one operator of a block to the next
 _TOKEN_BUDGET = 256
 #: tokens; attention of a longer text is computed in blocks of queries, which takes less time from there on
 WHOLE_ATTENTION = 768
@@ -165,7 +166,7 @@ def _open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[_Se
     if not options.linked:
         session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
     session_options.add_session_config_entry("session.disable_prepacking", "1")  # no second copy of the weights
-    session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # operators take longer than that
+    session_options.add_session_config_entry("session.intra_op.spin_duration_us", _SHORT_SPIN)
     return _Session(_start(changed, graph, options, session_options), session.idle)
 
 
