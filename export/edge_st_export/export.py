@@ -152,7 +152,9 @@ def _load(source: Source, plan: Plan, progress: Progress) -> Any:
 def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) -> Reference:
     """What the original gives; raises ExportError where it fails or encodes none of the golden texts."""
     progress.step("encoding the comparison texts with the original")
-    model, texts = comparable(original, texts_for(layout.model_type), layout.tasks)
+    limits = [route.max_seq_length(None) or 0 for route in layout.routes.values() if route.needs_graph]
+    wanted = texts_for(layout.model_type, max(limits, default=0))
+    model, texts = comparable(original, wanted, layout.tasks)
     if not any(map(is_golden, texts)):
         raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
     with converting("encoding with the original", "check it with sentence-transformers"):

@@ -81,6 +81,10 @@ DIFFICULT = (
     "A long report, of which only the beginning fits. " + "It lists every meeting, every name and every sum. " * 60,
 )
 
+#: for models that read so much: on ONNX Runtime its attention is computed in another way
+LONG = " ".join(ORDINARY * 3)
+_LONG_TOKENS = 1000
+
 #: the record stores the original's vectors of these, so that a folder can be checked without the original
 GOLDEN = (*ORDINARY[:6], "İstanbul ıssız ŞİŞLİ ß ẞ ﬁne ﬂag Ǆ", DIFFICULT[-1])
 ALL = ORDINARY + DIFFICULT
@@ -108,13 +112,14 @@ def ranked_pairs() -> list[tuple[str, str]]:
     ]
 
 
-def texts_for(model_type: str) -> list[TextOrPair]:
-    """The comparison texts for a model of this class, or the pairs for a CrossEncoder."""
+def texts_for(model_type: str, limit: int = 0) -> list[TextOrPair]:
+    """The comparison texts for a model of this class that reads ``limit`` tokens, or the pairs for a CrossEncoder."""
     if model_type == CROSS_ENCODER:
         return [*PAIRS, *ranked_pairs()]
+    long = [LONG] if limit >= _LONG_TOKENS else []
     if model_type == SPARSE_ENCODER:
-        return [*ALL, *(text for passage, queries in questions() for text in (passage, *queries))]
-    return list(ALL)
+        return [*ALL, *long, *(text for passage, queries in questions() for text in (passage, *queries))]
+    return [*ALL, *long]
 
 
 def is_golden(text: TextOrPair) -> bool:

@@ -12,10 +12,11 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
-from ..files.onnx_graphs import with_links_followed
+from ..files.onnx_graphs import external_files, mapped, with_links_followed
 from ..files.shortage import shortage
 from ..machine.process import PerProcess
 from .backend import EngineOptions
+from .query_blocks import in_blocks
 from .quiet_onnxruntime import onnxruntime as ort
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
@@ -30,7 +31,10 @@ SLOW_ON_CPU = ("SkipLayerNormFusion",)
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
+_SHORT_SPIN = "50"  # microseconds, from one operator of a block to the next
 _TOKEN_BUDGET = 256
+#: tokens; attention of a longer text is computed in blocks of queries, which takes less time from there on
+WHOLE_ATTENTION = 768
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class OrtBackend:
 
     A batch that runs alone uses all threads. Afterwards they spin for a millisecond, waiting for the next batch, and
     then sleep. Several batches at the same time run on one thread each, which is fastest.
+
+    The first text of more than `WHOLE_ATTENTION` tokens opens a second session over the same weights, for such texts.
     """
 
     padding_step = 1
@@ -78,6 +84,8 @@ class OrtBackend:
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
         self._session = PerProcess(partial(_open, graph, options))
+        opening = partial(_open_for_long, graph.absolute(), options, self._session, _state(graph))
+        self._session_for_long = PerProcess(opening)
         self.concurrency = options.num_threads
         signature = _signature(graph, self._session.get().session, scores=options.scores)
         self._signature = replace(signature, rows=options.rows)
@@ -96,11 +104,15 @@ class OrtBackend:
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[Any]:
         feeds = self._signature.feeds(batch, max_active_dims)
+        session = self._session_for(*batch.shape)
         try:
-            return self._session.get().run(outputs, feeds)
+            return session.run(outputs, feeds)
         except Exception as error:  # onnxruntime's errors share no base
             doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
             raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error
+
+    def _session_for(self, texts: int, tokens: int) -> _Session:
+        return (self._session_for_long if texts == 1 and tokens > WHOLE_ATTENTION else self._session).get()
 
     def info(self) -> dict[str, Any]:
         """The engine, its version, the providers that the session really has, and its threads."""
@@ -117,13 +129,59 @@ VERSION = str(ort.__version__)
 
 
 def _open(graph: Path, options: EngineOptions) -> _Session:
-    provider, provider_options = _provider(options)
     session_options = options.session_options or _session_options(options.num_threads)
-    opened: str | bytes = str(graph)
-    if options.linked:
-        root = Path(graph.resolve().anchor).as_posix()
-        opened = with_links_followed(graph, root)
-        session_options.add_session_config_entry(_WEIGHTS_FOLDER, root)
+    opened = _linked(graph, session_options) if options.linked else str(graph)
+    session = _start(opened, graph, options, session_options)
+    idle: queue.PriorityQueue[int] = queue.PriorityQueue()
+    on_cpu = session.get_providers()[0] == _CPU
+    for thread in range(max(1, session_options.intra_op_num_threads) if on_cpu else 1):
+        idle.put(thread)
+    return _Session(session, idle)
+
+
+def _state(graph: Path) -> object:
+    """Something else after ``graph`` or a file of its weights was replaced; None where one is missing."""
+    try:
+        found = [path.stat() for path in (graph, *external_files(graph))]
+    except (OSError, EdgeSTError):
+        return None
+    return [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+
+def _open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[_Session], state: object) -> _Session:
+    """A session for long texts, which shares the threads' turns with the ``ordinary`` one.
+
+    That one itself where the files no longer have the ``state`` that it found, where the graph has no attention that
+    blocks can give, is in float16 or does not run on the CPU, and with the caller's session options.
+    """
+    session = ordinary.get()
+    on_cpu = session.session.get_providers()[0] == _CPU
+    if options.session_options is not None or options.dtype == "float16" or not on_cpu or _state(graph) != state:
+        return session
+    session_options = _session_options(options.num_threads)
+    with mapped(graph) as data:
+        changed = in_blocks(_linked(graph, session_options) if options.linked else data)
+    if changed is None:
+        return session
+    if not options.linked:
+        session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
+    session_options.add_session_config_entry("session.disable_prepacking", "1")  # no second copy of the weights
+    session_options.add_session_config_entry("session.intra_op.spin_duration_us", _SHORT_SPIN)
+    return _Session(_start(changed, graph, options, session_options), session.idle)
+
+
+def _linked(graph: Path, session_options: ort.SessionOptions) -> bytes:
+    """The graph, whose weights the session finds behind links."""
+    root = Path(graph.resolve().anchor).as_posix()
+    session_options.add_session_config_entry(_WEIGHTS_FOLDER, root)
+    return with_links_followed(graph, root)
+
+
+def _start(
+    opened: str | bytes, graph: Path, options: EngineOptions, session_options: ort.SessionOptions
+) -> ort.InferenceSession:
+    """Start a session of ``opened``, which is ``graph`` or made from it."""
+    provider, provider_options = _provider(options)
     try:
         session = ort.InferenceSession(
             opened,
@@ -144,10 +202,7 @@ def _open(graph: Path, options: EngineOptions) -> _Session:
             "see what is missing with: edge-st doctor"
         )
     session.disable_fallback()
-    idle: queue.PriorityQueue[int] = queue.PriorityQueue()
-    for thread in range(max(1, session_options.intra_op_num_threads) if provider == _CPU else 1):
-        idle.put(thread)
-    return _Session(session, idle)
+    return session
 
 
 def _lacking(error: Exception, graph: Path) -> EdgeSTError | None:

@@ -7,32 +7,24 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import UnsupportedModelError
 from .onnx_graphs import BYTES, VARINT, Data, fields, integer, mapped, messages
+from .onnx_nodes import read_node
 from .regular import opening
 
 #: the most elements of a tensor that a graph makes from constants: 1 GB in float32
 LARGEST = 2**28
-_LOOP = b"Loop"
+_LOOP = "Loop"
 #: in an OpenVINO graph: a layer of this type, or of one whose name is disguised
 _LOOP_LAYER = re.compile(rb"""\btype\s*=\s*["'](?:Loop["']|[^"']*&)|\0""")
 #: operators that make a tensor of any size, and the input that says of which
-_MAKERS = {b"ConstantOfShape": 0, b"Expand": 1, b"Tile": 1, b"Range": 1, b"OneHot": 1, b"Pad": 1, b"Resize": 3}
-_INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE = 1, 2, 4, 5
+_MAKERS = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "OneHot": 1, "Pad": 1, "Resize": 3}
 _ATTRIBUTE_INTEGER, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTEGERS = 3, 5, 8
 _INT32_DATA, _INT64_DATA, _NAME, _RAW = 5, 7, 8, 9
 _DATA_TYPE, _INT32, _INT64 = 2, 6, 7
 _MOST_AXES = 64
 _ADVICE = "do not use this graph, or export the model again with: edge-st export"
-
-
-class _Node(NamedTuple):
-    operator: bytes
-    inputs: list[bytes]
-    outputs: list[bytes]
-    attributes: list[tuple[int, int]]
 
 
 def check_budget(graph: Path) -> None:
@@ -48,9 +40,9 @@ def check_budget(graph: Path) -> None:
     if graph.suffix != ".onnx":
         return
     with mapped(graph) as data:
-        wanted: dict[bytes, bytes] = {}
-        for kind, start, end in messages(data, [_LOOP, *_MAKERS]):
-            node = _node(data, start, end) if kind == "node" else None
+        wanted: dict[str, str] = {}
+        for kind, start, end in messages(data, [name.encode() for name in (_LOOP, *_MAKERS)]):
+            node = read_node(data, start, end) if kind == "node" else None
             if node is not None and node.operator == _LOOP:
                 raise _has_a_loop(graph)
             place = _MAKERS.get(node.operator) if node is not None else None
@@ -60,7 +52,7 @@ def check_budget(graph: Path) -> None:
             elements = math.prod(max(1, abs(value)) for value in values)
             if elements > LARGEST:
                 raise UnsupportedModelError(
-                    f"{graph}: {wanted[name].decode()} makes a tensor of {elements} elements; expected no more than "
+                    f"{graph}: {wanted[name]} makes a tensor of {elements} elements; expected no more than "
                     f"{LARGEST}: {_ADVICE}"
                 )
 
@@ -71,37 +63,23 @@ def _has_a_loop(graph: Path) -> UnsupportedModelError:
     )
 
 
-def _constants(data: Data, wanted: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, list[int]]]:
+def _constants(data: Data, wanted: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:
     """The constants among ``wanted`` that hold a few integers: their names and values."""
-    for kind, start, end in messages(data, [*wanted]):
+    for kind, start, end in messages(data, [name.encode() for name in wanted]):
         if kind == "tensor":
             name, values = _tensor(data, start, end)
             if name in wanted:
                 yield name, values
             continue
-        node = _node(data, start, end)
-        if node.operator == b"Constant" and node.outputs and node.outputs[0] in wanted:
+        node = read_node(data, start, end)
+        if node.operator == "Constant" and node.outputs and node.outputs[0] in wanted:
             for attribute in node.attributes:
-                yield node.outputs[0], _attribute(data, *attribute)
+                yield node.outputs[0], _attribute(attribute)
 
 
-def _node(data: Data, start: int, end: int) -> _Node:
-    node = _Node(b"", [], [], [])
-    for number, kind, begin, stop in fields(data, start, end):
-        if kind != BYTES:
-            continue
-        if number == _OP_TYPE:
-            node = node._replace(operator=bytes(data[begin:stop]))
-        elif number == _ATTRIBUTE:
-            node.attributes.append((begin, stop))
-        elif number in (_INPUT, _OUTPUT):
-            (node.inputs if number == _INPUT else node.outputs).append(bytes(data[begin:stop]))
-    return node
-
-
-def _attribute(data: Data, start: int, end: int) -> list[int]:
+def _attribute(data: bytes) -> list[int]:
     found: list[int] = []
-    for number, kind, begin, stop in fields(data, start, end):
+    for number, kind, begin, stop in fields(data, 0, len(data)):
         if number == _ATTRIBUTE_TENSOR and kind == BYTES:
             found += _tensor(data, begin, stop)[1]
         elif number in (_ATTRIBUTE_INTEGER, _ATTRIBUTE_INTEGERS):
@@ -109,7 +87,7 @@ def _attribute(data: Data, start: int, end: int) -> list[int]:
     return found
 
 
-def _tensor(data: Data, start: int, end: int) -> tuple[bytes, list[int]]:
+def _tensor(data: Data, start: int, end: int) -> tuple[str, list[int]]:
     """The name of the tensor at this place, and its values where they are a few integers."""
     name, size, values, raw = b"", 0, list[int](), b""
     for number, kind, begin, stop in fields(data, start, end):
@@ -123,7 +101,7 @@ def _tensor(data: Data, start: int, end: int) -> tuple[bytes, list[int]]:
             raw = bytes(data[begin:stop])
     if size and raw:
         values = [int.from_bytes(raw[at : at + size], "little", signed=True) for at in range(0, len(raw), size)]
-    return name, values[:_MOST_AXES] if size else []
+    return name.decode(), values[:_MOST_AXES] if size else []
 
 
 def _integers(data: Data, kind: int, begin: int, stop: int) -> list[int]:

@@ -137,18 +137,24 @@ def _renamed(data: Data, kind: str, start: int, end: int, names: Mapping[str, by
     for number, _, begin, stop in fields(data, start, end):
         nested = _NESTED[kind].get(number)
         if nested:
-            parts.append(_field(number, _renamed(data, nested, begin, stop, names)))
+            parts.append(bytes_field(number, _renamed(data, nested, begin, stop, names)))
         elif kind == "tensor" and number == _ENTRY and (location := _location(data[begin:stop])):
             name = names.get(location[0], location[0].encode())
-            parts.append(_field(number, _field(_KEY, _LOCATION) + _field(_VALUE, name)))
+            parts.append(bytes_field(number, bytes_field(_KEY, _LOCATION) + bytes_field(_VALUE, name)))
         else:
             parts.append(data[copied:stop])
         copied = stop
     return b"".join(parts)
 
 
-def _field(number: int, value: bytes) -> bytes:
+def bytes_field(number: int, value: bytes) -> bytes:
+    """A field of bytes."""
     return _varint(number << 3 | BYTES) + _varint(len(value)) + value
+
+
+def integer_field(number: int, value: int) -> bytes:
+    """A field of an integer, negative ones in two's complement."""
+    return _varint(number << 3 | VARINT) + _varint(value % 2**64)
 
 
 def _varint(value: int) -> bytes:
