@@ -66,7 +66,7 @@ def _measure(options: argparse.Namespace) -> None:
         for (peer, found), peak in zip(seconds.items(), peaks, strict=True)
     ]
     print(table([f"one text of {options.tokens} tokens", "peak MB", "best s", "median s"], rows))
-    lengths = np.prod([np.linalg.norm(vector) for vector in vectors])
+    lengths = np.linalg.norm(vectors[0]) * np.linalg.norm(vectors[1])
     print(
         f"{' / '.join(PEERS)}: memory {peaks[0] / peaks[1]:.2f}, seconds {statistics.median(ratios):.2f} (median of "
         f"rounds), 1 - cosine {1 - vectors[0] @ vectors[1] / lengths:.1e}"
