@@ -162,6 +162,12 @@ def test_what_is_no_attention_by_rows_stays(form: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(opened(graph).run(text(LONGEST)), whole(graph).run(text(LONGEST)), atol=2e-5)
 
 
+def test_attention_in_older_operators_stays(tmp_path: Path) -> None:
+    graph = save(tmp_path / "model.onnx", FORMS["a mask"], opset=10)
+    assert in_blocks(graph.read_bytes()) is None
+    assert np.isfinite(opened(graph).run(text(LONGEST))).all()
+
+
 def test_attention_that_is_an_output_stays(tmp_path: Path) -> None:
     graph = save(tmp_path / "model.onnx", FORMS["a mask"], ["last_hidden_state", "weights"])
     assert in_blocks(graph.read_bytes()) is None
