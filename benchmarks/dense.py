@@ -1,4 +1,4 @@
-"""Texts per second and the time of one text: edge-st beside sentence-transformers and fastembed.
+"""Texts per second and the time of one text: edge-st beside every peer.
 
 Every peer runs in a process of its own environment; the peers are measured in turn (A B C A B C …) on the same cores.
 Short texts are drawn from the source. Mixed texts have 12 to 256 tokens; every length is equally likely. The source is
@@ -7,24 +7,37 @@ Python's documentation, or the file of ``--texts`` (.tsv: every column that is n
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from disturbance import disturbance
-from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, singles_in_turn, table
+from harness import Setup, Worker, in_turn, opened, parser, setup, singles_in_turn
 from measures import cosines
+from tables import comparison, reference, table
 from texts import even_lengths, mixed, sentences, short
 
 PEERS = [
     "edge-st onnx",
     "edge-st openvino",
+    "edge-st onnx int8",
+    "edge-st openvino int8",
     "sentence-transformers torch",
     "sentence-transformers onnx",
+    "sentence-transformers onnx qint8",
     "sentence-transformers openvino",
+    "sentence-transformers openvino int8",
     "fastembed",
     "fastembed, batches of 32",
+    "fastretrieval",
+    "candding",
+    "ctranslate2 int8",
+    "llama.cpp F32",
+    "llama.cpp Q8_0",
 ]
 SINGLES = 40
+#: texts for the calibration of sentence-transformers' static int8
+CALIBRATION = 300
 
 
 def main() -> None:
@@ -37,13 +50,14 @@ def main() -> None:
     made.add_argument(
         "--against", default="sentence-transformers onnx", choices=PEERS, help="the peer that ratios refer to"
     )
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common = setup(options)
     loads = _loads(options, common)
+    common = replace(common, texts=tuple(loads["short"][:CALIBRATION]))
     with disturbance(), ExitStack() as stack:
-        workers = [stack.enter_context(Worker(common, peer)) for peer in common.available(PEERS)]
+        workers = opened(stack, [(peer, common, peer) for peer in common.available(options.peer or PEERS)])
         for worker in workers:
-            worker.open()
             for name, texts in loads.items():
                 worker.give(name, texts)
         for name, texts in loads.items():

@@ -9,7 +9,6 @@ of the limit is relative to the texts per second that the machine's matrix multi
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -17,14 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from disturbance import disturbance
-from harness import ENVIRONMENTS, Setup, Worker, common_parser, in_turn, markdown, setup, singles_in_turn, table
+from harness import Setup, Worker, common_parser, in_turn, setup, singles_in_turn
 from harness import start as process
 from limits import Limits, mean_tokens, measured
 from quality import Data, qualities, read
 from report import Row, header, ratios, write_chart
 from start import starts
+from tables import markdown, table
 from texts import even_lengths, mixed, sentences, short
-from variants import TORCH, Variant, Wanted, opened, variants
+from variants import TORCH, Variant, Wanted, opened_variants, variants
 
 SINGLES = 40
 CALIBRATION = 300
@@ -39,8 +39,9 @@ def main() -> None:
     if options.base:
         common = _base(common, options.prepared)
     calibration = short(sentences(options.calibration), CALIBRATION // _less(options))
+    common = replace(common, texts=tuple(calibration))
     others = {name: Path(path) for name, _, path in (pair.partition("=") for pair in options.folders)}
-    found = variants(common, Wanted(others, _prepared(options, common), calibration, options.without))
+    found = variants(common, Wanted(others, options.without))
     loads = _loads(options, common)
     data = read(options.sts, options.squad, options.paragraphs, options.scifact, _less(options))
     limits = measured(common)
@@ -70,9 +71,6 @@ def _options() -> argparse.Namespace:
     made.add_argument("--squad", type=Path, required=True, help="SQuAD in BEIR's layout, whose paragraphs are compared")
     made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout, to add nDCG@10 on its split train (slow)")
     made.add_argument("--calibration", type=Path, help="calibration texts for sentence-transformers' int8 on OpenVINO")
-    made.add_argument(
-        "--prepared", type=Path, default=ENVIRONMENTS / "models", help="the folder for files made for peers"
-    )
     made.add_argument("--without", action="append", default=[], help="leave out variants whose name contains this")
     made.add_argument("--rounds", type=int, default=4)
     made.add_argument("--short", type=int, default=600, help="the number of short texts")
@@ -86,7 +84,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(found: list[Variant], loads: dict[str, list[str]], data: Data, rounds: int) -> list[Row]:
     with ExitStack() as stack:
-        workers = opened(stack, found)
+        workers = opened_variants(stack, found)
         by_label = {variant.label: worker for variant, worker in workers.items()}
         reference = TORCH if TORCH in by_label else next(iter(by_label))
         print(f"{len(workers)} variants; cosines are to {reference}", file=sys.stderr)
@@ -119,13 +117,6 @@ def _less(options: argparse.Namespace) -> int:
     return BASE_SHARE if options.base else 1
 
 
-def _prepared(options: argparse.Namespace, common: Setup) -> Path:
-    """The folder for this model's files, named after the model and the digest of its weights."""
-    record = json.loads((common.folder / "edge_st.json").read_text(encoding="utf-8"))
-    place: Path = options.prepared.resolve() / f"{common.folder.name}-{record['weights_sha256'][:12]}"
-    return place
-
-
 def _base(common: Setup, prepared: Path) -> Setup:
     """The same with the folders of a model with random weights, which are made if they are missing."""
     folder = prepared.resolve() / "base"
@@ -136,7 +127,7 @@ def _base(common: Setup, prepared: Path) -> Setup:
         worker.communicate()
         if worker.returncode:
             raise subprocess.CalledProcessError(worker.returncode, "workers/make_base.py (BENCH_VERBOSE=1 shows why)")
-    return replace(common, folder=exported, original=original)
+    return replace(common, folder=exported, original=original, made=folder / "peers")
 
 
 def _report(rows: list[Row], limits: Limits, tokens: dict[str, float], options: argparse.Namespace) -> None:

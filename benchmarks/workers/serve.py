@@ -25,11 +25,13 @@ class Server:
         return {"count": len(self._texts[name])}
 
     def open(self, **opening: Any) -> dict[str, Any]:
-        """Open the peer and run a first input."""
-        from peers import open_peer
+        """Open the peer and run a first input; returns the versions of its packages."""
+        from opening import open_peer
+        from peers import PEERS
 
         self._encode = open_peer(**opening)
-        return {}
+        peer = PEERS.get(opening["peer"])
+        return {"versions": {} if peer is None else peer.versions()}
 
     def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
         """Encode all texts called ``name`` in one call; ``save`` is an .npy file for the output."""
@@ -38,7 +40,7 @@ class Server:
         seconds = time.perf_counter() - start
         if save is not None:
             import numpy as np
-            from peers import array
+            from opening import array
 
             np.save(save, array(vectors))
         return {"seconds": seconds}
