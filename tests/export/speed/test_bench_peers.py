@@ -24,12 +24,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(racing, "_PAUSE", 0.0)
 
 
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    file = tmp_path / "texts.txt"
+    file.write_text("a small boat\nthe lake is deep and cold\ntwo owls\nan old violin\n")
+    return file
+
+
 def test_embeddings(
-    small_report: ExportReport, small_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_report: ExportReport, small_folder: Path, texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(small_report.path, tmp_path / "small", ignore=shutil.ignore_patterns("openvino"))
-    (tmp_path / "texts.txt").write_text("a small boat\nthe lake is deep and cold\ntwo owls\nan old violin\n")
-    words = ["--peers", "--original", str(small_folder), "--texts", str(tmp_path / "texts.txt"), "--json"]
+    words = ["--peers", "--original", str(small_folder), "--texts", str(texts), "--json"]
     assert main(["bench", str(folder), *words]) == 0
     out, err = capfd.readouterr()
     found = json.loads(out)
@@ -43,11 +49,11 @@ def test_embeddings(
 
 
 def test_a_peer_that_fails_is_named_and_the_others_go_on(
-    small_report: ExportReport, small_copy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small_report: ExportReport, small_copy: Path, texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(small_report.path, tmp_path / "small", ignore=shutil.ignore_patterns("openvino"))
     (small_copy / "model.safetensors").write_bytes(b"not weights")
-    assert main(["bench", str(folder), "--peers", "--original", str(small_copy)]) == 0
+    assert main(["bench", str(folder), "--peers", "--original", str(small_copy), "--texts", str(texts)]) == 0
     out, err = capfd.readouterr()
     assert [line for line in err.splitlines() if line.startswith("left out: sentence-transformers torch (")]
     head, *rows = out.splitlines()
@@ -56,9 +62,9 @@ def test_a_peer_that_fails_is_named_and_the_others_go_on(
     assert "sentence-transformers torch" not in out
 
 
-def test_rerankers(zoo: Zoo, capfd: pytest.CaptureFixture[str]) -> None:
+def test_rerankers(zoo: Zoo, texts: Path, capfd: pytest.CaptureFixture[str]) -> None:
     name = "classifier-bert"
-    words = ["--peers", "--original", str(zoo.original(name)), "--json"]
+    words = ["--peers", "--original", str(zoo.original(name)), "--texts", str(texts), "--json"]
     assert main(["bench", str(zoo.exported(name).path), *words]) == 0
     out, err = capfd.readouterr()
     rows = {row["runner"]: row for row in json.loads(out)["rows"]}
