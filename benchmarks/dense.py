@@ -36,6 +36,7 @@ PEERS = [
     "llama.cpp Q8_0",
 ]
 SINGLES = 40
+UNITS = {"": "s", "cpu_": "CPU s"}
 #: texts for the calibration of sentence-transformers' static int8
 CALIBRATION = 300
 
@@ -49,6 +50,9 @@ def main() -> None:
     made.add_argument("--mixed", type=int, default=384, help="the number of mixed texts")
     made.add_argument(
         "--against", default="sentence-transformers onnx", choices=PEERS, help="the peer that ratios refer to"
+    )
+    made.add_argument(
+        "--cpu", action="store_const", const="cpu_", default="", help="count CPU time: for a machine with other work"
     )
     made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
@@ -77,16 +81,18 @@ def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
 def _throughput(name: str, texts: list[str], workers: list[Worker], options: argparse.Namespace) -> None:
     exact = reference([worker.peer for worker in workers], options.against)
     vectors = [worker.result(name) for worker in workers]
-    seconds = in_turn(workers, name, options.rounds)
+    seconds = in_turn(workers, name, options.rounds, options.cpu)
     rates = {peer: [len(texts) / second for second in found] for peer, found in seconds.items()}
-    header, *rows = comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
+    header, *rows = comparison(f"{len(texts)} {name} texts, texts/{UNITS[options.cpu]}", rates, max, options.against)
     least = [f"{np.min(cosines(found, vectors[exact])):.6f}" for found in vectors]
     print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, least, strict=True)]))
 
 
 def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
-    medians = singles_in_turn(workers, "short", options.rounds, SINGLES)
-    header, *rows = comparison("one short text, p50 ms", medians, min, options.against)
+    medians = singles_in_turn(workers, "short", options.rounds, SINGLES, options.cpu)
+    header, *rows = comparison(
+        f"one short text, p50 {UNITS[options.cpu].replace('s', 'ms')}", medians, min, options.against
+    )
     print("\n" + table(header, rows))
 
 

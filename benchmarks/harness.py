@@ -248,17 +248,22 @@ def opened(stack: ExitStack, runners: Iterable[tuple[str, Setup, str]]) -> list[
     return workers
 
 
-def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
-    """Each peer's seconds for all inputs called ``name``, for every round; the peers take turns (A B C A B C …)."""
+def in_turn(workers: Sequence[Worker], name: str, rounds: int, clock: str = "") -> dict[str, list[float]]:
+    """Each peer's seconds for all inputs called ``name``, for every round; the peers take turns (A B C A B C …).
+
+    ``clock`` "cpu_" counts the seconds that the peer computed, on all its threads: other work hardly changes them.
+    """
     seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for _ in range(rounds):
         for worker in workers:
             time.sleep(_PAUSE)
-            seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
+            seconds[worker.peer].append(worker.ask("encode", name=name)[f"{clock}seconds"])
     return seconds
 
 
-def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: int) -> dict[str, list[float]]:
+def singles_in_turn(
+    workers: Sequence[Worker], name: str, rounds: int, count: int, clock: str = ""
+) -> dict[str, list[float]]:
     """Each peer's median milliseconds for one text, in every round of ``count`` new texts."""
     medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for number in range(rounds + 1):
@@ -266,5 +271,5 @@ def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: in
             time.sleep(_PAUSE)
             answer = worker.ask("single", name=name, first=number * count, count=count)
             if number:
-                medians[worker.peer].append(statistics.median(answer["milliseconds"]))
+                medians[worker.peer].append(statistics.median(answer[f"{clock}milliseconds"]))
     return medians

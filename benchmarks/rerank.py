@@ -44,6 +44,9 @@ def main() -> None:
     made.add_argument("--split", default="test", help="the query is taken from qrels/SPLIT.tsv")
     made.add_argument("--documents", type=int, default=100)
     made.add_argument("--rounds", type=int, default=5)
+    made.add_argument(
+        "--cpu", action="store_const", const="cpu_", default="", help="count CPU time: for a machine with other work"
+    )
     made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common, search = setup(options, "rerank"), one_search(options.data, options.split, options.documents)
@@ -80,9 +83,9 @@ def _own_graph(common: Setup, peer: str) -> Setup:
 def _compare(workers: list[Worker], options: argparse.Namespace) -> None:
     found = [worker.result("one") for worker in workers]
     exact = found[reference([worker.peer for worker in workers], AGAINST[0])]
-    seconds = in_turn(workers, "one", options.rounds)
+    seconds = in_turn(workers, "one", options.rounds, options.cpu)
     milliseconds = {peer: [1e3 * second for second in times] for peer, times in seconds.items()}
-    title = f"1 query, {options.documents} documents, ms"
+    title = f"1 query, {options.documents} documents, {'CPU ' if options.cpu else ''}ms"
     header, *rows = comparison(title, milliseconds, min, *AGAINST)
     for row, one in zip(rows, found, strict=True):
         change = ranking_difference(one, exact)

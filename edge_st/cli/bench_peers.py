@@ -25,8 +25,9 @@ def race_and_print(folder: Path, dtype: str, texts: Sequence[str] | None, origin
     results = race(folder, original, settings_here(folder, dtype), texts, _say)
     fastest, exact = fastest_own(results), reference(results)
     rows = [_row(each, fastest) | nearness(each, exact) for each in results]
-    machine = {"cpu": cpu_name(), "cpu_features": sorted(cpu_features()), "threads": thread_count()}
+    cpu, features, threads = cpu_name(), sorted(cpu_features()), thread_count()
     if json:
+        machine = {"cpu": cpu, "cpu_features": features, "threads": threads}
         print_json({**machine, "lead_of": fastest.label, "reference": exact.label, "rows": rows})
         return
     nearby = [name.replace("_", " ") for name in nearness(exact, exact)]
@@ -34,7 +35,7 @@ def race_and_print(folder: Path, dtype: str, texts: Sequence[str] | None, origin
     print(
         f"\nx: how many times as fast {fastest.label} is (median of the rounds); {', '.join(nearby)}: to {exact.label}"
     )
-    print(f"{machine['threads']} threads, {machine['cpu']}: {' '.join(machine['cpu_features'])}")
+    print(f"{threads} threads, {cpu}: {' '.join(features)}")
 
 
 def _say(line: str) -> None:

@@ -83,23 +83,17 @@ def llama_cpp(setting: Setting) -> Encode:
 
     most, cores = limit(setting.weights), _cores(setting)
 
-    class Limited(Llama):
-        """Truncates to the model's limit and keeps the last token, as sentence-transformers does."""
-
-        def tokenize(self, text: bytes, **options: bool) -> list[int]:
-            """At most ``most`` tokens."""
-            tokens: list[int] = super().tokenize(text, **options)
-            return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
-
     batches = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), max(most, TOKEN_BUDGET))
-    model = Limited(
-        str(Path(setting.folder, setting.graph)),
-        embedding=True,
-        n_threads=cores,
-        n_threads_batch=cores,
-        verbose=False,
-        **batches,
-    )
+    file = str(Path(setting.folder, setting.graph))
+    model = Llama(file, embedding=True, n_threads=cores, n_threads_batch=cores, verbose=False, **batches)
+    whole = model.tokenize
+
+    def tokenize(text: bytes, **options: bool) -> list[int]:
+        """At most ``most`` tokens, of which the last one stays, as in sentence-transformers."""
+        tokens: list[int] = whole(text, **options)
+        return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
+
+    model.tokenize = tokenize
 
     def encode(given: str | Sequence[str]) -> Any:
         return np.array(model.embed(given, normalize=True, truncate=True), np.float32)
