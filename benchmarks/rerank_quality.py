@@ -35,18 +35,19 @@ def main() -> None:
     made.add_argument("--split", default="split-test", help="the queries are taken from qrels/SPLIT.tsv")
     made.add_argument("--queries", type=int, default=300, help="the number of queries, drawn with a fixed seed")
     made.add_argument("--candidates", type=int, default=20)
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common = setup(options, "rerank")
     data = drawn(read_beir(options.data, options.split, titles=False), options.queries)
     before = dense(options.dense, data, options.candidates)
     print(f"{len(data.queries)} queries, {options.candidates} candidates each")
     print(f"nDCG@10 before reranking {ndcg(before, grades(data)):.4f}\n")
-    _compare(common, data, before)
+    _compare(common, options.peer or PEERS, data, before)
 
 
-def _compare(common: Setup, data: RetrievalData, before: list[Ranking]) -> None:
+def _compare(common: Setup, peers: list[str], data: RetrievalData, before: list[Ranking]) -> None:
     found = {}
-    for peer in common.available(PEERS):
+    for peer in common.available(peers):
         with ExitStack() as stack:
             for worker in opened(stack, [(peer, common, peer)]):
                 found[peer] = _reranked(worker, data, before)
