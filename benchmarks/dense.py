@@ -1,4 +1,4 @@
-"""Texts per second and the time of one text: edge-st beside sentence-transformers and fastembed.
+"""Texts per second and the time of one text: edge-st beside every peer.
 
 Every peer runs in a process of its own environment; the peers are measured in turn (A B C A B C …) on the same cores.
 Short texts are drawn from the source. Mixed texts have 12 to 256 tokens; every length is equally likely. The source is
@@ -7,24 +7,38 @@ Python's documentation, or the file of ``--texts`` (.tsv: every column that is n
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from disturbance import disturbance
-from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, singles_in_turn, table
+from harness import Setup, Worker, add_clock, in_turn, opened, parser, setup, singles_in_turn
 from measures import cosines
+from tables import comparison, reference, table
 from texts import even_lengths, mixed, sentences, short
 
 PEERS = [
     "edge-st onnx",
     "edge-st openvino",
+    "edge-st onnx int8",
+    "edge-st openvino int8",
     "sentence-transformers torch",
     "sentence-transformers onnx",
+    "sentence-transformers onnx qint8",
     "sentence-transformers openvino",
+    "sentence-transformers openvino int8",
     "fastembed",
     "fastembed, batches of 32",
+    "fastretrieval",
+    "candding",
+    "ctranslate2 int8",
+    "llama.cpp F32",
+    "llama.cpp Q8_0",
 ]
 SINGLES = 40
+UNITS = {"": "s", "cpu_": "CPU s"}
+#: texts for the calibration of sentence-transformers' static int8
+CALIBRATION = 300
 
 
 def main() -> None:
@@ -37,13 +51,15 @@ def main() -> None:
     made.add_argument(
         "--against", default="sentence-transformers onnx", choices=PEERS, help="the peer that ratios refer to"
     )
+    add_clock(made)
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common = setup(options)
     loads = _loads(options, common)
+    common = replace(common, texts=tuple(loads["short"][:CALIBRATION]))
     with disturbance(), ExitStack() as stack:
-        workers = [stack.enter_context(Worker(common, peer)) for peer in common.available(PEERS)]
+        workers = opened(stack, [(peer, common, peer) for peer in common.available(options.peer or PEERS)])
         for worker in workers:
-            worker.open()
             for name, texts in loads.items():
                 worker.give(name, texts)
         for name, texts in loads.items():
@@ -63,16 +79,18 @@ def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
 def _throughput(name: str, texts: list[str], workers: list[Worker], options: argparse.Namespace) -> None:
     exact = reference([worker.peer for worker in workers], options.against)
     vectors = [worker.result(name) for worker in workers]
-    seconds = in_turn(workers, name, options.rounds)
+    seconds = in_turn(workers, name, options.rounds, options.cpu)
     rates = {peer: [len(texts) / second for second in found] for peer, found in seconds.items()}
-    header, *rows = comparison(f"{len(texts)} {name} texts, texts/s", rates, max, options.against)
+    header, *rows = comparison(f"{len(texts)} {name} texts, texts/{UNITS[options.cpu]}", rates, max, options.against)
     least = [f"{np.min(cosines(found, vectors[exact])):.6f}" for found in vectors]
     print("\n" + table([*header, "min cosine"], [[*row, cosine] for row, cosine in zip(rows, least, strict=True)]))
 
 
 def _one_text(workers: list[Worker], options: argparse.Namespace) -> None:
-    medians = singles_in_turn(workers, "short", options.rounds, SINGLES)
-    header, *rows = comparison("one short text, p50 ms", medians, min, options.against)
+    medians = singles_in_turn(workers, "short", options.rounds, SINGLES, options.cpu)
+    header, *rows = comparison(
+        f"one short text, p50 {UNITS[options.cpu].replace('s', 'ms')}", medians, min, options.against
+    )
     print("\n" + table(header, rows))
 
 

@@ -14,13 +14,22 @@ from harness import ENVIRONMENTS, ROOT
 CONSTRAINTS = str(ROOT / "export" / "constraints.txt")
 REQUIREMENTS = {
     "st": [
+        "sentence-transformers==6.2.0",
+        "optimum-intel[openvino]==2.2.0",
+        "optimum==2.3.0",
+        "transformers==5.5.4",
+        "torch==2.13.0",
+    ],
+    "st5": [
         *("-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
         *("nncf", "datasets"),  # to make its static int8 graph
     ],
-    "fastembed": ["fastembed"],
-    "ctranslate2": ["ctranslate2", "transformers", "torch"],
+    "fastembed": ["fastembed==0.9.1"],
+    "fastretrieval": ["fastretrieval==1.12.0"],
+    "candding": ["candding==0.1.0"],
+    "ctranslate2": ["ctranslate2==4.8.5", "transformers", "torch"],
     "search": ["faiss-cpu", "usearch"],
-    "llama": ["llama-cpp-python", "gguf", "safetensors"],
+    "llama": ["llama-cpp-python==0.3.36", "gguf", "safetensors"],
 }
 
 

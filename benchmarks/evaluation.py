@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from disturbance import disturbance
-from harness import Setup, parser, setup, start, table
+from harness import Setup, parser, setup, start
+from tables import table
 
 from edge_st.evaluation.datasets import RetrievalData, SimilarityData, read_dataset
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,17 +18,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st.speed.peers import PEERS, Setting, made_folder
 from edge_st_runtime.machine.cpu import cpu_features, cpu_name, has_bfloat16
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = Path(__file__).resolve().parent / "workers"
 ENVIRONMENTS = ROOT / ".venv-bench"
-Best = Callable[[list[float]], float]
+#: the environment of each peer, by its name or by the first word of it; the newest sentence-transformers has no ONNX
 _OF_PEER = {
     "edge-st": "edge",
-    "edge-st-export": "st",
+    "edge-st-export": "st5",
     "sentence-transformers": "st",
+    "sentence-transformers onnx": "st5",
+    "sentence-transformers onnx qint8": "st5",
+    "sentence-transformers openvino int8": "st5",
     "fastembed": "fastembed",
+    "fastretrieval": "fastretrieval",
+    "candding": "candding",
     "ctranslate2": "ctranslate2",
     "llama.cpp": "llama",
     "faiss": "search",
@@ -48,24 +55,43 @@ class Setup:
     graph: str
     cores: tuple[int, ...]
     task: str = "dense"
+    name: str = ""
+    made: Path = Path()
+    texts: tuple[str, ...] = ()
 
     def python(self, peer: str) -> Path:
         """The interpreter of ``peer``'s environment; that of edge-st is the current one."""
-        name = _OF_PEER[peer.split()[0].rstrip(",")]
+        name = _OF_PEER.get(peer) or _OF_PEER[peer.split()[0].rstrip(",")]
         if name in self.environments:
             return Path(self.environments[name], "bin", "python")
         return Path(sys.executable) if name == "edge" else ENVIRONMENTS / name / "bin" / "python"
 
     def opening(self, peer: str) -> dict[str, Any]:
-        """The arguments of ``open_peer`` in workers/peers.py."""
-        folder = "" if peer == "edge-st static" else str(self.folder)
+        """The arguments of ``open_peer`` in workers/opening.py."""
+        return {"peer": peer, "threads": len(self.cores), **self._model(peer)}
+
+    def prepare(self, peer: str) -> None:
+        """Make the files that ``peer`` alone needs, if they are not there; raises RuntimeError where that fails."""
+        if peer not in PEERS or PEERS[peer].make is None or made_folder(peer, self._setting(peer)).is_dir():
+            return
+        print(f"making files for {peer} in {self.made}", file=sys.stderr)
+        process = start(self, peer, "prepare.py", json.dumps(self.opening(peer)))
+        process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"no files for {peer}; run again with BENCH_VERBOSE=1 to see why")
+
+    def _setting(self, peer: str) -> Setting:
+        return Setting(threads=None, **self._model(peer))
+
+    def _model(self, peer: str) -> dict[str, Any]:
         return {
-            "peer": peer,
             "task": self.task,
-            "folder": folder,
+            "folder": "" if peer == "edge-st static" else str(self.folder),
             "original": str(self.original),
             "graph": self.graph,
-            "threads": len(self.cores),
+            "name": self.name,
+            "made": str(self.made),
+            "texts": self.texts,
         }
 
     def available(self, peers: Sequence[str]) -> list[str]:
@@ -76,8 +102,8 @@ class Setup:
         lacks = None
         if not self.python(peer).is_file():
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
-        elif peer.endswith("torch") and not list(self.original.glob("*.safetensors")):
-            lacks = f"no model.safetensors in {self.original}; name the folder that has it with --original"
+        elif peer in PEERS and self.task != "search":
+            lacks = PEERS[peer].lacks(self._setting(peer))
         elif peer == "edge-st onnx" and not (self.folder / self.graph).is_file():
             lacks = f"no {self.graph} in {self.folder}"
         elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):
@@ -99,12 +125,23 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def add_clock(made: argparse.ArgumentParser) -> None:
+    """Register ``--cpu``, which gives the ``clock`` of `in_turn`."""
+    made.add_argument(
+        "--cpu", action="store_const", const="cpu_", default="", help="count CPU time: for a machine with other work"
+    )
+
+
 def common_parser(description: str | None) -> argparse.ArgumentParser:
     """The options of all benchmarks that compare peers."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--graph", default="onnx/model.onnx", help="the ONNX file that all peers run")
     made.add_argument(
         "--threads", type=int, help="the number of cores for every peer (default: all that this process may use)"
+    )
+    made.add_argument("--name", help="the model's name on the Hub, for peers that know only such names")
+    made.add_argument(
+        "--prepared", type=Path, default=ENVIRONMENTS / "models", help="the folder for files made for peers"
     )
     made.add_argument(
         "--env", action="append", default=[], metavar="NAME=PATH", help="the environment of a peer: edge, st, …"
@@ -113,33 +150,47 @@ def common_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def setup(options: argparse.Namespace, task: str = "dense") -> Setup:
-    """The setup from the parsed options; ``task`` is a key of TASKS in workers/peers.py, or "search"."""
+    """The setup from the parsed options; ``task`` is a key of TASKS in workers/opening.py, or "search"."""
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
-    busy = os.getloadavg()[0]
+    busy, folder = os.getloadavg()[0], options.folder.resolve()
+    original = (options.original or folder).resolve()
+    print(f"{cpu_name()}: {' '.join(sorted(cpu_features()))}")
     print(f"{len(cores)} cores, load {busy:.1f}" + (": other work will disturb the figures" if busy > 0.5 else ""))
-    print(f"CPU: {cpu_name()}; {' '.join(sorted(cpu_features())) or 'features not known'}")
     return Setup(
         environments=dict(pair.split("=", 1) for pair in options.env),
-        folder=options.folder.resolve(),
-        original=(options.original or options.folder).resolve(),
+        folder=folder,
+        original=original,
         graph=options.graph,
         cores=tuple(cores),
         task=task,
+        name=options.name or original.name,
+        made=_made(options.prepared.resolve(), folder),
     )
+
+
+def _made(prepared: Path, folder: Path) -> Path:
+    """The folder for this model's files, named after the model and the digest of its weights."""
+    record = folder / "edge_st.json"
+    digest = json.loads(record.read_text(encoding="utf-8"))["weights_sha256"][:12] if record.is_file() else "plain"
+    return prepared / f"{folder.name}-{digest}"
 
 
 def start(setup: Setup, peer: str, script: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a worker script in ``peer``'s environment on the cores of ``setup``, with pipes for stdin and stdout."""
-    variables = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(len(setup.cores))}
+    paths = [ROOT / "edge_st" / "speed"]  # the package peers
     if peer.startswith("edge-st"):
-        variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime"), str(ROOT / "export")])
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        paths += [ROOT, ROOT / "runtime", ROOT / "export"]
+    variables = {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": str(len(setup.cores)),
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }
     return subprocess.Popen(
         ["taskset", "-c", ",".join(map(str, setup.cores)), setup.python(peer), WORKERS / script, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if "BENCH_VERBOSE" in os.environ else subprocess.DEVNULL,
-        env={**inherited, **variables},
+        env={**os.environ, **variables},
         text=True,
     )
 
@@ -149,6 +200,7 @@ class Worker:
 
     def __init__(self, setup: Setup, peer: str, label: str | None = None) -> None:
         self.peer, self._opening = label or peer, setup.opening(peer)
+        setup.prepare(peer)
         self._process = start(setup, peer, "serve.py")
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -163,8 +215,10 @@ class Worker:
         return found
 
     def open(self) -> None:
-        """Load the model and run a first request."""
-        self.ask("open", **self._opening)
+        """Load the model and run a first request; print the versions of the peer's packages."""
+        versions = self.ask("open", **self._opening)["versions"]
+        if versions:
+            print(f"{self.peer}: " + ", ".join(" ".join(pair) for pair in versions.items()))
 
     def give(self, name: str, texts: Sequence[Any]) -> None:
         """Send ``texts``, or other inputs that JSON can hold, under ``name``."""
@@ -189,17 +243,36 @@ class Worker:
         self._process.communicate()
 
 
-def in_turn(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
-    """Each peer's seconds for all inputs called ``name``, for every round; the peers take turns (A B C A B C …)."""
+def opened(stack: ExitStack, runners: Iterable[tuple[str, Setup, str]]) -> list[Worker]:
+    """A worker with its model loaded for each (label, setup, peer); prints which cannot be loaded."""
+    workers = []
+    for label, own, peer in runners:
+        try:
+            worker = stack.enter_context(Worker(own, peer, label))
+            worker.open()
+        except RuntimeError as error:
+            print(f"left out: {label} ({error})", file=sys.stderr)
+        else:
+            workers.append(worker)
+    return workers
+
+
+def in_turn(workers: Sequence[Worker], name: str, rounds: int, clock: str = "") -> dict[str, list[float]]:
+    """Each peer's seconds for all inputs called ``name``, for every round; the peers take turns (A B C A B C …).
+
+    ``clock`` "cpu_" counts the seconds that the peer computed, on all its threads: other work hardly changes them.
+    """
     seconds: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for _ in range(rounds):
         for worker in workers:
             time.sleep(_PAUSE)
-            seconds[worker.peer].append(worker.ask("encode", name=name)["seconds"])
+            seconds[worker.peer].append(worker.ask("encode", name=name)[f"{clock}seconds"])
     return seconds
 
 
-def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: int) -> dict[str, list[float]]:
+def singles_in_turn(
+    workers: Sequence[Worker], name: str, rounds: int, count: int, clock: str = ""
+) -> dict[str, list[float]]:
     """Each peer's median milliseconds for one text, in every round of ``count`` new texts."""
     medians: dict[str, list[float]] = {worker.peer: [] for worker in workers}
     for number in range(rounds + 1):
@@ -207,41 +280,5 @@ def singles_in_turn(workers: Sequence[Worker], name: str, rounds: int, count: in
             time.sleep(_PAUSE)
             answer = worker.ask("single", name=name, first=number * count, count=count)
             if number:
-                medians[worker.peer].append(statistics.median(answer["milliseconds"]))
+                medians[worker.peer].append(statistics.median(answer[f"{clock}milliseconds"]))
     return medians
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A text table; the first column is aligned to the left, the others to the right."""
-    lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    rest = [[cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)] for line in lines]
-    return "\n".join("  ".join([line[0].ljust(widths[0]), *cells]) for line, cells in zip(lines, rest, strict=True))
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
-
-
-def comparison(title: str, found: dict[str, list[float]], best: Best, *against: str) -> list[list[str]]:
-    """The header and the rows of a table: each peer's best and median, and their ratios to the peers ``against``."""
-    others = [peer for peer in against if peer in found]
-    header = [title, "best", "median"]
-    for other in others:
-        header += [f"best / {other}", "median of rounds' ratios"]
-    rows = []
-    for peer, values in found.items():
-        row = [peer, f"{best(values):.2f}", f"{statistics.median(values):.2f}"]
-        for other in others:
-            ratios = [value / reference for value, reference in zip(values, found[other], strict=True)]
-            row += [f"{best(values) / best(found[other]):.2f}", f"{statistics.median(ratios):.2f}"]
-        rows.append(row)
-    return [header, *rows]
-
-
-def reference(peers: Sequence[str], otherwise: str) -> int:
-    """The position of the peer whose results are the reference: torch if it runs, else ``otherwise``."""
-    exact = "sentence-transformers torch"
-    return peers.index(exact if exact in peers else otherwise if otherwise in peers else peers[0])

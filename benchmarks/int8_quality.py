@@ -7,15 +7,14 @@ The sentences of ``--sts`` are texts that no fit has seen; a model that scores p
 
 import argparse
 import csv
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import table
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from tables import table
 
 from edge_st.models.classes import open_model
 from edge_st.verification.outputs import plain_output
@@ -28,6 +27,7 @@ from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.vectors.parity import correlations, cosines
 
 UNSEEN = 300
+_DYNAMIC = "onnx/model_qint8.onnx"
 HEADER = ["model", "int8 of", "MB", "cosine", "p1", "agreement", "unseen: cosine", "p1"]
 
 
@@ -76,12 +76,13 @@ def _variants(folder: Path) -> Iterator[tuple[str, float, Any]]:
                 size / 1e6,
                 open_model(folder, backend=graph.engine, dtype="int8", model_kwargs={"file_name": graph.file}),
             )
-    with tempfile.TemporaryDirectory(dir=folder / "onnx") as made:
-        path = Path(made) / "model_qint8.onnx"
+    path = folder / _DYNAMIC
+    try:
         quantize_dynamic(folder / ONNX_FILE, path, per_channel=True, weight_type=QuantType.QInt8)
-        file = path.relative_to(folder).as_posix()
-        model = open_model(folder, backend="onnx", dtype="int8", model_kwargs={"file_name": file})
+        model = open_model(folder, backend="onnx", dtype="int8", model_kwargs={"file_name": _DYNAMIC})
         yield "ONNX Runtime, dynamic", path.stat().st_size / 1e6, model
+    finally:
+        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,12 @@ class Limits:
         return replace(self, rates={name: max(rate, other.rates[name]) for name, rate in self.rates.items()})
 
 
-def measured(common: Setup) -> Limits:
-    """Measure the limits with workers/limits.py on the cores of ``common``. Raises RuntimeError where that fails."""
-    process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)))
+def measured(common: Setup, clock: str) -> Limits:
+    """Measure the limits with workers/limits.py on the cores of ``common``. Raises RuntimeError where that fails.
+
+    ``clock`` is that of `harness.in_turn`.
+    """
+    process = start(common, "edge-st onnx", "limits.py", str(len(common.cores)), clock)
     answer, _ = process.communicate()
     if process.returncode:
         raise RuntimeError("workers/limits.py failed; run again with BENCH_VERBOSE=1 to see why")

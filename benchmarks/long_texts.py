@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from harness import Worker, common_parser, in_turn, setup, table
+from harness import Worker, common_parser, in_turn, setup
 from safetensors.numpy import load_file, save_file
+from tables import table
 from texts import mixed, sentences
 
 from edge_st_export import convert_model

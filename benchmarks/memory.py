@@ -7,7 +7,8 @@ round (20,000 × 384 float32: 31 MB). The peak is that of the kernel (VmHWM), re
 
 from pathlib import Path
 
-from harness import Setup, Worker, parser, setup, table
+from harness import Setup, Worker, parser, setup
+from tables import table
 from texts import lognormal_lengths, mixed, sentences
 
 EDGE = ["edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openvino int8"]

@@ -6,11 +6,10 @@ measured in turn on the same cores. Peers that are not installed are left out. F
 sentence-transformers' int8 graphs, are made with the peer's own tools and kept in ``--prepared``. Short texts have 16
 to 32 tokens (24 on average), mixed texts 12 to 256. Cosines are to sentence-transformers on torch in float32. The share
 of the limit is relative to the texts per second that the machine's matrix multiplication in this precision would allow.
-On a busy machine, measure with BENCH_CPU_TIME=1 and ``--threads 1``: then CPU seconds count.
+On a busy machine, measure with ``--cpu --threads 1``: then CPU seconds count.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -18,14 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from disturbance import disturbance
-from harness import ENVIRONMENTS, Setup, Worker, common_parser, in_turn, markdown, setup, singles_in_turn, table
+from harness import Setup, Worker, add_clock, common_parser, in_turn, setup, singles_in_turn
 from harness import start as process
 from limits import Limits, mean_tokens, measured
 from quality import Data, qualities, read
 from report import Row, header, ratios, write_chart
 from start import starts
+from tables import markdown, table
 from texts import even_lengths, mixed, sentences, short
-from variants import TORCH, Variant, Wanted, opened, variants
+from variants import TORCH, Variant, Wanted, opened_variants, variants
 
 SINGLES = 40
 CALIBRATION = 300
@@ -40,14 +40,15 @@ def main() -> None:
     if options.base:
         common = _base(common, options.prepared)
     calibration = short(sentences(options.calibration), CALIBRATION // _less(options))
+    common = replace(common, texts=tuple(calibration))
     others = {name: Path(path) for name, _, path in (pair.partition("=") for pair in options.folders)}
-    found = variants(common, Wanted(others, _prepared(options, common), calibration, options.without))
+    found = variants(common, Wanted(others, options.without))
     loads = _loads(options, common)
     data = read(options.sts, options.squad, options.paragraphs, options.scifact, _less(options))
-    limits = measured(common)
+    limits = measured(common, options.cpu)
     with disturbance():
-        rows = _measure(found, loads, data, options.rounds)
-        limits = limits.or_better(measured(common))
+        rows = _measure(found, loads, data, options.rounds, options.cpu)
+        limits = limits.or_better(measured(common, options.cpu))
         begun = (
             starts([(each.label, each.setup, each.peer) for each in found], options.rounds) if options.start else None
         )
@@ -71,11 +72,9 @@ def _options() -> argparse.Namespace:
     made.add_argument("--squad", type=Path, required=True, help="SQuAD in BEIR's layout, whose paragraphs are compared")
     made.add_argument("--scifact", type=Path, help="SciFact in BEIR's layout, to add nDCG@10 on its split train (slow)")
     made.add_argument("--calibration", type=Path, help="calibration texts for sentence-transformers' int8 on OpenVINO")
-    made.add_argument(
-        "--prepared", type=Path, default=ENVIRONMENTS / "models", help="the folder for files made for peers"
-    )
     made.add_argument("--without", action="append", default=[], help="leave out variants whose name contains this")
     made.add_argument("--rounds", type=int, default=4)
+    add_clock(made)
     made.add_argument("--short", type=int, default=600, help="the number of short texts")
     made.add_argument("--mixed", type=int, default=192, help="the number of mixed texts")
     made.add_argument("--paragraphs", type=int, default=500, help="the number of SQuAD's paragraphs that are compared")
@@ -85,26 +84,27 @@ def _options() -> argparse.Namespace:
     return made.parse_args()
 
 
-def _measure(found: list[Variant], loads: dict[str, list[str]], data: Data, rounds: int) -> list[Row]:
+def _measure(found: list[Variant], loads: dict[str, list[str]], data: Data, rounds: int, clock: str) -> list[Row]:
     with ExitStack() as stack:
-        workers = opened(stack, found)
+        workers = opened_variants(stack, found)
         by_label = {variant.label: worker for variant, worker in workers.items()}
         reference = TORCH if TORCH in by_label else next(iter(by_label))
         print(f"{len(workers)} variants; cosines are to {reference}", file=sys.stderr)
         good = qualities(by_label, reference, data)
-        rates = {name: _rates(list(workers.values()), name, texts, rounds) for name, texts in loads.items()}
-        singles = singles_in_turn(list(workers.values()), "short", rounds, SINGLES)
+        rates = {name: _rates(list(workers.values()), name, texts, rounds, clock) for name, texts in loads.items()}
+        singles = singles_in_turn(list(workers.values()), "short", rounds, SINGLES, clock)
     return [
         Row(each, rates["short"][each.label], rates["mixed"][each.label], singles[each.label], good[each.label])
         for each in workers
     ]
 
 
-def _rates(workers: list[Worker], name: str, texts: list[str], rounds: int) -> dict[str, list[float]]:
+def _rates(workers: list[Worker], name: str, texts: list[str], rounds: int, clock: str) -> dict[str, list[float]]:
     for worker in workers:
         worker.give(name, texts)
     in_turn(workers, name, 1)
-    return {peer: [len(texts) / each for each in times] for peer, times in in_turn(workers, name, rounds).items()}
+    seconds = in_turn(workers, name, rounds, clock)
+    return {peer: [len(texts) / each for each in times] for peer, times in seconds.items()}
 
 
 def _loads(options: argparse.Namespace, common: Setup) -> dict[str, list[str]]:
@@ -120,13 +120,6 @@ def _less(options: argparse.Namespace) -> int:
     return BASE_SHARE if options.base else 1
 
 
-def _prepared(options: argparse.Namespace, common: Setup) -> Path:
-    """The folder for this model's files, named after the model and the digest of its weights."""
-    record = json.loads((common.folder / "edge_st.json").read_text(encoding="utf-8"))
-    place: Path = options.prepared.resolve() / f"{common.folder.name}-{record['weights_sha256'][:12]}"
-    return place
-
-
 def _base(common: Setup, prepared: Path) -> Setup:
     """The same with the folders of a model with random weights, which are made if they are missing."""
     folder = prepared.resolve() / "base"
@@ -137,7 +130,7 @@ def _base(common: Setup, prepared: Path) -> Setup:
         worker.communicate()
         if worker.returncode:
             raise subprocess.CalledProcessError(worker.returncode, "workers/make_base.py (BENCH_VERBOSE=1 shows why)")
-    return replace(common, folder=exported, original=original)
+    return replace(common, folder=exported, original=original, made=folder / "peers")
 
 
 def _report(rows: list[Row], limits: Limits, tokens: dict[str, float], options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Rerank paragraphs for one query: edge-st's CrossEncoder beside sentence-transformers'.
+"""Rerank paragraphs for one query: edge-st's CrossEncoder beside its peers.
 
 Run ``python benchmarks/rerank.py EXPORTED --original ORIGINAL --data SQUAD_FOLDER``; the data is in BEIR's layout. The
 query and the paragraphs, the relevant one among them, are drawn with a fixed seed. Every peer runs in a process of its
@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from disturbance import disturbance
-from harness import Setup, Worker, comparison, in_turn, parser, reference, setup, table
+from harness import Setup, Worker, add_clock, in_turn, opened, parser, setup
 from measures import ranking_difference
 from rankings import drawn, grades, texts
+from tables import comparison, reference, table
 
 from edge_st.evaluation.datasets import read_beir
 
@@ -27,7 +28,11 @@ PEERS = [
     "edge-st openvino int8",
     "sentence-transformers torch",
     "sentence-transformers onnx",
+    "sentence-transformers onnx qint8",
     "sentence-transformers openvino",
+    "fastembed",
+    "fastretrieval",
+    "candding",
 ]
 AGAINST = ("sentence-transformers onnx", "sentence-transformers openvino")
 
@@ -39,10 +44,13 @@ def main() -> None:
     made.add_argument("--split", default="test", help="the query is taken from qrels/SPLIT.tsv")
     made.add_argument("--documents", type=int, default=100)
     made.add_argument("--rounds", type=int, default=5)
+    add_clock(made)
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common, search = setup(options, "rerank"), one_search(options.data, options.split, options.documents)
     with disturbance(), ExitStack() as stack:
-        workers = [opened(stack, common, peer) for peer in common.available(PEERS)]
+        peers = common.available(options.peer or PEERS)
+        workers = opened(stack, [(peer, _own_graph(common, peer), peer) for peer in peers])
         for worker in workers:
             worker.give("one", [search])
         _compare(workers, options)
@@ -57,26 +65,25 @@ def one_search(folder: Path, split: str, count: int) -> tuple[str, list[str]]:
     return query, [documents[i] for i in draw.sample([*relevant, *others], count)]
 
 
-def opened(stack: ExitStack, common: Setup, peer: str) -> Worker:
-    """The peer with its model. sentence-transformers exports the original itself if it cannot run edge-st's graph."""
-    worker = stack.enter_context(Worker(common, peer))
+def _own_graph(common: Setup, peer: str) -> Setup:
+    """The setup of a peer. sentence-transformers exports the original itself if it cannot run edge-st's graph."""
+    if peer not in AGAINST:
+        return common
     try:
-        worker.open()
+        with Worker(common, peer) as worker:
+            worker.open()
     except RuntimeError:
-        if peer not in AGAINST:
-            raise
         print(f"{peer} cannot run the graph in {common.folder}: it exports {common.original} itself")
-        worker = stack.enter_context(Worker(replace(common, folder=common.original), peer))
-        worker.open()
-    return worker
+        return replace(common, folder=common.original)
+    return common
 
 
 def _compare(workers: list[Worker], options: argparse.Namespace) -> None:
     found = [worker.result("one") for worker in workers]
     exact = found[reference([worker.peer for worker in workers], AGAINST[0])]
-    seconds = in_turn(workers, "one", options.rounds)
+    seconds = in_turn(workers, "one", options.rounds, options.cpu)
     milliseconds = {peer: [1e3 * second for second in times] for peer, times in seconds.items()}
-    title = f"1 query, {options.documents} documents, ms"
+    title = f"1 query, {options.documents} documents, {'CPU ' if options.cpu else ''}ms"
     header, *rows = comparison(title, milliseconds, min, *AGAINST)
     for row, one in zip(rows, found, strict=True):
         change = ranking_difference(one, exact)

@@ -1,4 +1,4 @@
-"""The quality of reranking: edge-st's CrossEncoder beside sentence-transformers' on torch.
+"""The quality of reranking: edge-st's CrossEncoder beside its peers.
 
 Run ``python benchmarks/rerank_quality.py EXPORTED --original ORIGINAL --dense DENSE --data BEIR_FOLDER``. The
 candidates of each query are the best documents that edge-st finds with the dense model in the exported folder DENSE.
@@ -7,18 +7,24 @@ queries whose order differs from torch's, the largest difference by torch's scor
 and the largest difference of a score.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from harness import Setup, Worker, parser, setup, table
+from harness import Setup, Worker, opened, parser, setup
 from measures import Ranking, ndcg, ranking_difference
 from numpy.typing import NDArray
 from rankings import dense, drawn, grades, texts
+from tables import table
 
 from edge_st.evaluation.datasets import RetrievalData, read_beir
 
 TORCH = "sentence-transformers torch"
-PEERS = ["edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openvino int8", TORCH]
+PEERS = [
+    *("edge-st onnx", "edge-st openvino", "edge-st onnx int8", "edge-st openvino int8", TORCH),
+    *("sentence-transformers onnx", "sentence-transformers onnx qint8", "sentence-transformers openvino"),
+    *("fastembed", "fastretrieval", "candding"),
+]
 
 
 def main() -> None:
@@ -29,17 +35,22 @@ def main() -> None:
     made.add_argument("--split", default="split-test", help="the queries are taken from qrels/SPLIT.tsv")
     made.add_argument("--queries", type=int, default=300, help="the number of queries, drawn with a fixed seed")
     made.add_argument("--candidates", type=int, default=20)
+    made.add_argument("--peer", action="append", choices=PEERS, help="default: all; repeatable")
     options = made.parse_args()
     common = setup(options, "rerank")
     data = drawn(read_beir(options.data, options.split, titles=False), options.queries)
     before = dense(options.dense, data, options.candidates)
     print(f"{len(data.queries)} queries, {options.candidates} candidates each")
     print(f"nDCG@10 before reranking {ndcg(before, grades(data)):.4f}\n")
-    _compare(common, data, before)
+    _compare(common, options.peer or PEERS, data, before)
 
 
-def _compare(common: Setup, data: RetrievalData, before: list[Ranking]) -> None:
-    found = {peer: _reranked(Worker(common, peer), data, before) for peer in common.available(PEERS)}
+def _compare(common: Setup, peers: list[str], data: RetrievalData, before: list[Ranking]) -> None:
+    found = {}
+    for peer in common.available(peers):
+        with ExitStack() as stack:
+            for worker in opened(stack, [(peer, common, peer)]):
+                found[peer] = _reranked(worker, data, before)
     exact, judged = found.get(TORCH), grades(data)
     rows = []
     for peer, ranks in found.items():
@@ -56,10 +67,8 @@ def _compare(common: Setup, data: RetrievalData, before: list[Ranking]) -> None:
 def _reranked(worker: Worker, data: RetrievalData, before: list[Ranking]) -> NDArray[Any]:
     queries, documents = texts(data)
     searches = [(query, [documents[i] for i in of]) for query, of in zip(queries, before, strict=True)]
-    with worker:
-        worker.open()
-        worker.give("candidates", searches)
-        return worker.result("candidates")
+    worker.give("candidates", searches)
+    return worker.result("candidates")
 
 
 if __name__ == "__main__":

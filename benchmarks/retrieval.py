@@ -8,9 +8,9 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness import table
 from measures import Ranking, ndcg, recall
 from rankings import K1, B, dense, drawn, fused, grades, lexical, reranked, texts
+from tables import table
 
 from edge_st.evaluation.datasets import RetrievalData, read_beir
 from edge_st_runtime.store.sparse.words import unicode_words

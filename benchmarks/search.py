@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from disturbance import disturbance
-from harness import Worker, common_parser, comparison, in_turn, setup, singles_in_turn, table
+from harness import Worker, common_parser, in_turn, setup, singles_in_turn
 from numpy.typing import NDArray
+from tables import comparison, table
 
 from edge_st import Index, SentenceTransformer
 from edge_st.evaluation.datasets import read_beir

@@ -11,7 +11,8 @@ import venv
 from collections import Counter
 from pathlib import Path
 
-from harness import ROOT, table
+from harness import ROOT
+from tables import table
 
 NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel")
 FORBIDDEN = ("torch", "transformers", "optimum", "scipy", "pandas", "requests", "onnxruntime", "openvino")

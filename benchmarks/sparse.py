@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from disturbance import disturbance
-from harness import Setup, Worker, common_parser, comparison, in_turn, reference, setup, start, table
+from harness import Setup, Worker, common_parser, in_turn, setup, start
+from tables import comparison, reference, table
 from texts import mixed, sentences
 
 PEERS = ["edge-st onnx", "edge-st openvino", "sentence-transformers torch"]

@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 
 from disturbance import disturbance
-from harness import Setup, parser, setup, start, table
+from harness import Setup, parser, setup, start
+from tables import table
 
 PEERS = [
     "edge-st onnx",

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from peers import open_peer
+from opening import open_peer
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w")

@@ -6,11 +6,10 @@ Only answers go to stdout. What libraries print goes to stderr.
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from clock import clock
 
 
 class Server:
@@ -26,32 +25,35 @@ class Server:
         return {"count": len(self._texts[name])}
 
     def open(self, **opening: Any) -> dict[str, Any]:
-        """Open the peer and run a first input."""
-        from peers import open_peer
+        """Open the peer and run a first input; returns the versions of its packages."""
+        from opening import open_peer
+        from peers import PEERS
 
         self._encode = open_peer(**opening)
-        return {}
+        peer = PEERS.get(opening["peer"])
+        return {"versions": {} if peer is None else peer.versions()}
 
     def encode(self, name: str, save: str | None = None) -> dict[str, Any]:
         """Encode all texts called ``name`` in one call; ``save`` is an .npy file for the output."""
-        start = clock()
+        start, cpu = time.perf_counter(), time.process_time()
         vectors = self._encode(self._texts[name])
-        seconds = clock() - start
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
         if save is not None:
             import numpy as np
-            from peers import array
+            from opening import array
 
             np.save(save, array(vectors))
-        return {"seconds": seconds}
+        return {"seconds": seconds, "cpu_seconds": cpu_seconds}
 
     def single(self, name: str, first: int, count: int) -> dict[str, Any]:
         """Encode ``count`` of the texts one by one, from number ``first`` on; after the last the first follows."""
-        texts, milliseconds = self._texts[name], []
+        texts, milliseconds, cpu_milliseconds = self._texts[name], [], []
         for i in range(first, first + count):
-            start = clock()
+            start, cpu = time.perf_counter(), time.process_time()
             self._encode(texts[i % len(texts)])
-            milliseconds.append((clock() - start) * 1e3)
-        return {"milliseconds": milliseconds}
+            milliseconds.append((time.perf_counter() - start) * 1e3)
+            cpu_milliseconds.append((time.process_time() - cpu) * 1e3)
+        return {"milliseconds": milliseconds, "cpu_milliseconds": cpu_milliseconds}
 
     def memory(self, reset_peak: bool = False) -> dict[str, Any]:
         """Resident megabytes now, and at the peak since the last reset (Linux)."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_st_runtime.errors import OptionError, PackageMissingError
 
+from ..input_files import existing
 from .arguments import Subparsers, add_json
 from .bench_and_tune import add_measured, folder_of, read_texts, report_progress, speed_table
 from .output import print_json
@@ -17,6 +18,9 @@ Measure every variant of MODEL that runs on this machine, each in a process of i
   milliseconds for one short text, and milliseconds to load the model
   the peak memory of the process
   the worst cosine to the original model, as recorded by the export
+With --peers, other libraries in this environment run the same texts with the same threads, in turn with edge-st:
+sentence-transformers (torch, ONNX Runtime, OpenVINO, and its int8), fastembed, fastretrieval, candding, CTranslate2
+and llama.cpp. Those that cannot run MODEL are named with the reason.
 Nothing is saved; edge-st tune saves the fastest setting.
 """
 
@@ -32,6 +36,8 @@ def add(subparsers: Subparsers) -> None:
     add_measured(parser)
     parser.add_argument("--texts", metavar="FILE", help="texts to measure with, one per line (default: built-in texts)")
     parser.add_argument("--chart", metavar="FILE", help="write a chart of speed against quality (.svg or .png)")
+    parser.add_argument("--peers", action="store_true", help="measure beside the other libraries that are installed")
+    parser.add_argument("--original", metavar="DIR", help="with --peers: the folder of the model that has its weights")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -41,6 +47,10 @@ def run(args: argparse.Namespace) -> int:
     from ..speed.measuring import Row, measure_in_turn
     from ..speed.settings import settings_here
 
+    if args.peers:
+        return _race(args)
+    if args.original is not None:
+        raise OptionError("--original is read by other libraries alone; add --peers")
     chart = None if args.chart is None else Path(args.chart)
     if chart is not None:
         _check_chart(chart)
@@ -59,6 +69,17 @@ def run(args: argparse.Namespace) -> int:
         from ..speed.chart import write_chart
 
         write_chart(rows, chart)
+    return 0
+
+
+def _race(args: argparse.Namespace) -> int:
+    from .bench_peers import race_and_print
+
+    if args.chart is not None:
+        raise OptionError("--chart draws edge-st's variants alone; leave out --peers")
+    folder, texts = folder_of(args.model), read_texts(args.texts)
+    original = folder if args.original is None else existing(args.original).absolute()
+    race_and_print(folder, args.dtype, texts, original, args.json)
     return 0
 
 

@@ -16,11 +16,16 @@ R = TypeVar("R")
 
 def in_process(work: Callable[..., R], *arguments: Any, died: str) -> R:
     """What ``work`` returns in a new process. Raises what it raises, and EngineError(died) if the process dies."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_end_with_parent) as pool:
+    with new_process() as process:
         try:
-            return pool.submit(work, *arguments).result()
+            return process.submit(work, *arguments).result()
         except BrokenProcessPool as error:
             raise EngineError(died) from error
+
+
+def new_process() -> ProcessPoolExecutor:
+    """A process that shares nothing with this one, and ends with it."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
 
 
 def _end_with_parent() -> None:

@@ -112,7 +112,7 @@ def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Spe
     if setting.engine != "numpy":
         engine_version(setting.engine)
     start = time.perf_counter()
-    model = _load(folder, setting)
+    model = load(folder, setting)
     load_ms = (time.perf_counter() - start) * 1000
     given = sample_texts(texts, pairs=isinstance(model, CrossEncoder))
     return Speed(
@@ -126,7 +126,8 @@ def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Spe
     )
 
 
-def _load(folder: Path, setting: Setting) -> Model:
+def load(folder: Path, setting: Setting) -> Model:
+    """The model of a folder, opened with this setting."""
     if setting.engine == "numpy":
         return open_model(folder)
     kwargs = {"file_name": setting.file, "token_budget": setting.token_budget}

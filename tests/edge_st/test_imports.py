@@ -21,6 +21,7 @@ AT_THE_TOP = {
     "text/template_budget.py": "jinja2",
     "comparison/charts.py": "matplotlib",
     "integrations/mteb.py": "mteb",
+    "peers/gguf_file.py": "gguf",
 }
 WITHIN_FUNCTIONS = {
     "text/word_tokenizer.py": {"nltk"},
@@ -32,6 +33,11 @@ WITHIN_FUNCTIONS = {
     "comparison/page.py": {"jinja2"},
     "evaluation/nano_data.py": {"datasets"},
     "mining/external_indexes.py": {"faiss", "usearch"},
+    "peers/sentence_transformers_backends.py": {"sentence_transformers", "optimum", "onnxruntime"},
+    "peers/fastembed_and_kin.py": {"fastembed", "fastretrieval"},
+    "peers/hub_names.py": {"candding"},
+    "peers/own_engines.py": {"ctranslate2", "tokenizers", "llama_cpp"},
+    "peers/gguf_file.py": {"safetensors"},
 }
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {

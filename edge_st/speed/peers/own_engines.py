@@ -3,7 +3,6 @@
 The limit and the pooling are read from the folder of the original. Vectors are normalized.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,22 +11,29 @@ from typing import Any
 
 import numpy as np
 
+from .model_files import limit, pools_first
+from .peer import Encode, Setting
+
 #: tokens of a batch, the fastest with CTranslate2 (texts times longest text) and with llama.cpp (all tokens)
 TOKEN_BUDGET = 512
-Encode = Callable[[Any], Any]
 
 
-def limit(original: Path) -> int:
-    """The largest number of tokens of a text that the model takes."""
-    files = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
-    found = (json.loads((original / file).read_text(encoding="utf-8")).get(key) for file, key in files.items())
-    return next(int(value) for value in found if value)
+def make_ctranslate2(setting: Setting, target: Path) -> None:
+    """CTranslate2's conversion with int8 weights."""
+    from ctranslate2.converters import TransformersConverter
+
+    TransformersConverter(setting.original).convert(str(target), quantization="int8", force=True)
 
 
-def pools_first(original: Path) -> bool:
-    """Whether the model pools with the first token; otherwise with the mean of all tokens."""
-    config = json.loads((original / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
-    return bool(config.get("pooling_mode_cls_token")) or config.get("pooling_mode") == "cls"
+def make_gguf(kind: str) -> Callable[[Setting, Path], None]:
+    """llama.cpp's file: "F32", or "Q8_0" for the weights of the layers."""
+
+    def make(setting: Setting, target: Path) -> None:
+        from .gguf_file import write_gguf
+
+        write_gguf(setting.weights, target / "model.gguf", kind)
+
+    return make
 
 
 def normalized(vectors: Any) -> Any:
@@ -35,15 +41,18 @@ def normalized(vectors: Any) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def ctranslate2(folder: Path, original: Path, threads: int | None) -> Encode:
-    """CTranslate2 in int8: texts sorted by length, in batches of a token budget, one batch per thread."""
+def ctranslate2(setting: Setting) -> Encode:
+    """CTranslate2 in int8: texts sorted by length, in batches of a token budget, one batch per thread.
+
+    ``setting.folder`` is what its converter wrote.
+    """
     import ctranslate2 as engine
     from tokenizers import Tokenizer
 
-    cores = threads or len(os.sched_getaffinity(0))
+    cores, original = _cores(setting), setting.weights
     options: dict[str, Any] = {"device": "cpu", "compute_type": "int8"}
-    one = engine.Encoder(str(folder), intra_threads=cores, **options)
-    many = engine.Encoder(str(folder), intra_threads=1, inter_threads=cores, **options)
+    one = engine.Encoder(setting.folder, intra_threads=cores, **options)
+    many = engine.Encoder(setting.folder, intra_threads=1, inter_threads=cores, **options)
     tokenizer = Tokenizer.from_file(str(original / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit(original))
@@ -68,27 +77,32 @@ def ctranslate2(folder: Path, original: Path, threads: int | None) -> Encode:
     return encode
 
 
-def llama_cpp(file: Path, original: Path, threads: int | None) -> Encode:
-    """llama.cpp, which pools as the file says and fills batches with texts in their order."""
+def llama_cpp(setting: Setting) -> Encode:
+    """llama.cpp with a GGUF file as ``graph``. It pools as the file says and batches texts in their order."""
     from llama_cpp import Llama
 
-    most, cores = limit(original), threads or len(os.sched_getaffinity(0))
-
-    class Limited(Llama):
-        """Truncates to the model's limit and keeps the last token, as sentence-transformers does."""
-
-        def tokenize(self, text: bytes, **options: bool) -> list[int]:
-            """At most ``most`` tokens."""
-            tokens: list[int] = super().tokenize(text, **options)
-            return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
+    most, cores = limit(setting.weights), _cores(setting)
 
     batches = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), max(most, TOKEN_BUDGET))
-    model = Limited(str(file), embedding=True, n_threads=cores, n_threads_batch=cores, verbose=False, **batches)
+    file = str(Path(setting.folder, setting.graph))
+    model = Llama(file, embedding=True, n_threads=cores, n_threads_batch=cores, verbose=False, **batches)
+    whole = model.tokenize
+
+    def tokenize(text: bytes, **options: bool) -> list[int]:
+        """At most ``most`` tokens, of which the last one stays, as in sentence-transformers."""
+        tokens: list[int] = whole(text, **options)
+        return tokens if len(tokens) <= most else [*tokens[: most - 1], tokens[-1]]
+
+    model.tokenize = tokenize
 
     def encode(given: str | Sequence[str]) -> Any:
         return np.array(model.embed(given, normalize=True, truncate=True), np.float32)
 
     return encode
+
+
+def _cores(setting: Setting) -> int:
+    return setting.threads or len(os.sched_getaffinity(0))
 
 
 def _batches(ids: Sequence[list[int]]) -> Iterator[list[list[int]]]:

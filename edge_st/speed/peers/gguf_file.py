@@ -7,8 +7,8 @@ from typing import Any
 
 import gguf
 import numpy as np
-from other_engines import pools_first
-from safetensors.numpy import load_file
+
+from .model_files import pools_first
 
 #: llama.cpp always reads these as float32
 _EXACT = ("token_types", "position_embd")
@@ -17,6 +17,8 @@ _SPACE = "\u2581"
 
 def write_gguf(original: Path, target: Path, kind: str) -> None:
     """Write ``original``, a BertModel with a WordPiece tokenizer, with its matrices as ``kind``: "F32" or "Q8_0"."""
+    from safetensors.numpy import load_file
+
     config = json.loads((original / "config.json").read_text(encoding="utf-8"))
     writer = gguf.GGUFWriter(target, "bert")
     _settings(writer, config, original, kind)
