@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_st_runtime.files.reading import sha256
 from edge_st_runtime.files.writing import replacing
-from edge_st_runtime.machine.local_cache import cache_folder, digest, keep, recall
+from edge_st_runtime.machine.local_cache import cache_folder, digest, forget, keep, recall
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..folder.parity import GraphReport
@@ -33,9 +33,9 @@ class Kept:
     Only the latest search is kept. Where nothing can be written, nothing is kept.
     """
 
-    def __init__(self, files: Iterable[Path], texts: Iterable[TextOrPair], measured_on: Iterable[str]) -> None:
-        self._key = digest(_FORMAT, [sha256(path) for path in sorted(files)], list(texts))
-        self._measurements = f"{self._key}-{digest(list(measured_on))}"
+    def __init__(self, files: Iterable[Path], texts: Iterable[TextOrPair]) -> None:
+        made_by = version("edge-st-export")
+        self._key = digest(_FORMAT, made_by, [sha256(path) for path in sorted(files)], list(texts))
         self._folder: Path | None = None
         with suppress(OSError, RuntimeError):
             self._folder = cache_folder(_KIND) / self._key
@@ -79,43 +79,36 @@ class Kept:
 
     def measurements(self) -> dict[str, Any]:
         """The sensitivities and attempts that were kept, by name."""
-        return recall(_KIND, self._measurements) or {}
+        return recall(_KIND, self._key) or {}
 
     def keep_measurement(self, name: str, value: Any) -> None:
         """Keep a number, or what `of_attempt` gives, under ``name``."""
-        keep(_KIND, self._measurements, self.measurements() | {name: value})
+        keep(_KIND, self._key, self.measurements() | {name: value})
 
     def forget(self) -> None:
         """Remove everything that was kept."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             with suppress(OSError):
-                (self._folder.parent / f"{self._measurements}.json").unlink()
+                forget(_KIND, self._key)
 
     def _path(self, folder: Path, name: str) -> Path:
         return folder / f"{digest(name)}.npz"
 
 
 def of_attempt(attempt: Attempt) -> dict[str, Any]:
-    """The attempt in values that JSON can hold."""
+    """The attempt, but for its shares, in values that JSON can hold."""
     return {
         "left": attempt.left,
         "total": attempt.total,
         "report": asdict(attempt.report),
         "quality": asdict(attempt.quality),
-        "shares": dict(attempt.shares),
     }
 
 
 def to_attempt(found: dict[str, Any]) -> Attempt:
-    """The attempt that `of_attempt` was given."""
+    """The attempt that `of_attempt` was given, without shares."""
     report = found["report"] | {"cpu_features": tuple(found["report"]["cpu_features"])}
     if isinstance(report["worst_text"], list):
         report["worst_text"] = tuple(report["worst_text"])
-    return Attempt(
-        found["left"],
-        found["total"],
-        GraphReport(**report),
-        Quality(**found["quality"]),
-        MappingProxyType(found["shares"]),
-    )
+    return Attempt(found["left"], found["total"], GraphReport(**report), Quality(**found["quality"]))

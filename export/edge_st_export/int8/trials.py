@@ -46,7 +46,7 @@ class Trials:
                     f"the model reaches {value:.4f} on {name}, of which no share can be kept; leave that set out"
                 )
         texts = options.texts(described.model_type), odd_texts(described.model_type)
-        self.kept = Kept(graph_files(folder, ONNX_FILE), chain(*texts), self.plain_metrics)
+        self.kept = Kept(graph_files(folder, ONNX_FILE), chain(*texts))
         self.graphs: list[FittedGraph] = fit_graphs(folder, texts, self.kept, say)
         self.keys = {key for graph in self.graphs for key in graph.fits}
         if not self.keys:
@@ -59,14 +59,13 @@ class Trials:
     def attempt(self, engine: str, left: Set[str]) -> Attempt:
         """Write all groups but ``left`` in int8, and measure the variant.
 
-        One that is known to miss the gate is not measured again.
+        One that is known to miss the gate on ordinary texts is not written again.
         """
         name = f"{engine} without {sorted(left)}"
-        known = self.kept.measurements().get(name)
-        found = self._measured(engine, left) if known is None else to_attempt(known)
-        if known is not None and not found.shortfall(self.options.gate):
-            found = self._measured(engine, left)
-        if found.shortfall(self.options.gate):
+        kept = self.kept.measurements().get(name)
+        known = None if kept is None else to_attempt(kept)
+        found = known if known is not None and known.shortfall(self.options.gate) else self._measured(engine, left)
+        if found.shortfall(self.options.gate) and not found.shares:
             self.kept.keep_measurement(name, of_attempt(found))
         self.say(str(found))
         return found
@@ -75,11 +74,13 @@ class Trials:
         """How much ordinary texts lose on ONNX Runtime when only this group is int8."""
         known = self.kept.measurements().get(key)
         if known is None:
-            for graph in self.graphs:
-                alone = [fit for name, fit in graph.fits.items() if name == key]
-                write_among(graph.model, alone, graph.path / _ALONE.file)
-            known = 1 - self.quick_standard.quality(open_variant(self.folder, _ALONE)).cosine_mean
-            self._remove(_ALONE)
+            try:
+                for graph in self.graphs:
+                    alone = [fit for name, fit in graph.fits.items() if name == key]
+                    write_among(graph.model, alone, graph.path / _ALONE.file)
+                known = 1 - self.quick_standard.quality(open_variant(self.folder, _ALONE)).cosine_mean
+            finally:
+                self._remove(_ALONE)
             self.kept.keep_measurement(key, known)
         return float(known)
 
