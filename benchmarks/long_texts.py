@@ -2,6 +2,7 @@
 
 The model is the given one, of BERT's kind, with its position embeddings repeated up to 8,192, so that attention has
 real weights. Engines take turns, each in a process of its own with all threads. The peak is that of the kernel (VmHWM).
+It also needs safetensors.
 """
 
 import argparse
