@@ -54,9 +54,9 @@ class Result:
 
 def installed_peers() -> list[str]:
     """The peers whose library is installed; raises PackageMissingError where there is none."""
-    found = [label for label, peer in PEERS.items() if peer.library not in peer.missing()]
+    found = [label for label, peer in PEERS.items() if peer.package not in peer.missing()]
     if not found:
-        *names, last = dict.fromkeys(peer.library for peer in PEERS.values())
+        *names, last = dict.fromkeys(peer.package for peer in PEERS.values())
         raise PackageMissingError(
             f"--peers needs another library in this environment: {', '.join(names)} or {last}; for example: "
             f"pip install {names[0]}"

@@ -54,7 +54,7 @@ class Peer:
     graph: str = ""
 
     @property
-    def library(self) -> str:
+    def package(self) -> str:
         """The package that is the peer; it runs with the others."""
         return self.packages[0]
 

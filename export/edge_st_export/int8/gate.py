@@ -12,6 +12,7 @@ from .quality import Quality
 _QUALITY = ("cosine", "p1", "agreement")
 _METRICS = ("ndcg", "spearman", "ap", "accuracy")
 _EXAMPLE = "cosine=0.995,p1=0.99,ndcg=0.995"
+_SHARE = 0.995  # of a metric that is not named
 _DIGITS = 10_000  # a lowered gate has four digits
 
 
@@ -38,8 +39,8 @@ class Gate:
                 raise OptionError(f"the gate's {name} is {value}; expected a share above 0 and up to 1: {_EXAMPLE}")
 
     def share(self, measure: str) -> float:
-        """The share of ``measure``, such as "ndcg@10", that must be kept."""
-        return self.shares.get(measure.partition("@")[0], 0.995)
+        """The share of ``measure``, such as "ndcg@10" or "scifact ndcg@10", that must be kept."""
+        return self.shares.get(_metric(measure), _SHARE)
 
     def shortfall(self, quality: Quality, shares: Mapping[str, float]) -> float:
         """How far the measurements are below the gate, all together; 0 where they pass, infinity for NaN."""
@@ -47,7 +48,7 @@ class Gate:
             (self.cosine, quality.cosine_mean),
             (self.p1, quality.cosine_p1),
             (self.agreement, quality.agreement),
-            *((self.share(name.split()[-1]), value) for name, value in shares.items()),
+            *((self.share(name), value) for name, value in shares.items()),
         ]
         if any(math.isnan(value) for _, value in pairs):
             return math.inf
@@ -57,8 +58,7 @@ class Gate:
         """The gate that is just low enough for these measurements, which are above 0."""
         kept = dict(self.shares)
         for name, value in shares.items():
-            measure = name.split()[-1].partition("@")[0]
-            kept[measure] = _lower(self.share(measure), value) if measure not in kept else _lower(kept[measure], value)
+            kept[_metric(name)] = _lower(kept.get(_metric(name), _SHARE), value)
         return Gate(
             _lower(self.cosine, quality.cosine_mean),
             _lower(self.p1, quality.cosine_p1),
@@ -72,6 +72,11 @@ class Gate:
     def __str__(self) -> str:
         """The form that `parse_gate` reads."""
         return ",".join(f"{name}={value:g}" for name, value in self._named().items())
+
+
+def _metric(measure: str) -> str:
+    """ "ndcg" for a measure such as "ndcg@10", or that of a data set: "scifact ndcg@10"."""
+    return measure.split()[-1].partition("@")[0]
 
 
 def _lower(least: float, value: float) -> float:

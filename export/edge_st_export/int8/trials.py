@@ -1,7 +1,8 @@
 """A folder whose int8 graphs are being tried: every attempt is written into it and run as users will run it."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,7 @@ class Trials:
 
     def __init__(self, folder: Path, options: Int8, reference: Reference, say: Callable[[str], None]) -> None:
         self.folder, self.options, self.reference, self.say = folder, options, reference, say
-        described = read_folder(folder)
-        plain = GraphVariant(ONNX_FILE, "onnx")
+        described, plain = read_folder(folder), open_variant(folder, GraphVariant(ONNX_FILE, "onnx"))
         self.plain_metrics = self._metrics(plain)
         for name, value in self.plain_metrics.items():
             if not value > 0:
@@ -51,10 +51,13 @@ class Trials:
         self.keys = {key for graph in self.graphs for key in graph.fits}
         if not self.keys:
             raise ExportError("the model has no MatMul with a constant matrix of 64 by 64 or more; leave int8 out")
-        self.standard, self.quick_standard = (
-            Standard(open_variant(folder, plain), described.model_type, described.tasks, every)
-            for every in (1, _PROBED_EVERY)
-        )
+        self._standard = partial(Standard, plain, described.model_type, described.tasks)
+        self.standard = self._standard()
+
+    @cached_property
+    def quick_standard(self) -> Standard:
+        """What one product's loss is measured with, where there is a search."""
+        return self._standard(_PROBED_EVERY)
 
     def attempt(self, engine: str, left: Set[str]) -> Attempt:
         """Write all groups but ``left`` in int8, and measure the variant.
@@ -91,11 +94,12 @@ class Trials:
     def _measured(self, engine: str, left: Set[str]) -> Attempt:
         variant = _variant(engine)
         self._write(variant, self.keys - left)
-        report = measure(self.folder, variant, self.reference)
-        found = Attempt(len(left), len(self.keys), report, self.standard.quality(open_variant(self.folder, variant)))
+        report, model = measure(self.folder, variant, self.reference), open_variant(self.folder, variant)
+        found = Attempt(len(left), len(self.keys), report, self.standard.quality(model))
         if found.shortfall(self.options.gate):
             return found
-        return replace(found, shares=self._shares(engine))
+        shares = {name: value / self.plain_metrics[name] for name, value in self._metrics(model).items()}
+        return replace(found, shares=shares)
 
     def _write(self, variant: GraphVariant, keys: Set[str]) -> None:
         self._remove(variant)
@@ -108,14 +112,7 @@ class Trials:
         for path in graph_files(self.folder, variant.file):
             path.unlink()
 
-    def _shares(self, engine: str) -> Mapping[str, float]:
-        """The share of each data set's metric that the int8 variant keeps."""
-        return {name: value / self.plain_metrics[name] for name, value in self._metrics(_variant(engine)).items()}
-
-    def _metrics(self, variant: GraphVariant) -> dict[str, float]:
-        if not self.options.evaluation:
-            return {}
-        model = open_variant(self.folder, variant)
+    def _metrics(self, model: Any) -> dict[str, float]:
         found: dict[str, Any] = {}
         for data in self.options.evaluation:
             measured = measure_model(model, data)
