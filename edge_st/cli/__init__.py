@@ -57,7 +57,7 @@ def _run(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except (EdgeSTError, OSError) as error:
-        return _fail(_describe(error), FAILED, *getattr(error, "__notes__", ()))
+        return _fail(_describe(error), FAILED)
     return code
 
 
@@ -105,6 +105,6 @@ def _describe(error: Exception) -> str:
     return str(error)
 
 
-def _fail(message: str, code: int, *notes: str) -> int:
-    print(f"edge-st: error: {one_line(message)}", *notes, sep="\n", file=sys.stderr)
+def _fail(message: str, code: int) -> int:
+    print(f"edge-st: error: {one_line(message)}", file=sys.stderr)
     return code

@@ -118,11 +118,11 @@ class _Available:
         """Graphs that were measured to be lossless, then those that are float32 by their name."""
         fast = [each for each in self._fitting() if each.dtype != "int8" or self.criteria.gains_from_int8(each.engine)]
         recorded = [_choice(each, reason, self.criteria, warns) for each in fast if each.lossless]
-        return [*recorded, *self._by_name("auto", reason, warns)]
+        return [*recorded, *self.by_name("auto", reason, warns)]
 
     def of(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
         """Recorded graphs in ``dtype`` for this CPU, then unrecorded ones by their name."""
-        return [*self.recorded(dtype, reason, warns=warns), *self._by_name(dtype, reason, warns)]
+        return [*self.recorded(dtype, reason, warns=warns), *self.by_name(dtype, reason, warns)]
 
     def recorded(self, dtype: str, reason: str, *, warns: bool = False) -> list[Choice]:
         """Recorded graphs in ``dtype`` for this CPU."""
@@ -138,7 +138,8 @@ class _Available:
         runs = {"bfloat16": self.criteria.bfloat16 or on_gpu, "float16": on_gpu}
         return [each for each in self.entries if each.cpu_features <= features and runs.get(each.dtype, True)]
 
-    def _by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
+    def by_name(self, dtype: str, reason: str, warns: bool) -> list[Choice]:
+        """Graphs that are in ``dtype`` by their name, and not recorded in it."""
         recorded = {(entry.engine, entry.file) for entry in self.entries if entry.dtype == dtype}
         computes = "float32" if dtype == "auto" else dtype
         return [
@@ -210,7 +211,7 @@ def _int8(available: _Available, why: str) -> list[Choice]:
     measured = available.recorded("int8", why)
     fast = [each for each in measured if criteria.gains_from_int8(each.engine)]
     slow = [replace(each, reason=f"{each.reason}; {_NO_GAIN}") for each in measured if each not in fast]
-    graphs = [*fast, *slow, *(available.of("int8", why) if asked else ())]
+    graphs = [*fast, *slow, *(available.by_name("int8", why, warns=False) if asked else ())]
     if fast or (graphs and asked):
         return [*graphs, *available.lossless(_FASTEST)]
     if slow:
