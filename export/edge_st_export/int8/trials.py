@@ -62,11 +62,11 @@ class Trials:
     def attempt(self, engine: str, left: Set[str]) -> Attempt:
         """Write all groups but ``left`` in int8, and measure the variant.
 
-        One that is known to miss the gate on ordinary texts is not written again.
+        One that is known to miss the gate is not written again, where there are no data sets to measure.
         """
         name = f"{engine} without {sorted(left)}"
         kept = self.kept.measurements().get(name)
-        known = None if kept is None else to_attempt(kept)
+        known = None if kept is None or self.options.evaluation else to_attempt(kept)
         found = known if known is not None and known.shortfall(self.options.gate) else self._measured(engine, left)
         if found.shortfall(self.options.gate) and not found.shares:
             self.kept.keep_measurement(name, of_attempt(found))
@@ -96,8 +96,6 @@ class Trials:
         self._write(variant, self.keys - left)
         report, model = measure(self.folder, variant, self.reference), open_variant(self.folder, variant)
         found = Attempt(len(left), len(self.keys), report, self.standard.quality(model))
-        if found.shortfall(self.options.gate):
-            return found
         shares = {name: value / self.plain_metrics[name] for name, value in self._metrics(model).items()}
         return replace(found, shares=shares)
 

@@ -1,6 +1,7 @@
 """What is left where int8 misses the gate, or where the search for it is interrupted."""
 
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,29 @@ class TestBelowTheGate:
         assert f"{GROUPS} of {GROUPS} products were fitted before" in capsys.readouterr().err
         assert open_model(out, dtype="int8").info()["dtype"] == "int8"
         assert kept_files(tmp_path) == []
+
+    def test_the_command_lowers_the_shares_of_metrics_too(
+        self, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = tmp_path / "sts.tsv"
+        same = [f"{score}\t{text}\t{text}" for score, text in enumerate(ORDINARY[:3], 2)]
+        others = [f"{place % 3 / 2}\t{one}\t{two}" for place, (one, two) in enumerate(pairwise(ORDINARY))]
+        data.write_text("\n".join([*same, *others]), encoding="utf-8")
+        argv = [
+            "export",
+            str(original),
+            str(tmp_path / "out"),
+            "--engine",
+            "onnx",
+            "--dtype",
+            "int8",
+            "--eval",
+            str(data),
+        ]
+        assert main([*argv, "--gate", f"{PERFECT},spearman=1"]) == 1
+        captured = capsys.readouterr()
+        assert "sts spearman kept" in captured.out
+        assert main(shlex.split(captured.err.splitlines()[-1].rpartition(": ")[2])[1:]) == 0
 
     def test_an_existing_folder_is_kept_until_the_new_one_is_whole(self, original: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
