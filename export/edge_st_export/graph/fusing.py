@@ -1,0 +1,73 @@
+"""ONNX Runtime's optimizer of transformers: its own fusions, then those that it finds by pattern in Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before the optimizer imports onnxruntime
+
+#: by model_type: the set of patterns; all others are searched for those of BERT
+_PATTERNS = {
+    **dict.fromkeys(("bart", "mbart", "marian", "m2m_100", "bigbird_pegasus", "mt5", "whisper"), "bart"),
+    **dict.fromkeys(
+        ("bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "granite", "llama", "mistral"),
+        "gpt2",
+    ),
+    "clip": "clip",
+}
+_HEADS = ("num_attention_heads", "n_heads", "num_heads", "n_head", "encoder_attention_heads")
+_WIDTHS = ("hidden_size", "dim", "d_model", "n_embd", "n_embed")
+
+
+@dataclass(frozen=True)
+class Fusions:
+    """What to do: ONNX Runtime's own ``level`` (1 basic, 2 extended), then the fusions by ``patterns`` or none.
+
+    ``fast_gelu`` approximates GELU by its tanh form. ``raw_mask`` gives fused attention the mask itself, right for any
+    padding; otherwise it gets lengths, right for padding on the right. ``for_gpu`` lets ONNX Runtime optimize for the
+    GPU that it has.
+    """
+
+    level: int
+    patterns: bool = True
+    fast_gelu: bool = False
+    raw_mask: bool = True
+    for_gpu: bool = False
+
+
+#: by the names that optimum and sentence-transformers give them
+LEVELS = {"O1": Fusions(1, patterns=False), "O2": Fusions(2), "O3": Fusions(2, fast_gelu=True)}
+
+
+def fuse(graph: Path, config: Mapping[str, Any], fusions: Fusions) -> Any:
+    """The ONNX file ``graph`` of a transformer with this config.json, optimized, as onnxruntime.transformers' model.
+
+    Source: optimum's ORTOptimizer, which calls the same function with the same arguments.
+    """
+    from onnxruntime.transformers.fusion_options import FusionOptions
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    patterns = _PATTERNS.get(str(config.get("model_type")), "bert")
+    heads, width = _number(config, _HEADS), _number(config, _WIDTHS)
+    if not heads or width % heads:  # the optimizer then finds them in the graph
+        heads = width = 0
+    options = FusionOptions(patterns)
+    options.enable_embed_layer_norm = False
+    options.enable_gelu_approximation = fusions.fast_gelu
+    if fusions.raw_mask:
+        options.use_raw_attention_mask(True)
+    return optimize_model(
+        graph.as_posix(),
+        patterns,
+        heads,
+        width,
+        optimization_options=options,
+        opt_level=fusions.level,
+        use_gpu=fusions.for_gpu,
+        only_onnxruntime=not fusions.patterns,
+    )
+
+
+def _number(config: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    return next((config[name] for name in names if isinstance(config.get(name), int)), 0)
