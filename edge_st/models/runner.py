@@ -131,6 +131,7 @@ class Runner:
             extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
             checked=request.output.checked,
             places=distinct.first,
+            tokens=request.output.keeps_tokens,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:

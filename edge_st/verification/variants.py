@@ -37,9 +37,13 @@ def runs_here(variant: GraphVariant) -> bool:
     return variant.engine in ("numpy", *installed_engines()) and cpu_features().issuperset(variant.cpu_features)
 
 
-def open_variant(folder: Path, variant: GraphVariant) -> Model:
-    """Open the folder with this graph. float16 graphs are for GPUs; a CPU gives the same results, but slowly."""
+def open_variant(folder: Path, variant: GraphVariant, device: str | None = None) -> Model:
+    """Open the folder with this graph, on the CPU or ``device``.
+
+    float16 graphs are for GPUs; a CPU gives the same results, but slowly.
+    """
     if variant.engine == "numpy":
         return open_model(folder)
-    dtype = "float32" if variant.dtype == "float16" else variant.dtype
-    return open_model(folder, backend=variant.engine, dtype=dtype, model_kwargs={"file_name": variant.file})
+    dtype = "float32" if variant.dtype == "float16" and device is None else variant.dtype
+    kwargs = {"file_name": variant.file}
+    return open_model(folder, backend=variant.engine, dtype=dtype, device=device, model_kwargs=kwargs)

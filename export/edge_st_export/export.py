@@ -19,8 +19,9 @@ from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
+from .folder.half_parity import check_half, measured
 from .folder.layout import save_layout
-from .folder.parity import GATE, GraphReport, check_gate, measure, parity
+from .folder.parity import GATE, GraphReport, check_gate, parity
 from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
 from .graph.leading_modules import find_leading_modules, weights_digest_of
@@ -55,7 +56,8 @@ class ExportReport:
         head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
         rows = [
             f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
-            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}{graph.milliseconds:>8.2f}"
+            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}"
+            f"{'' if graph.arithmetic else f'{graph.milliseconds:.2f}':>8}"
             for graph in self.graphs
         ]
         tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []
@@ -81,6 +83,7 @@ def export_model(
     engines: Sequence[str] = ENGINES,
     optimize: str | None = None,
     fp16: bool = False,
+    bf16: bool = False,
     revision: str | None = None,
     token: str | bool | None = None,
     trust_remote_code: bool = False,
@@ -94,12 +97,15 @@ def export_model(
 
     ``engines`` is one or both of "onnx" and "openvino". ``optimize`` ("O1", "O2" or "O3") adds a graph that ONNX
     Runtime's optimizer has fused already. ONNX Runtime fuses the plain graph when it loads it, and on CPUs that has
-    measured faster. ``fp16`` adds onnx/model_O4.onnx, for GPUs. ``task`` ("sentence-embedding", "cross-encoder" or
-    "sparse-encoder") says what to make of a plain transformer that could become several of them.
+    measured faster. ``fp16`` adds onnx/model_O4.onnx and ``bf16`` onnx/model_bf16.onnx, in float16 and bfloat16 for
+    GPUs: attention, layer normalization and GELU are fused, and what would overflow stays in float32. ``task``
+    ("sentence-embedding", "cross-encoder" or "sparse-encoder") says what to make of a plain transformer that could
+    become several of them.
 
     Each variant is compared with the original on difficult texts. ``gate`` is the lowest cosine that a float32 variant
     may have on any text. Scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must
-    rank their documents in its order. Where the CPU has bfloat16, OpenVINO in bfloat16 is measured too, and recorded
+    rank their documents in its order. float16 and bfloat16 are measured on CUDA where there is a GPU, else they are
+    emulated on the CPU; at worst the cosine must be 0.99. Where the CPU has bfloat16, OpenVINO in bfloat16 is measured too, and recorded
     if its lowest cosine is at least 0.9999. ``int8`` adds an int8 graph for each engine, with a gate of its own: see
     `Int8`. ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
 
@@ -108,8 +114,8 @@ def export_model(
     float32 passes and int8 does not, ``out`` is written without int8, and Int8MissedError, an ExportError, is raised.
     """
     plan = checked_plan(
-        model, out, engines=engines, optimize=optimize, fp16=fp16, revision=revision, token=token,
-        trust_remote_code=trust_remote_code, task=task, gate=gate, int8=int8, force=force, quiet=quiet,
+        model, out, engines=engines, optimize=optimize, fp16=fp16, bf16=bf16, revision=revision,
+        token=token, trust_remote_code=trust_remote_code, task=task, gate=gate, int8=int8, force=force, quiet=quiet,
     )  # fmt: skip
     return _export(plan)
 
@@ -126,7 +132,9 @@ def _export(plan: Plan) -> ExportReport:
             weights = weights_digest_of(original, layout)
             leading = find_leading_modules(original, layout)
             reference = _encode_reference(original, layout, progress)
-            variants = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress) or [_tables(folder)]
+            texts = reference[0].golden_texts
+            graphs_written = write_graphs(leading, plan.engines, plan.optimize, plan.halves, texts, progress)
+            variants = graphs_written or [_tables(folder)]
             graphs, notes = _compare(folder, variants, reference, progress)
             check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
             int8 = _quantize(folder, reference, plan, progress)
@@ -175,15 +183,16 @@ def _compare(
     that of float32.
     """
     progress.step("comparing every variant with the original")
-    measurable = [variant for variant in variants if variant.dtype != "bfloat16" or has_bfloat16()]
+    measurable = [each for each in variants if (each.engine, each.dtype) != ("openvino", "bfloat16") or has_bfloat16()]
     notes = [] if len(measurable) == len(variants) else ["bfloat16 is not in the record: this CPU cannot measure it"]
-    graphs = [measure(folder, variant, reference) for variant in measurable]
-    lossy = [graph for graph in graphs if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
+    graphs = [measured(folder, variant, reference) for variant in measurable]
+    on_openvino = [graph for graph in graphs if graph.engine == "openvino"]
+    lossy = [graph for graph in on_openvino if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
     notes += [
         f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
         for graph in lossy
     ]
-    return [graph for graph in graphs if graph not in lossy], notes
+    return [graph for graph in graphs if graph not in lossy], [*notes, *check_half(graphs)]
 
 
 def _quantize(folder: Path, reference: Reference, plan: Plan, progress: Progress) -> Quantized:

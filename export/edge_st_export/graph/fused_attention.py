@@ -120,9 +120,7 @@ class _Fusion:
         pairs = list(zip(self._shapes(bias), self._shapes(query), strict=False))
         return bool(pairs) and all(len(b) in (2, 3, 4) and b[-2] in (1, q[2]) for b, q in pairs)
 
-    def _write(
-        self, result: Any, heads: int, inputs: tuple[str, str, str], scale: float, bias: str | None
-    ) -> None:
+    def _write(self, result: Any, heads: int, inputs: tuple[str, str, str], scale: float, bias: str | None) -> None:
         query, key, value = inputs
         nodes: list[Any] = []
         joined = [

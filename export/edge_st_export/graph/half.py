@@ -19,17 +19,17 @@ _LARGEST, _LEAST_NORMAL = 32752.0, 6.104e-05
 _MASK = -16384.0
 _TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}
 #: operators that lose too much below float32, or have no kernel on GPUs
-_EXACT = frozenset(
-    "ArgMax Cos CumSum Einsum Exp IsInf IsNaN Log LogSoftmax Max Min OneHot Pow Range Reciprocal ReduceL2 ReduceMax "
-    "ReduceMean ReduceMin ReduceSum ReduceSumSquare Resize ScatterElements ScatterND Sin Softplus Sqrt TopK LSTM "
-    "GatherElements GatherND Mod Round Floor Ceil LpNormalization NonZero".split()
-)
+_EXACT = """
+    ArgMax Ceil Cos CumSum Einsum Exp Floor GatherElements GatherND IsInf IsNaN LSTM Log LogSoftmax LpNormalization
+    Max Min Mod NonZero OneHot Pow Range Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum
+    ReduceSumSquare Resize Round ScatterElements ScatterND Sin Softplus Sqrt TopK
+"""
 #: operators with a CUDA kernel for bfloat16. Source: docs/OperatorKernels.md of ONNX Runtime 1.26 and later
-_BFLOAT16 = frozenset(
-    "Add Attention BiasGelu Cast Concat Div FastGelu FusedMatMul Gather Gelu Gemm Identity LayerNormalization MatMul "
-    "Mul MultiHeadAttention QuickGelu Relu Reshape RotaryEmbedding Shape Sigmoid SimplifiedLayerNormalization "
-    "SkipLayerNormalization SkipSimplifiedLayerNormalization Slice Softmax Split Squeeze Sub Transpose Unsqueeze".split()
-)
+_BFLOAT16 = """
+    Add Attention BiasGelu Cast Concat Div FastGelu FusedMatMul Gather Gelu Gemm Identity LayerNormalization MatMul
+    Mul MultiHeadAttention QuickGelu Relu Reshape RotaryEmbedding Shape Sigmoid SimplifiedLayerNormalization
+    SkipLayerNormalization SkipSimplifiedLayerNormalization Slice Softmax Split Squeeze Sub Transpose Unsqueeze
+"""
 _LIMITS = ("Clip", "Max", "Min")
 _BETWEEN = ("Add", "Sub", "Mul", "Div", "Neg", "Unsqueeze", "Squeeze", "Expand", "Cast")
 
@@ -88,7 +88,9 @@ def _exact_nodes(graph: Any, seen: Mapping[str, Seen], weights: Mapping[str, Any
     narrow |= {name for name, each in seen.items() if dtype == "float16" and each.largest > _LARGEST}
     inner = {name for node in graph.node for name in _subgraph_names(node)}
     exact = [
-        _is_exact(node, dtype) or not narrow.isdisjoint((*node.input, *node.output)) or not inner.isdisjoint(node.output)
+        _is_exact(node, dtype)
+        or not narrow.isdisjoint((*node.input, *node.output))
+        or not inner.isdisjoint(node.output)
         for node in graph.node
     ]
     floats = {*seen, *weights}
@@ -110,8 +112,8 @@ def _exact_nodes(graph: Any, seen: Mapping[str, Seen], weights: Mapping[str, Any
 
 def _is_exact(node: Any, dtype: str) -> bool:
     mixed = node.op_type == "LayerNormalization" and sum(map(bool, node.output)) > 1
-    unknown = dtype == "bfloat16" and node.op_type not in _BFLOAT16
-    return mixed or unknown or node.op_type in _EXACT or bool(_subgraph_names(node))
+    unknown = dtype == "bfloat16" and node.op_type not in _BFLOAT16.split()
+    return mixed or unknown or node.op_type in _EXACT.split() or bool(_subgraph_names(node))
 
 
 def _does_not_fit(tensor: Any) -> bool:

@@ -74,4 +74,3 @@ def _batches(route: Route, texts: Sequence[TextOrPair]) -> list[TokenBatch]:
 
     by_length = sorted(rows, key=lambda row: len(tokens.ids[row]))
     return [*(batch([row]) for row in rows), batch(by_length[: max(1, len(rows) - 1)])]
-

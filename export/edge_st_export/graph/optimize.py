@@ -14,6 +14,7 @@ from edge_st_runtime.files.reading import read_json
 
 from ..errors import converting
 from ..folder.paths import ONNX_FILE
+from ..progress import silent_libraries
 from .drop_ins import as_sentence_transformers, folder_with, record_variant, written
 from .external_data import move_weights_beside, one_file
 from .fusing import LEVELS, Fusions, fuse
@@ -95,7 +96,7 @@ def _write_level(folder: Path, fusions: Fusions, half: bool, target: Path) -> No
     """Write the optimized graph of the model in ``folder`` to the file ``target``."""
     config = read_json(folder / "config.json")
     what = f"ONNX Runtime's optimization of {config.get('model_type')}"
-    with converting(what, "choose another level"), tempfile.TemporaryDirectory() as scratch:
+    with silent_libraries(), converting(what, "choose another level"), tempfile.TemporaryDirectory() as scratch:
         fused = fuse(one_file(folder / ONNX_FILE, Path(scratch)), config, fusions)
         if half:
             fused.convert_float_to_float16(use_symbolic_shape_infer=True, keep_io_types=True)
