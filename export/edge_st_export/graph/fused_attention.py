@@ -50,11 +50,13 @@ class _Fusion:
     def fuse(self, softmax: Any) -> bool:
         """Fuse the attention around ``softmax``; False where it is no such attention."""
         last = _attribute(softmax, "axis", -1) in (-1, 3)
-        mixed = self._only_reader(softmax.output[0], "MatMul")
+        weights = self._guarded(softmax.output[0])
+        mixed = self._only_reader(weights, "MatMul")
         product, scale, bias = self._scores(softmax.input[0])
-        if not last or mixed is None or mixed.input[0] != softmax.output[0] or product is None:
+        if not last or mixed is None or mixed.input[0] != weights or product is None:
             return False
-        query, key, value = product.input[0], product.input[1], mixed.input[1]
+        (query, by_query), (key, by_key) = map(self._unscaled, product.input)
+        scale, value = scale * by_query * by_key, mixed.input[1]
         shapes = [self._shapes(name) for name in (query, key, value)]
         heads = {shape[1] if len(shape) == 4 else 0 for each in shapes for shape in each}
         result = self._joined(mixed.output[0])
@@ -64,6 +66,24 @@ class _Fusion:
             return False
         self._write(result, heads.pop(), (query, key, value), scale, bias)
         return True
+
+    def _guarded(self, name: str) -> str:
+        """What is read in place of the Softmax ``name``: zeros where it is not a number, as no token is attended to.
+
+        `clamp_masks` has left no such rows.
+        """
+        guards = [node for node in self.readers.get(name, []) if node.op_type == "Where" and node.input[2] == name]
+        others = {node.op_type for node in self.readers.get(name, []) if node not in guards}
+        if len(guards) != 1 or others != {"IsNaN"} or name in self.outputs:
+            return name
+        test = self.makers.get(guards[0].input[0])
+        return str(guards[0].output[0]) if test is not None and list(test.input) == [name] else name
+
+    def _unscaled(self, name: str) -> tuple[str, float]:
+        """What ``name`` is a multiple of, and the factor."""
+        node = self._made_once(name, "Mul")
+        factor = None if node is None else self._number(node.input[1])
+        return (name, 1.0) if node is None or not factor else (str(node.input[0]), factor)
 
     def _scores(self, name: str) -> tuple[Any, float, str | None]:
         """The product that ``name`` is computed from, the factor and the bias in between; None where it is another."""

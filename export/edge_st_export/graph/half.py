@@ -35,7 +35,10 @@ _BETWEEN = ("Add", "Sub", "Mul", "Div", "Neg", "Unsqueeze", "Squeeze", "Expand",
 
 
 def clamp_masks(graph: Any) -> None:
-    """Write constants as initializers, and those of masks, near the least float32, as a value that float16 has."""
+    """Write constants as initializers, and those of masks as a value that float16 has.
+
+    Those are the least float32 and minus infinity.
+    """
     _constants_as_initializers(graph)
     readers = readers_of(graph)
     for tensor in graph.initializer:
@@ -43,7 +46,7 @@ def clamp_masks(graph: Any) -> None:
             node.op_type not in _LIMITS for node in readers.get(tensor.name, [])
         ):
             values = numpy_helper.to_array(tensor)
-            least = np.isfinite(values) & (values < -_LARGEST)
+            least = values < -_LARGEST
             if least.any():
                 clamped = np.where(least, np.float32(_MASK), values)
                 tensor.CopyFrom(numpy_helper.from_array(clamped, tensor.name))
