@@ -1,9 +1,12 @@
 """ONNX Runtime's optimizer of transformers: its own fusions, then those that it finds by pattern in Python."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before the optimizer imports onnxruntime
 
@@ -57,16 +60,43 @@ def fuse(graph: Path, config: Mapping[str, Any], fusions: Fusions) -> Any:
     options.enable_gelu_approximation = fusions.fast_gelu
     if fusions.raw_mask:
         options.use_raw_attention_mask(True)
-    return optimize_model(
-        graph.as_posix(),
-        patterns,
-        heads,
-        width,
-        optimization_options=options,
-        opt_level=fusions.level,
-        use_gpu=fusions.for_gpu,
-        only_onnxruntime=not fusions.patterns,
-    )
+    with _with_biases(graph) as completed:
+        return optimize_model(
+            completed.as_posix(),
+            patterns,
+            heads,
+            width,
+            optimization_options=options,
+            opt_level=fusions.level,
+            use_gpu=fusions.for_gpu,
+            only_onnxruntime=not fusions.patterns,
+        )
+
+
+@contextmanager
+def _with_biases(graph: Path) -> Iterator[Path]:
+    """``graph`` itself, or a copy beside it in which every layer normalization has a bias: the optimizer reads them."""
+    import onnx
+
+    model = onnx.load(graph, load_external_data=False)
+    lacking = [each for each in model.graph.node if each.op_type == "LayerNormalization" and len(each.input) == 2]
+    if not lacking:
+        yield graph
+        return
+    sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    for node in lacking:
+        name = f"{node.input[1]}/no_bias"
+        if name not in sizes:
+            sizes[name] = sizes[node.input[1]]
+            zeros = np.zeros(sizes[name], dtype=np.float32)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(zeros, name))
+        node.input.append(name)
+    completed = graph.with_name(f".{graph.stem}.biases.onnx")
+    try:
+        onnx.save_model(model, completed)
+        yield completed
+    finally:
+        completed.unlink(missing_ok=True)
 
 
 def _number(config: Mapping[str, Any], names: tuple[str, ...]) -> int:

@@ -1,6 +1,6 @@
 """A float32 graph in float16 or bfloat16, for GPUs; what would overflow there stays in float32."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,29 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .exact_nodes import LARGEST, exact_nodes
 from .observed import Seen
 from .tensors import drop_unread, readers_of
 
-#: half of the largest float16: other texts may have larger values than those that were observed
-_LARGEST, _LEAST_NORMAL = 32752.0, 6.104e-05
 #: in place of the least float32, by which masks take a token out of attention: its softmax is 0 all the same, and two
 #: such masks may be added
 _MASK = -16384.0
 _TYPES = {"float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16}
-#: operators that lose too much below float32, or have no kernel on GPUs
-_EXACT = """
-    ArgMax Ceil Cos CumSum Einsum Exp Floor GatherElements GatherND IsInf IsNaN LSTM Log LogSoftmax LpNormalization
-    Max Min Mod NonZero OneHot Pow Range Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum
-    ReduceSumSquare Resize Round ScatterElements ScatterND Sin Softplus Sqrt TopK
-"""
-#: operators with a CUDA kernel for bfloat16. Source: docs/OperatorKernels.md of ONNX Runtime 1.26 and later
-_BFLOAT16 = """
-    Add Attention BiasGelu Cast Concat Div FastGelu FusedMatMul Gather Gelu Gemm Identity LayerNormalization MatMul
-    Mul MultiHeadAttention QuickGelu Relu Reshape RotaryEmbedding Shape Sigmoid SimplifiedLayerNormalization
-    SkipLayerNormalization SkipSimplifiedLayerNormalization Slice Softmax Split Squeeze Sub Transpose Unsqueeze
-"""
 _LIMITS = ("Clip", "Max", "Min")
-_BETWEEN = ("Add", "Sub", "Mul", "Div", "Neg", "Unsqueeze", "Squeeze", "Expand", "Cast")
 
 
 def clamp_masks(graph: Any) -> None:
@@ -46,7 +32,7 @@ def clamp_masks(graph: Any) -> None:
             node.op_type not in _LIMITS for node in readers.get(tensor.name, [])
         ):
             values = numpy_helper.to_array(tensor)
-            least = values < -_LARGEST
+            least = values < -LARGEST
             if least.any():
                 clamped = np.where(least, np.float32(_MASK), values)
                 tensor.CopyFrom(numpy_helper.from_array(clamped, tensor.name))
@@ -72,64 +58,16 @@ def _constants_as_initializers(graph: Any) -> None:
 def to_half(model: Any, seen: Mapping[str, Seen], dtype: str, *, emulated: bool = False) -> None:
     """Rewrite the onnx.ModelProto ``model`` to compute in ``dtype``, "float16" or "bfloat16"; outputs stay float32.
 
-    ``seen`` are its float tensors: a node stays in float32 where one of its own was too large for float16, where its
-    operator loses too much, or has no kernel in bfloat16.
+    ``seen`` are its float tensors; see `exact_nodes` for what stays in float32.
 
     ``emulated`` writes the same computation for a CPU: in float32 arithmetic, with every weight and the result of every
     node rounded to ``dtype``.
     """
     del model.graph.value_info[:]
     weights = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
-    exact = _exact_nodes(model.graph, seen, weights, dtype)
+    exact = exact_nodes(model.graph, seen, weights, dtype)
     _Rewriting(model.graph, seen.keys(), weights, exact, dtype, emulated).write()
     drop_unread(model.graph)
-
-
-def _exact_nodes(graph: Any, seen: Mapping[str, Seen], weights: Mapping[str, Any], dtype: str) -> list[bool]:
-    """For each node whether it stays in float32."""
-    narrow = {name for name, tensor in weights.items() if dtype == "float16" and _does_not_fit(tensor)}
-    narrow |= {name for name, each in seen.items() if dtype == "float16" and each.largest > _LARGEST}
-    inner = {name for node in graph.node for name in _subgraph_names(node)}
-    exact = [
-        _is_exact(node, dtype)
-        or not narrow.isdisjoint((*node.input, *node.output))
-        or not inner.isdisjoint(node.output)
-        for node in graph.node
-    ]
-    floats = {*seen, *weights}
-    makers = {name: place for place, node in enumerate(graph.node) for name in node.output}
-    readers: dict[str, list[int]] = {}
-    for place, node in enumerate(graph.node):
-        for name in node.input:
-            readers.setdefault(name, []).append(place)
-    outputs = {port.name for port in graph.output}
-    for place, node in enumerate(graph.node):  # nodes between such nodes, so that values are not cast to and fro
-        read = [name for name in node.input if name in floats and name not in weights]
-        followed = [other for name in node.output for other in readers.get(name, [])]
-        if node.op_type in _BETWEEN and followed and outputs.isdisjoint(node.output):
-            exact[place] |= all(exact[makers[name]] for name in read if name in makers) and all(
-                exact[other] for other in followed
-            )
-    return exact
-
-
-def _is_exact(node: Any, dtype: str) -> bool:
-    mixed = node.op_type == "LayerNormalization" and sum(map(bool, node.output)) > 1
-    unknown = dtype == "bfloat16" and node.op_type not in _BFLOAT16.split()
-    return mixed or unknown or node.op_type in _EXACT.split() or bool(_subgraph_names(node))
-
-
-def _does_not_fit(tensor: Any) -> bool:
-    """Whether float16 has no such values: too large ones, or a single one so small that it would lose its digits."""
-    values = np.abs(numpy_helper.to_array(tensor))
-    finite = values[np.isfinite(values)]
-    largest = float(finite.max(initial=0))
-    return largest > _LARGEST or (values.size == 1 and 0 < largest < _LEAST_NORMAL)
-
-
-def _subgraph_names(node: Any) -> set[str]:
-    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return {name for graph in graphs for each in graph.node for name in (*each.input, *_subgraph_names(each))}
 
 
 @dataclass
@@ -233,9 +171,3 @@ def _retype(node: Any, to: int) -> None:
             values = numpy_helper.to_array(attribute.t)
             dtype = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}.get(to)
             attribute.t.CopyFrom(numpy_helper.from_array(values if dtype is None else rounded(values, dtype)))
-
-
-def kept_in_float32(graph: Any, seen: MutableMapping[str, Seen]) -> dict[str, float]:
-    """The tensors that are too large for float16, with their largest values."""
-    names = {name for node in graph.node for name in node.output}
-    return {name: each.largest for name, each in seen.items() if each.largest > _LARGEST and name in names}
