@@ -1,8 +1,8 @@
 """All checks that need a GPU, in one run of at most six minutes.
 
 Run ``python benchmarks/gpu.py`` in an environment with edge-st, edge-st-export, onnxruntime-gpu, sentence-transformers
-and PyTorch for CUDA. ``--model``, ``--reranker`` and ``--sparse`` name originals (folders or names on the Hub); those left
-out are BERTs of base size with random weights. It checks, for models of all three classes:
+and PyTorch for CUDA. ``--model``, ``--reranker`` and ``--sparse`` name originals (folders or names on the Hub); those
+left out are BERTs of base size with random weights. It checks, for models of all three classes:
 
 - parity with the original in float32 on PyTorch: in float32, float16 and bfloat16 on the device;
 - that the session runs on the device, that pooling does, and that nothing falls back to the CPU;

@@ -19,14 +19,15 @@ _WORDS = 2000
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a random BERT."""
+    """The size of a random BERT, and how far its weights spread: texts are to give different scores."""
 
     hidden: int
     layers: int
     heads: int
+    spread: float
 
 
-SMALL, BASE = Size(32, 2, 4), Size(768, 12, 12)
+SMALL, BASE = Size(32, 2, 4, 0.4), Size(768, 12, 12, 0.05)
 
 
 def random_model(kind: str, folder: Path, size: Size) -> Path:
@@ -42,6 +43,7 @@ def random_model(kind: str, folder: Path, size: Size) -> Path:
         num_attention_heads=size.heads,
         intermediate_size=4 * size.hidden,
         max_position_embeddings=512,
+        initializer_range=size.spread,
         num_labels=1,
     )
     torch.manual_seed(7)

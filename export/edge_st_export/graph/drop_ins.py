@@ -85,7 +85,7 @@ def _require_optimum_onnx() -> None:
         raise PackageMissingError(
             "a model of sentence-transformers, or a configuration object in place of a name such as 'O2' or 'avx2', "
             "needs optimum-onnx, which is not installed and takes transformers before 4.58; make an environment with: "
-            "pip install -c export/constraints-4.57.txt . ./export (in a checkout of edge-st)"
+            "pip install -c export/constraints-4.57.txt . './export[openvino]' optimum-onnx (in a checkout of edge-st)"
         )
 
 

@@ -1,5 +1,6 @@
 """ONNX Runtime's optimizer of transformers: its own fusions, then those that it finds by pattern in Python."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def fuse(graph: Path, config: Mapping[str, Any], fusions: Fusions) -> Any:
     options.enable_gelu_approximation = fusions.fast_gelu
     if fusions.raw_mask:
         options.use_raw_attention_mask(True)
-    with _with_biases(graph) as completed:
+    with _with_biases(graph) as completed, _silent():
         return optimize_model(
             completed.as_posix(),
             patterns,
@@ -71,6 +72,17 @@ def fuse(graph: Path, config: Mapping[str, Any], fusions: Fusions) -> Any:
             use_gpu=fusions.for_gpu,
             only_onnxruntime=not fusions.patterns,
         )
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what the optimizer's many modules log of patterns that they do not find."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

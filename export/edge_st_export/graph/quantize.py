@@ -185,5 +185,7 @@ def _samples(model: Any, texts: Sequence[str]) -> Any:
     import nncf
 
     names = {port.any_name for port in model.transformers_model.model.inputs}
-    encoded = [model.tokenizer(text, truncation=True, return_tensors="np") for text in texts]
+    limit = getattr(model, "max_seq_length", None) or getattr(model, "max_length", None)
+    options = {"truncation": True, "max_length": limit, "return_tensors": "np"}
+    encoded = [model.tokenizer(text, **options) for text in texts]
     return nncf.Dataset([{name: array for name, array in sample.items() if name in names} for sample in encoded])
