@@ -30,7 +30,7 @@ class Fusions:
 
     ``fast_gelu`` approximates GELU by its tanh form. ``raw_mask`` gives fused attention the mask itself, right for any
     padding; otherwise it gets lengths, right for padding on the right. ``for_gpu`` lets ONNX Runtime optimize for the
-    GPU that it has.
+    GPU that it has; without one it then does nothing, and the patterns remain.
     """
 
     level: int

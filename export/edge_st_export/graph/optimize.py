@@ -79,11 +79,7 @@ def export_optimized_onnx_model(
 def _fusions(level: str) -> Fusions:
     """Those of optimum for this level, with its masks; raises OptionError for a level that there is not."""
     if level == FLOAT16_LEVEL:
-        from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime
-
-        return Fusions(
-            2, fast_gelu=True, raw_mask=False, for_gpu="CUDAExecutionProvider" in onnxruntime.get_available_providers()
-        )
+        return Fusions(2, fast_gelu=True, raw_mask=False, for_gpu=True)
     if level not in LEVELS:
         raise OptionError(
             f"optimization_config is {level!r}; it must be an OptimizationConfig instance or one of "
