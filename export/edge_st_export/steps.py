@@ -17,11 +17,11 @@ from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
-from .folder.half_parity import check_half, measured
 from .folder.layout import save_layout
 from .folder.parity import GraphReport, check_gate, parity
 from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
+from .graph.half_parity import check_half, measured
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder

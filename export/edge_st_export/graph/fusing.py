@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,12 @@ def fuse(graph: Path, config: Mapping[str, Any], fusions: Fusions) -> Any:
 
     Source: optimum's ORTOptimizer, which calls the same function with the same arguments.
     """
-    from onnxruntime.transformers.fusion_options import FusionOptions
-    from onnxruntime.transformers.optimizer import optimize_model
-
     patterns = _PATTERNS.get(str(config.get("model_type")), "bert")
     heads, width = _number(config, _HEADS), _number(config, _WIDTHS)
     if not heads or width % heads:  # the optimizer then finds them in the graph
         heads = width = 0
-    options = FusionOptions(patterns)
+    options = import_module("onnxruntime.transformers.fusion_options").FusionOptions(patterns)
+    optimize_model = import_module("onnxruntime.transformers.optimizer").optimize_model
     options.enable_embed_layer_norm = False
     options.enable_gelu_approximation = fusions.fast_gelu
     if fusions.raw_mask:

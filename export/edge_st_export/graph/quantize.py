@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -115,26 +116,24 @@ def _write_dynamic(graph: Path, config: str, target: Path) -> None:
     Source: optimum's ORTQuantizer and AutoQuantizationConfig, which call ONNX Runtime with the same arguments.
     """
     import onnx
-    from onnxruntime.quantization import QuantType
-    from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
-    from onnxruntime.quantization.quant_utils import QuantizationMode
-    from onnxruntime.quantization.registry import IntegerOpsRegistry
 
+    kinds = import_module("onnxruntime.quantization.quant_utils")
+    operators = import_module("onnxruntime.quantization.registry").IntegerOpsRegistry
     with converting(f"the quantization of {graph} for {config}", "choose another configuration"):
         model = onnx.load(graph)
         inner = any(node.op_type in ("If", "Loop", "Scan", "SequenceMap") for node in model.graph.node)
-        quantizer = ONNXQuantizer(
+        quantizer = import_module("onnxruntime.quantization.onnx_quantizer").ONNXQuantizer(
             model,
             per_channel=True,
             reduce_range=False,
-            mode=QuantizationMode.IntegerOps,
+            mode=kinds.QuantizationMode.IntegerOps,
             static=False,
-            weight_qType=QuantType[_WEIGHTS[config]],
-            activation_qType=QuantType.QUInt8,
+            weight_qType=kinds.QuantType[_WEIGHTS[config]],
+            activation_qType=kinds.QuantType.QUInt8,
             tensors_range=None,
             nodes_to_quantize=[],
             nodes_to_exclude=[],
-            op_types_to_quantize=list(IntegerOpsRegistry),
+            op_types_to_quantize=list(operators),
             extra_options={"WeightSymmetric": True, "ActivationSymmetric": False, "EnableSubgraph": inner},
         )
         quantizer.quantize_model()

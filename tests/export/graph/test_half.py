@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_st import SentenceTransformer
 from edge_st_export import ExportError, ExportReport, export_model
-from edge_st_export.folder import half_parity
-from edge_st_export.folder.half_parity import check_half
+from edge_st_export.graph import half_parity
 from edge_st_export.graph.fused_attention import fuse_attention
 from edge_st_export.graph.half import clamp_masks, rounded, to_half
 from edge_st_export.graph.half_graphs import HALF_FILES
+from edge_st_export.graph.half_parity import check_half
 from edge_st_export.graph.observed import observe_floats
 from edge_st_export.original.texts import ALL
 from edge_st_runtime.arrays import TokenBatch

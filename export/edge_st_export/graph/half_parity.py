@@ -11,10 +11,10 @@ from edge_st_runtime.errors import EngineError
 from edge_st_runtime.model.record import LOSSLESS_COSINE
 
 from ..errors import ExportError
-from ..graph.half_graphs import HALF_FILES, emulated_file
+from ..folder.parity import GraphReport, measure, megabytes
+from ..folder.paths import graph_files
 from ..original.reference import Reference
-from .parity import GraphReport, measure, megabytes
-from .paths import graph_files
+from .half_graphs import HALF_FILES, emulated_file
 
 #: the lowest cosine; below it something overflowed, or no digits are left
 _GATES = {"float16": 0.99, "bfloat16": 0.9}
