@@ -38,7 +38,7 @@ LAST: Mapping[str, Any] = {
 
 def of_kind(kind: str, sizes: Mapping[str, Any], **options: Any) -> Callable[[Path], Path]:
     """The builder of a transformer of this model_type, looked up when it is built: older versions lack it."""
-    return lambda folder: saved(config=AutoConfig.for_model(kind, **IDS, **sizes), **options)(folder)
+    return lambda folder: saved(**{**options, "config": AutoConfig.for_model(kind, **IDS, **sizes)})(folder)
 
 
 def fold_by_model2vec(folder: Path) -> None:
@@ -60,7 +60,7 @@ NEWER: Mapping[str, Case] = {
         of_kind(
             "jina_embeddings_v3",
             {**SIZES, "max_position_embeddings": 64},
-            **but(XLM, config=None),
+            **XLM,
             modules=lambda: (Normalize(),),
         ),
     ),
