@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_st.version import __version__
 
+from .ports import Output
+
 OPSET = 18  # the newest that all supported versions of onnxruntime and openvino read
 _IR_VERSION = 8  # as old as the opset
 _INSIDE = 1024  # bytes; a larger tensor goes into the file beside the graph
@@ -47,6 +49,14 @@ class GraphWriter:
         """Add a constant () float32; returns its name."""
         return self.weight(f"float32_{value!r}", np.array(value, dtype=np.float32))
 
+    def scalar(self, value: int) -> str:
+        """Add a constant () int64; returns its name."""
+        return self.weight(f"int64_scalar_{value}", np.array(value, dtype=np.int64))
+
+    def cast(self, x: str, dtype: type[np.generic]) -> str:
+        """Convert ``x`` to ``dtype``; returns the name of the result."""
+        return self.apply("Cast", x, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
     def weight(self, name: str, values: NDArray[Any]) -> str:
         """Add a constant called ``name``, unless it is there already; returns its name."""
         if name not in self._tensors:
@@ -66,18 +76,18 @@ class GraphWriter:
             tensor.external_data.add(key=key, value=str(value))
         return tensor
 
-    def save(self, path: Path, inputs: Sequence[str], value: str, output: str, axes: Sequence[str | int]) -> None:
-        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``output`` (batch, *axes) float32.
+    def save(self, path: Path, inputs: Sequence[str], output: Output) -> None:
+        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``output``.
 
-        ``value`` is the tensor that becomes the output. Raises what onnx's checker raises.
+        Raises what onnx's checker raises.
         """
-        self._nodes.append(helper.make_node("Identity", [value], [output], name=output))
+        self._nodes.append(helper.make_node("Identity", [output.value], [output.name], name=output.name))
         tokens = ["batch_size", "sequence_length"]
         graph = helper.make_graph(
             self._nodes,
             "transformer",
             [helper.make_tensor_value_info(name, TensorProto.INT64, tokens) for name in inputs],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [tokens[0], *axes])],
+            [helper.make_tensor_value_info(output.name, TensorProto.FLOAT, [tokens[0], *output.axes])],
             list(self._tensors.values()),
         )
         opset = helper.make_opsetid("", OPSET)

@@ -16,8 +16,9 @@ from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder, r
 from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import Route
 
-from .architecture import Architecture, read_architecture
+from .architecture import Architecture
 from .checkpoint import INDEX_FILE, SINGLE_FILE, shards
+from .reading import read_architecture
 
 _FIRST_FILES = ("modules.json", "config.json")
 _PAPERS = ("README.md", "LICENSE", "NOTICE")

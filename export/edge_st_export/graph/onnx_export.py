@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_st_runtime.errors import UnsupportedModelError
 
-from ..builder.architecture import read_architecture
+from ..builder.reading import read_architecture
 from ..builder.writing import write_graph
 from ..errors import converting
 from ..folder.paths import ONNX_FILE

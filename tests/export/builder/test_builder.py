@@ -26,8 +26,8 @@ from edge_st_runtime.engines.backend import EngineOptions, open_backend
 from edge_st_runtime.model.classes import CROSS_ENCODER
 from tests.export.zoo.examining import Zoo
 
-ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra")
-CLASSIFIERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "plain", "plain-half")
+ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra", "albert")
+CLASSIFIERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "albert", "plain", "plain-half")
 #: of values around 1
 NEAR = 1e-5
 LENGTHS = (48, 1, 2, 17)
@@ -40,7 +40,7 @@ def batch_of(folder: Path) -> TokenBatch:
     mask = np.array([[int(place < length) for place in range(LENGTHS[0])] for length in LENGTHS], dtype=np.int64)
     padding = config["pad_token_id"]
     ids = np.where(mask == 1, random.integers(5, config["vocab_size"], mask.shape), padding)
-    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra"))
+    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra", "albert"))
     mask[0, 3:40:3] = 0
     return TokenBatch(ids, mask, types)
 

@@ -29,9 +29,9 @@ def edit(path: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("model_type", "deberta-v2"),
+        ("model_type", "deberta"),
         ("position_embedding_type", "relative_key"),
-        ("hidden_act", "silu"),
+        ("hidden_act", "selu"),
         ("pruned_heads", {"0": [1]}),
         ("is_decoder", True),
         ("auto_map", {"AutoModel": "modeling.Own"}),
@@ -130,8 +130,8 @@ def test_from_the_hub_only_what_is_needed(small_folder: Path, hub: HubServer, tm
 
 def test_an_unknown_model_is_refused_before_its_weights(small_folder: Path, hub: HubServer, tmp_path: Path) -> None:
     files = files_of(small_folder)
-    config = {**json.loads(files["config.json"]), "model_type": "modernbert"}
+    config = {**json.loads(files["config.json"]), "model_type": "deberta"}
     hub.add("owner/name", {**files, "config.json": json.dumps(config).encode()})
-    with pytest.raises(UnsupportedModelError, match="modernbert"):
+    with pytest.raises(UnsupportedModelError, match="deberta"):
         convert_model("owner/name", tmp_path / "out")
     assert "model.safetensors" not in " ".join(hub.requested())
