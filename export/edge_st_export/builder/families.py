@@ -5,7 +5,14 @@ from typing import NamedTuple
 
 from .architecture import Architecture
 from .architectures.bert import KINDS, read_bert
+from .architectures.decoder import read_gemma3, read_qwen3
+from .architectures.t5 import KINDS as T5_KINDS
+from .architectures.t5 import read_t5
 from .settings import Settings
+
+#: what the graph is for: hidden states, a classification head, SPLADE's weights of words, words that score a text
+FEATURES, CLASSES, WORDS, ANSWERS = "feature-extraction", "sequence-classification", "fill-mask", "text-generation"
+_TASKS = (FEATURES, CLASSES, WORDS)
 
 
 class Family(NamedTuple):
@@ -13,14 +20,18 @@ class Family(NamedTuple):
 
     ``read`` raises UnsupportedModelError for settings that are not supported, KeyError for missing ones. Models of some
     families bring code of their own (auto_map in config.json). ``brings_code`` says that the builder writes what that
-    code computes; the code itself never runs.
+    code computes; the code itself never runs. ``tasks`` are those of sentence-transformers' Transformer.
     """
 
     read: Callable[[Settings], Architecture]
     brings_code: bool = False
+    tasks: tuple[str, ...] = (FEATURES, CLASSES)
 
 
 #: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
-    **dict.fromkeys(KINDS, Family(read_bert)),
+    **{name: Family(read_bert, tasks=_TASKS if kind.words else _TASKS[:2]) for name, kind in KINDS.items()},
+    "qwen3": Family(read_qwen3, tasks=(FEATURES, CLASSES, ANSWERS)),
+    "gemma3_text": Family(read_gemma3, tasks=(FEATURES, CLASSES, ANSWERS)),
+    **dict.fromkeys(T5_KINDS, Family(read_t5, tasks=(FEATURES,))),
 }

@@ -1,10 +1,14 @@
 """PyTorch to ONNX in float32."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_st_runtime.errors import UnsupportedModelError
+from edge_st_runtime.files.reading import read_optional_json
 
+from ..builder.pruning import prune_onnx
 from ..builder.reading import read_architecture
 from ..builder.writing import write_graph
 from ..errors import converting
@@ -12,7 +16,6 @@ from ..folder.paths import ONNX_FILE
 from .external_data import move_weights_beside
 from .leading_modules import LeadingModules
 from .optimum_config import graph_config
-from .pruning import prune_onnx
 
 
 def to_onnx(leading: LeadingModules) -> Path:
@@ -32,16 +35,25 @@ def to_onnx(leading: LeadingModules) -> Path:
 
 def _write(leading: LeadingModules, path: Path) -> bool:
     """Let the builder write the graph; False where it does not know the encoder."""
-    if not leading.transformer_only:
-        return False
     try:
-        architecture = read_architecture(leading.route)
+        architecture = read_architecture(leading.route, config=_stored(leading), answers=leading.answers)
     except UnsupportedModelError:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        leading.model().save_pretrained(scratch)
+        leading.transformer().save_pretrained(scratch)
         write_graph(architecture, Path(scratch), path)
     return True
+
+
+def _stored(leading: LeadingModules) -> Mapping[str, Any]:
+    """The config.json that transformers reads as the transformer's configuration.
+
+    Each time that it reads one, it halves a window to both sides; what it saves has that done already.
+    """
+    config = read_optional_json(leading.route.path / "config.json")
+    if config.get("use_bidirectional_attention") and config.get("sliding_window"):
+        return {**config, "sliding_window": 2 * (config["sliding_window"] - 1)}
+    return config
 
 
 def _trace(leading: LeadingModules, path: Path) -> None:

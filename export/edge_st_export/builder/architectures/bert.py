@@ -11,6 +11,7 @@ from ..pieces import Pieces
 from ..ports import IDS, MASK, TYPES, Output, hidden_states
 from ..relative_positions import bias_by_distance
 from ..settings import Settings
+from ..words import Splade, WordHead, sparse
 
 _WORDS, _POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"
 _TYPES = "embeddings.token_type_embeddings.weight"
@@ -56,7 +57,7 @@ class Kind:
     projected. ``token_types`` says whether the graph takes token_type_ids; that of a RoBERTa with several types
     does where its tokenizer gives them. ``counted_from_padding`` says whether positions begin after the id of the
     padding token and do not count padding. ``relative`` names the weights, if any, that are added to the attention by
-    distance. ``activation`` is the default.
+    distance. ``activation`` is the default. ``words`` is the head of a masked language model.
     """
 
     prefix: str
@@ -70,6 +71,7 @@ class Kind:
     counted_from_padding: bool = False
     relative: str | None = None
     activation: str = "gelu"
+    words: WordHead | None = None
 
     @property
     def first_type(self) -> bool:
@@ -77,10 +79,25 @@ class Kind:
         return self.counted_from_padding and self.relative is None and not self.token_types
 
 
-_ROBERTA = Kind("roberta.", Classifier("classifier.dense", "classifier.out_proj"), counted_from_padding=True)
+_LM_HEAD = WordHead(
+    "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", ("lm_head.bias", "lm_head.decoder.bias"), "gelu"
+)
+_ROBERTA = Kind(
+    "roberta.", Classifier("classifier.dense", "classifier.out_proj"), counted_from_padding=True, words=_LM_HEAD
+)
 #: by model_type in config.json
 KINDS: Mapping[str, Kind] = {
-    "bert": Kind("bert.", Classifier("pooler.dense", "classifier"), token_types=True),
+    "bert": Kind(
+        "bert.",
+        Classifier("pooler.dense", "classifier"),
+        token_types=True,
+        words=WordHead(
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.LayerNorm",
+            "cls.predictions.decoder.weight",
+            ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+        ),
+    ),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -99,6 +116,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         "transformer.layer.{}.",
         Keys("dim", "n_layers", "n_heads", "hidden_dim", "activation", None),
+        words=WordHead("vocab_transform", "vocab_layer_norm", "vocab_projector.weight", ("vocab_projector.bias",)),
     ),
     "mpnet": Kind(
         "mpnet.",
@@ -112,8 +130,20 @@ KINDS: Mapping[str, Kind] = {
         ),
         counted_from_padding=True,
         relative="encoder.relative_attention_bias.weight",
+        words=_LM_HEAD,
     ),
-    "electra": Kind("electra.", Classifier("classifier.dense", "classifier.out_proj", "gelu"), token_types=True),
+    "electra": Kind(
+        "electra.",
+        Classifier("classifier.dense", "classifier.out_proj", "gelu"),
+        token_types=True,
+        words=WordHead(
+            "generator_predictions.dense",
+            "generator_predictions.LayerNorm",
+            "generator_lm_head.weight",
+            ("generator_lm_head.bias",),
+            "gelu",
+        ),
+    ),
     "albert": Kind(
         "albert.",
         Classifier("pooler", "classifier"),
@@ -132,6 +162,12 @@ KINDS: Mapping[str, Kind] = {
         shares_layers=True,
         token_types=True,
         activation="gelu_new",
+        words=WordHead(
+            "predictions.dense",
+            "predictions.LayerNorm",
+            "predictions.decoder.weight",
+            ("predictions.bias", "predictions.decoder.bias"),
+        ),
     ),
 }
 
@@ -142,7 +178,8 @@ class Bert:
 
     ``embedded`` is the width of the embeddings, ``hidden`` that of the layers, ``wide`` that of the feed-forward layer.
     ``padding`` is the id of the padding token, from which some kinds count positions. ``classifies`` says whether its
-    classification head is in the graph.
+    classification head is in the graph, ``splade`` how a masked language model's is pooled there; ``tied`` says that
+    this head's words are the embeddings.
     """
 
     kind: Kind
@@ -156,6 +193,8 @@ class Bert:
     epsilon: float
     padding: int
     classifies: bool
+    splade: Splade | None
+    tied: bool
 
     @property
     def prefix(self) -> str:
@@ -197,6 +236,8 @@ def read_bert(settings: Settings) -> Bert:
         settings.number(keys.epsilon or "", _DEFAULT_EPSILON),
         padding,
         settings.classifies,
+        settings.splade,
+        settings.flag("tie_word_embeddings", default=True),
     )
 
 
@@ -223,7 +264,19 @@ class _Writer:
             x = self._layer(x, bias, path, first_token=bert.classifies and place == len(bert.paths))
         if bert.classifies:
             return classified(self.pieces, x, bert.kind.classifier, bert.hidden)
+        if bert.splade is not None and bert.kind.words is not None:
+            return self._weighed(x, bert.kind.words, bert.splade)
         return hidden_states(x, bert.hidden)
+
+    def _weighed(self, x: str, head: WordHead, splade: Splade) -> Output:
+        """The weights of all words."""
+        pieces, bert = self.pieces, self.bert
+        x = pieces.activated(
+            pieces.linear(x, head.dense, bert.hidden, bert.embedded), head.activation or bert.activation
+        )
+        names = (head.words, _WORDS) if bert.tied else (head.words,)
+        rows, biases = pieces.checkpoint.first_of(*names), pieces.checkpoint.first_of(*head.biases)
+        return sparse(pieces, self._norm(x, head.norm, bert.embedded), rows, biases, bert.embedded, splade)
 
     def _embeddings(self) -> str:
         pieces, bert = self.pieces, self.bert
