@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from .architecture import Architecture
 from .architectures.bert import KINDS, read_bert
+from .architectures.deberta import read_deberta
+from .architectures.modern_bert import read_modern_bert
+from .architectures.rotary_bert import read_gte, read_new, read_nomic
 from .settings import Settings
 
 
@@ -23,4 +26,9 @@ class Family(NamedTuple):
 #: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(KINDS, Family(read_bert)),
+    "modernbert": Family(read_modern_bert),
+    "deberta-v2": Family(read_deberta),
+    "nomic_bert": Family(read_nomic, brings_code=True),
+    "new": Family(read_new, brings_code=True),
+    "gte": Family(read_gte),
 }

@@ -1,4 +1,4 @@
-"""MPNet's relative positions, which are T5's. Source: transformers' MPNetEncoder.relative_position_bucket."""
+"""Relative positions: those of MPNet, which are T5's, and those of DeBERTa."""
 
 import math
 
@@ -20,10 +20,25 @@ def bias_by_distance(table: Floats, longest: int) -> Floats:
 
 
 def bucket(distances: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
-    """The bucket of each distance; half are for keys after the query. Small distances are exact, others logarithmic."""
+    """The bucket of each distance; half are for keys after the query. Small distances are exact, others logarithmic.
+
+    Source: transformers' MPNetEncoder.relative_position_bucket.
+    """
     half = buckets // 2
     exact = half // 2
     apart = np.abs(distances)
     ratio = np.log(np.maximum(apart, 1).astype(np.float32) / np.float32(exact))
     far = exact + (ratio / np.float32(math.log(_FARTHEST / exact)) * np.float32(half - exact)).astype(np.int64)
     return np.where(distances > 0, half, 0) + np.where(apart < exact, apart, np.minimum(far, half - 1))
+
+
+def logarithmic(distances: NDArray[np.int64], buckets: int, farthest: int) -> NDArray[np.int64]:
+    """The distances, those beyond half of the ``buckets`` in steps that grow until ``farthest``.
+
+    Source: make_log_bucket_position in transformers' DebertaV2Model.
+    """
+    exact, apart = buckets // 2, np.abs(distances)
+    growth = np.log(np.maximum(apart, exact) / np.float32(exact), dtype=np.float32)
+    steps = growth / np.log(np.float32((farthest - 1) / exact)) * np.float32(exact - 1)
+    far = np.ceil(steps).astype(np.int64) + exact
+    return np.where(apart <= exact, distances, far * np.sign(distances))
