@@ -37,6 +37,8 @@ ENCODERS = (
     "albert",
     "modernbert",
     "deberta-v3",
+    "nomic",
+    "gte",
 )
 CLASSIFIERS = (
     "bert",
@@ -50,6 +52,8 @@ CLASSIFIERS = (
     "modernbert-mean",
     "deberta-v2",
     "deberta-v3",
+    "nomic",
+    "gte",
     "plain",
     "plain-half",
 )
@@ -65,7 +69,7 @@ def batch_of(folder: Path) -> TokenBatch:
     mask = np.array([[int(place < length) for place in range(LENGTHS[0])] for length in LENGTHS], dtype=np.int64)
     padding = config["pad_token_id"]
     ids = np.where(mask == 1, random.integers(5, config["vocab_size"], mask.shape), padding)
-    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra", "albert"))
+    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra", "albert", "nomic_bert"))
     mask[0, 3:40:3] = 0
     return TokenBatch(ids, mask, types)
 
@@ -73,7 +77,7 @@ def batch_of(folder: Path) -> TokenBatch:
 def in_torch(folder: Path, batch: TokenBatch, *, scores: bool) -> NDArray[np.float64]:
     """In float64: in float32 PyTorch's own rounding is 1e-5 here."""
     kind = AutoModelForSequenceClassification if scores else AutoModel
-    model = kind.from_pretrained(folder, local_files_only=True).double().eval()
+    model = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=True).double().eval()
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if batch.token_type_ids is not None and batch.token_type_ids.any():
         inputs["token_type_ids"] = batch.token_type_ids
