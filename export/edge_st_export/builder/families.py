@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from .architecture import Architecture
 from .architectures.bert import KINDS, read_bert
+from .architectures.deberta import read_deberta
 from .architectures.decoder import read_gemma3, read_qwen3
+from .architectures.modern_bert import read_modern_bert
+from .architectures.rotary_bert import read_gte, read_new, read_nomic
 from .architectures.t5 import KINDS as T5_KINDS
 from .architectures.t5 import read_t5
 from .settings import Settings
@@ -31,6 +34,11 @@ class Family(NamedTuple):
 #: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
     **{name: Family(read_bert, tasks=_TASKS if kind.words else _TASKS[:2]) for name, kind in KINDS.items()},
+    "modernbert": Family(read_modern_bert),
+    "deberta-v2": Family(read_deberta),
+    "nomic_bert": Family(read_nomic, brings_code=True),
+    "new": Family(read_new, brings_code=True),
+    "gte": Family(read_gte),
     "qwen3": Family(read_qwen3, tasks=(FEATURES, CLASSES, ANSWERS)),
     "gemma3_text": Family(read_gemma3, tasks=(FEATURES, CLASSES, ANSWERS)),
     **dict.fromkeys(T5_KINDS, Family(read_t5, tasks=(FEATURES,))),

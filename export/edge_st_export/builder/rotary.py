@@ -1,12 +1,14 @@
 """Rotary positions as ONNX nodes. Source: RoFormer (arXiv 2104.09864), in the form of transformers' Llama."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from edge_st_runtime.arrays import Floats
 
-from .pieces import Pieces
+from .attention import attend, heads_of, scaled
+from .pieces import Map, Pieces
 from .settings import Settings
 
 
@@ -23,23 +25,40 @@ def frequencies(base: float, size: int) -> Floats:
     return np.float32(1) / np.power(np.float32(base), exponents)
 
 
-def read_frequencies(settings: Settings, size: int, base: float, *, key: str = "rope_theta", kind: str = "") -> Floats:
+def read_frequencies(
+    settings: Settings, size: int, base: float, *, key: str = "rope_theta", kind: str = "", scaled_in_4: bool = True
+) -> Floats:
     """The frequencies that config.json says, as transformers 4 and 5 write it; ``base`` is the default.
 
     transformers 5 says all in rope_parameters, where ``kind`` is the type of the layers in models with several, such as
-    "sliding_attention"; transformers 4 has the base in ``key``, and rope_scaling. Raises UnsupportedModelError for
-    frequencies that are scaled in another way than linearly.
+    "sliding_attention"; transformers 4 has the base in ``key``, and rope_scaling if these layers are ``scaled_in_4``.
+    Raises UnsupportedModelError for a scheme of scaling that is not in `_SCHEMES`.
     """
     said = settings.get("rope_parameters", {})
     said = said.get(kind, said) if kind else said
-    scaling = said or settings.get("rope_scaling", {})
+    scaling = said or (settings.get("rope_scaling", {}) if scaled_in_4 else {})
     scheme = scaling.get("rope_type", scaling.get("type", "default"))
-    if scheme not in ("default", "linear"):
-        raise settings.refusal(f"the rope_type is {scheme!r}", "'default' or 'linear'")
-    if scaling.get("partial_rotary_factor", 1) != 1:
-        raise settings.refusal(f"partial_rotary_factor is {scaling['partial_rotary_factor']}", "1")
-    found = frequencies(float(said.get("rope_theta") or settings.get(key, base)), size)
-    return found / np.float32(scaling["factor"]) if scheme == "linear" else found
+    if scheme not in _SCHEMES or scaling.get("partial_rotary_factor", 1) != 1 or scaling.get("mixed_b"):
+        raise settings.refusal(
+            f"the scaling of rotary positions is {dict(scaling)!r}", f"{', '.join(_SCHEMES)} of all of a head"
+        )
+    base = float(said.get("rope_theta") or settings.get(key, base))
+    return _SCHEMES[scheme](base, size, float(scaling.get("factor", 1)))
+
+
+def _linear(base: float, size: int, factor: float) -> Floats:
+    return frequencies(base, size) / np.float32(factor)
+
+
+def _ntk(base: float, size: int, factor: float) -> Floats:
+    """The base is larger, and all turn slower. Source: Alibaba-NLP/new-impl, after kexue.fm/archives/9706."""
+    if factor <= 1:
+        return frequencies(base, size)
+    return frequencies(base * factor, size) / np.float32(factor ** (2 / size))
+
+
+#: the schemes by which frequencies are scaled for texts longer than those of the training; "ntk" is GTE's own
+_SCHEMES = {"default": lambda base, size, _: frequencies(base, size), "linear": _linear, "ntk": _ntk}
 
 
 def rotation(pieces: Pieces, turns: Floats, longest: int) -> Rotation:
@@ -64,3 +83,26 @@ def rotated(pieces: Pieces, x: str, turn: Rotation) -> str:
     across = graph.apply("Sub", graph.apply("Mul", one, turn.cosines), graph.apply("Mul", other, turn.sines))
     up = graph.apply("Add", graph.apply("Mul", other, turn.cosines), graph.apply("Mul", one, turn.sines))
     return graph.apply("Concat", across, up, axis=-1)
+
+
+def attend_rotated(
+    pieces: Pieces, x: str, queries: str, path: str, maps: Sequence[Map], heads: int, turn: Rotation, bias: str
+) -> str:
+    """The attention of ``queries`` to all tokens ``x``, (batch, queries, width), by the ``maps`` to Q, K and V.
+
+    ``queries`` is ``x`` or its first token, which does not turn. ``path`` begins the names of the weights; ``bias`` is
+    added to the attention.
+    """
+    graph, width = pieces.graph, len(maps[0][0])
+    size = width // heads
+    maps = [scaled(maps[0], size), *maps[1:]]
+    if queries is x:
+        packed = pieces.mapped(x, f"{path}query_key_value", maps)
+        both, values = graph.node("Split", packed, graph.integers(2 * width, width), outputs=2, axis=-1)
+        turned = rotated(pieces, heads_of(pieces, both, 2 * heads, size), turn)
+        q, k = graph.node("Split", turned, outputs=2, axis=2, num_outputs=2)
+    else:
+        keys, values = pieces.halves(pieces.mapped(x, f"{path}key_value", maps[1:]))
+        k = rotated(pieces, heads_of(pieces, keys, heads, size), turn)
+        q = heads_of(pieces, pieces.mapped(queries, f"{path}query", maps[:1]), heads, size)
+    return attend(pieces, q, k, heads_of(pieces, values, heads, size), bias, width)

@@ -49,6 +49,7 @@ from tests.export.zoo.building import (
     into_subfolder,
     saved,
 )
+from tests.export.zoo.gated_encoders import NewConfig, NewModel, NomicConfig, NomicModel
 from tests.export.zoo.rotary_encoder import RotaryConfig, RotaryModel
 from tests.support.tiny_tokenizers import byte_bpe, clip_bpe, unigram
 
@@ -145,6 +146,28 @@ ARCHITECTURES: Mapping[str, Case] = {
         "code of its own, rotary positions",
         "mean",
         saved(config=RotaryConfig(), model_class=RotaryModel, trust_remote_code=True, limit=4096),
+        long_text=LONG,
+        trust_remote_code=True,
+    ),
+    "nomic": Case(
+        "NomicBERT, code of its own",
+        "mean",
+        saved(config=NomicConfig(), model_class=NomicModel, spread=0.1, trust_remote_code=True, limit=4096),
+        long_text=LONG,
+        trust_remote_code=True,
+    ),
+    "gte": Case(
+        "GTE, code of its own",
+        "cls, Normalize",
+        saved(
+            config=NewConfig(type_vocab_size=1, rope_scaling={"type": "ntk", "factor": 8.0}),
+            model_class=NewModel,
+            spread=0.1,
+            pooling="cls",
+            modules=lambda: (Normalize(),),
+            trust_remote_code=True,
+            limit=4096,
+        ),
         long_text=LONG,
         trust_remote_code=True,
     ),

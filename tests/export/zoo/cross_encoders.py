@@ -43,6 +43,12 @@ from tests.export.zoo.building import (
     plain,
     transformer,
 )
+from tests.export.zoo.gated_encoders import (
+    NewConfig,
+    NewForSequenceClassification,
+    NomicConfig,
+    NomicForSequenceClassification,
+)
 from tests.support.tiny_tokenizers import byte_bpe, closing_bpe
 
 Build: TypeAlias = Callable[[Path], Path]
@@ -149,6 +155,18 @@ CLASSIFIERS: Mapping[str, Case] = {
     "classifier-distilbert": Case("DistilBERT", "2 labels", classifier(2, **DISTILBERT)),
     "classifier-mpnet": Case("MPNet", "1 label", classifier(**MPNET)),
     "classifier-albert": Case("ALBERT, Unigram", "1 label", classifier(config=ALBERT, tokenizer=bert_unigram)),
+    "classifier-nomic": Case(
+        "NomicBERT, code of its own, without modules.json",
+        "2 labels",
+        plain(config=NomicConfig(num_labels=2), model_class=NomicForSequenceClassification),
+        trust_remote_code=True,
+    ),
+    "classifier-gte": Case(
+        "GTE, code of its own, without modules.json",
+        "1 label",
+        plain(config=NewConfig(num_labels=1), model_class=NewForSequenceClassification),
+        trust_remote_code=True,
+    ),
     "classifier-qwen3": Case("Qwen3ForSequenceClassification, padded on the left", "1 label", classifier(**QWEN3)),
     "classifier-qwen3-right": Case(
         "Qwen3ForSequenceClassification, padded on the right, without modules.json",

@@ -52,8 +52,8 @@ _GEMMA3 = Kind(
 class Sight:
     """What the tokens in a type of layer see.
 
-    ``turns`` are the frequencies of the rotation. A token sees those before it, with ``ahead`` those after it, too. With
-    a ``window`` it sees only those less than so many tokens away.
+    ``turns`` are the frequencies of the rotation. A token sees those before it; with ``ahead`` those after it, too; with
+    a ``window`` only those less than so many tokens away.
     """
 
     turns: Floats
@@ -133,7 +133,7 @@ def read_gemma3(settings: Settings) -> Decoder:
     sights = {
         _FULL: Sight(read_frequencies(settings, size, 1e6, kind=_FULL), ahead),
         _SLIDING: Sight(
-            read_frequencies(settings, size, 1e4, key="rope_local_base_freq", kind=_SLIDING),
+            read_frequencies(settings, size, 1e4, key="rope_local_base_freq", kind=_SLIDING, scaled_in_4=False),
             ahead,
             window // 2 + 1 if ahead else window,
         ),
