@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from .architecture import Architecture
-from .architectures.bert import KINDS, read_bert
+from .architectures.bert import read_bert
+from .architectures.bert_kinds import KINDS
 from .architectures.deberta import read_deberta
 from .architectures.decoder import read_gemma3, read_qwen3
 from .architectures.modern_bert import read_modern_bert
@@ -34,7 +35,7 @@ class Family(NamedTuple):
 #: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
     **{name: Family(read_bert, tasks=_TASKS if kind.words else _TASKS[:2]) for name, kind in KINDS.items()},
-    "modernbert": Family(read_modern_bert),
+    "modernbert": Family(read_modern_bert, tasks=_TASKS),
     "deberta-v2": Family(read_deberta),
     "nomic_bert": Family(read_nomic, brings_code=True),
     "new": Family(read_new, brings_code=True),

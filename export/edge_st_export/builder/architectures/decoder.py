@@ -52,8 +52,8 @@ _GEMMA3 = Kind(
 class Sight:
     """What the tokens in a type of layer see.
 
-    ``turns`` are the frequencies of the rotation. A token sees those before it; with ``ahead`` those after it, too; with
-    a ``window`` only those less than so many tokens away.
+    ``turns`` are the frequencies of the rotation. A token sees those before it; with ``ahead`` those after it, too;
+    with a ``window`` only those less than so many tokens away.
     """
 
     turns: Floats
@@ -202,8 +202,7 @@ class _Writer:
             x = self._norm(pieces.last(x, self._other_than(decoder.padding)), "norm")
             return projected(pieces, x, "score", decoder.hidden, bias=False)
         if decoder.answers is not None:
-            names = (_PROJECTION, _WORDS) if decoder.tied else (_PROJECTION,)
-            rows = pieces.checkpoint.first_of(*names)
+            rows = pieces.checkpoint.first_of(_PROJECTION, *((_WORDS,) if decoder.tied else ()))
             return answered(pieces, self._norm(pieces.last(x, MASK), "norm"), rows, decoder.hidden, decoder.answers)
         return hidden_states(self._norm(x, "norm"), decoder.hidden)
 
