@@ -2,9 +2,13 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_model
 
 from edge_st_runtime.errors import UnsupportedModelError
 
+from ..builder.checkpoint import SINGLE_FILE
 from ..builder.reading import read_architecture
 from ..builder.writing import write_graph
 from ..errors import converting
@@ -42,9 +46,17 @@ def _write(leading: LeadingModules, path: Path) -> bool:
     except UnsupportedModelError:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        leading.model().save_pretrained(scratch)
+        _save(leading.model(), Path(scratch))
         write_graph(architecture, Path(scratch), path)
     return True
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Write the weights of ``model`` by the names that they have on the Hub."""
+    if type(model).__module__.startswith("transformers."):
+        model.save_pretrained(folder)
+    else:  # its own code: transformers 5 would rename the weights of a model_type that it has, too
+        save_model(model, str(folder / SINGLE_FILE))
 
 
 def _trace(leading: LeadingModules, path: Path) -> str:
