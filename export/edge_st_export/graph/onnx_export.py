@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save_model
+
 from edge_st_runtime.errors import UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
 
+from ..builder.checkpoint import SINGLE_FILE
 from ..builder.pruning import prune_onnx
 from ..builder.reading import read_architecture
 from ..builder.writing import write_graph
@@ -43,7 +46,7 @@ def _write(leading: LeadingModules, path: Path) -> bool:
     except UnsupportedModelError:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        leading.transformer().save_pretrained(scratch)
+        _save(leading.transformer(), Path(scratch))
         write_graph(architecture, Path(scratch), path)
     return True
 
@@ -57,6 +60,14 @@ def _stored(leading: LeadingModules) -> Mapping[str, Any]:
     if config.get("use_bidirectional_attention") and config.get("sliding_window"):
         return {**config, "sliding_window": 2 * (config["sliding_window"] - 1)}
     return config
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Write the weights of ``model`` by the names that they have on the Hub."""
+    if type(model).__module__.startswith("transformers."):
+        model.save_pretrained(folder)
+    else:  # its own code: transformers 5 would rename the weights of a model_type that it has, too
+        save_model(model, str(folder / SINGLE_FILE))
 
 
 def _trace(leading: LeadingModules, path: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import transformers
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from tokenizers import Tokenizer
 from torch import nn
@@ -86,6 +87,14 @@ def modern_bert(positions: int) -> PretrainedConfig:
     )
 
 
+#: NomicBERT as transformers 5 has it, which mistakes the weights of its own code for those; before, with its own code
+NOMIC: dict[str, Any] = (
+    {"config": transformers.NomicBertConfig(**SIZES, max_position_embeddings=4096)}
+    if hasattr(transformers, "NomicBertConfig")
+    else {"config": NomicConfig(), "model_class": NomicModel}
+)
+
+
 ARCHITECTURES: Mapping[str, Case] = {
     "bert": Case("BERT", "mean", saved()),
     "roberta": Case("RoBERTa", "mean", saved(**ROBERTA)),
@@ -150,9 +159,9 @@ ARCHITECTURES: Mapping[str, Case] = {
         trust_remote_code=True,
     ),
     "nomic": Case(
-        "NomicBERT, code of its own",
+        "NomicBERT",
         "mean",
-        saved(config=NomicConfig(), model_class=NomicModel, spread=0.1, trust_remote_code=True, limit=4096),
+        saved(**NOMIC, spread=0.1, trust_remote_code=True, limit=4096),
         long_text=LONG,
         trust_remote_code=True,
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import transformers
 from sentence_transformers import CrossEncoder
 from sentence_transformers.cross_encoder.modules import LogitScore
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
@@ -64,7 +65,14 @@ DISTILBERT: Options = {
 }
 ALBERT = AlbertConfig(**SIZES, embedding_size=16, max_position_embeddings=64, pad_token_id=0)
 MODERNBERT: Options = {"config": modern_bert(64), "tokenizer": byte_bpe, "tokens": BPE_TOKENS}
-
+NOMIC_CLASSIFIER: Options = (
+    {
+        "config": transformers.NomicBertConfig(**SIZES, num_labels=2),
+        "model_class": AutoModelForSequenceClassification.from_config,
+    }
+    if hasattr(transformers, "NomicBertConfig")
+    else {"config": NomicConfig(num_labels=2), "model_class": NomicForSequenceClassification}
+)
 
 ELECTRA = ElectraConfig(**SIZES, embedding_size=16, max_position_embeddings=64)
 MPNET: Options = but(ROBERTA, config=MPNetConfig(**ROBERTA_SIZES))
@@ -156,9 +164,9 @@ CLASSIFIERS: Mapping[str, Case] = {
     "classifier-mpnet": Case("MPNet", "1 label", classifier(**MPNET)),
     "classifier-albert": Case("ALBERT, Unigram", "1 label", classifier(config=ALBERT, tokenizer=bert_unigram)),
     "classifier-nomic": Case(
-        "NomicBERT, code of its own, without modules.json",
+        "NomicBERT, without modules.json",
         "2 labels",
-        plain(config=NomicConfig(num_labels=2), model_class=NomicForSequenceClassification),
+        plain(**NOMIC_CLASSIFIER),
         trust_remote_code=True,
     ),
     "classifier-gte": Case(
