@@ -137,9 +137,10 @@ def _read_places(settings: Settings) -> Places:
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """What all layers share: names of the flat places of all pairs of tokens, (tokens, tokens) int64 each.
+    """What all layers share: names of the place of each token, as seen from each other.
 
-    ``embeddings`` are those of the places, (2·span, hidden).
+    ``by_query`` is (batch, heads, queries, keys) int32, ``by_key`` (batch, heads, keys, queries). ``embeddings`` are
+    those of the places, (2·span, hidden).
     """
 
     said: Places
@@ -189,20 +190,20 @@ class _Writer:
         return graph.apply("Slice", table, graph.integers(0), self.pieces.tokens(), graph.integers(0))
 
     def _places(self, places: Places) -> _Places:
-        """Where in a token's row of attention to all places the attention to each other token is."""
         pieces, graph = self.pieces, self.pieces.graph
         farthest = len(places.table) // 2
         apart = graph.apply("Clip", distances(pieces), graph.scalar(-farthest), graph.scalar(farthest))
-        table = graph.weight("places_by_distance", places.table[::-1])  # distances are from query to key here
+        table = graph.weight("places_by_distance", places.table[::-1].astype(np.int32))  # from query to key here
         found = graph.apply("Gather", table, graph.apply("Add", apart, graph.scalar(farthest)))
-        end = graph.apply("Squeeze", pieces.tokens(), graph.integers(0))
-        rows = graph.apply("Range", graph.scalar(0), end, graph.scalar(1))
-        rows = graph.apply("Mul", rows, graph.scalar(2 * places.span))
-        by_query = graph.apply("Add", found, graph.apply("Unsqueeze", rows, graph.integers(1)))
+        batch = graph.apply("Shape", IDS, start=0, end=1)
+        shape = graph.apply("Concat", batch, graph.integers(self.model.heads, 1, 1), axis=0)
+        by_query, by_key = (
+            graph.apply("Expand", each, shape) for each in (found, graph.apply("Transpose", found, perm=[1, 0]))
+        )
         embeddings = pieces.checkpoint.get("encoder.rel_embeddings.weight", (2 * places.span, self.model.hidden))
         if places.normed:
             embeddings = self._normed(embeddings, "encoder.LayerNorm")
-        return _Places(places, by_query, graph.apply("Add", found, rows), embeddings)
+        return _Places(places, by_query, by_key, embeddings)
 
     def _normed(self, x: Floats, name: str) -> Floats:
         """Layer normalization of constants."""
@@ -246,16 +247,16 @@ class _Writer:
 
         ``q`` and ``k`` are (batch, heads, tokens, size). The maps of the places' embeddings are constants.
         """
-        said = places.said
-        by_query, by_key = places.by_query, places.by_key
-        if first_token:
-            by_query, by_key = self.pieces.first(by_query, 0), self.pieces.first(by_key, 0)
+        pieces, said = self.pieces, places.said
         if _TO_PLACE in self.model.terms:
             name = f"{path}key_proj" if said.shares else f"{path}pos_key_proj"
-            yield self._picked(q, self._mapped_places(places, name, 1), by_query)
+            chosen = pieces.first(places.by_query, 2) if first_token else places.by_query
+            yield self._picked(q, self._mapped_places(places, name, 1), chosen)
         if _FROM_PLACE in self.model.terms:
             name = f"{path}query_proj" if said.shares else f"{path}pos_query_proj"
-            yield self._picked(k, self._mapped_places(places, name, 1 / math.sqrt(self.model.shared)), by_key)
+            chosen = pieces.first(places.by_key, 3) if first_token else places.by_key
+            picked = self._picked(k, self._mapped_places(places, name, 1 / math.sqrt(self.model.shared)), chosen)
+            yield pieces.graph.apply("Transpose", picked, perm=[0, 1, 3, 2])
 
     def _mapped_places(self, places: _Places, name: str, scale: float) -> str:
         """The places' embeddings after the map called ``name``, times ``scale``: (heads, size, 2·span)."""
@@ -266,11 +267,9 @@ class _Writer:
         found = found.reshape(-1, model.heads, model.size).transpose(1, 2, 0)
         return self.pieces.graph.weight(f"{name}.places", found)
 
-    def _picked(self, x: str, places: str, flat: str) -> str:
-        """The products of ``x`` with all ``places``, of which ``flat`` says the one for each pair of tokens."""
-        graph = self.pieces.graph
-        products = graph.apply("Reshape", graph.apply("MatMul", x, places), graph.integers(0, 0, -1))
-        return graph.apply("Gather", products, flat, axis=2)
+    def _picked(self, x: str, places: str, chosen: str) -> str:
+        """The products of ``x`` with those of the ``places`` that are ``chosen``, (batch, heads, tokens, …)."""
+        return self.pieces.graph.apply("GatherElements", self.pieces.graph.apply("MatMul", x, places), chosen, axis=3)
 
     def _convolved(self, convolution: Convolution, embedded: str, x: str) -> str:
         """``x``, the output of the first layer, plus a convolution of the embeddings."""
