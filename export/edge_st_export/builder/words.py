@@ -42,7 +42,8 @@ class Splade:
 class WordHead:
     """The names of a masked language model's head: its map, its normalization, its own words, and their biases.
 
-    Files call the biases by one of several names. ``activation`` is None for that of the transformer.
+    Files call the biases by one or several of these names; the first one is used. ``activation`` is None for that of
+    the transformer.
     """
 
     dense: str

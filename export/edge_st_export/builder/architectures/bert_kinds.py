@@ -69,7 +69,7 @@ class Kind:
 
 
 _LM_HEAD = WordHead(
-    "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", ("lm_head.bias", "lm_head.decoder.bias"), "gelu"
+    "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", ("lm_head.decoder.bias", "lm_head.bias"), "gelu"
 )
 _ROBERTA = Kind(
     "roberta.", Classifier("classifier.dense", "classifier.out_proj"), counted_from_padding=True, words=_LM_HEAD
@@ -84,7 +84,7 @@ KINDS: Mapping[str, Kind] = {
             "cls.predictions.transform.dense",
             "cls.predictions.transform.LayerNorm",
             "cls.predictions.decoder.weight",
-            ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+            ("cls.predictions.decoder.bias", "cls.predictions.bias"),
         ),
     ),
     "roberta": _ROBERTA,
@@ -155,7 +155,7 @@ KINDS: Mapping[str, Kind] = {
             "predictions.dense",
             "predictions.LayerNorm",
             "predictions.decoder.weight",
-            ("predictions.bias", "predictions.decoder.bias"),
+            ("predictions.decoder.bias", "predictions.bias"),
         ),
     ),
 }
