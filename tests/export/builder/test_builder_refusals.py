@@ -17,13 +17,10 @@ from edge_st.cli import main
 from edge_st_export.builder.conversion import convert_model
 from edge_st_export.cli import add_convert
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
+from tests.export.builder.comparing import edit
 from tests.export.folder.test_export import files_of
 from tests.export.zoo.examining import Zoo
 from tests.support.hub_server import HubServer
-
-
-def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
