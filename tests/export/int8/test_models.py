@@ -34,10 +34,10 @@ TEXTS = [*ORDINARY[:10], "", "x" * 300, "the quick brown fox " * 40]
 #: an attention's three are one in what the builder writes, and in ModernBERT; in the last layer of a cross-encoder the
 #: first token alone asks, and the pooler is one more; DeBERTa's shared ones of positions depend on no text
 INTEGER_MATMULS = {
-    **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert"), 4 * LAYERS),
-    **dict.fromkeys(("t5", "deberta"), 6 * LAYERS),
+    **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert", "t5"), 4 * LAYERS),
+    "deberta": 6 * LAYERS,
     "albert": 6 * LAYERS + 1,
-    "splade": 6 * LAYERS + 2,
+    "splade": 4 * LAYERS + 2,
     "cross-encoder": 4 * LAYERS + 2,
 }
 #: OpenVINO sums in another order for another shape, and then a code may be rounded the other way
