@@ -30,7 +30,7 @@ def window_bias(pieces: Pieces, bias: str, reach: int) -> str:
 def causal_bias(pieces: Pieces, bias: str) -> str:
     """``bias`` (batch, 1, 1, tokens) for queries that see no later keys, (batch, 1, tokens, tokens)."""
     graph = pieces.graph
-    later = graph.apply("Greater", distances(pieces), graph.scalar(0))
+    later = graph.apply("Greater", pieces.places(), graph.apply("Unsqueeze", pieces.places(), graph.integers(1)))
     return graph.apply("Where", later, graph.number(_LEAST), bias)
 
 
