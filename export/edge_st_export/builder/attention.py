@@ -23,16 +23,24 @@ def window_bias(pieces: Pieces, bias: str, reach: int) -> str:
     It is -3.4e38, too, for keys more than ``reach`` tokens away from their query.
     """
     graph = pieces.graph
-    far = graph.apply("Greater", graph.apply("Abs", distances(pieces)), graph.scalar(reach))
-    return graph.apply("Where", far, graph.number(_LEAST), bias)
+    keys = places(pieces)
+    queries = graph.apply("Unsqueeze", keys, graph.integers(1))
+    after = graph.apply("Greater", keys, graph.apply("Add", queries, graph.scalar(reach)))
+    before = graph.apply("Less", keys, graph.apply("Sub", queries, graph.scalar(reach)))
+    return graph.apply("Where", graph.apply("Or", after, before), graph.number(_LEAST), bias)
+
+
+def places(pieces: Pieces) -> str:
+    """0, 1, 2 … for all tokens, (tokens,) int64."""
+    graph = pieces.graph
+    end = graph.apply("Squeeze", pieces.tokens(), graph.integers(0))
+    return graph.apply("Range", graph.scalar(0), end, graph.scalar(1))
 
 
 def distances(pieces: Pieces) -> str:
     """How far each key is after its query, (tokens, tokens) int64: rows are queries."""
-    graph = pieces.graph
-    end = graph.apply("Squeeze", pieces.tokens(), graph.integers(0))
-    places = graph.apply("Range", graph.scalar(0), end, graph.scalar(1))
-    return graph.apply("Sub", places, graph.apply("Unsqueeze", places, graph.integers(1)))
+    graph, keys = pieces.graph, places(pieces)
+    return graph.apply("Sub", keys, graph.apply("Unsqueeze", keys, graph.integers(1)))
 
 
 def scaled(map_: Map, size: int) -> Map:
