@@ -18,29 +18,30 @@ def mask_bias(pieces: Pieces) -> str:
 
 
 def window_bias(pieces: Pieces, bias: str, reach: int) -> str:
-    """``bias`` (batch, 1, 1, tokens) for local attention, (batch, 1, tokens, tokens).
+    """``bias`` (batch, 1, 1 or tokens, tokens) for local attention, (batch, 1, tokens, tokens).
 
     It is -3.4e38, too, for keys more than ``reach`` tokens away from their query.
     """
     graph = pieces.graph
-    keys = places(pieces)
+    keys = pieces.places()
     queries = graph.apply("Unsqueeze", keys, graph.integers(1))
     after = graph.apply("Greater", keys, graph.apply("Add", queries, graph.scalar(reach)))
     before = graph.apply("Less", keys, graph.apply("Sub", queries, graph.scalar(reach)))
     return graph.apply("Where", graph.apply("Or", after, before), graph.number(_LEAST), bias)
 
 
-def places(pieces: Pieces) -> str:
-    """0, 1, 2 … for all tokens, (tokens,) int64."""
+def causal_bias(pieces: Pieces, bias: str) -> str:
+    """``bias`` (batch, 1, 1, tokens) for queries that see no later keys, (batch, 1, tokens, tokens)."""
     graph = pieces.graph
-    end = graph.apply("Squeeze", pieces.tokens(), graph.integers(0))
-    return graph.apply("Range", graph.scalar(0), end, graph.scalar(1))
+    keys = pieces.places()
+    later = graph.apply("Greater", keys, graph.apply("Unsqueeze", keys, graph.integers(1)))
+    return graph.apply("Where", later, graph.number(_LEAST), bias)
 
 
 def distances(pieces: Pieces) -> str:
     """How far each key is after its query, (tokens, tokens) int64: rows are queries."""
-    graph, keys = pieces.graph, places(pieces)
-    return graph.apply("Sub", keys, graph.apply("Unsqueeze", keys, graph.integers(1)))
+    graph, places = pieces.graph, pieces.places()
+    return graph.apply("Sub", places, graph.apply("Unsqueeze", places, graph.integers(1)))
 
 
 def scaled(map_: Map, size: int) -> Map:
@@ -53,6 +54,19 @@ def scaled(map_: Map, size: int) -> Map:
 def heads_of(pieces: Pieces, x: str, heads: int, size: int) -> str:
     """Divide the last axis of ``x``, (batch, tokens, heads·size), into heads: (batch, tokens, heads, size)."""
     return pieces.graph.apply("Reshape", x, pieces.graph.integers(0, 0, heads, size))
+
+
+def repeated(pieces: Pieces, x: str, groups: int, heads: int, size: int) -> str:
+    """Repeat each of the ``groups`` of keys or values ``x`` (batch, tokens, groups, size) for all heads that share it.
+
+    The result is (batch, tokens, heads, size).
+    """
+    if groups == heads:
+        return x
+    graph = pieces.graph
+    shape = graph.integers(1, 1, 1, heads // groups, 1)
+    each = graph.apply("Expand", graph.apply("Unsqueeze", x, graph.integers(3)), shape)
+    return graph.apply("Reshape", each, graph.integers(0, 0, heads, size))
 
 
 def attend(pieces: Pieces, queries: str, keys: str, values: str, bias: str, width: int) -> str:

@@ -38,6 +38,10 @@ class Checkpoint:
                 f"before it); found {len(self._tensors)} others. Download the whole model again, or try: edge-st export"
             )
 
+    def first_of(self, *names: str) -> str:
+        """The first of ``names`` that a tensor is stored under; the first of all where there is none."""
+        return next((name for name in names if self._place(name) is not None), names[0])
+
     def rows(self, name: str) -> int:
         """The size of a tensor's first axis; raises MissingFileError with the names of all that are missing so far."""
         stored = self._find(name)
@@ -65,8 +69,11 @@ class Checkpoint:
             )
         return np.asarray(stored, dtype=np.float32)
 
+    def _place(self, name: str) -> str | None:
+        return next((each for each in (f"{self._prefix}{name}", name) if each in self._tensors), None)
+
     def _find(self, name: str) -> NDArray[Any] | None:
-        found = next((each for each in (f"{self._prefix}{name}", name) if each in self._tensors), None)
+        found = self._place(name)
         if found is None:
             self._missing[name] = None
         return None if found is None else self._tensors[found]

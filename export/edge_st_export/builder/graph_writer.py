@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_st.version import __version__
 
 from .ports import Output
+from .shared_rows import product, rows_of
 
 OPSET = 18  # the newest that all supported versions of onnxruntime and openvino read
 _IR_VERSION = 8  # as old as the opset
@@ -40,6 +41,19 @@ class GraphWriter:
     def apply(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; returns its name."""
         return self.node(operator, *inputs, **attributes)[0]
+
+    def product_of_rows(self, x: str, matrix: str, rows: range, shape: tuple[int, int]) -> str:
+        """Multiply ``x`` (…, width) by some ``rows`` of the constant ``matrix``, whose ``shape`` is (rows, width).
+
+        The matrix may be looked up, too: it is stored as it is. Returns the name of the products (…, rows).
+        """
+        output = f"{matrix}_from_{rows.start}"
+        part = matrix if len(rows) == shape[0] else f"{output}_part"
+        if part != matrix:
+            self._nodes.append(rows_of(matrix, rows.start, rows.stop, part, self.integers))
+        sizes = (shape[1], len(rows))
+        self._nodes.extend(product(x, part, sizes, f"{output}_transposed", output, self.integers))
+        return output
 
     def integers(self, *values: int) -> str:
         """Add a constant (len(values),) int64; returns its name."""

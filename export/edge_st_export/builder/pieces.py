@@ -44,6 +44,21 @@ class Pieces:
         begin, end = self.graph.integers(0), self.graph.integers(1)
         return self.graph.apply("Slice", x, begin, end, self.graph.integers(axis))
 
+    def last(self, x: str, shown: str) -> str:
+        """The last token of each text in ``x`` (batch, tokens, width) that ``shown`` (batch, tokens) int64 has 1 for.
+
+        It is (batch, width); the first token where there is none.
+        """
+        graph = self.graph
+        last = graph.apply("ArgMax", graph.apply("Mul", self.places(), shown), axis=1, keepdims=1)
+        return graph.apply("GatherND", x, last, batch_dims=1)
+
+    def places(self) -> str:
+        """The place of each token in the batch, (tokens,) int64."""
+        graph = self.graph
+        end = graph.apply("Squeeze", self.tokens(), graph.integers(0))
+        return graph.apply("Range", graph.scalar(0), end, graph.scalar(1))
+
     def halves(self, x: str) -> list[str]:
         """The two halves of the last axis."""
         return self.graph.node("Split", x, outputs=2, axis=-1, num_outputs=2)
@@ -58,6 +73,14 @@ class Pieces:
         ends = ("weight", "bias") if bias else ("weight",)
         weights = [self.graph.weight(f"{name}.{end}", self.checkpoint.get(f"{name}.{end}", (width,))) for end in ends]
         return self.graph.apply("LayerNormalization", x, *weights, axis=-1, epsilon=epsilon)
+
+    def rms_norm(self, x: str, name: str, width: int, epsilon: float, *, shift: float = 0, scale: float = 1) -> str:
+        """Divide by the root mean square, multiply by scale · (weight + shift). Source: arXiv 1910.07467."""
+        graph = self.graph
+        weight = (self.checkpoint.get(f"{name}.weight", (width,)) + np.float32(shift)) * np.float32(scale)
+        mean = graph.apply("ReduceMean", graph.apply("Pow", x, graph.number(2)), graph.integers(-1))
+        root = graph.apply("Sqrt", graph.apply("Add", mean, graph.number(epsilon)))
+        return graph.apply("Mul", graph.apply("Div", x, root), graph.weight(f"{name}.weight", weight))
 
     def map(self, name: str, inputs: int, outputs: int, *, bias: bool = True) -> Map:
         """The linear map called ``name``."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from edge_st_runtime.engines.signature import HIDDEN_STATES, LOGITS
+from edge_st_runtime.engines.signature import HIDDEN_STATES, LOGITS, SCORES
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 
@@ -23,3 +23,8 @@ def hidden_states(value: str, width: int) -> Output:
 def logits(value: str, labels: int) -> Output:
     """What a classification head gives, (batch, labels)."""
     return Output(value, LOGITS, (labels,))
+
+
+def scores(value: str) -> Output:
+    """What a language model says to texts, (batch, 1)."""
+    return Output(value, SCORES, (1,))

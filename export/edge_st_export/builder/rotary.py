@@ -25,16 +25,18 @@ def frequencies(base: float, size: int) -> Floats:
     return (np.float32(1) / np.power(np.float32(base), exponents)).astype(np.float32, copy=False)
 
 
-def read_frequencies(settings: Settings, size: int, base: float, *, key: str = "rope_theta", kind: str = "") -> Floats:
+def read_frequencies(
+    settings: Settings, size: int, base: float, *, key: str = "rope_theta", kind: str = "", scaled_in_4: bool = True
+) -> Floats:
     """The frequencies that config.json says, as transformers 4 and 5 write it; ``base`` is the default.
 
     transformers 5 says all in rope_parameters, where ``kind`` is the type of the layers in models with several, such as
-    "sliding_attention"; transformers 4 has the base in ``key``, and rope_scaling. Raises UnsupportedModelError for a
-    scheme of scaling that is not in `_SCHEMES`.
+    "sliding_attention"; transformers 4 has the base in ``key``, and rope_scaling if these layers are ``scaled_in_4``.
+    Raises UnsupportedModelError for a scheme of scaling that is not in `_SCHEMES`.
     """
     said = settings.get("rope_parameters", {})
     said = said.get(kind, said) if kind else said
-    scaling = said or settings.get("rope_scaling", {})
+    scaling = said or (settings.get("rope_scaling", {}) if scaled_in_4 else {})
     scheme = scaling.get("rope_type", scaling.get("type", "default"))
     if scheme not in _SCHEMES or scaling.get("partial_rotary_factor", 1) != 1 or scaling.get("mixed_b"):
         raise settings.refusal(

@@ -1,6 +1,6 @@
 """The settings in a transformer's config.json; what the builder does not support is refused by its name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from edge_st_runtime.errors import EXPORT, DamagedFileError, UnsupportedModelError
 
 from .activations import ACTIVATIONS
+from .heads import Answers
+from .words import Splade
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Settings:
 
     ``classifies`` says whether the graph gives the logits of a classification head. ``tokenizer_inputs`` are the names
     that the tokenizer says that it gives; empty where it does not say. ``longest`` is the most tokens of a text, None
-    where nothing limits them.
+    where nothing limits them. ``splade`` says how the graph weighs all words, ``answers`` which words score a text, in
+    graphs that do.
     """
 
     path: Path
@@ -24,6 +27,8 @@ class Settings:
     classifies: bool = False
     tokenizer_inputs: tuple[str, ...] = ()
     longest: int | None = None
+    splade: Splade | None = None
+    answers: Answers | None = None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``, ``default`` where it is missing or null."""
@@ -56,6 +61,15 @@ class Settings:
     def longest_text(self, key: str, default: int) -> int:
         """The most tokens of a text, of which ``key`` says how many the transformer was made for."""
         return max(self.integer(key, default), self.longest or 0)
+
+    def each_layer(self, key: str, default: Sequence[str]) -> tuple[str, ...]:
+        """A word for each layer, of which ``default`` has as many as there are layers; raises DamagedFileError."""
+        found = tuple(map(str, self.get(key, default)))
+        if len(found) < len(default):
+            raise DamagedFileError(
+                f"{self.path}: {key} has {len(found)} entries for {len(default)} layers; download the model again"
+            )
+        return found[: len(default)]
 
     def head_size(self, hidden: int, heads: int) -> int:
         """The width of an attention head; raises DamagedFileError where ``hidden`` is no multiple of ``heads``."""

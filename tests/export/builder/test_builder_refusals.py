@@ -43,7 +43,7 @@ def test_settings_are_refused_by_name(setting: str, value: Any, small_copy: Path
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["splade-bert", "router-of-two", "weighted-layers", "clip"])
+@pytest.mark.parametrize("name", ["gpt2", "lstm", "router-of-two", "weighted-layers", "clip"])
 def test_other_models_are_refused(name: str, zoo: Zoo, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match="edge-st export"):
         convert_model(zoo.original(name), tmp_path / "out")

@@ -34,10 +34,9 @@ TEXTS = [*ORDINARY[:10], "", "x" * 300, "the quick brown fox " * 40]
 #: an attention's three are one in what the builder writes; in the last layer of a cross-encoder the first token alone
 #: asks, and the pooler is one more; DeBERTa's products with places are constants
 INTEGER_MATMULS = {
-    **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert", "deberta"), 4 * LAYERS),
-    "t5": 6 * LAYERS,
+    **dict.fromkeys(("bert", "roberta", "mpnet", "distilbert", "router", "modernbert", "deberta", "t5"), 4 * LAYERS),
     "albert": 4 * LAYERS + 1,
-    "splade": 6 * LAYERS + 2,
+    "splade": 4 * LAYERS + 2,
     "cross-encoder": 4 * LAYERS + 2,
 }
 #: OpenVINO sums in another order for another shape, and then a code may be rounded the other way

@@ -1,139 +1,21 @@
 """BERT and its like: absolute positions, and normalization after attention and after the feed-forward layer."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..attention import attend, distances, heads_of, mask_bias, projections, scaled
-from ..heads import Classifier, classified
+from ..heads import classified
 from ..pieces import Pieces
 from ..ports import IDS, MASK, TYPES, Output, hidden_states
 from ..relative_positions import bias_by_distance
 from ..settings import Settings
+from ..words import Splade, WordHead, sparse
+from .bert_kinds import KINDS, Kind, LayerNames
 
 _WORDS, _POSITIONS = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"
 _TYPES = "embeddings.token_type_embeddings.weight"
 _DEFAULT_PADDING, _DEFAULT_EPSILON = 1, 1e-12
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Keys of config.json; ``epsilon`` is None where the value is always 1e-12."""
-
-    hidden: str = "hidden_size"
-    layers: str = "num_hidden_layers"
-    heads: str = "num_attention_heads"
-    wide: str = "intermediate_size"
-    activation: str = "hidden_act"
-    epsilon: str | None = "layer_norm_eps"
-
-
-@dataclass(frozen=True)
-class LayerNames:
-    """The names of a layer's linear maps and normalizations."""
-
-    query: str = "attention.self.query"
-    key: str = "attention.self.key"
-    value: str = "attention.self.value"
-    attended: str = "attention.output.dense"
-    attended_norm: str = "attention.output.LayerNorm"
-    widened: str = "intermediate.dense"
-    narrowed: str = "output.dense"
-    norm: str = "output.LayerNorm"
-
-    def below(self, path: str) -> "LayerNames":
-        """The full names of the layer whose weights' names begin with ``path``."""
-        return LayerNames(*(path + name for name in vars(self).values()))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A model_type of this shape: how its weights and settings are called.
-
-    ``path``, with the number of a layer, begins the names of its weights. ``project`` is the map from embeddings to
-    the width of the layers. ``shares_layers`` says that groups of layers share weights, and that embeddings are always
-    projected. ``token_types`` says whether the graph takes token_type_ids; that of a RoBERTa with several types
-    does where its tokenizer gives them. ``counted_from_padding`` says whether positions begin after the id of the
-    padding token and do not count padding. ``relative`` names the weights, if any, that are added to the attention by
-    distance. ``activation`` is the default.
-    """
-
-    prefix: str
-    classifier: Classifier
-    names: LayerNames = LayerNames()
-    path: str = "encoder.layer.{}."
-    keys: Keys = Keys()
-    project: str = "embeddings_project"
-    shares_layers: bool = False
-    token_types: bool = False
-    counted_from_padding: bool = False
-    relative: str | None = None
-    activation: str = "gelu"
-
-    @property
-    def first_type(self) -> bool:
-        """Whether every token gets the embedding of the first token type."""
-        return self.counted_from_padding and self.relative is None and not self.token_types
-
-
-_ROBERTA = Kind("roberta.", Classifier("classifier.dense", "classifier.out_proj"), counted_from_padding=True)
-#: by model_type in config.json
-KINDS: Mapping[str, Kind] = {
-    "bert": Kind("bert.", Classifier("pooler.dense", "classifier"), token_types=True),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-    "distilbert": Kind(
-        "distilbert.",
-        Classifier("pre_classifier", "classifier", "relu"),
-        LayerNames(
-            query="attention.q_lin",
-            key="attention.k_lin",
-            value="attention.v_lin",
-            attended="attention.out_lin",
-            attended_norm="sa_layer_norm",
-            widened="ffn.lin1",
-            narrowed="ffn.lin2",
-            norm="output_layer_norm",
-        ),
-        "transformer.layer.{}.",
-        Keys("dim", "n_layers", "n_heads", "hidden_dim", "activation", None),
-    ),
-    "mpnet": Kind(
-        "mpnet.",
-        Classifier("classifier.dense", "classifier.out_proj"),
-        LayerNames(
-            query="attention.attn.q",
-            key="attention.attn.k",
-            value="attention.attn.v",
-            attended="attention.attn.o",
-            attended_norm="attention.LayerNorm",
-        ),
-        counted_from_padding=True,
-        relative="encoder.relative_attention_bias.weight",
-    ),
-    "electra": Kind("electra.", Classifier("classifier.dense", "classifier.out_proj", "gelu"), token_types=True),
-    "albert": Kind(
-        "albert.",
-        Classifier("pooler", "classifier"),
-        LayerNames(
-            query="attention.query",
-            key="attention.key",
-            value="attention.value",
-            attended="attention.dense",
-            attended_norm="attention.LayerNorm",
-            widened="ffn",
-            narrowed="ffn_output",
-            norm="full_layer_layer_norm",
-        ),
-        "encoder.albert_layer_groups.{}.albert_layers.{}.",
-        project="encoder.embedding_hidden_mapping_in",
-        shares_layers=True,
-        token_types=True,
-        activation="gelu_new",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -142,7 +24,8 @@ class Bert:
 
     ``embedded`` is the width of the embeddings, ``hidden`` that of the layers, ``wide`` that of the feed-forward layer.
     ``padding`` is the id of the padding token, from which some kinds count positions. ``classifies`` says whether its
-    classification head is in the graph.
+    classification head is in the graph, ``splade`` how a masked language model's is pooled there; ``tied`` says that
+    this head's words are the embeddings.
     """
 
     kind: Kind
@@ -156,6 +39,8 @@ class Bert:
     epsilon: float
     padding: int
     classifies: bool
+    splade: Splade | None
+    tied: bool
 
     @property
     def prefix(self) -> str:
@@ -197,6 +82,8 @@ def read_bert(settings: Settings) -> Bert:
         settings.number(keys.epsilon or "", _DEFAULT_EPSILON),
         padding,
         settings.classifies,
+        settings.splade,
+        settings.flag("tie_word_embeddings", default=True),
     )
 
 
@@ -223,7 +110,19 @@ class _Writer:
             x = self._layer(x, bias, path, first_token=bert.classifies and place == len(bert.paths))
         if bert.classifies:
             return classified(self.pieces, x, bert.kind.classifier, bert.hidden)
+        if bert.splade is not None and bert.kind.words is not None:
+            return self._weighed(x, bert.kind.words, bert.splade)
         return hidden_states(x, bert.hidden)
+
+    def _weighed(self, x: str, head: WordHead, splade: Splade) -> Output:
+        """The weights of all words."""
+        pieces, bert = self.pieces, self.bert
+        x = pieces.activated(
+            pieces.linear(x, head.dense, bert.hidden, bert.embedded), head.activation or bert.activation
+        )
+        rows = pieces.checkpoint.first_of(head.words, *((_WORDS,) if bert.tied else ()))
+        biases = pieces.checkpoint.first_of(*head.biases)
+        return sparse(pieces, self._norm(x, head.norm, bert.embedded), rows, biases, bert.embedded, splade)
 
     def _embeddings(self) -> str:
         pieces, bert = self.pieces, self.bert

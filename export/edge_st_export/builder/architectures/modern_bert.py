@@ -17,16 +17,18 @@ from ..pieces import Pieces
 from ..ports import IDS, MASK, Output, hidden_states
 from ..rotary import Rotation, attend_rotated, read_frequencies, rotation
 from ..settings import Settings
+from ..words import Splade, sparse
 
 _GLOBAL, _LOCAL = "full_attention", "sliding_attention"
 #: kind of layer → the key and the default of its rotation's base in transformers 4
 _BASES = {_GLOBAL: ("global_rope_theta", 160_000.0), _LOCAL: ("local_rope_theta", 10_000.0)}
 _POOLINGS = ("cls", "mean")
+_EMBEDDINGS, _WORDS = "embeddings.tok_embeddings.weight", "decoder.weight"
 
 
 @dataclass(frozen=True)
 class Head:
-    """A classification head: how it pools tokens, its activation, and whether its first map has a bias."""
+    """A head: how it pools tokens for a classification, its activation, and whether its first map has a bias."""
 
     pooling: str
     activation: str
@@ -38,7 +40,8 @@ class ModernBert:
     """A ModernBERT of ``layers``, the kinds of attention; ``turns`` are the frequencies of each kind.
 
     ``reach`` is how many tokens away local attention reads; ``longest`` the number of places. The biases are whether
-    maps and normalizations have one.
+    maps and normalizations have one. ``head`` is None where hidden states are wanted; ``splade`` says how a masked
+    language model's is pooled, ``tied`` that its words are the embeddings, ``words_bias`` that they have biases.
     """
 
     layers: tuple[str, ...]
@@ -54,6 +57,9 @@ class ModernBert:
     wide_bias: bool
     norm_bias: bool
     head: Head | None
+    splade: Splade | None
+    tied: bool
+    words_bias: bool
     prefix: str = "model."
     inputs: tuple[str, ...] = (IDS, MASK)
 
@@ -79,7 +85,10 @@ def read_modern_bert(settings: Settings) -> ModernBert:
         settings.flag("attention_bias"),
         settings.flag("mlp_bias"),
         settings.flag("norm_bias"),
-        _head(settings) if settings.classifies else None,
+        _head(settings) if settings.classifies or settings.splade else None,
+        settings.splade,
+        settings.flag("tie_word_embeddings", default=True),
+        settings.flag("decoder_bias", default=True),
     )
 
 
@@ -105,18 +114,20 @@ class _Writer:
 
     def write(self) -> Output:
         pieces, model = self.pieces, self.model
-        x = self._norm(pieces.embedding("embeddings.tok_embeddings.weight", IDS, model.hidden), "embeddings.norm")
+        x = self._norm(pieces.embedding(_EMBEDDINGS, IDS, model.hidden), "embeddings.norm")
         turns = {kind: rotation(pieces, model.turns[kind], model.longest) for kind in dict.fromkeys(model.layers)}
         bias = mask_bias(pieces)
         biases = {_GLOBAL: bias}
         if _LOCAL in model.layers:
             biases[_LOCAL] = window_bias(pieces, bias, model.reach)
-        reads_first = model.head is not None and model.head.pooling == "cls"
+        reads_first = model.head is not None and model.splade is None and model.head.pooling == "cls"
         for number, kind in enumerate(model.layers):
             first_token = reads_first and number == len(model.layers) - 1
             x = self._layer(x, number, turns[kind], biases[kind], first_token=first_token)
         x = self._norm(x, "final_norm")
-        return hidden_states(x, model.hidden) if model.head is None else self._classified(x, model.head)
+        if model.head is None:
+            return hidden_states(x, model.hidden)
+        return self._classified(x, model.head) if model.splade is None else self._weighed(x, model.head, model.splade)
 
     def _layer(self, x: str, number: int, turn: Rotation, bias: str, *, first_token: bool) -> str:
         pieces, model = self.pieces, self.model
@@ -136,9 +147,19 @@ class _Writer:
     def _classified(self, x: str, head: Head) -> Output:
         pieces, model = self.pieces, self.model
         pooled = self._mean(x) if head.pooling == "mean" else pieces.graph.apply("Squeeze", x, pieces.graph.integers(1))
-        dense = pieces.linear(pooled, "head.dense", model.hidden, model.hidden, bias=head.bias)
-        dense = self._norm(pieces.activated(dense, head.activation), "head.norm")
-        return projected(pieces, dense, "classifier", model.hidden)
+        return projected(pieces, self._dense(pooled, head), "classifier", model.hidden)
+
+    def _weighed(self, x: str, head: Head, splade: Splade) -> Output:
+        """The weights of all words."""
+        pieces, model = self.pieces, self.model
+        rows = pieces.checkpoint.first_of(_WORDS, *((_EMBEDDINGS,) if model.tied else ()))
+        biases = "decoder.bias" if model.words_bias else None
+        return sparse(pieces, self._dense(x, head), rows, biases, model.hidden, splade)
+
+    def _dense(self, x: str, head: Head) -> str:
+        pieces, hidden = self.pieces, self.model.hidden
+        dense = pieces.linear(x, "head.dense", hidden, hidden, bias=head.bias)
+        return self._norm(pieces.activated(dense, head.activation), "head.norm")
 
     def _mean(self, x: str) -> str:
         """The mean of the tokens that the mask shows, (batch, hidden)."""
