@@ -61,22 +61,16 @@ def main() -> None:
     if options.step:
         print(json.dumps(STEPS[options.step](options.name, options.folder)))
         return
-    rows = []
-    for name in [options.name] if options.name else ARCHITECTURES:
-        with tempfile.TemporaryDirectory() as scratch:
-            found = [_run(step, name, Path(scratch)) for step in STEPS][1:]
-        differences, seconds, peaks, runs = zip(*((found[2][i], *found[i], found[3][i]) for i in (0, 1)), strict=True)
-        rows.append(
-            [
-                name,
-                *(f"{each:.1e}" for each in differences),
-                *(f"{each:.1f}" for each in seconds),
-                *(f"{each:.0f}" for each in peaks),
-                *(f"{each:.0f}" for each in runs),
-            ]
-        )
     header = ["", *(f"{what}, {way}" for what in ("difference", "s", "MB", "ms") for way in ("edge-st", "traced"))]
-    print(markdown(header, rows))
+    for place, name in enumerate([options.name] if options.name else ARCHITECTURES):
+        with tempfile.TemporaryDirectory() as scratch:
+            found = {step: _run(step, name, Path(scratch)) for step in STEPS}
+        made_in = (found["build"], found["trace"])
+        cells = [f"{each:.1e}" for each in found["compare"]]
+        cells += [f"{made_in[way][figure]:.{1 - figure}f}" for figure in (0, 1) for way in (0, 1)]
+        cells += [f"{each:.0f}" for each in found["run"]]
+        lines = markdown(header, [[name, *cells]]).splitlines()
+        print("\n".join(lines[2 if place else 0 :]), flush=True)
 
 
 def _run(step: str, name: str, folder: Path) -> Any:

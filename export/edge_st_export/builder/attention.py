@@ -23,14 +23,18 @@ def window_bias(pieces: Pieces, bias: str, reach: int) -> str:
     It is -3.4e38, too, for keys more than ``reach`` tokens away from their query.
     """
     graph = pieces.graph
-    far = graph.apply("Greater", graph.apply("Abs", distances(pieces)), graph.scalar(reach))
-    return graph.apply("Where", far, graph.number(_LEAST), bias)
+    keys = pieces.places()
+    queries = graph.apply("Unsqueeze", keys, graph.integers(1))
+    after = graph.apply("Greater", keys, graph.apply("Add", queries, graph.scalar(reach)))
+    before = graph.apply("Less", keys, graph.apply("Sub", queries, graph.scalar(reach)))
+    return graph.apply("Where", graph.apply("Or", after, before), graph.number(_LEAST), bias)
 
 
 def causal_bias(pieces: Pieces, bias: str) -> str:
     """``bias`` (batch, 1, 1, tokens) for queries that see no later keys, (batch, 1, tokens, tokens)."""
     graph = pieces.graph
-    later = graph.apply("Greater", pieces.places(), graph.apply("Unsqueeze", pieces.places(), graph.integers(1)))
+    keys = pieces.places()
+    later = graph.apply("Greater", keys, graph.apply("Unsqueeze", keys, graph.integers(1)))
     return graph.apply("Where", later, graph.number(_LEAST), bias)
 
 

@@ -22,7 +22,7 @@ class Rotation(NamedTuple):
 def frequencies(base: float, size: int) -> Floats:
     """The angle by which each of the ``size`` / 2 pairs turns from one token to the next, in radians."""
     exponents = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
-    return np.float32(1) / np.power(np.float32(base), exponents)
+    return (np.float32(1) / np.power(np.float32(base), exponents)).astype(np.float32, copy=False)
 
 
 def read_frequencies(
@@ -54,7 +54,7 @@ def _ntk(base: float, size: int, factor: float) -> Floats:
     """The base is larger, and all turn slower. Source: Alibaba-NLP/new-impl, after kexue.fm/archives/9706."""
     if factor <= 1:
         return frequencies(base, size)
-    return frequencies(base * factor, size) / np.float32(factor ** (2 / size))
+    return (frequencies(base * factor, size) / np.float32(factor ** (2 / size))).astype(np.float32, copy=False)
 
 
 #: the schemes by which frequencies are scaled for texts longer than those of the training; "ntk" is GTE's own

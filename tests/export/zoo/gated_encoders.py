@@ -176,13 +176,12 @@ class NomicModel(PreTrainedModel):  # type: ignore[misc]
     config_class = NomicConfig
     base_model_prefix = "model"
 
-    def __init__(self, config: NomicConfig, add_pooling_layer: bool = False) -> None:
+    def __init__(self, config: NomicConfig) -> None:
         super().__init__(config)
         self.embeddings = Embeddings(config, config.n_embd, None)
         self.emb_ln = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon)
         self.encoder = nn.Module()
         self.encoder.layers = nn.ModuleList([NomicLayer(config) for _ in range(config.n_layer)])
-        self.pooler = Pooler(config.n_embd) if add_pooling_layer else None
         self.post_init()
 
     def forward(
@@ -198,13 +197,12 @@ class NewModel(PreTrainedModel):  # type: ignore[misc]
     config_class = NewConfig
     base_model_prefix = "new"
 
-    def __init__(self, config: NewConfig, add_pooling_layer: bool = False) -> None:
+    def __init__(self, config: NewConfig) -> None:
         super().__init__(config)
         width = config.hidden_size
         self.embeddings = Embeddings(config, width, nn.LayerNorm(width, config.layer_norm_eps))
         self.encoder = nn.Module()
         self.encoder.layer = nn.ModuleList([NewLayer(config) for _ in range(config.num_hidden_layers)])
-        self.pooler = Pooler(width) if add_pooling_layer else None
         self.post_init()
 
     def forward(
@@ -222,7 +220,8 @@ class NomicForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: NomicConfig) -> None:
         super().__init__(config)
-        self.bert = NomicModel(config, add_pooling_layer=True)
+        self.bert = NomicModel(config)
+        self.bert.pooler = Pooler(config.n_embd)
         self.classifier = nn.Linear(config.n_embd, config.num_labels)
         self.post_init()
 
@@ -237,7 +236,8 @@ class NewForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: NewConfig) -> None:
         super().__init__(config)
-        self.new = NewModel(config, add_pooling_layer=True)
+        self.new = NewModel(config)
+        self.new.pooler = Pooler(config.hidden_size)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
