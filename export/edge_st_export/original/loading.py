@@ -14,15 +14,9 @@ from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st.hub.repository import Repository
 from edge_st.hub.transfer import list_files
-from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
+from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
-from edge_st_runtime.model.classes import (
-    CROSS_ENCODER,
-    SENTENCE_TRANSFORMER,
-    SPARSE_ENCODER,
-    TASKS,
-    find_model_type,
-)
+from edge_st_runtime.model.classes import find_model_type
 from edge_st_runtime.model.folder import (
     ONLY_ROUTE,
     SETTINGS_FILE,
@@ -35,15 +29,11 @@ from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longes
 from edge_st_runtime.modules.loaders import LOADERS
 
 from ..errors import converting
+from .architectures import check_architectures
+from .tasks import organization, wanted_type
 
 _DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE)
 _NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
-_TYPES = {task: model_type for model_type, task in TASKS.items()}
-_ORGANIZATIONS = {
-    CROSS_ENCODER: "cross-encoder",
-    SENTENCE_TRANSFORMER: "sentence-transformers",
-    SPARSE_ENCODER: "sparse-encoder",
-}
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
@@ -72,16 +62,11 @@ def find_source(
     frameworks are not downloaded. ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; with None the
     model itself says. Raises UnsupportedModelError, FolderError, HubError, and OptionError for an unknown task.
     """
-    if task not in (None, *_TYPES):
-        raise OptionError(
-            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as what it says it is"
-        )
-    wanted = _TYPES[task] if task else None
+    wanted = wanted_type(task)
     folder = existing_folder(model)
     if folder is not None:
         return Source(folder, folder.resolve().name, None, *check_supported(folder, wanted))
-    organization = _ORGANIZATIONS[wanted or SENTENCE_TRANSFORMER]
-    listing = list_files(Repository(hub_name(model, organization), revision or "main", token))
+    listing = list_files(Repository(hub_name(model, organization(wanted)), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
     if not paths:
@@ -112,8 +97,8 @@ def needed_files(names: Collection[str]) -> list[str]:
 def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]:
     """The model's class, and whether an engine is to run part of it. Only JSON files are read.
 
-    Raises UnsupportedModelError where the class is not the ``wanted`` one or a module cannot be exported,
-    FolderNotFoundError where there is no model.
+    Raises UnsupportedModelError where the class is not the ``wanted`` one, a module cannot be exported or transformers
+    does not know an architecture, FolderNotFoundError where there is no model.
     """
     settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
     _, routes = read_steps(folder)
@@ -125,7 +110,9 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
                 f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
                 f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
             )
-    return model_type, any(kind in _NEED_A_GRAPH for steps in routes.values() for kind, _ in steps)
+    steps = [step for steps in routes.values() for step in steps]
+    check_architectures(path for kind, path in steps if kind in (TRANSFORMER, CLIP, MASKED))
+    return model_type, any(kind in _NEED_A_GRAPH for kind, _ in steps)
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
