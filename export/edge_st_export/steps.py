@@ -51,6 +51,7 @@ def run(plan: Plan) -> ExportReport:
             )
             graphs, notes = _compare(folder, written.variants or [_tables(folder)], reference, progress)
             check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
+            notes += check_half(graphs)
             int8 = _quantize(folder, reference, plan, progress)
             graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
             progress.step("writing the record")
@@ -106,7 +107,7 @@ def _compare(
         f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
         for graph in lossy
     ]
-    return [graph for graph in graphs if graph not in lossy], [*notes, *check_half(graphs)]
+    return [graph for graph in graphs if graph not in lossy], notes
 
 
 def _quantize(folder: Path, reference: Reference, plan: Plan, progress: Progress) -> Quantized:
