@@ -21,6 +21,7 @@ from tests.export.training import rows
 from tests.export.training.rows import Columns
 
 Build: TypeAlias = Callable[[Path], BaseModel]
+#: of the embedding models
 LAYERS = 3
 #: what Matryoshka models and models of fewer layers are cut to
 KEPT_DIM, KEPT_LAYERS = 12, 2
@@ -28,8 +29,8 @@ _DIMS = [HIDDEN, KEPT_DIM]
 _TOKENS = {**BERT_TOKENS, "model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
 
 
-def _first(folder: Path, task: str, labels: int = 2, **options: Any) -> Transformer:
-    sizes = {**SIZES, "num_hidden_layers": LAYERS}
+def _first(folder: Path, task: str, labels: int = 2, layers: int = 2, **options: Any) -> Transformer:
+    sizes = {**SIZES, "num_hidden_layers": layers}
     config = BertConfig(**sizes, max_position_embeddings=64, num_labels=labels)
     path = save_transformer(folder, config=config, tokens=_TOKENS, **options)
     return Transformer(str(path), transformer_task=task, max_seq_length=48)
@@ -37,7 +38,7 @@ def _first(folder: Path, task: str, labels: int = 2, **options: Any) -> Transfor
 
 def dense(folder: Path) -> SentenceTransformer:
     """BERT with mean pooling."""
-    first = _first(folder, "feature-extraction")
+    first = _first(folder, "feature-extraction", layers=LAYERS)
     return SentenceTransformer(modules=[first, Pooling(HIDDEN, "mean")], device="cpu")
 
 
