@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .builder.conversion import Conversion, convert_model
     from .errors import ExportError
-    from .export import ExportReport, Int8MissedError, export_model
+    from .export import export_model
     from .folder.parity import GraphReport
     from .graph.optimize import export_optimized_onnx_model
     from .graph.quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .int8.options import Int8
     from .packing.project import pack_project
     from .packing.wheel import pack_wheel
+    from .report import ExportReport, Int8MissedError
 
 __all__ = [
     "Conversion",
@@ -40,11 +41,11 @@ __all__ = [
 _HOMES = {
     "Conversion": "builder.conversion",
     "ExportError": "errors",
-    "ExportReport": "export",
+    "ExportReport": "report",
     "Gate": "int8.gate",
     "GraphReport": "folder.parity",
     "Int8": "int8.options",
-    "Int8MissedError": "export",
+    "Int8MissedError": "report",
     "convert_model": "builder.conversion",
     "export_dynamic_quantized_onnx_model": "graph.quantize",
     "export_model": "export",

@@ -143,7 +143,7 @@ def run_export(args: argparse.Namespace) -> int:
 def _missed_int8_told(args: argparse.Namespace) -> Iterator[None]:
     """Print what was written where int8 is missing; the error then says which command accepts the best int8."""
     from .errors import ExportError
-    from .export import Int8MissedError
+    from .report import Int8MissedError
 
     try:
         yield
@@ -211,7 +211,8 @@ def _run_manifest(args: argparse.Namespace) -> int:
 
 def _export_entries(entries: Any, out: Path, options: dict[str, Any]) -> Iterator[int]:
     """Export each entry to its folder below ``out``; yields the exit codes."""
-    from .export import Int8MissedError, export_model
+    from .export import export_model
+    from .report import Int8MissedError
 
     for entry in entries:
         try:

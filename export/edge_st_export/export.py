@@ -1,78 +1,13 @@
-"""Export a model: save, convert, compare with the original, quantize, record.
-
-The folder appears whole or not at all.
-"""
+"""Export a model: what to export, where to, and in which form."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from edge_st.models.classes import open_model
-from edge_st.verification.outputs import plain_output
-from edge_st.verification.variants import GraphVariant
-from edge_st_runtime.machine.cpu import has_bfloat16
-from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.folder import ModelFolder
-from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
-
-from .errors import ExportError, converting
-from .folder.atomic import new_folder
-from .folder.layout import save_layout
-from .folder.parity import GATE, GraphReport, check_gate, measure, parity
-from .folder.record import write_record
-from .graph.fused import unfused_notes, with_fused
-from .graph.leading_modules import find_leading_modules, weights_digest_of
-from .graph.writing import write_graphs
-from .int8.gate import Gate
+from .folder.parity import GATE
 from .int8.options import Int8
-from .int8.quantize import MINUTES, Quantized, quantize_folder
-from .int8.search import Attempt, table
-from .original.adapters import merged
-from .original.loading import Source, find_source, load_original
-from .original.reference import Reference, compute_reference
-from .original.texts import is_golden, texts_for
-from .original.unbatched import comparable
-from .plan import ENGINES, Plan, checked_plan
-from .progress import Progress, silent_libraries
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """What was written to ``path``: each graph with its parity with the original.
-
-    ``notes`` say what was left out and why; ``tried`` are the attempts at int8.
-    """
-
-    path: Path
-    model_type: str
-    graphs: tuple[GraphReport, ...]
-    notes: tuple[str, ...]
-    tried: tuple[Attempt, ...] = ()
-
-    def table(self) -> str:
-        """One line for each variant, then the attempts at int8, then the notes."""
-        head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
-        rows = [
-            f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
-            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}{graph.milliseconds:>8.2f}"
-            for graph in self.graphs
-        ]
-        tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []
-        return "\n".join([head, *rows, *tried, *(f"note: {note}" for note in self.notes)])
-
-
-class Int8MissedError(ExportError):
-    """The folder of ``report`` is written in float32, but no int8 variant keeps what the gate asks for.
-
-    ``accepting`` is a gate that the best variant passes; None where there was no variant.
-    """
-
-    def __init__(self, missed: str, report: ExportReport, accepting: Gate | None) -> None:
-        accepted = "" if accepting is None else f"; the gate {accepting} accepts the best of those tried"
-        super().__init__(f"{missed}, so {report.path} has float32 without int8{accepted}")
-        self.report, self.accepting = report, accepting
+from .plan import ENGINES, checked_plan
+from .report import ExportReport
+from .stack import check_stack
 
 
 def export_model(
@@ -104,111 +39,16 @@ def export_model(
     if its lowest cosine is at least 0.9999. ``int8`` adds an int8 graph for each engine, with a gate of its own: see
     `Int8`. ``force`` replaces an existing model folder. Progress goes to standard error unless ``quiet``.
 
-    Raises UnsupportedModelError before any weights are downloaded; ExportError for a failed conversion or a float32
-    variant below the gate; OptionError, InputError, FolderError and HubError. After these ``out`` is as it was. Where
-    float32 passes and int8 does not, ``out`` is written without int8, and Int8MissedError, an ExportError, is raised.
+    Raises UnsupportedModelError before any weights are downloaded; ExportError for installed versions that do not fit
+    each other, a failed conversion or a float32 variant below the gate; PackageMissingError, OptionError, InputError,
+    FolderError and HubError. After these ``out`` is as it was. Where float32 passes and int8 does not, ``out`` is
+    written without int8, and Int8MissedError, an ExportError, is raised.
     """
     plan = checked_plan(
         model, out, engines=engines, optimize=optimize, fp16=fp16, revision=revision, token=token,
         trust_remote_code=trust_remote_code, task=task, gate=gate, int8=int8, force=force, quiet=quiet,
     )  # fmt: skip
-    return _export(plan)
+    check_stack()
+    from .steps import run  # what needs PyTorch, now that what is installed is known to fit
 
-
-def _export(plan: Plan) -> ExportReport:
-    """The steps of an export, in order."""
-    source = find_source(plan.model, plan.revision, plan.token, plan.task)
-    plan.check_source(source)
-    progress = Progress(plan.steps(source), plan.quiet)
-    with silent_libraries():
-        original = _load(source, plan, progress)
-        model = merged(original)
-        with new_folder(plan.target, force=plan.force) as folder:
-            layout = save_layout(model, source, folder)
-            weights = weights_digest_of(model, layout)
-            leading = find_leading_modules(model, layout)
-            reference = _encode_reference(original, layout, progress)
-            variants = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress) or [_tables(folder)]
-            graphs, notes = _compare(folder, variants, reference, progress)
-            check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
-            int8 = _quantize(folder, reference, plan, progress)
-            graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
-            progress.step("writing the record")
-            write_record(folder, source, weights, reference, graphs, int8.entries)
-            _check_finished(folder, reference, plan)
-    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *int8.notes]
-    report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
-    if int8.missed is not None:
-        raise Int8MissedError(int8.missed, report, int8.accepting)
-    return report
-
-
-def _load(source: Source, plan: Plan, progress: Progress) -> Any:
-    """The original in PyTorch, once all conversion libraries are imported."""
-    progress.step(f"loading {source.name} in PyTorch")
-    if source.needs_graph:
-        plan.import_libraries()
-    return load_original(source, trust_remote_code=plan.trust_remote_code)
-
-
-def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) -> Reference:
-    """What the original gives; raises ExportError where it fails or encodes none of the golden texts."""
-    progress.step("encoding the comparison texts with the original")
-    limits = [route.max_seq_length(None) or 0 for route in layout.routes.values() if route.needs_graph]
-    wanted = texts_for(layout.model_type, max(limits, default=0))
-    model, texts = comparable(original, wanted, layout.tasks)
-    if not any(map(is_golden, texts)):
-        raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
-    with converting("encoding with the original", "check it with sentence-transformers"):
-        return compute_reference(model, original.prompts, layout.tasks, texts)
-
-
-def _tables(folder: Path) -> GraphVariant:
-    """The one variant of a model that needs no graph: its tables, in NumPy."""
-    return GraphVariant(open_model(folder).info()["graph"], "numpy")
-
-
-def _compare(
-    folder: Path, variants: Sequence[GraphVariant], reference: Reference, progress: Progress
-) -> tuple[list[GraphReport], list[str]]:
-    """The parity of each variant with the original, and notes on OpenVINO in bfloat16 where it is left out.
-
-    It is left out where the CPU cannot run it and where it is not lossless. Nothing has to be deleted, for its file is
-    that of float32.
-    """
-    progress.step("comparing every variant with the original")
-    measurable = [variant for variant in variants if variant.dtype != "bfloat16" or has_bfloat16()]
-    notes = [] if len(measurable) == len(variants) else ["bfloat16 is not in the record: this CPU cannot measure it"]
-    graphs = [measure(folder, variant, reference) for variant in measurable]
-    lossy = [graph for graph in graphs if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
-    notes += [
-        f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
-        for graph in lossy
-    ]
-    return [graph for graph in graphs if graph not in lossy], notes
-
-
-def _quantize(folder: Path, reference: Reference, plan: Plan, progress: Progress) -> Quantized:
-    if plan.int8 is None:
-        return Quantized()
-    progress.step(f"quantizing to int8; a search for what must stay float32 ends after {MINUTES} minutes of CPU")
-    return quantize_folder(folder, plan.engines, plan.int8, reference, progress.say)
-
-
-def _check_finished(folder: Path, reference: Reference, plan: Plan) -> None:
-    """Open the folder by its record, as users will, and compare it once more; raises ExportError."""
-    dtype = "float32" if plan.int8 is not None and plan.int8.default else "auto"
-    model = open_model(folder, dtype=dtype)
-    first = reference[0]
-    lowest = parity(plain_output(model, list(first.texts), None, first.task), first).min()
-    record = read_record(folder)
-    if record is None or model.fingerprint != record.fingerprint or not lowest >= min(plan.gate, LOSSLESS_COSINE):
-        raise ExportError(f"the finished folder does not reproduce its record (cosine {lowest:.6f}); report this bug")
-
-
-def _source_notes(source: Source, plan: Plan) -> list[str]:
-    """What was merged, and a hint for a masked language model, which may have been meant as a sparse encoder."""
-    notes = [f"the adapter is merged into its base model {adapter.name}" for adapter in source.adapters]
-    if plan.task is None and source.architecture.endswith("ForMaskedLM"):
-        notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
-    return notes
+    return run(plan)

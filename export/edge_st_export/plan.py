@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from edge_st_runtime.errors import INSTALL_EXPORT, OptionError
+from edge_st_runtime.errors import INSTALL_EXPORT, OptionError, PackageMissingError
 
 from .errors import converting
 from .folder.atomic import check_target
 from .graph.optimize import LEVELS
 from .int8.options import Int8
 from .original.loading import Source
+from .stack import version_of
 
 ENGINES = ("onnx", "openvino")
 _LIBRARIES = {
-    "onnx": ("optimum.exporters.onnx", "optimum.onnxruntime"),
+    "onnx": ("onnxscript", "onnxruntime"),
     "openvino": ("optimum.exporters.openvino",),
 }
 #: the steps that are not conversions: load, encode the reference, compare, write the record
@@ -57,8 +58,14 @@ class Plan:
     def import_libraries(self) -> None:
         """Import all conversion libraries at once.
 
-        So a missing one is reported before any work, and Ctrl-C while native code loads leaves no files behind.
+        So a missing one is reported before any work, and Ctrl-C while native code loads leaves no files behind. Raises
+        PackageMissingError without what exports to OpenVINO, ExportError where a library cannot be imported.
         """
+        if "openvino" in self.engines and version_of("optimum-intel") is None:
+            raise PackageMissingError(
+                f"exporting to OpenVINO needs optimum-intel, which is not installed; {INSTALL_EXPORT}, or leave "
+                "OpenVINO out: --engine onnx (engines=['onnx'])"
+            )
         for engine in self.engines:
             with converting(f"importing what exports to {engine}", INSTALL_EXPORT):
                 for name in _LIBRARIES[engine]:

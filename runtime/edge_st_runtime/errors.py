@@ -30,7 +30,7 @@ The errors of folders are raised for index folders, too.
 """
 
 #: how to install edge-st-export on a build machine, for messages
-INSTALL_EXPORT = "pip install -c export/constraints.txt . ./export (in a checkout of edge-st)"
+INSTALL_EXPORT = "pip install -c export/constraints.txt . './export[openvino]' (in a checkout of edge-st)"
 #: how to export a model, which needs PyTorch, for messages
 EXPORT = f"on a build machine, as it needs PyTorch: {INSTALL_EXPORT}, then: edge-st export MODEL FOLDER"
 

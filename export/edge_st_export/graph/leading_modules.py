@@ -16,7 +16,7 @@ from edge_st_runtime.model.fingerprint import graph_digest, joined_digest, weigh
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.route import BAG, Route
 
-from ..original.loading import parameters, torch_routes
+from ..original.loading import declared_inputs, parameters, torch_routes
 from .composed import Composed
 
 _PLAIN_OUTPUTS = ("last_hidden_state", "logits")
@@ -92,9 +92,9 @@ class LeadingModules:
 
     @property
     def accepted(self) -> set[str]:
-        """What the first module takes."""
+        """What the first module declares to take."""
         if isinstance(self.modules[0], Transformer):
-            return set(self.modules[0].model_forward_params)
+            return set(declared_inputs(self.modules[0]))
         return {"input_ids", "attention_mask"}
 
 

@@ -11,23 +11,26 @@ from ..errors import converting
 from ..folder.paths import ONNX_FILE
 from .external_data import move_weights_beside
 from .leading_modules import LeadingModules
-from .optimum_config import graph_config
+from .optimum_config import described_for_onnx
 from .pruning import prune_onnx
+from .torch_onnx import trace_with_torch
+
+#: what can write an ONNX graph, as the record names it
+BUILDER, OPTIMUM, TORCH = "edge-st", "optimum-onnx", "torch.onnx"
 
 
-def to_onnx(leading: LeadingModules) -> Path:
+def to_onnx(leading: LeadingModules) -> str:
     """Write ``leading`` as onnx/model.onnx in its folder, with the weights in model.onnx_data beside it.
 
-    The inputs are those that the architecture takes. The output is (batch, tokens, hidden) or (batch, dim). Encoders
-    that `builder` knows are written by it: with fewer nodes, and for a cross-encoder only as much of the last layer as
-    its classifier reads. Others are traced by optimum. Raises ExportError.
+    The inputs are those that the architecture takes. The output is (batch, tokens, hidden) or (batch, dim). Returns
+    what wrote the graph: "edge-st" where `builder` knows the encoder, with fewer nodes, and for a cross-encoder only as
+    much of the last layer as its classifier reads; "optimum-onnx" where that is installed and describes it; else
+    "torch.onnx". Raises ExportError.
     """
     path = leading.path / ONNX_FILE
     path.parent.mkdir(parents=True)
     with converting(f"the conversion of {leading.config.model_type} to ONNX", "report the model's architecture"):
-        if not _write(leading, path):
-            _trace(leading, path)
-    return path
+        return BUILDER if _write(leading, path) else _trace(leading, path)
 
 
 def _write(leading: LeadingModules, path: Path) -> bool:
@@ -44,12 +47,18 @@ def _write(leading: LeadingModules, path: Path) -> bool:
     return True
 
 
-def _trace(leading: LeadingModules, path: Path) -> None:
-    from optimum.exporters.onnx import export
-
+def _trace(leading: LeadingModules, path: Path) -> str:
+    """Let a library trace the PyTorch modules; returns its name."""
     model = leading.model()
-    export(model, graph_config(leading, model, "onnx"), path)
+    config = described_for_onnx(leading, model)
+    if config is None:
+        trace_with_torch(leading, model, path)
+    else:
+        from optimum.exporters.onnx import export
+
+        export(model, config, path)
     move_weights_beside(path)
     if leading.prunes:
         prune_onnx(path)
     (path.parent / "config.json").unlink(missing_ok=True)  # optimum writes it beside graphs beyond 2 GB
+    return TORCH if config is None else OPTIMUM

@@ -8,17 +8,20 @@ from ..errors import converting
 from ..folder.paths import ONNX_FILE, OPENVINO_FILE
 from .leading_modules import LeadingModules
 from .onnx_export import to_onnx
-from .optimum_config import graph_config
+from .optimum_config import described_for_openvino
 from .pruning import prune_openvino
 
+#: what can make an OpenVINO graph, as the record names it
+OPTIMUM_INTEL, OPENVINO = "optimum-intel", "openvino"
 
-def to_openvino(leading: LeadingModules) -> Path:
+
+def to_openvino(leading: LeadingModules) -> str:
     """Write openvino/openvino_model.xml and .bin into the folder of ``leading``, with the ONNX graph's signature.
 
     The weights are stored in float32; the precision of the computation is chosen when the model is opened.
     optimum-intel converts some architectures for text generation only, and others not at all. These are converted from
     their ONNX graph, which is written to a temporary folder if it is not there. The result is slightly slower.
-    Raises ExportError.
+    Returns what made it: "optimum-intel", or "openvino" from an ONNX graph. Raises ExportError.
     """
     from optimum.exporters.openvino import export
 
@@ -28,14 +31,17 @@ def to_openvino(leading: LeadingModules) -> Path:
     path.parent.mkdir(parents=True)
     try:
         model = leading.model()
-        export(model, graph_config(leading, model, "openvino"), path, stateful=False, library_name="transformers")
+        export(model, described_for_openvino(leading, model), path, stateful=False, library_name="transformers")
         if leading.prunes:
             prune_openvino(path)
     except Exception:  # noqa: BLE001 - the libraries raise anything
         with tempfile.TemporaryDirectory() as scratch:
-            graph = onnx_file if onnx_file.is_file() else to_onnx(replace(leading, path=Path(scratch)))
-            _from_onnx(graph, path)
-    return path
+            if not onnx_file.is_file():
+                onnx_file = Path(scratch) / ONNX_FILE
+                to_onnx(replace(leading, path=Path(scratch)))
+            _from_onnx(onnx_file, path)
+        return OPENVINO
+    return OPTIMUM_INTEL
 
 
 def _from_onnx(onnx_file: Path, path: Path) -> None:

@@ -1,6 +1,8 @@
 """Write the float32 and float16 graphs of an export, one engine after the other."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from edge_st.verification.variants import GraphVariant
 
@@ -12,31 +14,45 @@ from .openvino_export import to_openvino
 from .optimize import FLOAT16_LEVEL, optimize, optimized_file
 
 
+@dataclass
+class Written:
+    """The ``variants`` that the graphs give, the best ONNX graph first, and what made each float32 graph.
+
+    ``makers`` are by the graph's file, relative to the model folder.
+    """
+
+    variants: list[GraphVariant] = field(default_factory=list)
+    makers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """What the record says of it."""
+        return {"converted_by": dict(sorted(self.makers.items()))} if self.makers else {}
+
+
 def write_graphs(
     leading: Sequence[LeadingModules], engines: Collection[str], level: str | None, fp16: bool, progress: Progress
-) -> list[GraphVariant]:
-    """Write the graphs of every route, and return the variants that they give, the best ONNX graph first.
+) -> Written:
+    """Write the graphs of every route.
 
     ``level`` is an optimization level, such as "O2". The OpenVINO graph gives two variants: it is computed in float32
     or in bfloat16. A model without a graph gives none. Raises ExportError.
     """
-    if not leading:
-        return []
-    variants = _onnx_variants(leading, level, fp16, progress) if "onnx" in engines else []
-    if "openvino" in engines:
+    written = Written()
+    if leading and "onnx" in engines:
+        progress.step("converting to ONNX")
+        written.makers |= {modules.route.prefix + ONNX_FILE: to_onnx(modules) for modules in leading}
+        written.variants += _onnx_variants(leading, level, fp16, progress)
+    if leading and "openvino" in engines:
         progress.step("converting to OpenVINO")
-        for modules in leading:
-            to_openvino(modules)
-        variants += [GraphVariant(OPENVINO_FILE, "openvino"), GraphVariant(OPENVINO_FILE, "openvino", "bfloat16")]
-    return variants
+        written.makers |= {modules.route.prefix + OPENVINO_FILE: to_openvino(modules) for modules in leading}
+        written.variants += [GraphVariant(OPENVINO_FILE, "openvino", dtype) for dtype in ("float32", "bfloat16")]
+    return written
 
 
 def _onnx_variants(
     leading: Sequence[LeadingModules], level: str | None, fp16: bool, progress: Progress
 ) -> list[GraphVariant]:
-    progress.step("converting to ONNX")
-    for modules in leading:
-        to_onnx(modules)
     variants = [GraphVariant(ONNX_FILE, "onnx")]
     if level:
         progress.step(f"optimizing for ONNX Runtime ({level})")

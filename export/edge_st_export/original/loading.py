@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -209,9 +209,14 @@ def _keep_declared(first: Any) -> None:
     """
     if getattr(first, "model_forward_params", None) is None:
         return
-    declared = inspect.signature(first.model.forward).parameters
+    declared = declared_inputs(first)
     if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in declared.values()):
         first.model_forward_params &= set(declared)
+
+
+def declared_inputs(transformer: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the transformer's ``forward`` by name."""
+    return inspect.signature(transformer.model.forward).parameters
 
 
 def torch_routes(original: Any) -> dict[str, list[Any]]:
