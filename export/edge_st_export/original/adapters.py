@@ -133,12 +133,7 @@ def with_bases(folder: Path, adapters: tuple[Adapter, ...]) -> Iterator[Path]:
         return
     with TemporaryDirectory() as scratch:
         whole = Path(scratch) / folder.resolve().name
-        shutil.copytree(
-            folder.resolve(),
-            whole,
-            ignore=shutil.ignore_patterns(_FILES),
-            copy_function=lambda *paths: os.symlink(*paths),
-        )
+        shutil.copytree(folder.resolve(), whole, ignore=shutil.ignore_patterns(_FILES), copy_function=_link)
         for adapter in adapters:
             target = whole / adapter.prefix
             own_tokenizer = any(target.glob("tokenizer*"))
@@ -184,11 +179,16 @@ def merged(original: Any) -> Any:
     if find_spec("peft") is None:
         return original
     from peft import PeftModel
+    from sentence_transformers.base.modules import Transformer
 
-    if not any(isinstance(module, PeftModel) for module in original.modules()):
+    def adapted(model: Any) -> list[Any]:
+        transformers = [module for module in model.modules() if isinstance(module, Transformer)]
+        return [transformer for transformer in transformers if isinstance(transformer.model, PeftModel)]
+
+    if not adapted(original):
         return original
     copy = deepcopy(original)
-    for transformer in [module for module in copy.modules() if isinstance(getattr(module, "model", None), PeftModel)]:
+    for transformer in adapted(copy):
         kind = transformer.model.active_peft_config.peft_type
         with converting(f"merging the adapter of type {kind}", "merge it with PEFT, save the model, and export that"):
             transformer.model = transformer.model.merge_and_unload(safe_merge=True)

@@ -26,10 +26,11 @@ def check_layers(folder: Path, names: Iterable[str]) -> None:
         lacking = sorted(wanted - stored.get(block, wanted))
         if lacking:
             kept = len(wanted) - len(lacking)
+            config = folder / "config.json"
             raise DamagedFileError(
-                f"{folder} has the weights of {kept} layers, but its config.json counts {len(wanted)}; the others "
-                f'would be random. If they were dropped on purpose: "num_hidden_layers": {kept} in {folder / "config.json"}, '
-                f"or model[0].auto_model.config.num_hidden_layers = {kept} before it is saved"
+                f"{folder} has the weights of {kept} layers, but {config} counts {len(wanted)}; the others would be "
+                f'random. If they were dropped on purpose, write "num_hidden_layers": {kept} there, or set '
+                f"model[0].auto_model.config.num_hidden_layers = {kept} before the model is saved"
             )
 
 

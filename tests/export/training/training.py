@@ -21,7 +21,7 @@ from edge_st_export.original.texts import PAIRS as TEXT_PAIRS
 from edge_st_export.plan import ENGINES
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.model.record import FLOAT32_COSINE
-from tests.export.training.cases import CASES, Case
+from tests.export.training.cases import Case
 from tests.export.training.rows import PASSAGES, Columns
 
 _TRAINERS: dict[str, tuple[Any, Any]] = {
