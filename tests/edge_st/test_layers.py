@@ -42,9 +42,9 @@ FLOORS = {
         ["plan"],
         ["int8"],
         ["graph"],
-        ["builder"],
+        ["builder", "static"],
         ["folder"],
-        ["original", "static"],
+        ["original"],
         ["errors", "progress"],
     ],
 }
