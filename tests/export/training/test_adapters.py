@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 
 from edge_st import SentenceTransformer
 from edge_st.verification.comparison import compared
-from edge_st_export import ExportReport, export_model
+from edge_st_export import ExportReport, convert_model, export_model
 from edge_st_export.original import adapters
 from edge_st_export.original.comparing import compare_with_original
 from edge_st_runtime.errors import FolderError, FolderNotFoundError, PackageMissingError, UnsupportedModelError
@@ -167,6 +167,11 @@ def test_a_base_model_that_is_an_adapter_or_no_model_is_refused(made: Made, tmp_
     shutil.rmtree(copy)
     with pytest.raises(FolderNotFoundError, match=r"no config\.json"):
         export_model(changed(made, tmp_path, base_model_name_or_path=str(tmp_path)), tmp_path / "out", quiet=True)
+
+
+def test_a_conversion_without_pytorch_says_what_merges_an_adapter(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedModelError, match="PEFT adapter.*edge-st export"):
+        convert_model(made.folder / "adapter", tmp_path / "out")
 
 
 def test_without_peft(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.sentence_transformer import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sparse_encoder import SparseEncoderTrainer, SparseEncoderTrainingArguments
 from torch import nn
+from transformers import PrinterCallback
 
 from edge_st.models.classes import open_model
 from edge_st.verification.checks import most_difference
@@ -67,7 +68,9 @@ def fit(model: Any, loss: Callable[[Any], nn.Module], columns: Columns, folder: 
         use_cpu=True,
         seed=3,
     )
-    trainer(model=model, args=settings, train_dataset=Dataset.from_dict(dict(columns)), loss=loss(model)).train()
+    training = trainer(model=model, args=settings, train_dataset=Dataset.from_dict(dict(columns)), loss=loss(model))
+    training.remove_callback(PrinterCallback)
+    training.train()
     model.eval()
 
 
