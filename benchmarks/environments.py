@@ -11,17 +11,11 @@ from pathlib import Path
 
 from harness import ENVIRONMENTS, ROOT
 
-CONSTRAINTS = str(ROOT / "export" / "constraints.txt")
+CONSTRAINTS, OLDER = (str(ROOT / "export" / name) for name in ("constraints.txt", "constraints-4.57.txt"))
 REQUIREMENTS = {
-    "st": [
-        "sentence-transformers==6.2.0",
-        "optimum-intel[openvino]==2.2.0",
-        "optimum==2.3.0",
-        "transformers==5.5.4",
-        "torch==2.13.0",
-    ],
+    "st": ["-c", CONSTRAINTS, "sentence-transformers", "optimum-intel", "torch"],
     "st5": [
-        *("-c", CONSTRAINTS, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
+        *("-c", OLDER, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
         *("nncf", "datasets"),  # to make its static int8 graph
     ],
     "fastembed": ["fastembed==0.9.1"],
@@ -45,6 +39,7 @@ def main() -> None:
         if not python.is_file():
             venv.create(environment, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]], check=True)
+        subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"], check=True)
         print(f"{name}: {environment}")
 
 

@@ -110,7 +110,7 @@ class CrossEncoder(BaseModel):
 
         Returns float32 (n,), with several labels (n, labels). For a single pair it is a float32 number, or (labels,).
         ``convert_to_numpy=False`` gives a list, ``convert_to_tensor=True`` a torch tensor. ``apply_softmax`` makes the
-        scores of the labels sum to 1, after the activation.
+        scores of several labels sum to 1, after the activation.
 
         ``batch_size`` is the most pairs in a batch; batches are also bounded by their tokens. A pair beyond
         `max_seq_length` loses tokens of its longer text first; ``processing_kwargs`` such as
@@ -129,10 +129,10 @@ class CrossEncoder(BaseModel):
         request = self._request(inputs, options, prompt_name, prompt, batch_size, Logits())
         logits = self._runner.run(request, device, pool, chunk_size, show_progress_bar)
         scores = apply_activation(activation, logits)
-        if apply_softmax and scores.size and scores.ndim > 1:
-            scores = softmax(scores)
         if self.num_labels == 1 and scores.ndim > 1:
             scores = scores[:, 0]
+        if apply_softmax and scores.size and scores.ndim > 1:
+            scores = softmax(scores)
         return shaped(scores, singular=request.singular, as_array=convert_to_numpy, as_tensor=convert_to_tensor)
 
     def rank(

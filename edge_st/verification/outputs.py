@@ -74,9 +74,10 @@ def _of_cross_encoder(model: CrossEncoder, prompts: Mapping[str, str | None]) ->
     options: dict[str, dict[str, Any]] = {
         "logits": {"activation_fn": as_they_are},
         "scores": {},
-        "softmax": {"apply_softmax": True},
         **{f"prompt {name!r}": {"prompt_name": name} for name in _named(model, prompts)},
     }
+    if model.num_labels > 1:  # of one label it is that label, or 1 before sentence-transformers 6
+        options["softmax"] = {"apply_softmax": True}
     outputs: Outputs = {name: _predict(given) for name, given in options.items()}
     return outputs | ({"rank": _rank} if model.num_labels == 1 else {})
 

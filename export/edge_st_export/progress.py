@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 _LOUD = (
     "transformers", "sentence_transformers", "optimum", "optimum.intel", "optimum.exporters", "onnxruntime",
-    "onnxruntime.transformers.optimizer", "onnxruntime.transformers.onnx_model", "openvino", "nncf", "torch.onnx",
+    "onnxruntime.transformers.optimizer", "onnxruntime.transformers.onnx_model", "onnxscript", "onnx_ir", "openvino",
+    "nncf", "torch.onnx",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The installed versions of what an export needs, checked before any of it is imported."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
@@ -53,7 +54,7 @@ def _check_torchvision() -> None:
     if version_of("torchvision") is None:
         return
     try:
-        import torchvision  # noqa: F401
+        import_module("torchvision")
     except Exception as error:  # it raises RuntimeError for a missing operator
         found = f"torchvision {version_of('torchvision')} does not load with torch {version_of('torch')}"
         raise ExportError(f"{found} ({error}); {_mend('torchvision')}") from error

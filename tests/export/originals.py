@@ -24,7 +24,13 @@ SIZES = {
     "intermediate_size": 48,
     "vocab_size": 410,
 }
-BERT_TOKENS = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+BERT_TOKENS = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+}
 
 
 def bert(**changes: Any) -> BertConfig:

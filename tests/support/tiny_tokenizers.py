@@ -208,9 +208,11 @@ def _clip_bpe() -> str:
             show_progress=False,
         ),
     )
-    tokenizer = _with_model_of(learning)
+    content = json.loads(_with_model_of(learning).to_str())
+    size = len(content["model"]["vocab"])
+    content["model"]["vocab"] |= {start: size, end: size + 1}
+    tokenizer = Tokenizer.from_str(json.dumps(content))
     tokenizer.decoder = decoders.ByteLevel()
-    size = tokenizer.get_vocab_size()
     tokenizer.add_special_tokens([start, end])
     tokenizer.post_processor = processors.RobertaProcessing(
         (end, size + 1), (start, size), trim_offsets=False, add_prefix_space=False

@@ -1,9 +1,11 @@
 """The layout of the model folder: all that sentence-transformers saves, without the transformer's weights."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.files.reading import read_optional_json
 from edge_st_runtime.model.folder import ModelFolder, read_folder
 from edge_st_runtime.model.route import CLIP, TRANSFORMER
 
@@ -30,9 +32,21 @@ def save_layout(original: Any, source: Source, folder: Path) -> ModelFolder:
         if route.needs_graph:
             for path in [found for pattern in _WEIGHTS for found in route.path.glob(pattern)]:
                 path.unlink()
-        if route.kind in (TRANSFORMER, CLIP) and not (route.path / "tokenizer.json").is_file():
-            _save_fast_tokenizer(modules[name][0].tokenizer, route.path)
+        if route.kind in (TRANSFORMER, CLIP):
+            _save_tokenizer(modules[name][0].tokenizer, route.path)
     return described
+
+
+def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Add what transformers may leave out: tokenizer.json, and whether the model gets token types.
+
+    Without the latter the answer would depend on the version of transformers that reads the folder.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        _save_fast_tokenizer(tokenizer, folder)
+    path = folder / "tokenizer_config.json"
+    config = {**read_optional_json(path), "model_input_names": list(tokenizer.model_input_names)}
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _save_fast_tokenizer(tokenizer: Any, folder: Path) -> None:

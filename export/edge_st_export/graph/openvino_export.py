@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import converting
 from ..folder.paths import ONNX_FILE, OPENVINO_FILE
+from .attention import finite_masks
 from .leading_modules import LeadingModules
 from .onnx_export import to_onnx
 from .optimum_config import described_for_openvino
@@ -31,7 +32,8 @@ def to_openvino(leading: LeadingModules) -> str:
     path.parent.mkdir(parents=True)
     try:
         model = leading.model()
-        export(model, described_for_openvino(leading, model), path, stateful=False, library_name="transformers")
+        with finite_masks():
+            export(model, described_for_openvino(leading, model), path, stateful=False, library_name="transformers")
         if leading.prunes:
             prune_openvino(path)
     except Exception:  # noqa: BLE001 - the libraries raise anything

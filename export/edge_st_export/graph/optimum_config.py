@@ -31,7 +31,7 @@ def described_for_openvino(leading: LeadingModules, model: Any) -> Any:
 def _described(leading: LeadingModules, model: Any, exporter: str) -> Any | None:
     """None fits where more than the transformer is in the graph, and where optimum does not know the architecture.
 
-    Nor does a description with inputs that this class does not take (T5's encoder on its own has no
+    Nor does a description with inputs that the tokenizer does not give (T5's encoder on its own has no
     decoder_input_ids), or one that lacks token types that the model has (RoBERTa's).
     """
     from optimum.exporters.tasks import TasksManager
@@ -42,7 +42,7 @@ def _described(leading: LeadingModules, model: Any, exporter: str) -> Any | None
         return None
     constructor = TasksManager.get_exporter_config_constructor(exporter, model, task=task, library_name="transformers")
     config = constructor(leading.config)
-    fits = leading.needed_names <= set(config.inputs) <= leading.accepted.intersection(FEEDS)
+    fits = leading.needed_names <= set(config.inputs) <= FEEDS.keys() & set(leading.input_names)
     return config if fits else None
 
 

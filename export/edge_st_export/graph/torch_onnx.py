@@ -7,6 +7,7 @@ import torch
 
 from ..builder.graph_writer import OPSET
 from ..errors import ExportError
+from .attention import finite_masks
 from .leading_modules import LeadingModules
 
 _BATCH, _TOKENS = "batch_size", "sequence_length"
@@ -24,8 +25,10 @@ def trace_with_torch(leading: LeadingModules, model: Any, path: Path) -> None:
 
     inputs = _example(leading)
     any_size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    _compute_plainly(model)
-    with torch.no_grad():
+    for part in model.modules():
+        if hasattr(getattr(part, "config", None), "use_cache"):
+            part.config.use_cache = False
+    with finite_masks():
         program = torch.onnx.export(
             _OneOutput(model, leading.output).eval(),
             kwargs=inputs,
@@ -66,18 +69,6 @@ def _example(leading: LeadingModules) -> dict[str, torch.Tensor]:
     mask[0, slice(0, 2) if left else slice(-2, None)] = 0
     every = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
     return {name: every[name] for name in leading.input_names}
-
-
-def _compute_plainly(model: Any) -> None:
-    """Let transformers in ``model`` compute attention as plain products, which engines fuse, and keep no cache.
-
-    PyTorch's own attention becomes more operators: it looks for texts without a token in every layer.
-    """
-    for part in model.modules():
-        if hasattr(part, "set_attn_implementation") and part.config._attn_implementation == "sdpa":
-            part.set_attn_implementation("eager")
-        if hasattr(getattr(part, "config", None), "use_cache"):
-            part.config.use_cache = False
 
 
 def _name_sizes(graph: Any, path: Path) -> None:

@@ -39,6 +39,7 @@ from edge_st_runtime.modules.loaders import LOADERS
 from ..errors import converting
 from .adapters import CONFIG_FILE as ADAPTER_FILE
 from .adapters import Adapter, find_adapters, put_on, with_bases
+from .architectures import check_architectures
 from .layers import check_layers
 
 _DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE, ADAPTER_FILE)
@@ -134,8 +135,8 @@ def needed_files(names: Collection[str]) -> list[str]:
 def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]:
     """The model's class, and whether an engine is to run part of it. Only JSON files are read.
 
-    Raises UnsupportedModelError where the class is not the ``wanted`` one or a module cannot be exported,
-    FolderNotFoundError where there is no model.
+    Raises UnsupportedModelError where the class is not the ``wanted`` one, a module cannot be exported or transformers
+    does not know an architecture, FolderNotFoundError where there is no model.
     """
     settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
     _, routes = read_steps(folder)
@@ -147,7 +148,9 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
                 f"{folder / 'modules.json'} names the module {unknown[0] if unknown else first!r}; expected one of "
                 f"{', '.join(FIRST)}, then {', '.join(sorted(LOADERS))}, or a Router over them"
             )
-    return model_type, any(kind in _NEED_A_GRAPH for steps in routes.values() for kind, _ in steps)
+    steps = [step for steps in routes.values() for step in steps]
+    check_architectures(path for kind, path in steps if kind in (TRANSFORMER, CLIP, MASKED))
+    return model_type, any(kind in _NEED_A_GRAPH for kind, _ in steps)
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
