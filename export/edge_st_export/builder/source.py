@@ -54,7 +54,8 @@ def find_source(model: str | os.PathLike[str], revision: str | None, token: str 
 def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) -> Source:
     if ADAPTER_FILE in names:
         raise UnsupportedModelError(
-            f"{model} is a PEFT adapter, whose base model is elsewhere; edge-st export merges the two. Export it {EXPORT}"
+            f"{model} is a PEFT adapter, whose base model is elsewhere; edge-st export merges the two. Export it "
+            f"{EXPORT}"
         )
     found = [fetch(name) for name in _FIRST_FILES if name in names]
     if not found:

@@ -170,7 +170,7 @@ def test_a_base_model_that_is_an_adapter_or_no_model_is_refused(made: Made, tmp_
 
 
 def test_a_conversion_without_pytorch_says_what_merges_an_adapter(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedModelError, match="PEFT adapter.*edge-st export"):
+    with pytest.raises(UnsupportedModelError, match=r"PEFT adapter.*edge-st export"):
         convert_model(made.folder / "adapter", tmp_path / "out")
 
 
