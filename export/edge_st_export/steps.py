@@ -41,7 +41,7 @@ def run(plan: Plan) -> ExportReport:
     progress = Progress(plan.steps(source), plan.quiet)
     with silent_libraries():
         original = _load(source, plan, progress)
-        model = merged(original)
+        model = merged(original) if source.adapters else original
         with new_folder(plan.target, force=plan.force) as folder:
             layout = save_layout(model, source, folder)
             weights = weights_digest_of(model, layout)

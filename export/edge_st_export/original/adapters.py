@@ -34,8 +34,9 @@ from ..errors import converting
 
 CONFIG_FILE = "adapter_config.json"
 _FILES = "adapter_*"
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin", "*.index.json")
 #: what a transformer is made of, apart from its tokenizer
-_TRANSFORMER = ("config.json", "model*.safetensors", "pytorch_model*.bin", "*.index.json", "*.py")
+_TRANSFORMER = ("config.json", *_WEIGHTS, "*.py")
 _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
 
 
@@ -126,7 +127,8 @@ def _is_part(file: str) -> bool:
 def with_bases(folder: Path, adapters: tuple[Adapter, ...]) -> Iterator[Path]:
     """The folder as it would be with the base models in place of ``adapters``, made of links; ``folder`` without any.
 
-    Where an adapter's folder has no tokenizer, it is the base model's.
+    Where an adapter's folder has no tokenizer, it is the base model's. Weights of whole models beside an adapter are
+    left out, as transformers does.
     """
     if not adapters:
         yield folder
@@ -135,13 +137,19 @@ def with_bases(folder: Path, adapters: tuple[Adapter, ...]) -> Iterator[Path]:
         whole = Path(scratch) / folder.resolve().name
         shutil.copytree(folder.resolve(), whole, ignore=shutil.ignore_patterns(_FILES), copy_function=_link)
         for adapter in adapters:
-            target = whole / adapter.prefix
-            own_tokenizer = any(target.glob("tokenizer*"))
-            for pattern in _TRANSFORMER if own_tokenizer else (*_TRANSFORMER, *_TOKENIZER):
-                for path in adapter.base.glob(pattern):
-                    if not (target / path.name).exists():
-                        (target / path.name).symlink_to(path.resolve())
+            _replace_weights(whole / adapter.prefix, adapter.base)
         yield whole
+
+
+def _replace_weights(target: Path, base: Path) -> None:
+    """Link what ``target`` lacks of a model to ``base``, and the weights in any case."""
+    for path in [path for pattern in _WEIGHTS for path in target.glob(pattern)]:
+        path.unlink()
+    own_tokenizer = any(target.glob("tokenizer*"))
+    for pattern in _TRANSFORMER if own_tokenizer else (*_TRANSFORMER, *_TOKENIZER):
+        for path in base.glob(pattern):
+            if not (target / path.name).exists():
+                (target / path.name).symlink_to(path.resolve())
 
 
 def _link(file: str, target: str) -> None:
@@ -172,23 +180,16 @@ def put_on(adapter: Adapter, transformer: Any) -> None:
 
 
 def merged(original: Any) -> Any:
-    """``original`` with its adapters merged into the weights: a copy, or itself where it has none.
+    """A copy of ``original`` with its adapters merged into the weights.
 
     Raises ExportError for a kind of adapter that does not merge.
     """
-    if find_spec("peft") is None:
-        return original
     from peft import PeftModel
     from sentence_transformers.base.modules import Transformer
 
-    def adapted(model: Any) -> list[Any]:
-        transformers = [module for module in model.modules() if isinstance(module, Transformer)]
-        return [transformer for transformer in transformers if isinstance(transformer.model, PeftModel)]
-
-    if not adapted(original):
-        return original
     copy = deepcopy(original)
-    for transformer in adapted(copy):
+    transformers = [module for module in copy.modules() if isinstance(module, Transformer)]
+    for transformer in [module for module in transformers if isinstance(module.model, PeftModel)]:
         kind = transformer.model.active_peft_config.peft_type
         with converting(f"merging the adapter of type {kind}", "merge it with PEFT, save the model, and export that"):
             transformer.model = transformer.model.merge_and_unload(safe_merge=True)

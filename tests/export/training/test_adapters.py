@@ -118,6 +118,13 @@ def test_an_adapter_alone_takes_the_tokenizer_of_its_base_model(made: Made, tmp_
     assert compared("vectors", outputs(SentenceTransformer(report.path)), made.wanted).equal
 
 
+def test_weights_beside_an_adapter_are_not_its_base_models(made: Made, tmp_path: Path) -> None:
+    copy = changed(made, tmp_path)
+    (copy / "model.safetensors").write_bytes(b"something else")
+    report = export_model(copy, tmp_path / "out", engines=["onnx"], quiet=True)
+    assert compared("vectors", outputs(SentenceTransformer(report.path)), made.wanted).equal
+
+
 def test_adapter_and_base_model_on_the_hub(made: Made, hub: HubServer, tmp_path: Path) -> None:
     hub.add("org/base", files_of(made.folder / "base"))
     adapter = changed(made, tmp_path, base_model_name_or_path="org/base")
