@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import reading
+from edge_st_runtime.model.classes import TASKS
 from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
@@ -94,7 +95,8 @@ class BaseModel(Described):
             token=token,
         )
         logger.info("Loading %s model from %s.", type(self)._model_type, path)
-        self._runner = with_graph(path, convert, lambda path: Runner(path, options, self._model_type, truncation))
+        task = TASKS[self._model_type]
+        self._runner = with_graph(path, task, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
         with reading(self._runner.folder.path / SETTINGS_FILE):
             self.prompts = merge_prompts(self._default_prompts, prompts, saved.get("prompts"))

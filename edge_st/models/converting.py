@@ -17,9 +17,10 @@ _KIND = "converted"
 _logger = logging.getLogger(__name__)
 
 
-def with_graph(folder: Path, convert: Convert, opens: Callable[[Path], T]) -> T:
+def with_graph(folder: Path, task: str, convert: Convert, opens: Callable[[Path], T]) -> T:
     """What ``opens`` gives for ``folder``; with ``convert="auto"`` for the converted folder where it has no graph.
 
+    ``task`` is what it is opened for, such as "sparse-encoder".
     Raises OptionError for an unknown ``convert``.
     """
     if convert not in get_args(Convert):
@@ -29,10 +30,10 @@ def with_graph(folder: Path, convert: Convert, opens: Callable[[Path], T]) -> T:
     except NoGraphError as error:
         if convert == "never":
             raise
-        return opens(_converted(folder, error))
+        return opens(_converted(folder, task, error))
 
 
-def _converted(folder: Path, error: NoGraphError) -> Path:
+def _converted(folder: Path, task: str, error: NoGraphError) -> Path:
     """The folder in the cache that has a graph for the weights in ``folder``; it is written where it is not there.
 
     A changed ``folder`` is converted anew. Raises ``error`` where edge-st-export or onnx is not installed, and with the
@@ -42,19 +43,19 @@ def _converted(folder: Path, error: NoGraphError) -> Path:
     if convert is None:
         raise error
     try:
-        target = cache_folder(_KIND) / f"{folder.name}-{_key(folder)}"
+        target = cache_folder(_KIND) / f"{folder.name}-{_key(folder, task)}"
         if not target.is_dir():
-            _convert(convert, folder, target)
+            _convert(convert, folder, task, target)
     except (EdgeSTError, OSError, RuntimeError) as reason:
         raise NoGraphError(f"{error} (It could not be converted here: {reason})") from reason
     _logger.warning("%s has no graph; the one converted from its weights is taken: %s", folder, target)
     return target
 
 
-def _convert(convert: Callable[..., Any], folder: Path, target: Path) -> None:
+def _convert(convert: Callable[..., Any], folder: Path, task: str, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        convert(folder, target)
+        convert(folder, target, task=task)
     except OptionError:
         if not target.is_dir():  # else another process was faster
             raise
@@ -68,7 +69,7 @@ def _converter() -> Callable[..., Any] | None:
     return found[0].load() if found else None
 
 
-def _key(folder: Path) -> str:
+def _key(folder: Path, task: str) -> str:
     """It changes with the folder's place, and with the size or time of any file in it."""
     found = [(path.relative_to(folder).as_posix(), path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return digest(os.fspath(folder.resolve()), [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found])
+    return digest(os.fspath(folder.resolve()), task, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found])

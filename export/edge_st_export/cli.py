@@ -24,9 +24,9 @@ With --manifest, models that 'edge-st list' prints are written to OUT/NAME: thos
 """
 _CONVERT = """\
 Write a model folder with a float32 ONNX graph straight from config.json and the weights in safetensors, in seconds and
-without PyTorch. It takes embedding models and cross-encoders of the architectures BERT, RoBERTa, XLM-RoBERTa,
-CamemBERT, DistilBERT, MPNet and ELECTRA. The model does not run, so the result is not compared with the original.
-'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
+without PyTorch. It takes embedding models, cross-encoders and SPLADE models of BERT and its like, ALBERT, DeBERTa,
+ModernBERT, NomicBERT, GTE, Qwen3, Gemma 3 and T5. The model does not run, so the result is not compared with the
+original. 'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
 """
 _DISTILL = """\
 Distil a teacher into a static model: a table of token vectors, which needs no engine. With --texts the vectors are
@@ -63,11 +63,7 @@ def add_export(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="let the model run its own code during the export"
     )
-    parser.add_argument(
-        "--task",
-        choices=("sentence-embedding", "cross-encoder", "sparse-encoder"),
-        help="what to make of a plain transformer (default: what the model says it is)",
-    )
+    _add_task(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
     parser.add_argument(
         "--dtype", choices=("float32", "int8"), default="float32", help="int8 adds int8 graphs to the float32 ones"
@@ -93,11 +89,19 @@ def add_export(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run_export)
 
 
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--task",
+        choices=("sentence-embedding", "cross-encoder", "sparse-encoder"),
+        help="what to make of a plain transformer (default: what the model says it is)",
+    )
+
+
 def add_convert(subparsers: Subparsers) -> None:
     """Register ``convert``."""
     parser = subparsers.add_parser(
         "convert",
-        help="write the ONNX graph of a BERT-like model without PyTorch",
+        help="write the ONNX graph of a model without PyTorch",
         description=_CONVERT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -105,6 +109,7 @@ def add_convert(subparsers: Subparsers) -> None:
     parser.add_argument("out", metavar="OUT", help="the folder to write")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
+    _add_task(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
     parser.set_defaults(run=run_convert)
 
@@ -175,7 +180,8 @@ def run_convert(args: argparse.Namespace) -> int:
     """Convert, then print how to load the model and how to compare it with the original."""
     from .builder.conversion import convert_model
 
-    made = convert_model(args.model, args.out, revision=args.revision, token=args.token, force=args.force)
+    options = {"revision": args.revision, "token": args.token, "task": args.task, "force": args.force}
+    made = convert_model(args.model, args.out, **options)
     out, model = shlex.quote(str(made.path)), shlex.quote(args.model)
     print(f"{out}: {megabytes(made.size)}; load it with edge_st.{made.model_type}({str(made.path)!r})")
     print(f"not compared with the original; where PyTorch is installed: edge-st verify {out} --against {model}")

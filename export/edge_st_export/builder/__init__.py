@@ -1,1 +1,1 @@
-"""Write the ONNX graph of a BERT-like encoder straight from its safetensors, with NumPy and onnx only."""
+"""Write the ONNX graph of a transformer straight from its safetensors, with NumPy and onnx only."""

@@ -22,10 +22,17 @@ def _gelu_tanh(graph: "GraphWriter", x: str) -> str:
     return graph.apply("Mul", graph.apply("Mul", x, graph.number(0.5)), outer)
 
 
+def _silu(graph: "GraphWriter", x: str) -> str:
+    return graph.apply("Mul", x, graph.apply("Sigmoid", x))
+
+
 ACTIVATIONS: "Mapping[str, Callable[[GraphWriter, str], str]]" = {
     "gelu": _gelu,
     "gelu_new": _gelu_tanh,
     "gelu_pytorch_tanh": _gelu_tanh,
+    "silu": _silu,
+    "swish": _silu,
+    "sigmoid": lambda graph, x: graph.apply("Sigmoid", x),
     "relu": lambda graph, x: graph.apply("Relu", x),
     "tanh": lambda graph, x: graph.apply("Tanh", x),
 }

@@ -28,26 +28,36 @@ class Checkpoint:
         self._folder, self._prefix = folder, prefix
         files = [inside(folder, name) for name in checkpoint_files(folder)]
         self._tensors = {_modern(name): tensor for file in files for name, tensor in read_safetensors(file).items()}
+        self._missing: dict[str, None] = {}
 
-    def require(self, names: list[str]) -> None:
-        """Raise MissingFileError with the names of all missing tensors, if any of ``names`` is missing."""
-        missing = [name for name in names if self._find(name) is None]
-        if missing:
+    def check_complete(self) -> None:
+        """Raise MissingFileError with the names of all tensors that were asked for and are missing, if any."""
+        if self._missing:
             raise MissingFileError(
-                f"the weights in {self._folder} lack {', '.join(missing)} (with or without {self._prefix!r} before "
-                f"it); found {len(self._tensors)} others. Download the whole model again, or try: edge-st export"
+                f"the weights in {self._folder} lack {', '.join(self._missing)} (with or without {self._prefix!r} "
+                f"before it); found {len(self._tensors)} others. Download the whole model again, or try: edge-st export"
             )
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor; raises MissingFileError."""
-        return self._stored(name).shape
+    def first_of(self, *names: str) -> str:
+        """The first of ``names`` that a tensor is stored under; the first of all where there is none."""
+        return next((name for name in names if self._place(name) is not None), names[0])
+
+    def rows(self, name: str) -> int:
+        """The size of a tensor's first axis; raises MissingFileError with the names of all that are missing so far."""
+        stored = self._find(name)
+        if stored is None or not stored.ndim:
+            self.check_complete()
+            raise DamagedFileError(f"{name} in {self._folder} is a single number; expected a matrix")
+        return stored.shape[0]
 
     def get(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """The tensor in float32.
+        """The tensor in float32; zeros for a missing one, which `check_complete` then names with all others.
 
-        Raises MissingFileError, DamagedFileError for another shape, and UnsupportedModelError for integers.
+        Raises DamagedFileError for another shape, UnsupportedModelError for integers.
         """
-        stored = self._stored(name)
+        stored = self._find(name)
+        if stored is None:
+            return np.zeros(shape, np.float32)
         if stored.shape != shape:
             raise DamagedFileError(
                 f"{name} in {self._folder} is {stored.shape}; by config.json and the other weights it must be {shape}"
@@ -59,12 +69,14 @@ class Checkpoint:
             )
         return np.asarray(stored, dtype=np.float32)
 
-    def _stored(self, name: str) -> NDArray[Any]:
-        self.require([name])
-        return self._tensors[str(self._find(name))]
-
-    def _find(self, name: str) -> str | None:
+    def _place(self, name: str) -> str | None:
         return next((each for each in (f"{self._prefix}{name}", name) if each in self._tensors), None)
+
+    def _find(self, name: str) -> NDArray[Any] | None:
+        found = self._place(name)
+        if found is None:
+            self._missing[name] = None
+        return None if found is None else self._tensors[found]
 
 
 def checkpoint_files(folder: Path) -> list[str]:

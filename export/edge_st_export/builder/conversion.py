@@ -29,13 +29,16 @@ def convert_model(
     *,
     revision: str | None = None,
     token: str | bool | None = None,
+    task: str | None = None,
     force: bool = False,
 ) -> Conversion:
     """Write ``model``, a Hub name or a folder, to the folder ``out`` with a float32 graph for any ONNX engine.
 
     The graph is made from config.json and the weights in safetensors. Neither PyTorch nor transformers is needed. The
     model does not run, so it is not compared with the original, and no edge_st.json is written: the folder loads by the
-    names of its files. ``edge-st verify OUT --against MODEL`` compares it where PyTorch is installed.
+    names of its files. ``edge-st verify OUT --against MODEL`` compares it where PyTorch is installed. ``task``
+    ("sentence-embedding", "cross-encoder" or "sparse-encoder") says what to make of a plain transformer that could
+    become several of them.
 
     Raises UnsupportedModelError for an architecture or setting that is not supported, before weights are downloaded;
     PackageMissingError, OptionError, FolderError and HubError. After any exception ``out`` is as it was.
@@ -44,7 +47,7 @@ def convert_model(
         raise PackageMissingError("edge-st convert needs onnx, which is not installed; pip install onnx")
     target = Path(out)
     check_target(target, force=force)
-    source = find_source(model, revision, token)
+    source = find_source(model, revision, token, task)
     with new_folder(target, force=force) as folder:
         for name in source.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

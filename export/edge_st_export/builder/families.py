@@ -1,108 +1,46 @@
-"""The families of BERT-like encoders: the names of their settings and weights in transformers."""
+"""The families of transformers that the builder writes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from .architecture import Architecture
+from .architectures.bert import read_bert
+from .architectures.bert_kinds import KINDS
+from .architectures.deberta import read_deberta
+from .architectures.decoder import read_gemma3, read_qwen3
+from .architectures.modern_bert import read_modern_bert
+from .architectures.rotary_bert import read_gte, read_new, read_nomic
+from .architectures.t5 import KINDS as T5_KINDS
+from .architectures.t5 import read_t5
+from .settings import Settings
 
-@dataclass(frozen=True)
-class Settings:
-    """Keys of config.json; ``epsilon`` is None where the value is always 1e-12."""
-
-    layers: str = "num_hidden_layers"
-    heads: str = "num_attention_heads"
-    activation: str = "hidden_act"
-    epsilon: str | None = "layer_norm_eps"
-
-
-@dataclass(frozen=True)
-class LayerNames:
-    """The names of a layer's linear maps and normalizations, which follow ``path`` with the layer's number."""
-
-    path: str = "encoder.layer.{}."
-    query: str = "attention.self.query"
-    key: str = "attention.self.key"
-    value: str = "attention.self.value"
-    attended: str = "attention.output.dense"
-    attended_norm: str = "attention.output.LayerNorm"
-    widened: str = "intermediate.dense"
-    narrowed: str = "output.dense"
-    norm: str = "output.LayerNorm"
-
-    def of(self, number: int) -> "LayerNames":
-        """The full names for the layer of this number."""
-        path = self.path.format(number)
-        names = {field: path + name for field, name in vars(self).items() if field != "path"}
-        return LayerNames(path=path, **names)
+#: what the graph is for: hidden states, a classification head, SPLADE's weights of words, words that score a text
+FEATURES, CLASSES, WORDS, ANSWERS = "feature-extraction", "sequence-classification", "fill-mask", "text-generation"
+_TASKS = (FEATURES, CLASSES, WORDS)
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """The classification head, which computes logits from the first token: dense, activation, projection."""
+class Family(NamedTuple):
+    """How the architecture of a model_type is read.
 
-    dense: str = "classifier.dense"
-    activation: str = "tanh"
-    projection: str = "classifier.out_proj"
-
-
-@dataclass(frozen=True)
-class Family:
-    """An architecture of encoders.
-
-    ``prefix`` stands before the encoder's weights in models with a head. ``token_types`` says whether the graph takes
-    token_type_ids; that of a RoBERTa with several types does where its tokenizer gives them. ``counted_from_padding``
-    says whether positions begin after the id of the padding token and do not count padding. ``relative`` names the
-    weights, if any, that are added to the attention by distance.
+    ``read`` raises UnsupportedModelError for settings that are not supported, KeyError for missing ones. Models of some
+    families bring code of their own (auto_map in config.json). ``brings_code`` says that the builder writes what that
+    code computes; the code itself never runs. ``tasks`` are those of sentence-transformers' Transformer.
     """
 
-    prefix: str
-    classifier: Classifier
-    layer: LayerNames = LayerNames()
-    settings: Settings = Settings()
-    token_types: bool = False
-    counted_from_padding: bool = False
-    relative: str | None = None
-
-    @property
-    def first_type(self) -> bool:
-        """Whether every token gets the embedding of the first token type."""
-        return self.counted_from_padding and self.relative is None and not self.token_types
+    read: Callable[[Settings], Architecture]
+    brings_code: bool = False
+    tasks: tuple[str, ...] = (FEATURES, CLASSES)
 
 
-_ROBERTA = Family("roberta.", Classifier(), counted_from_padding=True)
 #: by model_type in config.json
 FAMILIES: Mapping[str, Family] = {
-    "bert": Family("bert.", Classifier(dense="pooler.dense", projection="classifier"), token_types=True),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-    "distilbert": Family(
-        "distilbert.",
-        Classifier(dense="pre_classifier", activation="relu", projection="classifier"),
-        LayerNames(
-            path="transformer.layer.{}.",
-            query="attention.q_lin",
-            key="attention.k_lin",
-            value="attention.v_lin",
-            attended="attention.out_lin",
-            attended_norm="sa_layer_norm",
-            widened="ffn.lin1",
-            narrowed="ffn.lin2",
-            norm="output_layer_norm",
-        ),
-        Settings(layers="n_layers", heads="n_heads", activation="activation", epsilon=None),
-    ),
-    "mpnet": Family(
-        "mpnet.",
-        Classifier(),
-        LayerNames(
-            query="attention.attn.q",
-            key="attention.attn.k",
-            value="attention.attn.v",
-            attended="attention.attn.o",
-            attended_norm="attention.LayerNorm",
-        ),
-        counted_from_padding=True,
-        relative="encoder.relative_attention_bias.weight",
-    ),
-    "electra": Family("electra.", Classifier(activation="gelu"), token_types=True),
+    **{name: Family(read_bert, tasks=_TASKS if kind.words else _TASKS[:2]) for name, kind in KINDS.items()},
+    "modernbert": Family(read_modern_bert, tasks=_TASKS),
+    "deberta-v2": Family(read_deberta),
+    "nomic_bert": Family(read_nomic, brings_code=True),
+    "new": Family(read_new, brings_code=True),
+    "gte": Family(read_gte),
+    "qwen3": Family(read_qwen3, tasks=(FEATURES, CLASSES, ANSWERS)),
+    "gemma3_text": Family(read_gemma3, tasks=(FEATURES, CLASSES, ANSWERS)),
+    **dict.fromkeys(T5_KINDS, Family(read_t5, tasks=(FEATURES,))),
 }

@@ -11,6 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_st.version import __version__
 
+from .ports import Output
+from .shared_rows import product, rows_of
+
 OPSET = 18  # the newest that all supported versions of onnxruntime and openvino read
 _IR_VERSION = 8  # as old as the opset
 _INSIDE = 1024  # bytes; a larger tensor goes into the file beside the graph
@@ -39,6 +42,19 @@ class GraphWriter:
         """Add a node with one output; returns its name."""
         return self.node(operator, *inputs, **attributes)[0]
 
+    def product_of_rows(self, x: str, matrix: str, rows: range, shape: tuple[int, int]) -> str:
+        """Multiply ``x`` (…, width) by some ``rows`` of the constant ``matrix``, whose ``shape`` is (rows, width).
+
+        The matrix may be looked up, too: it is stored as it is. Returns the name of the products (…, rows).
+        """
+        output = f"{matrix}_from_{rows.start}"
+        part = matrix if len(rows) == shape[0] else f"{output}_part"
+        if part != matrix:
+            self._nodes.append(rows_of(matrix, rows.start, rows.stop, part, self.integers))
+        sizes = (shape[1], len(rows))
+        self._nodes.extend(product(x, part, sizes, f"{output}_transposed", output, self.integers))
+        return output
+
     def integers(self, *values: int) -> str:
         """Add a constant (len(values),) int64; returns its name."""
         return self.weight(f"int64_{'_'.join(map(str, values))}", np.array(values, dtype=np.int64))
@@ -46,6 +62,14 @@ class GraphWriter:
     def number(self, value: float) -> str:
         """Add a constant () float32; returns its name."""
         return self.weight(f"float32_{value!r}", np.array(value, dtype=np.float32))
+
+    def scalar(self, value: int) -> str:
+        """Add a constant () int64; returns its name."""
+        return self.weight(f"int64_scalar_{value}", np.array(value, dtype=np.int64))
+
+    def cast(self, x: str, dtype: type[np.generic]) -> str:
+        """Convert ``x`` to ``dtype``; returns the name of the result."""
+        return self.apply("Cast", x, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
         """Add a constant called ``name``, unless it is there already; returns its name."""
@@ -66,18 +90,18 @@ class GraphWriter:
             tensor.external_data.add(key=key, value=str(value))
         return tensor
 
-    def save(self, path: Path, inputs: Sequence[str], value: str, output: str, axes: Sequence[str | int]) -> None:
-        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``output`` (batch, *axes) float32.
+    def save(self, path: Path, inputs: Sequence[str], output: Output) -> None:
+        """Write the graph to ``path``: ``inputs`` (batch, tokens) int64 → ``output``.
 
-        ``value`` is the tensor that becomes the output. Raises what onnx's checker raises.
+        Raises what onnx's checker raises.
         """
-        self._nodes.append(helper.make_node("Identity", [value], [output], name=output))
+        self._nodes.append(helper.make_node("Identity", [output.value], [output.name], name=output.name))
         tokens = ["batch_size", "sequence_length"]
         graph = helper.make_graph(
             self._nodes,
             "transformer",
             [helper.make_tensor_value_info(name, TensorProto.INT64, tokens) for name in inputs],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [tokens[0], *axes])],
+            [helper.make_tensor_value_info(output.name, TensorProto.FLOAT, [tokens[0], *output.axes])],
             list(self._tensors.values()),
         )
         opset = helper.make_opsetid("", OPSET)

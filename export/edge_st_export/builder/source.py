@@ -17,12 +17,14 @@ from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import Route
 
 from ..original.adapters import CONFIG_FILE as ADAPTER_FILE
-from .architecture import Architecture, read_architecture
+from ..original.tasks import organization, wanted_type
+from .answers import read_answers
+from .architecture import Architecture
 from .checkpoint import INDEX_FILE, SINGLE_FILE, shards
+from .reading import read_architecture
 
 _FIRST_FILES = ("modules.json", "config.json")
 _PAPERS = ("README.md", "LICENSE", "NOTICE")
-_ORGANIZATION = "sentence-transformers"
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,28 @@ class Source:
     files: tuple[str, ...]
 
 
-def find_source(model: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Source:
+def find_source(
+    model: str | os.PathLike[str], revision: str | None, token: str | bool | None, task: str | None = None
+) -> Source:
     """Find ``model``: the folder of that name if there is one, else the model of that name on the Hub.
 
-    Its configuration is checked before its weights are downloaded. Raises UnsupportedModelError for an architecture or
-    setting that is not supported, MissingFileError without a tokenizer.json or weights in safetensors, FolderError and
-    HubError.
+    Its configuration is checked before its weights are downloaded. ``task`` ("sentence-embedding", "cross-encoder" or
+    "sparse-encoder") says what to make of a transformer without modules.json.
+
+    Raises UnsupportedModelError for an architecture or setting that is not supported, MissingFileError without a
+    tokenizer.json or weights in safetensors, OptionError for an unknown task, FolderError and HubError.
     """
+    wanted = wanted_type(task)
     folder = existing_folder(model)
     if folder is not None:
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-        return _gather(str(folder), names, folder.joinpath)
-    listing = list_files(Repository(hub_name(model, _ORGANIZATION), revision or "main", token))
+        return _gather(str(folder), names, folder.joinpath, wanted)
+    listing = list_files(Repository(hub_name(model, organization(wanted)), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
-    return _gather(listing.repository.name, listing.files.keys(), partial(fetch_to_cache, listing, cache=cache))
+    return _gather(listing.repository.name, listing.files.keys(), partial(fetch_to_cache, listing, cache=cache), wanted)
 
 
-def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) -> Source:
+def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path], wanted: str | None) -> Source:
     if ADAPTER_FILE in names:
         raise UnsupportedModelError(
             f"{model} is a PEFT adapter, whose base model is elsewhere; edge-st export merges the two. Export it "
@@ -72,9 +79,9 @@ def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path]) ->
     files += [name for name in names if name.startswith(_PAPERS) and "/" not in name]
     for name in files:
         fetch(name)
-    described = read_folder(folder)
+    described = read_folder(folder, wanted)
     route = described.routes[ONLY_ROUTE]
-    architecture = read_architecture(route)
+    architecture = read_architecture(route, answers=read_answers(described))
     _fetch_weights(route, names, fetch)
     return Source(described, route, architecture, tuple(sorted(files)))
 

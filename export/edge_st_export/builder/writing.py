@@ -1,29 +1,29 @@
-"""Write an encoder's graph from its architecture and weights."""
+"""Write a transformer's graph from its architecture and weights."""
 
 from pathlib import Path
 
-from edge_st_runtime.engines.signature import HIDDEN_STATES, LOGITS
+from edge_st_runtime.engines.signature import SENTENCE_EMBEDDING
 
 from ..folder.paths import weights_beside
 from .architecture import Architecture
 from .checkpoint import Checkpoint
+from .pieces import Pieces
+from .pruning import prune_onnx
 
 
 def write_graph(architecture: Architecture, folder: Path, path: Path) -> None:
-    """Write the encoder whose weights are in ``folder`` as an ONNX graph to ``path``, with its weights beside it.
+    """Write the transformer whose weights are in ``folder`` as an ONNX graph to ``path``, with its weights beside it.
 
+    A graph of sparse embeddings can prune them: see `pruning`.
     Raises MissingFileError for missing weights, DamagedFileError for weights of the wrong shape.
     """
     from .graph_writer import GraphWriter
-    from .transformer import Encoder, required_weights
 
-    checkpoint = Checkpoint(folder, architecture.family.prefix)
-    checkpoint.require(required_weights(architecture))
+    checkpoint = Checkpoint(folder, architecture.prefix)
     with weights_beside(path).open("wb") as weights:
         graph = GraphWriter(weights, weights_beside(path).name)
-        encoder = Encoder(graph, checkpoint, architecture)
-        value, width = encoder.write()
-    if architecture.classifies:
-        graph.save(path, encoder.inputs, value, LOGITS, (width,))
-    else:
-        graph.save(path, encoder.inputs, value, HIDDEN_STATES[0], ("sequence_length", width))
+        output = architecture.write(Pieces(graph, checkpoint))
+    checkpoint.check_complete()
+    graph.save(path, architecture.inputs, output)
+    if output.name == SENTENCE_EMBEDDING:
+        prune_onnx(path)

@@ -16,6 +16,7 @@ from edge_st_runtime.model.fingerprint import graph_digest, joined_digest, weigh
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.route import BAG, Route
 
+from ..builder.heads import Answers
 from ..original.loading import declared_inputs, parameters, torch_routes
 from .composed import Composed
 
@@ -55,6 +56,16 @@ class LeadingModules:
         """A new PyTorch module to trace; it has a ``config``."""
         modules = unused_copies(self.modules)
         return modules[0].auto_model if self.transformer_only else Composed(modules, self.output, self.config)
+
+    def transformer(self) -> Any:
+        """The transformer, a new PyTorch module with any head that it has."""
+        return unused_copies(self.modules[:1])[0].auto_model
+
+    @property
+    def answers(self) -> Answers | None:
+        """The tokens by whose logits a LogitScore scores texts, if there is one."""
+        last = self.modules[-1]
+        return Answers(last.true_token_id, last.false_token_id) if isinstance(last, LogitScore) else None
 
     @property
     def output(self) -> str:

@@ -1,18 +1,24 @@
 """PyTorch to ONNX in float32."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_model
 
 from edge_st_runtime.errors import UnsupportedModelError
+from edge_st_runtime.files.reading import read_optional_json
 
-from ..builder.architecture import read_architecture
+from ..builder.checkpoint import SINGLE_FILE
+from ..builder.pruning import prune_onnx
+from ..builder.reading import read_architecture
 from ..builder.writing import write_graph
 from ..errors import converting
 from ..folder.paths import ONNX_FILE
 from .external_data import move_weights_beside
 from .leading_modules import LeadingModules
 from .optimum_config import described_for_onnx
-from .pruning import prune_onnx
 from .torch_onnx import trace_with_torch
 
 #: what can write an ONNX graph, as the record names it
@@ -35,16 +41,33 @@ def to_onnx(leading: LeadingModules) -> str:
 
 def _write(leading: LeadingModules, path: Path) -> bool:
     """Let the builder write the graph; False where it does not know the encoder."""
-    if not leading.transformer_only:
-        return False
     try:
-        architecture = read_architecture(leading.route)
+        architecture = read_architecture(leading.route, config=_stored(leading), answers=leading.answers)
     except UnsupportedModelError:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        leading.model().save_pretrained(scratch)
+        _save(leading.transformer(), Path(scratch))
         write_graph(architecture, Path(scratch), path)
     return True
+
+
+def _stored(leading: LeadingModules) -> Mapping[str, Any]:
+    """The config.json that transformers reads as the transformer's configuration.
+
+    Each time that it reads one, it halves a window to both sides; what it saves has that done already.
+    """
+    config = read_optional_json(leading.route.path / "config.json")
+    if config.get("use_bidirectional_attention") and config.get("sliding_window"):
+        return {**config, "sliding_window": 2 * (config["sliding_window"] - 1)}
+    return config
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Write the weights of ``model`` by the names that they have on the Hub."""
+    if type(model).__module__.startswith("transformers."):
+        model.save_pretrained(folder)
+    else:  # its own code: transformers 5 would rename the weights of a model_type that it has, too
+        save_model(model, str(folder / SINGLE_FILE))
 
 
 def _trace(leading: LeadingModules, path: Path) -> str:

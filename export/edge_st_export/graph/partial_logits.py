@@ -10,11 +10,8 @@ import torch
 from sentence_transformers.cross_encoder.modules import LogitScore
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 
-from edge_st_runtime.model.route import longest_input
+from ..builder.words import words_at_once
 
-#: the most logits of a text that are held at once: of all BERT's words for 512 tokens, of fewer for more tokens
-_LOGITS_AT_ONCE = 512 * 32768
-_USUAL_TOKENS = 512
 Features = dict[str, torch.Tensor]
 
 
@@ -55,7 +52,7 @@ class Splade(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the
 
     def __init__(self, transformer: Any, projection: torch.nn.Linear, pooling: SpladePooling) -> None:
         super().__init__()
-        words = _LOGITS_AT_ONCE // (longest_input(transformer.config.to_dict()) or _USUAL_TOKENS)
+        words = words_at_once(transformer.config.to_dict())
         starts = range(0, projection.out_features, words)
         self.transformer = transformer
         self.parts = torch.nn.ModuleList(_rows(projection, slice(at, at + words)) for at in starts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -9,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from ..builder.shared_rows import MARK, PRODUCT, product, rows_of
 from .tensors import drop_unread, readers_of, values_of
 
-_MARK = ".shared"  # ends the names of the nodes that `share_weights` writes
-_PRODUCT = "_rows"  # ends the name of a Gemm's output
 _LEAST = 1024  # bytes; sharing less does not pay
 _BITS: Mapping[int, np.dtype[Any]] = {TensorProto.FLOAT: np.dtype("<u4"), TensorProto.FLOAT16: np.dtype("<u2")}
 Bits: TypeAlias = NDArray[np.unsignedinteger[Any]]
@@ -61,14 +61,14 @@ def unshare_weights(graph: Any, folder: Path) -> None:
     ``folder`` is where the graph's file is.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    marked = {node.output[0]: node for node in graph.node if node.name.endswith(_MARK)}
+    marked = {node.output[0]: node for node in graph.node if node.name.endswith(MARK)}
     added: dict[str, Any] = {}
     nodes = []
     for node in graph.node:
         if node.output[0] not in marked:
             nodes.append(node)
         elif node.op_type == "Gemm":
-            name, output = node.name.removesuffix(_MARK), node.output[0].removesuffix(_PRODUCT)
+            name, output = node.name.removesuffix(MARK), node.output[0].removesuffix(PRODUCT)
             if name not in added:
                 rows = _values_of_rows(node.input[1], marked, constants, folder)
                 added[name] = numpy_helper.from_array(np.ascontiguousarray(rows.T), name)
@@ -97,17 +97,17 @@ def _find_rows(wanted: Bits, stored: Iterable[tuple[str, Bits]]) -> _Rows | None
 def _multiply_by_rows(graph: Any, shared: Mapping[str, _Rows]) -> None:
     """Multiply by these rows instead of by the constants, which are removed."""
     added: dict[str, Any] = {}
+    vector = partial(_vector, added)
     nodes = []
     for name, rows in shared.items():
         if not rows.whole:
-            places = [_vector([place], added) for place in (rows.start, rows.end, 0)]
-            nodes.append(_node("Slice", [rows.matrix, *places], f"{name}_of_rows"))
+            nodes.append(rows_of(rows.matrix, rows.start, rows.end, f"{name}_of_rows", vector))
     sizes = {tensor.name: tensor.dims for tensor in graph.initializer if tensor.name in shared}
     for node in graph.node:
         name = node.input[1] if node.op_type == "MatMul" else ""
         if name in shared:
             source = shared[name].matrix if shared[name].whole else f"{name}_of_rows"
-            nodes += _product(node, source, sizes[name], added)
+            nodes += product(node.input[0], source, sizes[name], name, node.output[0], vector)
         else:
             nodes.append(node)
     _replace_nodes(graph, nodes)
@@ -117,27 +117,9 @@ def _multiply_by_rows(graph: Any, shared: Mapping[str, _Rows]) -> None:
     graph.initializer.extend(added.values())
 
 
-def _product(matmul: Any, rows: str, sizes: Sequence[int], added: dict[str, Any]) -> list[Any]:
-    """The nodes that give the output of ``matmul`` from ``rows``; ``sizes`` are those of its constant."""
-    (x, name), output = matmul.input, matmul.output[0]
-    flat, product, shape = f"{output}_flat", f"{output}{_PRODUCT}", f"{output}_shape"
-    return [
-        _node("Reshape", [x, _vector([-1, sizes[0]], added)], flat),
-        helper.make_node("Gemm", [flat, rows], [product], name=f"{name}{_MARK}", transB=1),
-        _node("Shape", [x], shape),
-        _node("Slice", [shape, _vector([0], added), _vector([-1], added)], f"{shape}_of_texts"),
-        _node("Concat", [f"{shape}_of_texts", _vector([sizes[1]], added)], f"{shape}_of_all", axis=0),
-        _node("Reshape", [product, f"{shape}_of_all"], output),
-    ]
-
-
-def _node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
-    return helper.make_node(kind, inputs, [output], name=f"{output}{_MARK}", **attributes)
-
-
-def _vector(values: Sequence[int], added: dict[str, Any]) -> str:
+def _vector(added: dict[str, Any], *values: int) -> str:
     """The name of the constant ``values``, which is ``added`` unless it is there."""
-    name = f"int64_{'_'.join(map(str, values))}{_MARK}"
+    name = f"int64_{'_'.join(map(str, values))}{MARK}"
     added.setdefault(name, numpy_helper.from_array(np.array(values, dtype=np.int64), name))
     return name
 

@@ -14,16 +14,10 @@ from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st.hub.repository import Repository
 from edge_st.hub.transfer import list_files
-from edge_st_runtime.errors import FolderNotFoundError, OptionError, UnsupportedModelError
+from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
 from edge_st_runtime.files.regular import is_there
-from edge_st_runtime.model.classes import (
-    CROSS_ENCODER,
-    SENTENCE_TRANSFORMER,
-    SPARSE_ENCODER,
-    TASKS,
-    find_model_type,
-)
+from edge_st_runtime.model.classes import find_model_type
 from edge_st_runtime.model.folder import (
     MODULES_FILE,
     ONLY_ROUTE,
@@ -41,15 +35,10 @@ from .adapters import CONFIG_FILE as ADAPTER_FILE
 from .adapters import Adapter, find_adapters, put_on, with_bases
 from .architectures import check_architectures
 from .layers import check_layers
+from .tasks import organization, wanted_type
 
 _DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE, ADAPTER_FILE)
 _NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
-_TYPES = {task: model_type for model_type, task in TASKS.items()}
-_ORGANIZATIONS = {
-    CROSS_ENCODER: "cross-encoder",
-    SENTENCE_TRANSFORMER: "sentence-transformers",
-    SPARSE_ENCODER: "sparse-encoder",
-}
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
@@ -82,16 +71,11 @@ def find_source(
     model itself says. The base model of an adapter is found, too. Raises UnsupportedModelError, FolderError, HubError,
     PackageMissingError for an adapter without PEFT, and OptionError for an unknown task.
     """
-    if task not in (None, *_TYPES):
-        raise OptionError(
-            f"task is {task!r}; expected one of {', '.join(_TYPES)}, or None to take the model as what it says it is"
-        )
-    wanted = _TYPES[task] if task else None
+    wanted = wanted_type(task)
     folder = existing_folder(model)
     if folder is not None:
         return _source(folder, folder.resolve().name, None, wanted, token)
-    organization = _ORGANIZATIONS[wanted or SENTENCE_TRANSFORMER]
-    listing = list_files(Repository(hub_name(model, organization), revision or "main", token))
+    listing = list_files(Repository(hub_name(model, organization(wanted)), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
     if not paths:

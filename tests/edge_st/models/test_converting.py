@@ -19,7 +19,7 @@ CONVERTER = """
 import shutil
 from edge_st_runtime.errors import UnsupportedModelError
 
-def convert(folder, out):
+def convert(folder, out, task):
     if (folder / "refused").exists():
         raise UnsupportedModelError("architecture 'ClippyModel'")
     shutil.copytree(folder, out)

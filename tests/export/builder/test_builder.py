@@ -3,15 +3,12 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
-from transformers import AutoModel, AutoModelForSequenceClassification
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from edge_st.models.classes import open_model
@@ -21,51 +18,41 @@ from edge_st_export.builder.relative_positions import bucket
 from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_export.original.unbatched import comparable
-from edge_st_runtime.arrays import TokenBatch
-from edge_st_runtime.engines.backend import EngineOptions, open_backend
 from edge_st_runtime.model.classes import CROSS_ENCODER
+from tests.export.builder.comparing import NEAR, difference, same_graph
 from tests.export.zoo.examining import Zoo
 
-ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra")
-CLASSIFIERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "plain", "plain-half")
-#: of values around 1
-NEAR = 1e-5
-LENGTHS = (48, 1, 2, 17)
-
-
-def batch_of(folder: Path) -> TokenBatch:
-    """Texts of several lengths, one with holes in its mask."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    random = np.random.default_rng(3)
-    mask = np.array([[int(place < length) for place in range(LENGTHS[0])] for length in LENGTHS], dtype=np.int64)
-    padding = config["pad_token_id"]
-    ids = np.where(mask == 1, random.integers(5, config["vocab_size"], mask.shape), padding)
-    types = mask * (np.arange(LENGTHS[0]) > 9) * (config["model_type"] in ("bert", "electra"))
-    mask[0, 3:40:3] = 0
-    return TokenBatch(ids, mask, types)
-
-
-def in_torch(folder: Path, batch: TokenBatch, *, scores: bool) -> NDArray[np.float64]:
-    """In float64: in float32 PyTorch's own rounding is 1e-5 here."""
-    kind = AutoModelForSequenceClassification if scores else AutoModel
-    model = kind.from_pretrained(folder, local_files_only=True).double().eval()
-    inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if batch.token_type_ids is not None and batch.token_type_ids.any():
-        inputs["token_type_ids"] = batch.token_type_ids
-    with torch.no_grad():
-        found: Any = model(**{name: torch.from_numpy(ids) for name, ids in inputs.items()})
-    values: NDArray[np.float64] = (found.logits if scores else found.last_hidden_state).numpy()
-    return values
-
-
-def difference(original: Path, out: Path, engine: str, *, scores: bool) -> float:
-    """The largest difference from PyTorch; of hidden states those of tokens that the mask shows."""
-    batch = batch_of(original)
-    backend = open_backend(engine, out / "onnx/model.onnx", EngineOptions(num_threads=2, scores=scores))
-    found, wanted = backend.run(batch), in_torch(original, batch, scores=scores)
-    assert found.shape == wanted.shape
-    shown = np.ones(len(found), bool) if scores else batch.attention_mask.astype(bool)
-    return float(np.abs(found - wanted)[shown].max())
+ENCODERS = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "distilbert",
+    "mpnet",
+    "electra",
+    "albert",
+    "modernbert",
+    "deberta-v3",
+    "nomic",
+    "gte",
+)
+CLASSIFIERS = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "distilbert",
+    "mpnet",
+    "electra",
+    "albert",
+    "modernbert",
+    "modernbert-mean",
+    "deberta-v2",
+    "deberta-v3",
+    "nomic",
+    "gte",
+    "plain",
+    "plain-half",
+)
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, *(f"classifier-{name}" for name in CLASSIFIERS)])
@@ -96,15 +83,6 @@ def test_buckets_of_distances() -> None:
     distances = np.arange(-600, 601)
     wanted = MPNetEncoder.relative_position_bucket(torch.from_numpy(distances), num_buckets=32).numpy()
     assert np.array_equal(bucket(distances, 32), wanted)
-
-
-def same_graph(original: Path, changed: Path, tmp_path: Path) -> bool:
-    """Whether two folders become the same graph with the same weights."""
-    files = []
-    for name, folder in (("one", original), ("other", changed)):
-        convert_model(folder, tmp_path / name)
-        files.append([(tmp_path / name / f"onnx/model.onnx{end}").read_bytes() for end in ("", "_data")])
-    return files[0] == files[1]
 
 
 def test_prefix_old_names_and_other_tensors(small_folder: Path, small_copy: Path, tmp_path: Path) -> None:

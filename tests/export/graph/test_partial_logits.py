@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from edge_st_export.graph import partial_logits
+from edge_st_export.builder import words
 from edge_st_export.graph.composed import Composed
 from tests.export.zoo.sparse import masked
 
@@ -16,7 +16,7 @@ from tests.export.zoo.sparse import masked
 def test_the_words_of_a_large_vocabulary_come_in_parts(
     strategy: str, activation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partial_logits, "_LOGITS_AT_ONCE", 100 * 64)  # for the 64 positions of the model
+    monkeypatch.setattr(words, "_LOGITS_AT_ONCE", 100 * 64)  # for the 64 positions of the model
     ids = torch.arange(5, 29).reshape(2, 12)
     features: dict[str, Any] = {"input_ids": ids, "attention_mask": (ids < 25).long()}
     modules = masked(tmp_path, strategy, activation)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import transformers
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 from tokenizers import Tokenizer
 from torch import nn
@@ -49,6 +50,7 @@ from tests.export.zoo.building import (
     into_subfolder,
     saved,
 )
+from tests.export.zoo.gated_encoders import NewConfig, NewModel, NomicConfig, NomicModel
 from tests.export.zoo.rotary_encoder import RotaryConfig, RotaryModel
 from tests.support.tiny_tokenizers import byte_bpe, clip_bpe, unigram
 
@@ -83,6 +85,14 @@ def modern_bert(positions: int) -> PretrainedConfig:
         global_attn_every_n_layers=3,
         **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 1),
     )
+
+
+#: NomicBERT as transformers 5 has it, which mistakes the weights of its own code for those; before, with its own code
+NOMIC: dict[str, Any] = (
+    {"config": transformers.NomicBertConfig(**SIZES, max_position_embeddings=4096)}
+    if hasattr(transformers, "NomicBertConfig")
+    else {"config": NomicConfig(), "model_class": NomicModel}
+)
 
 
 ARCHITECTURES: Mapping[str, Case] = {
@@ -145,6 +155,28 @@ ARCHITECTURES: Mapping[str, Case] = {
         "code of its own, rotary positions",
         "mean",
         saved(config=RotaryConfig(), model_class=RotaryModel, trust_remote_code=True, limit=4096),
+        long_text=LONG,
+        trust_remote_code=True,
+    ),
+    "nomic": Case(
+        "NomicBERT",
+        "mean",
+        saved(**NOMIC, spread=0.1, trust_remote_code=True, limit=4096),
+        long_text=LONG,
+        trust_remote_code=True,
+    ),
+    "gte": Case(
+        "GTE, code of its own",
+        "cls, Normalize",
+        saved(
+            config=NewConfig(type_vocab_size=1, rope_scaling={"type": "ntk", "factor": 8.0}),
+            model_class=NewModel,
+            spread=0.1,
+            pooling="cls",
+            modules=lambda: (Normalize(),),
+            trust_remote_code=True,
+            limit=4096,
+        ),
         long_text=LONG,
         trust_remote_code=True,
     ),

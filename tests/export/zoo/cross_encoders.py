@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import transformers
 from sentence_transformers import CrossEncoder
 from sentence_transformers.cross_encoder.modules import LogitScore
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
@@ -43,6 +44,12 @@ from tests.export.zoo.building import (
     plain,
     transformer,
 )
+from tests.export.zoo.gated_encoders import (
+    NewConfig,
+    NewForSequenceClassification,
+    NomicConfig,
+    NomicForSequenceClassification,
+)
 from tests.support.tiny_tokenizers import byte_bpe, closing_bpe
 
 Build: TypeAlias = Callable[[Path], Path]
@@ -58,7 +65,14 @@ DISTILBERT: Options = {
 }
 ALBERT = AlbertConfig(**SIZES, embedding_size=16, max_position_embeddings=64, pad_token_id=0)
 MODERNBERT: Options = {"config": modern_bert(64), "tokenizer": byte_bpe, "tokens": BPE_TOKENS}
-
+NOMIC_CLASSIFIER: Options = (
+    {
+        "config": transformers.NomicBertConfig(**SIZES, num_labels=2),
+        "model_class": AutoModelForSequenceClassification.from_config,
+    }
+    if hasattr(transformers, "NomicBertConfig")
+    else {"config": NomicConfig(num_labels=2), "model_class": NomicForSequenceClassification}
+)
 
 ELECTRA = ElectraConfig(**SIZES, embedding_size=16, max_position_embeddings=64)
 MPNET: Options = but(ROBERTA, config=MPNetConfig(**ROBERTA_SIZES))
@@ -129,6 +143,9 @@ def closing_bpe_with_answers() -> Tokenizer:
 
 CLASSIFIERS: Mapping[str, Case] = {
     "classifier-bert": Case("BERT", "1 label", classifier()),
+    "classifier-untyped": Case(
+        "BERT whose tokenizer gives no token types", "1 label", classifier(tokens={**BERT_TOKENS, **IDS_AND_MASK})
+    ),
     "classifier-roberta": Case("RoBERTa", "1 label", classifier(**ROBERTA)),
     "classifier-xlm-roberta": Case("XLM-RoBERTa, Unigram, without modules.json", "1 label", plain_classifier(**XLM)),
     "classifier-deberta-v2": Case(
@@ -149,6 +166,18 @@ CLASSIFIERS: Mapping[str, Case] = {
     "classifier-distilbert": Case("DistilBERT", "2 labels", classifier(2, **DISTILBERT)),
     "classifier-mpnet": Case("MPNet", "1 label", classifier(**MPNET)),
     "classifier-albert": Case("ALBERT, Unigram", "1 label", classifier(config=ALBERT, tokenizer=bert_unigram)),
+    "classifier-nomic": Case(
+        "NomicBERT, without modules.json",
+        "2 labels",
+        plain(**NOMIC_CLASSIFIER),
+        trust_remote_code=True,
+    ),
+    "classifier-gte": Case(
+        "GTE, code of its own, without modules.json",
+        "1 label",
+        plain(config=NewConfig(num_labels=1), model_class=NewForSequenceClassification),
+        trust_remote_code=True,
+    ),
     "classifier-qwen3": Case("Qwen3ForSequenceClassification, padded on the left", "1 label", classifier(**QWEN3)),
     "classifier-qwen3-right": Case(
         "Qwen3ForSequenceClassification, padded on the right, without modules.json",

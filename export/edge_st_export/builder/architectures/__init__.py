@@ -1,0 +1,1 @@
+"""The architectures, one shape a module: how config.json is read, and which nodes are written."""
