@@ -1,4 +1,4 @@
-"""The commands ``edge-st convert``, ``export`` and ``export-static``, which edge-st finds by entry points.
+"""The commands ``edge-st convert``, ``distill`` and ``export``, which edge-st finds by entry points.
 
 What needs PyTorch is imported only when a command runs.
 """
@@ -27,6 +27,10 @@ Write a model folder with a float32 ONNX graph straight from config.json and the
 without PyTorch. It takes embedding models, cross-encoders and SPLADE models of BERT and its like, ALBERT, DeBERTa,
 ModernBERT, NomicBERT, GTE, Qwen3, Gemma 3 and T5. The model does not run, so the result is not compared with the
 original. 'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
+"""
+_DISTILL = """\
+Distil a teacher into a static model: a table of token vectors, which needs no engine. With --texts the vectors are
+fitted to texts of your domain and languages. Some are held out, and the result is compared with the teacher on these.
 """
 
 
@@ -114,10 +118,10 @@ def add_convert(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run_convert)
 
 
-def add_export_static(subparsers: Subparsers) -> None:
-    """Register ``export-static``."""
+def add_distill(subparsers: Subparsers) -> None:
+    """Register ``distill``."""
     parser = subparsers.add_parser(
-        "export-static", help="distil a model into a table of token vectors that needs no engine"
+        "distill", help="distil a model into a table of token vectors that needs no engine", description=_DISTILL
     )
     parser.add_argument("model", metavar="MODEL", help="the teacher: a Hub name or a folder")
     parser.add_argument("out", metavar="OUT", help="the folder to write")
@@ -129,7 +133,8 @@ def add_export_static(subparsers: Subparsers) -> None:
         default="int8",
         help="how the vectors are stored: int8 (default), or float32, which sentence-transformers loads too",
     )
-    parser.set_defaults(run=run_export_static)
+    parser.add_argument("--force", action="store_true", help="replace an existing model folder")
+    parser.set_defaults(run=run_distill)
 
 
 def run_export(args: argparse.Namespace) -> int:
@@ -187,12 +192,15 @@ def run_convert(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_export_static(args: argparse.Namespace) -> int:
+def run_distill(args: argparse.Namespace) -> int:
     """Distil; the distiller prints the result."""
-    _require_torch("edge-st export-static")
+    _require_torch("edge-st distill")
+    from .stack import check_stack
+
+    check_stack()
     from .static.distill import distill
 
-    distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage)
+    distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage, force=args.force)
     return 0
 
 

@@ -12,7 +12,7 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.machine.cpu import has_bfloat16
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.folder import ModelFolder, plain_architecture
+from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
@@ -25,6 +25,7 @@ from .graph.half_parity import check_half, measured
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder
+from .original.adapters import merged
 from .original.loading import Source, find_source, load_original
 from .original.reference import Reference, compute_reference
 from .original.texts import is_golden, texts_for
@@ -41,10 +42,11 @@ def run(plan: Plan) -> ExportReport:
     progress = Progress(plan.steps(source), plan.quiet)
     with silent_libraries():
         original = _load(source, plan, progress)
+        model = merged(original) if source.adapters else original
         with new_folder(plan.target, force=plan.force) as folder:
-            layout = save_layout(original, source, folder)
-            weights = weights_digest_of(original, layout)
-            leading = find_leading_modules(original, layout)
+            layout = save_layout(model, source, folder)
+            weights = weights_digest_of(model, layout)
+            leading = find_leading_modules(model, layout)
             reference = _encode_reference(original, layout, progress)
             written = write_graphs(
                 leading, plan.engines, plan.optimize, plan.halves, reference[0].golden_texts, progress
@@ -57,7 +59,7 @@ def run(plan: Plan) -> ExportReport:
             progress.step("writing the record")
             write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries})
             _check_finished(folder, reference, plan)
-    notes = [*notes, *unfused_notes(graphs), *_task_notes(source, plan), *int8.notes]
+    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *int8.notes]
     report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
     if int8.missed is not None:
         raise Int8MissedError(int8.missed, report, int8.accepting)
@@ -128,8 +130,9 @@ def _check_finished(folder: Path, reference: Reference, plan: Plan) -> None:
         raise ExportError(f"the finished folder does not reproduce its record (cosine {lowest:.6f}); report this bug")
 
 
-def _task_notes(source: Source, plan: Plan) -> list[str]:
-    """A hint for a masked language model, which may have been meant as a sparse encoder."""
-    if plan.task is not None or not (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
-        return []
-    return ["taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it"]
+def _source_notes(source: Source, plan: Plan) -> list[str]:
+    """What was merged, and a hint for a masked language model, which may have been meant as a sparse encoder."""
+    notes = [f"the adapter is merged into its base model {adapter.name}" for adapter in source.adapters]
+    if plan.task is None and source.architecture.endswith("ForMaskedLM"):
+        notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
+    return notes

@@ -26,7 +26,7 @@ SLOW_ON_CPU = ("SkipLayerNormFusion",)
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _CALLER = 0
 _SPIN_MICROSECONDS = 1000
-_SHORT_SPIN = "50"  # microseconds, from one operator of a block to the next
+_SHORT_SPIN_MICROSECONDS = 50  # from one operator of a block to the next
 _NO_KERNEL = ("NOT_IMPLEMENTED", "Could not find an implementation")
 _LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
@@ -142,7 +142,7 @@ def open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[Sess
         or state_of(graph) != state
     ):
         return session
-    session_options = _session_options(options.num_threads)
+    session_options = _session_options(options.num_threads, _SHORT_SPIN_MICROSECONDS)
     with mapped(graph) as data:
         changed = in_blocks(_linked(graph, session_options) if options.linked else data)
     if changed is None:
@@ -150,7 +150,6 @@ def open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[Sess
     if not options.linked:
         session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
     session_options.add_session_config_entry("session.disable_prepacking", "1")  # no second copy of the weights
-    session_options.add_session_config_entry("session.intra_op.spin_duration_us", _SHORT_SPIN)
     return Session(_start(changed, graph, options, session_options), session.idle)
 
 
@@ -216,14 +215,14 @@ def _lacking(error: Exception, graph: Path, provider: str) -> EdgeSTError | None
     return shortage(error, doing)
 
 
-def _session_options(num_threads: int) -> ort.SessionOptions:
+def _session_options(num_threads: int, spin: int = _SPIN_MICROSECONDS) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it would keep a block of memory for every shape of batch
     options.log_severity_level = 4  # what fails is an error here, whose message cannot steer a terminal
     options.add_session_config_entry("session.dynamic_block_base", "4")  # all threads of a run finish together
-    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
     return options
 
 
