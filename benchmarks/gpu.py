@@ -279,8 +279,7 @@ def tuning(run: Run, kind: str, out: Path) -> None:
 
 def pool(run: Run, kind: str, out: Path) -> None:
     """Two processes on the device give what one gives."""
-    model = open_model(out, backend="onnx", dtype="float32", device=run.device)
-    assert not hasattr(model, "predict")
+    model: Any = open_model(out, backend="onnx", dtype="float32", device=run.device)
     texts = [_unlike("a text for the pool", place) for place in range(200)]
     workers = model.start_multi_process_pool([run.device or "cpu"] * 2)
     try:
