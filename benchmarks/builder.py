@@ -3,8 +3,8 @@
 For each architecture, with random weights (6 layers, 384 dimensions, 12 heads, 30,000 tokens): the largest difference
 of a hidden state, a weight or a score from PyTorch in float32, over padded batches and a text of 512 tokens; seconds
 from the model folder to the graph; the peak memory of the process that made it; milliseconds for 4 texts of 128 tokens
-on ONNX Runtime in one thread. Imports are in the memory, not in the seconds. Tracing is by optimum-onnx where that is installed, else
-by torch.onnx. Run it from the repository, with PYTHONPATH=.:runtime:export.
+on ONNX Runtime in one thread. Imports are in the memory, not in the seconds. Tracing is by optimum-onnx where that is
+installed, else by torch.onnx. Run it from the repository, with PYTHONPATH=.:runtime:export.
 """
 
 import argparse
