@@ -24,9 +24,9 @@ With --manifest, models that 'edge-st list' prints are written to OUT/NAME: thos
 """
 _CONVERT = """\
 Write a model folder with a float32 ONNX graph straight from config.json and the weights in safetensors, in seconds and
-without PyTorch. It takes embedding models and cross-encoders of the architectures BERT, RoBERTa, XLM-RoBERTa,
-CamemBERT, DistilBERT, MPNet and ELECTRA. The model does not run, so the result is not compared with the original.
-'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
+without PyTorch. It takes embedding models, cross-encoders and SPLADE models of BERT and its like, ALBERT, DeBERTa,
+ModernBERT, NomicBERT, GTE, Qwen3, Gemma 3 and T5. The model does not run, so the result is not compared with the
+original. 'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
 """
 
 
@@ -97,7 +97,7 @@ def add_convert(subparsers: Subparsers) -> None:
     """Register ``convert``."""
     parser = subparsers.add_parser(
         "convert",
-        help="write the ONNX graph of a BERT-like model without PyTorch",
+        help="write the ONNX graph of a model without PyTorch",
         description=_CONVERT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

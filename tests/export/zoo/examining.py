@@ -13,6 +13,7 @@ from edge_st_export.original.loading import find_source, load_original
 from edge_st_export.original.texts import ALL, PAIRS
 from edge_st_export.original.unbatched import comparable
 from edge_st_export.plan import ENGINES
+from edge_st_export.stack import version_of
 from edge_st_runtime.model.classes import CROSS_ENCODER
 from tests.export.remembered import Remembered
 from tests.export.zoo.answers import answers
@@ -46,10 +47,11 @@ class Zoo:
 def export(name: str, original: Path, out: Path) -> ExportReport:
     """Export the case ``name``.
 
-    For speed there is an OpenVINO graph of `CONVERTED` cases only; of the others OpenVINO runs the ONNX graph.
+    For speed there is an OpenVINO graph of `CONVERTED` cases only; of the others OpenVINO runs the ONNX graph, as it
+    does of all where optimum-intel is not installed.
     """
     case = CASES[name]
-    engines = ENGINES if name in CONVERTED else ENGINES[:1]
+    engines = ENGINES if name in CONVERTED and version_of("optimum-intel") else ENGINES[:1]
     trust = case.trust_remote_code
     return export_model(original, out, engines=engines, task=case.task, trust_remote_code=trust, quiet=True)
 
