@@ -11,6 +11,7 @@ from edge_st_runtime.modules.specs import InGraph, Module
 from .architecture import Architecture
 from .families import ANSWERS, CLASSES, FAMILIES, FEATURES, WORDS
 from .heads import Answers
+from .ports import IDS, MASK
 from .settings import Settings, refusal
 from .words import Splade, words_at_once
 
@@ -21,6 +22,7 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "add_cross_attention": (None, False),
     "quantization_config": (None, {}),
 }
+_OF_NO_MODEL = ("TokenizersBackend", "PreTrainedTokenizerFast")
 #: the task of a Transformer module → the modules after it that are in its graph
 _INSIDE: Mapping[str, list[str]] = {FEATURES: [], CLASSES: [], WORDS: ["SpladePooling"], ANSWERS: ["LogitScore"]}
 
@@ -52,10 +54,19 @@ def read_architecture(
     names = config.get("architectures") or [""]
     if task == CLASSES and not str(names[0]).endswith("ForSequenceClassification"):
         raise refusal(path, f"architectures is {names}", "…ForSequenceClassification for a cross-encoder")
-    inputs = read_optional_json(path.with_name("tokenizer_config.json")).get("model_input_names") or ()
     with reading(path):
         longest, splade = route.max_seq_length(None), _splade(route, config)
-        return family.read(Settings(path, config, task == CLASSES, tuple(inputs), longest, splade, answers))
+        inputs = _tokenizer_inputs(route)
+        return family.read(Settings(path, config, task == CLASSES, inputs, longest, splade, answers))
+
+
+def _tokenizer_inputs(route: Route) -> tuple[str, ...]:
+    """What the tokenizer says that it gives; in transformers 5 one of no model's own class gives no token types."""
+    said = read_optional_json(route.path / "tokenizer_config.json")
+    names = said.get("model_input_names")
+    if names is None and said.get("tokenizer_class") in _OF_NO_MODEL:
+        return IDS, MASK
+    return tuple(map(str, names or ()))
 
 
 def _splade(route: Route, config: Mapping[str, Any]) -> Splade | None:

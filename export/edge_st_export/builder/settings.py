@@ -9,6 +9,7 @@ from edge_st_runtime.errors import EXPORT, DamagedFileError, UnsupportedModelErr
 
 from .activations import ACTIVATIONS
 from .heads import Answers
+from .ports import TYPES
 from .words import Splade
 
 
@@ -46,6 +47,15 @@ class Settings:
     def flag(self, key: str, *, default: bool = False) -> bool:
         """A truth value."""
         return bool(self.get(key, default))
+
+    def token_types(self, default: int, *, unsaid: bool = True) -> int:
+        """How many types of tokens the graph tells apart: with 1 every token is of the first, with 0 there is no table.
+
+        ``default`` is that of type_vocab_size. A tokenizer that does not say gives types where ``unsaid``.
+        """
+        given = TYPES in self.tokenizer_inputs if self.tokenizer_inputs else unsaid
+        types = self.integer("type_vocab_size", default)
+        return types if given else min(types, 1)
 
     def choice(self, key: str, supported: Collection[Any], default: Any = None) -> Any:
         """One of the ``supported`` values; raises UnsupportedModelError for any other."""

@@ -143,6 +143,9 @@ def closing_bpe_with_answers() -> Tokenizer:
 
 CLASSIFIERS: Mapping[str, Case] = {
     "classifier-bert": Case("BERT", "1 label", classifier()),
+    "classifier-untyped": Case(
+        "BERT whose tokenizer gives no token types", "1 label", classifier(tokens={**BERT_TOKENS, **IDS_AND_MASK})
+    ),
     "classifier-roberta": Case("RoBERTa", "1 label", classifier(**ROBERTA)),
     "classifier-xlm-roberta": Case("XLM-RoBERTa, Unigram, without modules.json", "1 label", plain_classifier(**XLM)),
     "classifier-deberta-v2": Case(

@@ -1,6 +1,6 @@
 """BERT and its like: absolute positions, and normalization after attention and after the feed-forward layer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,14 +22,16 @@ _DEFAULT_PADDING, _DEFAULT_EPSILON = 1, 1e-12
 class Bert:
     """An encoder of ``kind``: ``paths`` begin the names of the weights of its layers.
 
-    ``embedded`` is the width of the embeddings, ``hidden`` that of the layers, ``wide`` that of the feed-forward layer.
-    ``padding`` is the id of the padding token, from which some kinds count positions. ``classifies`` says whether its
-    classification head is in the graph, ``splade`` how a masked language model's is pooled there; ``tied`` says that
-    this head's words are the embeddings.
+    ``types`` is how many types of tokens it tells apart; with 1 every token is of the first. ``embedded`` is the width
+    of the embeddings, ``hidden`` that of the layers, ``wide`` that of the feed-forward layer. ``padding`` is the id of
+    the padding token, from which some kinds count positions. ``classifies`` says whether its classification head is in
+    the graph, ``splade`` how a masked language model's is pooled there; ``tied`` says that this head's words are the
+    embeddings.
     """
 
     kind: Kind
     paths: tuple[str, ...]
+    types: int
     embedded: int
     hidden: int
     wide: int
@@ -50,7 +52,7 @@ class Bert:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of the graph's inputs."""
-        return (IDS, MASK, TYPES) if self.kind.token_types else (IDS, MASK)
+        return (IDS, MASK, TYPES) if self.types > 1 else (IDS, MASK)
 
     def write(self, pieces: Pieces) -> Output:
         """Write all nodes.
@@ -66,13 +68,12 @@ def read_bert(settings: Settings) -> Bert:
     kind = KINDS[settings.values["model_type"]]
     settings.choice("position_embedding_type", ("absolute",), "absolute")
     keys = kind.keys
-    if kind.first_type and settings.integer("type_vocab_size", 1) > 1 and TYPES in settings.tokenizer_inputs:
-        kind = replace(kind, token_types=True)
     hidden, heads = settings.integer(keys.hidden), settings.integer(keys.heads)
     padding = _DEFAULT_PADDING if kind.relative else settings.integer("pad_token_id", _DEFAULT_PADDING)
     return Bert(
         kind,
         _paths(kind, settings),
+        0 if kind.token_types is None else settings.token_types(kind.token_types, unsaid=kind.token_types > 1),
         settings.integer("embedding_size", hidden),
         hidden,
         settings.integer(keys.wide),
@@ -127,7 +128,7 @@ class _Writer:
     def _embeddings(self) -> str:
         pieces, bert = self.pieces, self.bert
         x = pieces.embedding(_WORDS, IDS, bert.embedded)
-        if bert.kind.token_types:
+        if bert.types > 1:
             x = pieces.graph.apply("Add", x, pieces.embedding(_TYPES, TYPES, bert.embedded))
         x = self._norm(pieces.graph.apply("Add", x, self._positions()), "embeddings.LayerNorm", bert.embedded)
         if bert.embedded == bert.hidden and not bert.kind.shares_layers:
@@ -135,10 +136,10 @@ class _Writer:
         return pieces.linear(x, bert.kind.project, bert.embedded, bert.hidden)
 
     def _positions(self) -> str:
-        """The embedding of each position, plus that of the first token type where the kind has no token_type_ids."""
+        """The embedding of each position, plus that of the first token type where the graph takes no token_type_ids."""
         graph, checkpoint, bert = self.pieces.graph, self.pieces.checkpoint, self.bert
         values = checkpoint.get(_POSITIONS, (checkpoint.rows(_POSITIONS), bert.embedded))
-        if bert.kind.first_type:
+        if bert.types == 1:
             values = values + checkpoint.get(_TYPES, (checkpoint.rows(_TYPES), bert.embedded))[0]
         table = graph.weight(_POSITIONS, values)
         if not bert.kind.counted_from_padding:

@@ -43,8 +43,8 @@ class Kind:
 
     ``path``, with the number of a layer, begins the names of its weights. ``project`` is the map from embeddings to
     the width of the layers. ``shares_layers`` says that groups of layers share weights, and that embeddings are always
-    projected. ``token_types`` says whether the graph takes token_type_ids; that of a RoBERTa with several types
-    does where its tokenizer gives them. ``counted_from_padding`` says whether positions begin after the id of the
+    projected. ``token_types`` is the default of type_vocab_size, None where there are none; with several, tokenizers
+    give them unless they say otherwise. ``counted_from_padding`` says whether positions begin after the id of the
     padding token and do not count padding. ``relative`` names the weights, if any, that are added to the attention by
     distance. ``activation`` is the default. ``words`` is the head of a masked language model.
     """
@@ -56,30 +56,29 @@ class Kind:
     keys: Keys = Keys()
     project: str = "embeddings_project"
     shares_layers: bool = False
-    token_types: bool = False
+    token_types: int | None = None
     counted_from_padding: bool = False
     relative: str | None = None
     activation: str = "gelu"
     words: WordHead | None = None
-
-    @property
-    def first_type(self) -> bool:
-        """Whether every token gets the embedding of the first token type."""
-        return self.counted_from_padding and self.relative is None and not self.token_types
 
 
 _LM_HEAD = WordHead(
     "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight", ("lm_head.decoder.bias", "lm_head.bias"), "gelu"
 )
 _ROBERTA = Kind(
-    "roberta.", Classifier("classifier.dense", "classifier.out_proj"), counted_from_padding=True, words=_LM_HEAD
+    "roberta.",
+    Classifier("classifier.dense", "classifier.out_proj"),
+    token_types=1,
+    counted_from_padding=True,
+    words=_LM_HEAD,
 )
 #: by model_type in config.json
 KINDS: Mapping[str, Kind] = {
     "bert": Kind(
         "bert.",
         Classifier("pooler.dense", "classifier"),
-        token_types=True,
+        token_types=2,
         words=WordHead(
             "cls.predictions.transform.dense",
             "cls.predictions.transform.LayerNorm",
@@ -124,7 +123,7 @@ KINDS: Mapping[str, Kind] = {
     "electra": Kind(
         "electra.",
         Classifier("classifier.dense", "classifier.out_proj", "gelu"),
-        token_types=True,
+        token_types=2,
         words=WordHead(
             "generator_predictions.dense",
             "generator_predictions.LayerNorm",
@@ -149,7 +148,7 @@ KINDS: Mapping[str, Kind] = {
         "encoder.albert_layer_groups.{}.albert_layers.{}.",
         project="encoder.embedding_hidden_mapping_in",
         shares_layers=True,
-        token_types=True,
+        token_types=2,
         activation="gelu_new",
         words=WordHead(
             "predictions.dense",

@@ -104,7 +104,7 @@ def read_deberta(settings: Settings) -> Deberta:
         settings.activation("hidden_act"),
         settings.number("layer_norm_eps", 1e-7),
         settings.flag("position_biased_input", default=True),
-        settings.integer("type_vocab_size", 0),
+        settings.token_types(0),
         _read_terms(settings),
         _read_places(settings) if settings.flag("relative_attention") else None,
         convolution,

@@ -145,7 +145,7 @@ def _read_own_nomic(settings: Settings) -> RotaryBert:
         _NOMIC_ACTIVATIONS[kind],
         gated,
         settings.number("layer_norm_epsilon", 1e-5),
-        settings.integer("type_vocab_size", 2),
+        settings.token_types(2),
         frozenset(name for key, named in maps.items() if settings.flag(key, default=True) for name in named),
         settings.classifies,
     )
@@ -184,7 +184,7 @@ def _read(settings: Settings, prefix: str, names: Names, base: float, biases: fr
         settings.activation("hidden_act"),
         True,
         settings.number("layer_norm_eps", 1e-12),
-        settings.integer("type_vocab_size", 0),
+        settings.token_types(0),
         biases,
         settings.classifies,
     )
