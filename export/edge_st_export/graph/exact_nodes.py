@@ -39,7 +39,7 @@ _BETWEEN = (
     "Abs",
     "Sign",
 )
-_FEW = 4096  # values of a constant of such a computation
+_FEW = 256  # values of a constant of such a computation
 
 
 def exact_nodes(graph: Any, seen: Mapping[str, Seen], weights: Mapping[str, Any], dtype: str) -> list[bool]:

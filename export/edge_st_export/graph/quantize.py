@@ -180,11 +180,12 @@ def _quantize(
 
 
 def _samples(model: Any, texts: Sequence[str]) -> Any:
-    """The graph's inputs for one text at a time, truncated to the model's limit."""
+    """The graph's inputs for one text at a time, truncated to the model's limit; types of tokens are 0 if not given."""
     import nncf
 
     names = {port.any_name for port in model.transformers_model.model.inputs}
     limit = getattr(model, "max_seq_length", None) or getattr(model, "max_length", None)
     options = {"truncation": True, "max_length": limit, "return_tensors": "np"}
     encoded = [model.tokenizer(text, **options) for text in texts]
-    return nncf.Dataset([{name: array for name, array in sample.items() if name in names} for sample in encoded])
+    given = [{name: sample.get(name, sample["input_ids"] * 0) for name in names} for sample in encoded]
+    return nncf.Dataset(given)
