@@ -57,7 +57,7 @@ def add_export(subparsers: Subparsers) -> None:
         choices=("O1", "O2", "O3"),
         help="add an ONNX graph that is already fused (default: none; ONNX Runtime fuses the plain graph at load)",
     )
-    parser.add_argument("--fp16", action="store_true", help="add onnx/model_O4.onnx in float16, for GPUs")
+    parser.add_argument("--fp16", action="store_true", help="as --dtype float16, and together with another --dtype")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
     parser.add_argument(
@@ -66,7 +66,11 @@ def add_export(subparsers: Subparsers) -> None:
     _add_task(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
     parser.add_argument(
-        "--dtype", choices=("float32", "int8"), default="float32", help="int8 adds int8 graphs to the float32 ones"
+        "--dtype",
+        choices=("float32", "float16", "bfloat16", "int8"),
+        default="float32",
+        help="what to add to the float32 graphs: float16 (onnx/model_O4.onnx) or bfloat16 (onnx/model_bf16.onnx) for "
+        "GPUs, or int8 graphs",
     )
     parser.add_argument(
         "--gate",
@@ -245,7 +249,8 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "engines": tuple(dict.fromkeys(args.engine or ("onnx", "openvino"))),
         "optimize": args.optimize,
-        "fp16": args.fp16,
+        "fp16": args.fp16 or args.dtype == "float16",
+        "bf16": args.dtype == "bfloat16",
         "token": args.token,
         "trust_remote_code": args.trust_remote_code,
         **_gates(args),

@@ -18,9 +18,10 @@ from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
 from .folder.layout import save_layout
-from .folder.parity import GraphReport, check_gate, measure, parity
+from .folder.parity import GraphReport, check_gate, parity
 from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
+from .graph.half_parity import check_half, measured
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder
@@ -47,9 +48,12 @@ def run(plan: Plan) -> ExportReport:
             weights = weights_digest_of(model, layout)
             leading = find_leading_modules(model, layout)
             reference = _encode_reference(original, layout, progress)
-            written = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress)
+            written = write_graphs(
+                leading, plan.engines, plan.optimize, plan.halves, reference[0].golden_texts, progress
+            )
             graphs, notes = _compare(folder, written.variants or [_tables(folder)], reference, progress)
             check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
+            notes += check_half(graphs)
             int8 = _quantize(folder, reference, plan, progress)
             graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
             progress.step("writing the record")
@@ -96,10 +100,11 @@ def _compare(
     that of float32.
     """
     progress.step("comparing every variant with the original")
-    measurable = [variant for variant in variants if variant.dtype != "bfloat16" or has_bfloat16()]
+    measurable = [each for each in variants if (each.engine, each.dtype) != ("openvino", "bfloat16") or has_bfloat16()]
     notes = [] if len(measurable) == len(variants) else ["bfloat16 is not in the record: this CPU cannot measure it"]
-    graphs = [measure(folder, variant, reference) for variant in measurable]
-    lossy = [graph for graph in graphs if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
+    graphs = [measured(folder, variant, reference) for variant in measurable]
+    on_openvino = [graph for graph in graphs if graph.engine == "openvino"]
+    lossy = [graph for graph in on_openvino if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
     notes += [
         f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
         for graph in lossy
