@@ -100,7 +100,7 @@ def make(name: str, folder: Path) -> None:
     kind, settings = ARCHITECTURES[name]
     own = getattr(gated_encoders, kind, None)
     config = (own.config_class if own else getattr(transformers, kind))(**settings)
-    options = {"config": config, "limit": 512}
+    options: dict[str, Any] = {"config": config, "limit": 512}
     if name.startswith("SPLADE"):
         splade(**options)(folder)
     elif name.startswith("LogitScore"):
@@ -141,7 +141,7 @@ def compare(_name: str, folder: Path) -> list[float]:
     from edge_st_runtime.arrays import TokenBatch
 
     leading = _leading(folder)
-    outputs = {"last_hidden_state": "token_embeddings"}
+    output = str(leading.output).replace("last_hidden_state", "token_embeddings")
     backends = _backends(folder)
     worst = [0.0, 0.0]
     for lengths in LENGTHS:
@@ -150,7 +150,7 @@ def compare(_name: str, folder: Path) -> list[float]:
         with torch.no_grad():
             for module in leading.modules:
                 features = module(features)
-        wanted = features[outputs.get(leading.output, leading.output)].numpy()
+        wanted = features[output].numpy()
         for place, backend in enumerate(backends):
             found = backend.run(TokenBatch(ids, mask, np.zeros_like(ids)))
             apart = np.abs(found - wanted)
