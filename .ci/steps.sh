@@ -43,7 +43,7 @@ environment() { # NAME: make the virtual environment and put its programs first 
 
 install() { pip install --quiet --no-compile "$@"; } # most modules are never imported, so none is compiled beforehand
 
-export_environment() { # NAME CONSTRAINTS PACKAGE...
+export_environment() { # NAME CONSTRAINTS ARGUMENT...
     environment "$1"
     install --constraint "$2" torch
     install --constraint "$2" --editable '.[mteb]' --editable './export[openvino]' --group test "${@:3}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "edge_st.commands"
-EXPORT_COMMANDS = ("convert", "export", "export-static", "pack")
+EXPORT_COMMANDS = ("convert", "distill", "export", "pack")
 EXPORT_IS_MISSING = (
     "the command {0!r} comes with the package edge-st-export, which is not installed here; on the build machine "
     f"run: {INSTALL_EXPORT}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.engines.backend import installed_engines
+from edge_st_runtime.engines.devices import engine_of
 from edge_st_runtime.errors import EXPORT, OptionError
 from edge_st_runtime.files.reading import read_json
 from edge_st_runtime.model.choosing import LoadOptions
@@ -111,10 +112,10 @@ def tokenizer_limit(processor_kwargs: Mapping[str, Any] | None) -> int | None:
 
 
 def _engine(backend: str, device: str | None, provider: str | None) -> str:
-    """``backend``, or where it is open "onnx" for a provider and for devices that only ONNX Runtime has."""
+    """``backend``, or where it is open "onnx" for a provider, and the engine that alone has the device."""
     if backend not in ("auto", "torch"):
         return backend
-    return "onnx" if provider is not None or str(device).partition(":")[0] in ("cuda", "mps") else "auto"
+    return "onnx" if provider is not None else engine_of(device) or "auto"
 
 
 def _one(name: str, *values: Any) -> Any:

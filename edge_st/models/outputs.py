@@ -29,10 +29,12 @@ _PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "token_embeddings
 class Output(ABC):
     """One kind of result.
 
-    ``needs_tokens`` says that a graph which pools by itself cannot give it, ``keeps_types`` that it holds token types.
+    ``needs_tokens`` says that a graph which pools by itself cannot give it, ``keeps_tokens`` that it holds token
+    embeddings where there are any, ``keeps_types`` that it holds token types.
     """
 
     needs_tokens: ClassVar[bool] = False
+    keeps_tokens: ClassVar[bool] = False
     keeps_types: ClassVar[bool] = False
     #: the features in which NaN and infinity are errors
     checked: ClassVar[tuple[str, ...]] = RESULTS
@@ -99,6 +101,7 @@ class TokenEmbeddings(Output):
     """A list of token embeddings (tokens, hidden) float32: special tokens included, padding left out."""
 
     needs_tokens: ClassVar[bool] = True
+    keeps_tokens: ClassVar[bool] = True
     checked: ClassVar[tuple[str, ...]] = (TOKEN_EMBEDDINGS,)
 
     def select(self, features: Features) -> list[Floats]:
@@ -119,6 +122,7 @@ class TokenEmbeddings(Output):
 class AllFeatures(Output):
     """A list of dictionaries with every feature of a text, padding left out."""
 
+    keeps_tokens: ClassVar[bool] = True
     keeps_types: ClassVar[bool] = True
     truncate_dim: int | None = None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_st_runtime.engines.devices import engine_of
 from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
 from edge_st_runtime.errors import NotFiniteError, OptionError
 from edge_st_runtime.machine.threads import thread_count
@@ -131,6 +132,7 @@ class Runner:
             extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
             checked=request.output.checked,
             places=distinct.first,
+            tokens=request.output.keeps_tokens,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:
@@ -168,18 +170,24 @@ class Runner:
     def copies_for(self, devices: Sequence[str] | None) -> list[Callable[[], "Answer"]]:
         """For each device a function that makes a copy of this runner, in the process where it is called.
 
-        It returns the copy's `answer`. The cores are shared out among the copies. None means four times "cpu". Raises
-        OptionError for anything but a list of str with at least one.
+        It returns the copy's `answer`. The cores are shared out among the copies. None means four times "cpu", or once
+        the model's own device where that is another. Raises OptionError for anything but a list of str, at least one.
         """
         if devices is None:
-            devices = ["cpu"] * _DEFAULT_WORKERS
+            devices = ["cpu"] * _DEFAULT_WORKERS if self.options.on_cpu else [self.device]
         if not devices or not isinstance(devices, list | tuple) or not all(isinstance(each, str) for each in devices):
             raise OptionError(
                 f"target_devices is {devices!r}; expected a list with one device a process, such as ['cpu', 'cpu']"
             )
         threads = max(1, thread_count() // len(devices))
         options = [
-            replace(self.options, device=None if device == "cpu" else device, num_threads=threads) for device in devices
+            replace(
+                self.options,
+                device=None if device == "cpu" else device,
+                backend=engine_of(device) or "auto" if self.options.backend == "auto" else self.options.backend,
+                num_threads=threads,
+            )
+            for device in devices
         ]
         path, model_type, settings = self.folder.path, self.folder.model_type, self.settings
         return [partial(_answer_of_a_copy, path, each, model_type, settings) for each in options]

@@ -23,6 +23,8 @@ PASSES = 2
 #: a round of each kind of text takes about so long; a slow machine runs fewer texts
 _SECONDS = 0.25
 _ROUNDS, _SINGLE_RUNS, _FEWEST = 2, 15, 12
+#: the most texts of a batch; on a GPU the budget of tokens alone is to decide
+_BATCH, _BATCH_OF_DEVICES = 32, 4096
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,10 @@ def _measure(folder: Path, setting: Setting, texts: Sequence[str] | None) -> Spe
     model = load(folder, setting)
     load_ms = (time.perf_counter() - start) * 1000
     given = sample_texts(texts, pairs=isinstance(model, CrossEncoder))
+    batch = _BATCH if setting.device is None else _BATCH_OF_DEVICES
     return Speed(
-        short=_per_second(model, given.short),
-        mixed=_per_second(model, given.mixed),
+        short=_per_second(model, given.short, batch),
+        mixed=_per_second(model, given.mixed, batch),
         single_ms=statistics.median(_seconds(model, [given.single]) for _ in range(_SINGLE_RUNS)) * 1000,
         load_ms=load_ms,
         peak_memory=peak_memory(),
@@ -132,27 +135,33 @@ def load(folder: Path, setting: Setting) -> Model:
         return open_model(folder)
     kwargs = {"file_name": setting.file, "token_budget": setting.token_budget}
     return open_model(
-        folder, backend=setting.engine, dtype=setting.dtype, num_threads=setting.num_threads, model_kwargs=kwargs
+        folder,
+        backend=setting.engine,
+        dtype=setting.dtype,
+        device=setting.device,
+        num_threads=setting.num_threads,
+        model_kwargs=kwargs,
     )
 
 
-def _per_second(model: Model, texts: Sequence[TextOrPair]) -> float:
+def _per_second(model: Model, texts: Sequence[TextOrPair], batch_size: int) -> float:
     """Texts per second in the best of several rounds.
 
     A few texts are run first: they warm the engine up, and tell how many texts a round can hold.
     """
     few = texts[:_FEWEST]
-    rate = len(few) / min(_seconds(model, few) for _ in range(2))
+    rate = len(few) / min(_seconds(model, few, batch_size) for _ in range(2))
     some = texts[: max(_FEWEST, int(rate * _SECONDS))]
-    _seconds(model, some)
-    return len(some) / min(_seconds(model, some) for _ in range(_ROUNDS))
+    _seconds(model, some, batch_size)
+    return len(some) / min(_seconds(model, some, batch_size) for _ in range(_ROUNDS))
 
 
-def _seconds(model: Model, texts: Sequence[TextOrPair]) -> float:
+def _seconds(model: Model, texts: Sequence[TextOrPair], batch_size: int = _BATCH) -> float:
+    options: dict[str, Any] = {"show_progress_bar": False, "batch_size": batch_size}
     if isinstance(model, CrossEncoder):
-        run = partial(model.predict, list(texts), show_progress_bar=False)
+        run = partial(model.predict, list(texts), **options)
     else:
-        run = partial(model.encode, list(texts), show_progress_bar=False, task=model.tasks[0])
+        run = partial(model.encode, list(texts), task=model.tasks[0], **options)
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -1,9 +1,10 @@
 """The settings that can be measured: the graph variants of a folder that run on this machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_st_runtime.engines.devices import engine_of
 from edge_st_runtime.errors import EXPORT, MissingFileError, OptionError
 from edge_st_runtime.model.choosing import LoadOptions, comparable, variants_for
 from edge_st_runtime.model.folder import ModelFolder, read_folder
@@ -17,7 +18,7 @@ from ..verification.variants import recorded_variants, runs_here
 class Setting:
     """A way to run a model folder: engine, graph file, dtype, threads and batch size.
 
-    None for ``num_threads`` or ``token_budget`` leaves the choice to the runtime.
+    None for ``num_threads`` or ``token_budget`` leaves the choice to the runtime, None for ``device`` is the CPU.
     """
 
     engine: str
@@ -25,6 +26,7 @@ class Setting:
     dtype: str
     num_threads: int | None = None
     token_budget: int | None = None
+    device: str | None = None
 
     def __str__(self) -> str:
         threads = "" if self.num_threads is None else f", {self.num_threads} thread{'s' * (self.num_threads > 1)}"
@@ -50,8 +52,8 @@ def settings_here(path: Path, dtype: str) -> dict[Setting, float | None]:
     return wanted
 
 
-def tunable_settings(path: Path, dtype: str) -> dict[Setting, float | None]:
-    """The variants that a tuning for ``dtype`` may choose from, with their recorded cosines.
+def tunable_settings(path: Path, dtype: str, device: str | None = None) -> dict[Setting, float | None]:
+    """The variants that a tuning for ``dtype`` on ``device`` may choose from, with their recorded cosines.
 
     Their vectors are interchangeable. Raises MissingFileError where the folder has no record, OptionError for a model
     without a graph.
@@ -64,9 +66,11 @@ def tunable_settings(path: Path, dtype: str) -> dict[Setting, float | None]:
         raise MissingFileError(
             f"{path} has no edge_st.json, which records the accuracy of its graphs; export the original {EXPORT}"
         )
-    choices, _ = variants_for(route, record, LoadOptions(dtype=dtype))
-    cosines = dict(_recorded(folder, route))
-    return {setting: cosines[setting] for setting in map(setting_of, comparable(choices)) if setting in cosines}
+    options = LoadOptions(dtype=dtype, device=device, backend=engine_of(device) or "auto")
+    choices, _ = variants_for(route, record, options)
+    cosines = dict(_recorded(folder, route, device))
+    found = [replace(setting_of(choice), device=device) for choice in comparable(choices)]
+    return {setting: cosines[setting] for setting in found if setting in cosines}
 
 
 def graph_route(folder: ModelFolder) -> Route | None:
@@ -79,13 +83,14 @@ def setting_of(choice: Choice) -> Setting:
     return Setting(choice.engine, choice.file, choice.dtype)
 
 
-def _recorded(folder: ModelFolder, route: Route) -> Iterator[tuple[Setting, float | None]]:
-    """The recorded graphs that run here, but for float16, which is for GPUs."""
+def _recorded(folder: ModelFolder, route: Route, device: str | None = None) -> Iterator[tuple[Setting, float | None]]:
+    """The recorded graphs that run here; on the CPU without float16, which is for GPUs."""
     assert folder.record is not None
     graphs = route.graph_names()
     for entry, variant in recorded_variants(folder.record):
-        if runs_here(variant) and entry.file in graphs and entry.dtype != "float16":
-            yield Setting(entry.engine, entry.file, entry.dtype), entry.cosine_min
+        for_gpus = entry.dtype == "float16" and device is None
+        if runs_here(variant, device) and entry.file in graphs and not for_gpus:
+            yield Setting(entry.engine, entry.file, entry.dtype, device=device), entry.cosine_min
 
 
 def _by_name(route: Route) -> Iterator[tuple[Setting, None]]:

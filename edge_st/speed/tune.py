@@ -15,6 +15,7 @@ from .measuring import PASSES, Row, Speed, measure_in_turn
 from .settings import Setting, tunable_settings
 
 _BUDGETS = (128, 256, 512, 768, 1024)
+_BUDGETS_OF_DEVICES = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 #: after so many seconds no further setting is tried
 _TIME_LIMIT = 45.0
 #: a setting replaces the runtime's own choice only if it is faster by this factor; a smaller gain may be noise
@@ -36,30 +37,32 @@ def tune(
     texts: Sequence[str] | None,
     progress: Callable[[Setting, Speed], None],
     time_limit: float = _TIME_LIMIT,
+    device: str | None = None,
 ) -> Tuned:
     """Measure the settings of a folder, choose the fastest and keep it for later loads.
 
     The variants are measured first, then threads for the fastest one, then its batch sizes. The fastest setting is that
-    of the highest `Speed.score`. After ``time_limit`` seconds the fastest so far is kept.
+    of the highest `Speed.score`. After ``time_limit`` seconds the fastest so far is kept. On a ``device`` (None: the
+    CPU) threads are left as they are, and batches are larger.
 
     Raises OptionError, before anything is measured, where a tuning cannot be kept; also what `tunable_settings`
     raises, and what loading and running a variant raise.
     """
     check_keepable()
-    variants, record = tunable_settings(path, dtype), read_folder(path).record
+    variants, record = tunable_settings(path, dtype, device), read_folder(path).record
     assert record is not None
     if not variants:
         raise OptionError(f"{path} has no recorded variant for dtype={dtype!r} that runs here; export it again")
     search = _Search(path, texts, progress, time.monotonic() + time_limit, {})
     chosen = search.fastest(list(variants), PASSES)
-    for others in (_threads, _budgets):
+    for others in (_threads, _budgets) if device is None else (_budgets,):
         speed = search.found[chosen]
         settled = replace(chosen, num_threads=speed.num_threads, token_budget=speed.token_budget)
         chosen = search.fastest([chosen, *others(settled)], 1)
     best, today = search.found[chosen], dt.datetime.now(dt.UTC).date().isoformat()
     tuning = Tuning(chosen.engine, chosen.file, chosen.dtype, best.num_threads, best.token_budget, today)
     rows = [Row(each, speed, variants[_variant(each)]) for each, speed in search.found.items()]
-    return Tuned(rows, tuning, keep_tuning(record, dtype, tuning))
+    return Tuned(rows, tuning, keep_tuning(record, dtype, tuning, device))
 
 
 def _variant(setting: Setting) -> Setting:
@@ -72,7 +75,8 @@ def _threads(settled: Setting) -> list[Setting]:
 
 
 def _budgets(settled: Setting) -> list[Setting]:
-    return [replace(settled, token_budget=budget) for budget in _BUDGETS if budget != settled.token_budget]
+    budgets = _BUDGETS if settled.device is None else _BUDGETS_OF_DEVICES
+    return [replace(settled, token_budget=budget) for budget in budgets if budget != settled.token_budget]
 
 
 @dataclass(frozen=True)

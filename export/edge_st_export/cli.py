@@ -1,4 +1,4 @@
-"""The commands ``edge-st convert``, ``export`` and ``export-static``, which edge-st finds by entry points.
+"""The commands ``edge-st convert``, ``distill`` and ``export``, which edge-st finds by entry points.
 
 What needs PyTorch is imported only when a command runs.
 """
@@ -28,6 +28,10 @@ without PyTorch. It takes embedding models, cross-encoders and SPLADE models of 
 ModernBERT, NomicBERT, GTE, Qwen3, Gemma 3 and T5. The model does not run, so the result is not compared with the
 original. 'edge-st export' does that before it writes; 'edge-st verify OUT --against MODEL' does it afterwards.
 """
+_DISTILL = """\
+Distil a teacher into a static model: a table of token vectors, which needs no engine. With --texts the vectors are
+fitted to texts of your domain and languages. Some are held out, and the result is compared with the teacher on these.
+"""
 
 
 def add_export(subparsers: Subparsers) -> None:
@@ -53,7 +57,7 @@ def add_export(subparsers: Subparsers) -> None:
         choices=("O1", "O2", "O3"),
         help="add an ONNX graph that is already fused (default: none; ONNX Runtime fuses the plain graph at load)",
     )
-    parser.add_argument("--fp16", action="store_true", help="add onnx/model_O4.onnx in float16, for GPUs")
+    parser.add_argument("--fp16", action="store_true", help="as --dtype float16, and together with another --dtype")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--token", help="for private models (default: HF_TOKEN or the stored login)")
     parser.add_argument(
@@ -62,7 +66,11 @@ def add_export(subparsers: Subparsers) -> None:
     _add_task(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing model folder")
     parser.add_argument(
-        "--dtype", choices=("float32", "int8"), default="float32", help="int8 adds int8 graphs to the float32 ones"
+        "--dtype",
+        choices=("float32", "float16", "bfloat16", "int8"),
+        default="float32",
+        help="what to add to the float32 graphs: float16 (onnx/model_O4.onnx) or bfloat16 (onnx/model_bf16.onnx) for "
+        "GPUs, or int8 graphs",
     )
     parser.add_argument(
         "--gate",
@@ -110,10 +118,10 @@ def add_convert(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run_convert)
 
 
-def add_export_static(subparsers: Subparsers) -> None:
-    """Register ``export-static``."""
+def add_distill(subparsers: Subparsers) -> None:
+    """Register ``distill``."""
     parser = subparsers.add_parser(
-        "export-static", help="distil a model into a table of token vectors that needs no engine"
+        "distill", help="distil a model into a table of token vectors that needs no engine", description=_DISTILL
     )
     parser.add_argument("model", metavar="MODEL", help="the teacher: a Hub name or a folder")
     parser.add_argument("out", metavar="OUT", help="the folder to write")
@@ -125,7 +133,8 @@ def add_export_static(subparsers: Subparsers) -> None:
         default="int8",
         help="how the vectors are stored: int8 (default), or float32, which sentence-transformers loads too",
     )
-    parser.set_defaults(run=run_export_static)
+    parser.add_argument("--force", action="store_true", help="replace an existing model folder")
+    parser.set_defaults(run=run_distill)
 
 
 def run_export(args: argparse.Namespace) -> int:
@@ -183,12 +192,15 @@ def run_convert(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_export_static(args: argparse.Namespace) -> int:
+def run_distill(args: argparse.Namespace) -> int:
     """Distil; the distiller prints the result."""
-    _require_torch("edge-st export-static")
+    _require_torch("edge-st distill")
+    from .stack import check_stack
+
+    check_stack()
     from .static.distill import distill
 
-    distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage)
+    distill(args.model, args.out, dim=args.dim, texts=args.texts, storage=args.storage, force=args.force)
     return 0
 
 
@@ -237,7 +249,8 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "engines": tuple(dict.fromkeys(args.engine or ("onnx", "openvino"))),
         "optimize": args.optimize,
-        "fp16": args.fp16,
+        "fp16": args.fp16 or args.dtype == "float16",
+        "bf16": args.dtype == "bfloat16",
         "token": args.token,
         "trust_remote_code": args.trust_remote_code,
         **_gates(args),

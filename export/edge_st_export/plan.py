@@ -10,7 +10,7 @@ from edge_st_runtime.errors import INSTALL_EXPORT, OptionError, PackageMissingEr
 
 from .errors import converting
 from .folder.atomic import check_target
-from .graph.optimize import LEVELS
+from .graph.fusing import LEVELS
 from .int8.options import Int8
 from .original.loading import Source
 from .stack import version_of
@@ -32,7 +32,7 @@ class Plan:
     target: Path
     engines: tuple[str, ...]
     optimize: str | None
-    fp16: bool
+    halves: tuple[str, ...]
     revision: str | None
     token: str | bool | None
     trust_remote_code: bool
@@ -52,7 +52,7 @@ class Plan:
 
     def steps(self, source: Source) -> int:
         """The number of progress lines that the export of ``source`` prints."""
-        conversions = len(self.engines) + (self.optimize is not None) + self.fp16 + (self.int8 is not None)
+        conversions = len(self.engines) + (self.optimize is not None) + len(self.halves) + (self.int8 is not None)
         return _OTHER_STEPS + (conversions if source.needs_graph else 0)
 
     def import_libraries(self) -> None:
@@ -79,6 +79,7 @@ def checked_plan(
     engines: Sequence[str],
     optimize: str | None,
     fp16: bool,
+    bf16: bool,
     revision: str | None,
     token: str | bool | None,
     trust_remote_code: bool,
@@ -97,8 +98,9 @@ def checked_plan(
         raise OptionError(f"engines is {engines!r}; expected a list of one or both of {', '.join(ENGINES)}")
     if optimize is not None and optimize not in LEVELS:
         raise OptionError(f"optimize is {optimize!r}; expected None or one of {', '.join(LEVELS)}; O4 is fp16=True")
-    if fp16 and "onnx" not in engines:
-        raise OptionError("fp16 makes an ONNX graph; add 'onnx' to the engines")
+    halves = tuple(dtype for dtype, wanted in {"float16": fp16, "bfloat16": bf16}.items() if wanted)
+    if halves and "onnx" not in engines:
+        raise OptionError(f"{halves[0]} graphs for GPUs are made from the ONNX graph; add 'onnx' to the engines")
     if int8 is not None and "onnx" not in engines:
         raise OptionError("int8 graphs are made from the ONNX graph; add 'onnx' to the engines")
     check_target(Path(out), force=force)
@@ -107,7 +109,7 @@ def checked_plan(
         target=Path(out),
         engines=tuple(dict.fromkeys(engines)),
         optimize=optimize if "onnx" in engines else None,
-        fp16=fp16,
+        halves=halves,
         revision=revision,
         token=token,
         trust_remote_code=trust_remote_code,

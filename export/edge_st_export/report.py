@@ -27,7 +27,8 @@ class ExportReport:
         head = f"{'variant':<20}{'file':<34}{'MB':>9}{'cosine min':>13}{'mean':>12}{'ms':>8}"
         rows = [
             f"{f'{graph.engine} {graph.dtype}':<20}{graph.file:<34}{graph.megabytes:>9.1f}"
-            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}{graph.milliseconds:>8.2f}"
+            f"{graph.cosine_min:>13.7f}{graph.cosine_mean:>12.7f}"
+            f"{'' if graph.arithmetic else f'{graph.milliseconds:.2f}':>8}"
             for graph in self.graphs
         ]
         tried = [f"tried for int8:\n{table(self.tried)}"] if self.tried else []

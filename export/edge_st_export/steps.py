@@ -12,18 +12,20 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.machine.cpu import has_bfloat16
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.folder import ModelFolder, plain_architecture
+from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
 from .folder.layout import save_layout
-from .folder.parity import GraphReport, check_gate, measure, parity
+from .folder.parity import GraphReport, check_gate, parity
 from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
+from .graph.half_parity import check_half, measured
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder
+from .original.adapters import merged
 from .original.loading import Source, find_source, load_original
 from .original.reference import Reference, compute_reference
 from .original.texts import is_golden, texts_for
@@ -40,20 +42,24 @@ def run(plan: Plan) -> ExportReport:
     progress = Progress(plan.steps(source), plan.quiet)
     with silent_libraries():
         original = _load(source, plan, progress)
+        model = merged(original) if source.adapters else original
         with new_folder(plan.target, force=plan.force) as folder:
-            layout = save_layout(original, source, folder)
-            weights = weights_digest_of(original, layout)
-            leading = find_leading_modules(original, layout)
+            layout = save_layout(model, source, folder)
+            weights = weights_digest_of(model, layout)
+            leading = find_leading_modules(model, layout)
             reference = _encode_reference(original, layout, progress)
-            written = write_graphs(leading, plan.engines, plan.optimize, plan.fp16, progress)
+            written = write_graphs(
+                leading, plan.engines, plan.optimize, plan.halves, reference[0].golden_texts, progress
+            )
             graphs, notes = _compare(folder, written.variants or [_tables(folder)], reference, progress)
             check_gate(graphs, plan.gate, dense=source.model_type == SENTENCE_TRANSFORMER)
+            notes += check_half(graphs)
             int8 = _quantize(folder, reference, plan, progress)
             graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
             progress.step("writing the record")
             write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries})
             _check_finished(folder, reference, plan)
-    notes = [*notes, *unfused_notes(graphs), *_task_notes(source, plan), *int8.notes]
+    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *int8.notes]
     report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
     if int8.missed is not None:
         raise Int8MissedError(int8.missed, report, int8.accepting)
@@ -94,10 +100,11 @@ def _compare(
     that of float32.
     """
     progress.step("comparing every variant with the original")
-    measurable = [variant for variant in variants if variant.dtype != "bfloat16" or has_bfloat16()]
+    measurable = [each for each in variants if (each.engine, each.dtype) != ("openvino", "bfloat16") or has_bfloat16()]
     notes = [] if len(measurable) == len(variants) else ["bfloat16 is not in the record: this CPU cannot measure it"]
-    graphs = [measure(folder, variant, reference) for variant in measurable]
-    lossy = [graph for graph in graphs if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
+    graphs = [measured(folder, variant, reference) for variant in measurable]
+    on_openvino = [graph for graph in graphs if graph.engine == "openvino"]
+    lossy = [graph for graph in on_openvino if graph.dtype == "bfloat16" and graph.cosine_min < LOSSLESS_COSINE]
     notes += [
         f"bfloat16 is not in the record: its lowest cosine is {graph.cosine_min:.6f}, below {LOSSLESS_COSINE}"
         for graph in lossy
@@ -123,8 +130,9 @@ def _check_finished(folder: Path, reference: Reference, plan: Plan) -> None:
         raise ExportError(f"the finished folder does not reproduce its record (cosine {lowest:.6f}); report this bug")
 
 
-def _task_notes(source: Source, plan: Plan) -> list[str]:
-    """A hint for a masked language model, which may have been meant as a sparse encoder."""
-    if plan.task is not None or not (plain_architecture(source.folder) or "").endswith("ForMaskedLM"):
-        return []
-    return ["taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it"]
+def _source_notes(source: Source, plan: Plan) -> list[str]:
+    """What was merged, and a hint for a masked language model, which may have been meant as a sparse encoder."""
+    notes = [f"the adapter is merged into its base model {adapter.name}" for adapter in source.adapters]
+    if plan.task is None and source.architecture.endswith("ForMaskedLM"):
+        notes.append("taken as sentence-embedding; task='sparse-encoder' (--task) makes a SPLADE model of it")
+    return notes

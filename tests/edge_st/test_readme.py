@@ -24,7 +24,7 @@ from tests.support.readme import (
     undescribed_options,
 )
 
-EXPORT_COMMANDS = {"convert", "export", "export-static", "pack"}
+EXPORT_COMMANDS = {"convert", "distill", "export", "pack"}
 MOST_LINES = 150
 
 

@@ -19,7 +19,7 @@ from tests.support.readme import (
     write_files,
 )
 
-COMMANDS = {"convert", "export", "export-static", "pack"}
+COMMANDS = {"convert", "distill", "export", "pack"}
 SMALL = {"reranker": "classifier-bert", "splade": "splade-bert"}
 REAL = "docs/guides/export"
 

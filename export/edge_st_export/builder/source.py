@@ -16,6 +16,7 @@ from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder, r
 from edge_st_runtime.model.record import FILE_NAME
 from edge_st_runtime.model.route import Route
 
+from ..original.adapters import CONFIG_FILE as ADAPTER_FILE
 from ..original.tasks import organization, wanted_type
 from .answers import read_answers
 from .architecture import Architecture
@@ -58,6 +59,11 @@ def find_source(
 
 
 def _gather(model: str, names: Collection[str], fetch: Callable[[str], Path], wanted: str | None) -> Source:
+    if ADAPTER_FILE in names:
+        raise UnsupportedModelError(
+            f"{model} is a PEFT adapter, whose base model is elsewhere; edge-st export merges the two. Export it "
+            f"{EXPORT}"
+        )
     found = [fetch(name) for name in _FIRST_FILES if name in names]
     if not found:
         raise MissingFileError(f"{model} has neither {' nor '.join(_FIRST_FILES)}; expected an embedding model")

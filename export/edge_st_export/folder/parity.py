@@ -36,7 +36,8 @@ class GraphReport:
     the original does. ``golden_min`` is the lowest cosine over the golden texts alone. ``max_abs_difference`` is to be
     read against ``scale``, the original's largest absolute value. ``milliseconds`` is the median for one short text on
     the machine of the export; ``megabytes`` (10⁶ bytes) is the graph with its weights. ``fused`` counts the operators
-    that ONNX Runtime fused, over the graphs of all routes.
+    that ONNX Runtime fused, over the graphs of all routes. ``arithmetic`` is "float32" where a graph for GPUs was
+    emulated on a CPU, whose speed then says nothing; None where the graph itself ran.
     """
 
     file: str
@@ -53,20 +54,21 @@ class GraphReport:
     in_order: int = 0
     queries: int = 0
     fused: Mapping[str, int] = field(default_factory=dict)
+    arithmetic: str | None = None
     worst_text: TextOrPair = field(default="", repr=False)
 
     def entry(self) -> dict[str, Any]:
         """This variant's row in edge_st.json."""
         left_out = {"worst_text", *(() if self.queries else ("in_order", "queries"))}
-        if not self.fused:
-            left_out.add("fused")
+        left_out |= set() if self.fused else {"fused"}
+        left_out.add("arithmetic" if self.arithmetic is None else "milliseconds")
         kept = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**kept, "cpu_features": list(self.cpu_features)}
 
 
-def measure(folder: Path, variant: GraphVariant, reference: Reference) -> GraphReport:
-    """Run ``variant`` of ``folder`` over the texts of the reference."""
-    model = open_variant(folder, variant)
+def measure(folder: Path, variant: GraphVariant, reference: Reference, device: str | None = None) -> GraphReport:
+    """Run ``variant`` of ``folder`` over the texts of the reference, on the CPU or ``device``."""
+    model = open_variant(folder, variant, device)
     texts = [text for part in reference for text in part.texts]
     found = [plain_output(model, list(part.texts), part.prompt_name, part.task) for part in reference]
     both = list(zip(found, reference, strict=True))  # the dimension may differ from route to route
@@ -86,13 +88,18 @@ def measure(folder: Path, variant: GraphVariant, reference: Reference) -> GraphR
         cosine_mean=float(cosine.mean()),
         max_abs_difference=float(differences.max()),
         milliseconds=_milliseconds(model, reference[0]),
-        megabytes=sum(path.stat().st_size for path in graph_files(folder, variant.file)) / 1e6,
+        megabytes=megabytes(folder, variant.file),
         scale=max(float(np.abs(part.embeddings).max()) for part in reference),
         golden_min=min(_golden_min(own, part) for own, part in both),
         in_order=in_order,
         queries=queries,
         worst_text=texts[worst],
     )
+
+
+def megabytes(folder: Path, file: str) -> float:
+    """The size of a graph with its weights, in 10⁶ bytes."""
+    return sum(path.stat().st_size for path in graph_files(folder, file)) / 1e6
 
 
 def parity(found: Floats, part: ReferencePart) -> Any:

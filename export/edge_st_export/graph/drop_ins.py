@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import sentence_transformers
 
 from edge_st.models.base import BaseModel
 from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
-from edge_st_runtime.errors import MissingFileError
+from edge_st_runtime.errors import MissingFileError, PackageMissingError
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, read_record
 
@@ -33,11 +34,14 @@ def as_sentence_transformers(model: Any, backend: str) -> Iterator[Any]:
     """``model`` as sentence-transformers loads it with ``backend``; an edge-st model is loaded from its folder.
 
     Its ONNX graph is a single file, because sentence-transformers would not copy weights beside it. Raises
-    MissingFileError where an edge-st model's folder lacks the backend's float32 graph.
+    MissingFileError where an edge-st model's folder lacks the backend's float32 graph, and PackageMissingError where
+    "onnx" needs optimum-onnx, which is not installed.
     """
+    if backend == "onnx":
+        _require_optimum_onnx()
     if isinstance(model, BaseModel):
         kind = getattr(sentence_transformers, type(model).__name__)
-        folder = _folder_with(model, _FILES[backend])
+        folder = folder_with(model, _FILES[backend])
         if backend == "openvino":
             yield _load(kind, folder, backend)
             return
@@ -65,7 +69,8 @@ def _graph_with_weights_beside(model: Any) -> Path | None:
     return Path(path) if path and weights_beside(Path(path)).is_file() else None
 
 
-def _folder_with(model: BaseModel, file: str) -> Path:
+def folder_with(model: BaseModel, file: str) -> Path:
+    """The folder of ``model``; raises MissingFileError where it lacks ``file``."""
     folder = Path(model.info()["path"])
     if not (folder / file).is_file():
         engine = file.partition("/")[0]
@@ -73,6 +78,42 @@ def _folder_with(model: BaseModel, file: str) -> Path:
             f"{folder} has no {file}; export the original again: edge-st export MODEL FOLDER --engine {engine}"
         )
     return folder
+
+
+def _require_optimum_onnx() -> None:
+    if find_spec("optimum") is None or find_spec("optimum.onnxruntime") is None:
+        raise PackageMissingError(
+            "a model of sentence-transformers, or a configuration object in place of a name such as 'O2' or 'avx2', "
+            "needs optimum-onnx, which is not installed and takes transformers before 4.58; make an environment with: "
+            "pip install -c export/constraints-4.57.txt . './export[openvino]' optimum-onnx (in a checkout of edge-st)"
+        )
+
+
+def written(
+    make: Callable[[Path], None],
+    function: str,
+    config: str,
+    target: str,
+    push_to_hub: bool,
+    create_pr: bool,
+    suffix: str,
+) -> None:
+    """Let ``make`` write the graph onnx/model_SUFFIX.onnx of the folder or Hub repository ``target``.
+
+    Source: sentence_transformers.backend.utils.save_or_push_to_hub_model, which does the work.
+    """
+    from sentence_transformers.backend.utils import save_or_push_to_hub_model
+
+    save_or_push_to_hub_model(
+        export_function=lambda folder: make(Path(folder, f"model_{suffix}.onnx")),
+        export_function_name=function,
+        config=config,
+        model_name_or_path=target,
+        push_to_hub=push_to_hub,
+        create_pr=create_pr,
+        file_suffix=suffix,
+        backend="onnx",
+    )
 
 
 def _load(kind: Any, folder: Path, backend: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from ..folder.paths import weights_beside
 
 _LARGE = 1024  # bytes from which a constant is stored beside the graph
+_ONE_FILE = 1_900_000_000  # bytes; protobuf's format ends at 2 GiB
 
 
 def move_weights_beside(path: Path) -> None:
@@ -50,6 +51,15 @@ def move_weights_inside(path: Path, target: Path) -> None:
 
     target.parent.mkdir(parents=True, exist_ok=True)
     onnx.save_model(onnx.load(path), target)
+
+
+def one_file(path: Path, scratch: Path) -> Path:
+    """A copy of the graph at ``path`` with the weights inside; ``path`` itself where they are too large."""
+    beside = weights_beside(path)
+    if beside.is_file() and beside.stat().st_size > _ONE_FILE:
+        return path
+    move_weights_inside(path, scratch / path.name)
+    return scratch / path.name
 
 
 @contextmanager

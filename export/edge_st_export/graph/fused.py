@@ -20,7 +20,7 @@ def write_optimized(graph: Path, target: Path, level: str) -> None:
 
     The weights go into the file beside ``target``.
     """
-    from edge_st_runtime.engines.ort import SLOW_ON_CPU
+    from edge_st_runtime.engines.ort_sessions import SLOW_ON_CPU
     from edge_st_runtime.engines.quiet_onnxruntime import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -52,7 +52,7 @@ def fused_operators(graph: Path) -> dict[str, int]:
 
 def with_fused(folder: Path, report: GraphReport) -> GraphReport:
     """Add the fused operators, over all routes of ``folder``, to the report of an ONNX graph for CPUs."""
-    if report.engine != "onnx" or report.dtype == "float16":
+    if report.engine != "onnx" or report.dtype in ("float16", "bfloat16"):
         return report
     graphs = [path for path in graph_files(folder, report.file) if path.name == PurePosixPath(report.file).name]
     return replace(report, fused=dict(sum((Counter(fused_operators(graph)) for graph in graphs), Counter[str]())))

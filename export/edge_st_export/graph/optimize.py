@@ -1,21 +1,25 @@
-"""Optimized and float16 variants of onnx/model.onnx, by ONNX Runtime's transformer optimizer through optimum."""
+"""Optimized variants of onnx/model.onnx, by ONNX Runtime's transformer optimizer."""
 
-import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge_st.models.base import BaseModel
 from edge_st.verification.variants import GraphVariant
-from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before optimum imports onnxruntime
+from edge_st_runtime.errors import OptionError
+from edge_st_runtime.files.reading import read_json
 
 from ..errors import converting
-from ..folder.paths import weights_beside
-from .drop_ins import as_sentence_transformers, record_variant
-from .external_data import move_weights_beside, move_weights_inside
+from ..folder.paths import ONNX_FILE
+from ..progress import silent_libraries
+from .drop_ins import as_sentence_transformers, folder_with, record_variant, written
+from .external_data import move_weights_beside, one_file
+from .fusing import LEVELS, Fusions, fuse
 
-LEVELS = ("O1", "O2", "O3")
 FLOAT16_LEVEL = "O4"
-_ONE_FILE = 1_900_000_000  # bytes; protobuf's format ends at 2 GiB
 
 
 def optimized_file(level: str) -> str:
@@ -23,44 +27,19 @@ def optimized_file(level: str) -> str:
     return f"onnx/model_{level}.onnx"
 
 
-def optimize(plain: Path, config: Any, level: str) -> Path:
-    """Write the optimized graph of ``level`` beside ``plain``; ``config`` is the transformer's.
+def optimize(plain: Path, config: Mapping[str, Any], level: str) -> Path:
+    """Write the optimized graph of ``level`` beside ``plain``; ``config`` is the transformer's config.json.
 
-    "O4" is for GPUs and computes in float16; the inputs and outputs keep their types. Raises ExportError, for instance
-    where the optimizer does not know the architecture.
+    Raises ExportError where the optimizer fails.
     """
-    from optimum.onnxruntime import ORTOptimizer
-
     optimized = plain.parent / f"{plain.stem}_{level}.onnx"
-    what = f"ONNX Runtime's optimization {level} of {config.model_type}"
-    with (
-        converting(what, "leave optimize= or fp16= (--optimize, --fp16) out"),
-        tempfile.TemporaryDirectory() as scratch,
-    ):
-        optimizer = ORTOptimizer([_one_file(plain, Path(scratch))], config, from_ortmodel=True)
-        optimizer.optimize(_configuration(level), Path(scratch, "optimized"), file_suffix=level)
-        for path in Path(scratch, "optimized").glob(f"{optimized.name}*"):
-            shutil.move(path, plain.parent / path.name)
+    what = f"ONNX Runtime's optimization {level} of {config.get('model_type')}"
+    with converting(what, "leave optimize= (--optimize) out"), tempfile.TemporaryDirectory() as scratch:
+        source = one_file(plain, Path(scratch))
+        fused = fuse(source, config, LEVELS[level])
+        fused.save_model_to_file(str(optimized), use_external_data_format=source == plain)
         move_weights_beside(optimized)
     return optimized
-
-
-def _one_file(plain: Path, scratch: Path) -> Path:
-    """A copy with the weights inside, so that the optimizer sees them; ``plain`` itself where they are too large."""
-    beside = weights_beside(plain)
-    if beside.is_file() and beside.stat().st_size > _ONE_FILE:
-        return plain
-    move_weights_inside(plain, scratch / plain.name)
-    return scratch / plain.name
-
-
-def _configuration(level: str) -> Any:
-    """Attention gets the raw mask. By default it gets lengths, which are wrong for padding on the left."""
-    from optimum.onnxruntime.configuration import AutoOptimizationConfig, OptimizationConfig
-
-    if level == FLOAT16_LEVEL:  # optimum's own O4 wants a GPU for the export, which the conversion does not need
-        return OptimizationConfig(fp16=True, enable_gelu_approximation=True, use_raw_attention_mask=True)
-    return AutoOptimizationConfig.with_optimization_level(level, use_raw_attention_mask=True)
 
 
 def export_optimized_onnx_model(
@@ -75,19 +54,46 @@ def export_optimized_onnx_model(
 
     ``model`` is an edge-st model, or one of sentence-transformers loaded with ``backend="onnx"``;
     ``optimization_config`` is "O1" to "O4" or optimum's OptimizationConfig. If the folder has edge_st.json, the graph
-    is measured and added to it. Raises ValueError for a model or level that does not fit.
-    Source: sentence_transformers.backend.export_optimized_onnx_model, which does the work.
+    is measured and added to it. Raises ValueError for a model or level that does not fit, and PackageMissingError for
+    a model of sentence-transformers or a configuration object where optimum-onnx is not installed.
+    Source: sentence_transformers.backend.export_optimized_onnx_model, which does the work where it must.
     """
-    from sentence_transformers import backend
-
-    with as_sentence_transformers(model, "onnx") as original:
-        backend.export_optimized_onnx_model(
-            original, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
-        )
     level = optimization_config if isinstance(optimization_config, str) else None
+    suffix = file_suffix or level or "optimized"
+    if level is not None and isinstance(model, BaseModel):
+        make = partial(_write_level, folder_with(model, ONNX_FILE), _fusions(level), level == FLOAT16_LEVEL)
+        written(make, "export_optimized_onnx_model", level, model_name_or_path, push_to_hub, create_pr, suffix)
+    else:
+        with as_sentence_transformers(model, "onnx") as original:
+            from sentence_transformers import backend
+
+            backend.export_optimized_onnx_model(
+                original, optimization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+            )
     half = level == FLOAT16_LEVEL or bool(getattr(optimization_config, "fp16", False))
-    variant = GraphVariant(
-        f"onnx/model_{file_suffix or level or 'optimized'}.onnx", "onnx", "float16" if half else "float32"
-    )
     if not push_to_hub:
+        variant = GraphVariant(f"onnx/model_{suffix}.onnx", "onnx", "float16" if half else "float32")
         record_variant(Path(model_name_or_path), variant)
+
+
+def _fusions(level: str) -> Fusions:
+    """Those of optimum for this level, with its masks; raises OptionError for a level that there is not."""
+    if level == FLOAT16_LEVEL:
+        return Fusions(2, fast_gelu=True, raw_mask=False, for_gpu=True)
+    if level not in LEVELS:
+        raise OptionError(
+            f"optimization_config is {level!r}; it must be an OptimizationConfig instance or one of "
+            f"{', '.join(map(repr, (*LEVELS, FLOAT16_LEVEL)))}"
+        )
+    return replace(LEVELS[level], raw_mask=False)
+
+
+def _write_level(folder: Path, fusions: Fusions, half: bool, target: Path) -> None:
+    """Write the optimized graph of the model in ``folder`` to the file ``target``."""
+    config = read_json(folder / "config.json")
+    what = f"ONNX Runtime's optimization of {config.get('model_type')}"
+    with silent_libraries(), converting(what, "choose another level"), tempfile.TemporaryDirectory() as scratch:
+        fused = fuse(one_file(folder / ONNX_FILE, Path(scratch)), config, fusions)
+        if half:
+            fused.convert_float_to_float16(use_symbolic_shape_infer=True, keep_io_types=True)
+        fused.save_model_to_file(str(target))

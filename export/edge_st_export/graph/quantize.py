@@ -1,16 +1,23 @@
 """Int8 graphs as sentence-transformers writes them: its functions, arguments and file names."""
 
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from edge_st.models.base import BaseModel
 from edge_st.verification.variants import GraphVariant
-from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before optimum imports onnxruntime
+from edge_st_runtime.engines import quiet_onnxruntime  # noqa: F401 - before anything else imports onnxruntime
 from edge_st_runtime.errors import InputError, OptionError
 
-from .drop_ins import as_sentence_transformers, record_variant
+from ..errors import converting
+from ..folder.paths import ONNX_FILE
+from .drop_ins import as_sentence_transformers, folder_with, record_variant, written
 
 _FEATURES = {"arm64": ("asimd",), "avx2": ("avx2",), "avx512": ("avx512f",), "avx512_vnni": ("avx512_vnni",)}
+#: the type of the weights; sentence-transformers puts it into the file's name
+_WEIGHTS = {"arm64": "QInt8", "avx2": "QUInt8", "avx512": "QInt8", "avx512_vnni": "QInt8"}
 
 
 def export_dynamic_quantized_onnx_model(
@@ -27,17 +34,24 @@ def export_dynamic_quantized_onnx_model(
     ``quantization_config`` is "arm64", "avx2", "avx512", "avx512_vnni" or optimum's QuantizationConfig. If the folder
     has edge_st.json, the graph is measured and added to it. The activations of a batch share one scale, so a text's
     vector depends a little on the other texts in its batch. Raises ValueError for a model or configuration that does
-    not fit.
-    Source: sentence_transformers.backend.export_dynamic_quantized_onnx_model, which does the work.
+    not fit, and PackageMissingError for a model of sentence-transformers or a configuration object where optimum-onnx
+    is not installed.
+    Source: sentence_transformers.backend.export_dynamic_quantized_onnx_model, which does the work where it must.
     """
-    from sentence_transformers import backend
+    suffix = file_suffix or _dynamic_suffix(quantization_config)
+    if isinstance(quantization_config, str) and isinstance(model, BaseModel):
+        make = partial(_write_dynamic, folder_with(model, ONNX_FILE) / ONNX_FILE, quantization_config)
+        name = "export_dynamic_quantized_onnx_model"
+        written(make, name, quantization_config, model_name_or_path, push_to_hub, create_pr, suffix)
+    else:
+        with as_sentence_transformers(model, "onnx") as original:
+            from sentence_transformers import backend
 
-    with as_sentence_transformers(model, "onnx") as original:
-        backend.export_dynamic_quantized_onnx_model(
-            original, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
-        )
+            backend.export_dynamic_quantized_onnx_model(
+                original, quantization_config, model_name_or_path, push_to_hub, create_pr, file_suffix
+            )
     if not push_to_hub:
-        file = f"onnx/model_{file_suffix or _dynamic_suffix(quantization_config)}.onnx"
+        file = f"onnx/model_{suffix}.onnx"
         record_variant(
             Path(model_name_or_path), GraphVariant(file, "onnx", "int8", _FEATURES.get(str(quantization_config), ()))
         )
@@ -85,13 +99,45 @@ def export_static_quantized_openvino_model(
 
 
 def _dynamic_suffix(config: Any) -> str:
-    """The suffix that sentence-transformers gives to the file's name."""
-    from optimum.onnxruntime.configuration import AutoQuantizationConfig
-
+    """The suffix that sentence-transformers gives to the file's name; raises OptionError for an unknown name."""
     if not isinstance(config, str):
         return f"{config.weights_dtype.name.lower()}_quantized"
-    made = getattr(AutoQuantizationConfig, config)(is_static=False)
-    return f"{made.weights_dtype.name.lower()}_{config}"
+    if config not in _WEIGHTS:
+        raise OptionError(
+            f"quantization_config is {config!r}; it must be a QuantizationConfig instance or one of "
+            f"{', '.join(map(repr, _WEIGHTS))}"
+        )
+    return f"{_WEIGHTS[config].lower()}_{config}"
+
+
+def _write_dynamic(graph: Path, config: str, target: Path) -> None:
+    """Write ``graph`` with weights in int8, a scale for each column, and activations in int8, a scale for each batch.
+
+    Source: optimum's ORTQuantizer and AutoQuantizationConfig, which call ONNX Runtime with the same arguments.
+    """
+    import onnx
+
+    kinds = import_module("onnxruntime.quantization.quant_utils")
+    operators = import_module("onnxruntime.quantization.registry").IntegerOpsRegistry
+    with converting(f"the quantization of {graph} for {config}", "choose another configuration"):
+        model = onnx.load(graph)
+        inner = any(node.op_type in ("If", "Loop", "Scan", "SequenceMap") for node in model.graph.node)
+        quantizer = import_module("onnxruntime.quantization.onnx_quantizer").ONNXQuantizer(
+            model,
+            per_channel=True,
+            reduce_range=False,
+            mode=kinds.QuantizationMode.IntegerOps,
+            static=False,
+            weight_qType=kinds.QuantType[_WEIGHTS[config]],
+            activation_qType=kinds.QuantType.QUInt8,
+            tensors_range=None,
+            nodes_to_quantize=[],
+            nodes_to_exclude=[],
+            op_types_to_quantize=list(operators),
+            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False, "EnableSubgraph": inner},
+        )
+        quantizer.quantize_model()
+        quantizer.model.save_model_to_file(str(target))
 
 
 def _check_texts(texts: Sequence[str] | None, dataset: tuple[str | None, ...]) -> None:
@@ -134,9 +180,12 @@ def _quantize(
 
 
 def _samples(model: Any, texts: Sequence[str]) -> Any:
-    """The graph's inputs for one text at a time, truncated to the model's limit."""
+    """The graph's inputs for one text at a time, truncated to the model's limit; types of tokens are 0 if not given."""
     import nncf
 
     names = {port.any_name for port in model.transformers_model.model.inputs}
-    encoded = [model.tokenizer(text, truncation=True, return_tensors="np") for text in texts]
-    return nncf.Dataset([{name: array for name, array in sample.items() if name in names} for sample in encoded])
+    limit = getattr(model, "max_seq_length", None) or getattr(model, "max_length", None)
+    options = {"truncation": True, "max_length": limit, "return_tensors": "np"}
+    encoded = [model.tokenizer(text, **options) for text in texts]
+    given = [{name: sample.get(name, sample["input_ids"] * 0) for name in names} for sample in encoded]
+    return nncf.Dataset(given)

@@ -1,17 +1,23 @@
-"""Write the float32 and float16 graphs of an export, one engine after the other."""
+"""Write the float32, float16 and bfloat16 graphs of an export, one engine after the other."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge_st.verification.variants import GraphVariant
+from edge_st_runtime.model.variants import GPU
+from edge_st_runtime.text.tokens import TextOrPair
 
 from ..folder.paths import ONNX_FILE, OPENVINO_FILE
 from ..progress import Progress
+from .half_graphs import HALF_FILES, write_half
 from .leading_modules import LeadingModules
 from .onnx_export import to_onnx
 from .openvino_export import to_openvino
-from .optimize import FLOAT16_LEVEL, optimize, optimized_file
+from .optimize import optimize, optimized_file
+
+#: on CPUs ONNX Runtime has no kernels for bfloat16
+_NEEDS: dict[str, tuple[str, ...]] = {"float16": (), "bfloat16": (GPU,)}
 
 
 @dataclass
@@ -31,18 +37,24 @@ class Written:
 
 
 def write_graphs(
-    leading: Sequence[LeadingModules], engines: Collection[str], level: str | None, fp16: bool, progress: Progress
+    leading: Sequence[LeadingModules],
+    engines: Collection[str],
+    level: str | None,
+    halves: Collection[str],
+    texts: Sequence[TextOrPair],
+    progress: Progress,
 ) -> Written:
     """Write the graphs of every route.
 
-    ``level`` is an optimization level, such as "O2". The OpenVINO graph gives two variants: it is computed in float32
-    or in bfloat16. A model without a graph gives none. Raises ExportError.
+    ``level`` is an optimization level, such as "O2"; ``halves`` are the dtypes to convert to for GPUs, for which
+    ``texts`` show what overflows. The OpenVINO graph gives two variants: it is computed in float32 or in bfloat16. A
+    model without a graph gives none. Raises ExportError.
     """
     written = Written()
     if leading and "onnx" in engines:
         progress.step("converting to ONNX")
         written.makers |= {modules.route.prefix + ONNX_FILE: to_onnx(modules) for modules in leading}
-        written.variants += _onnx_variants(leading, level, fp16, progress)
+        written.variants += _onnx_variants(leading, level, halves, texts, progress)
     if leading and "openvino" in engines:
         progress.step("converting to OpenVINO")
         written.makers |= {modules.route.prefix + OPENVINO_FILE: to_openvino(modules) for modules in leading}
@@ -51,20 +63,21 @@ def write_graphs(
 
 
 def _onnx_variants(
-    leading: Sequence[LeadingModules], level: str | None, fp16: bool, progress: Progress
+    leading: Sequence[LeadingModules],
+    level: str | None,
+    halves: Collection[str],
+    texts: Sequence[TextOrPair],
+    progress: Progress,
 ) -> list[GraphVariant]:
     variants = [GraphVariant(ONNX_FILE, "onnx")]
     if level:
         progress.step(f"optimizing for ONNX Runtime ({level})")
-        _optimize_all(leading, level)
+        for modules in leading:
+            optimize(modules.path / ONNX_FILE, modules.config.to_dict(), level)
         variants.insert(0, GraphVariant(optimized_file(level), "onnx"))
-    if fp16:
-        progress.step("converting to float16 for GPUs")
-        _optimize_all(leading, FLOAT16_LEVEL)
-        variants.append(GraphVariant(optimized_file(FLOAT16_LEVEL), "onnx", "float16"))
+    for dtype in halves:
+        progress.step(f"converting to {dtype} for GPUs")
+        for modules in leading:
+            write_half(modules.path / ONNX_FILE, modules.route, modules.config.to_dict(), dtype, texts)
+        variants.append(GraphVariant(HALF_FILES[dtype], "onnx", dtype, _NEEDS[dtype]))
     return variants
-
-
-def _optimize_all(leading: Sequence[LeadingModules], level: str) -> None:
-    for modules in leading:
-        optimize(modules.path / ONNX_FILE, modules.config, level)

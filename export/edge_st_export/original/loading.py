@@ -16,8 +16,10 @@ from edge_st.hub.repository import Repository
 from edge_st.hub.transfer import list_files
 from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
+from edge_st_runtime.files.regular import is_there
 from edge_st_runtime.model.classes import find_model_type
 from edge_st_runtime.model.folder import (
+    MODULES_FILE,
     ONLY_ROUTE,
     SETTINGS_FILE,
     module_kinds,
@@ -29,10 +31,13 @@ from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longes
 from edge_st_runtime.modules.loaders import LOADERS
 
 from ..errors import converting
+from .adapters import CONFIG_FILE as ADAPTER_FILE
+from .adapters import Adapter, find_adapters, put_on, with_bases
 from .architectures import check_architectures
+from .layers import check_layers
 from .tasks import organization, wanted_type
 
-_DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE)
+_DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE, ADAPTER_FILE)
 _NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
@@ -43,7 +48,8 @@ class Source:
     """A model's name, and the folder that its files are in.
 
     ``revision`` is the commit on the Hub, or None for a folder. ``model_type`` is its class in sentence-transformers.
-    ``needs_graph`` says whether an engine is to run part of it.
+    ``needs_graph`` says whether an engine is to run part of it. ``architecture`` is the transformer's class where the
+    folder has no modules.json, else "". ``adapters`` are put on their base models when it is loaded.
     """
 
     folder: Path
@@ -51,6 +57,8 @@ class Source:
     revision: str | None
     model_type: str
     needs_graph: bool
+    architecture: str = ""
+    adapters: tuple[Adapter, ...] = ()
 
 
 def find_source(
@@ -60,12 +68,13 @@ def find_source(
 
     Its configuration files are checked (see `check_supported`) before its weights are downloaded. Weights of other
     frameworks are not downloaded. ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; with None the
-    model itself says. Raises UnsupportedModelError, FolderError, HubError, and OptionError for an unknown task.
+    model itself says. The base model of an adapter is found, too. Raises UnsupportedModelError, FolderError, HubError,
+    PackageMissingError for an adapter without PEFT, and OptionError for an unknown task.
     """
     wanted = wanted_type(task)
     folder = existing_folder(model)
     if folder is not None:
-        return Source(folder, folder.resolve().name, None, *check_supported(folder, wanted))
+        return _source(folder, folder.resolve().name, None, wanted, token)
     listing = list_files(Repository(hub_name(model, organization(wanted)), revision or "main", token))
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME") or None
     paths = [fetch_to_cache(listing, name, cache) for name in _DESCRIPTIONS if name in listing.files]
@@ -74,12 +83,25 @@ def find_source(
             f"{listing.repository.name} has neither modules.json nor config.json; give the name of an embedding model"
         )
     folder = paths[0].parent
-    for name in router_files(listing.files, read_routers(folder)):
+    routers = [] if paths[0].name == ADAPTER_FILE else read_routers(folder)
+    adapters = [name for name in listing.files if PurePosixPath(name).name == ADAPTER_FILE]
+    for name in (*router_files(listing.files, routers), *adapters):
         fetch_to_cache(listing, name, cache)
-    model_type, needs_graph = check_supported(folder, wanted)
+    source = _source(folder, listing.repository.name, listing.commit, wanted, token)
     for name in needed_files(listing.files):
         fetch_to_cache(listing, name, cache)
-    return Source(folder, listing.repository.name, listing.commit, model_type, needs_graph)
+    return source
+
+
+def _source(folder: Path, name: str, revision: str | None, wanted: str | None, token: str | bool | None) -> Source:
+    """The source in ``folder``, its configuration checked as `check_supported` does."""
+    first = [folder]
+    if is_there(folder / MODULES_FILE):
+        first = list(dict.fromkeys(steps[0][1] for steps in read_steps(folder)[1].values()))
+    adapters = find_adapters(folder, [path.relative_to(folder).as_posix() for path in first], token)
+    with with_bases(folder, adapters) as whole:
+        checked = check_supported(whole, wanted)
+        return Source(folder, name, revision, *checked, plain_architecture(whole) or "", adapters)
 
 
 def needed_files(names: Collection[str]) -> list[str]:
@@ -116,28 +138,41 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
-    """Load the model on the CPU in float32, whatever it is stored in.
+    """Load the model on the CPU in float32, whatever it is stored in; adapters are on their base models, unmerged.
 
     A text limit beyond the model's positions is lowered to them. Raises ExportError, with sentence-transformers' own
-    message, where the model does not load.
+    message, where the model does not load, DamagedFileError where the file of weights lacks layers, and
+    UnsupportedModelError where an adapter does not fit its base model.
     """
+    with with_bases(source.folder, source.adapters) as folder:
+        model = _load(folder, source, trust_remote_code=trust_remote_code)
+        first = {steps[0][1]: torch_routes(model)[name][0] for name, steps in read_steps(folder)[1].items()}
+        for path, module in first.items():
+            if hasattr(module, "auto_model"):
+                check_layers(path, module.auto_model.state_dict())
+    dim = getattr(model, "truncate_dim", None)
+    if isinstance(dim, float) and dim.is_integer():
+        model.truncate_dim = int(dim)
+    for module in first.values():
+        _cap_limit(module)
+        _keep_declared(module)
+    model.float().eval()
+    for adapter in source.adapters:
+        put_on(adapter, first[folder / adapter.prefix])
+    return model
+
+
+def _load(folder: Path, source: Source, *, trust_remote_code: bool) -> Any:
     import sentence_transformers
 
     hint = "if it runs code of its own that you trust: trust_remote_code=True (--trust-remote-code)"
     with converting(f"sentence-transformers {sentence_transformers.__version__} loading {source.name}", hint):
-        model = getattr(sentence_transformers, source.model_type)(
-            str(source.folder),
+        return getattr(sentence_transformers, source.model_type)(
+            str(folder),
             device="cpu",
             trust_remote_code=trust_remote_code,
             local_files_only=not trust_remote_code,
         )
-    dim = getattr(model, "truncate_dim", None)
-    if isinstance(dim, float) and dim.is_integer():
-        model.truncate_dim = int(dim)
-    for modules in torch_routes(model).values():
-        _cap_limit(modules[0])
-        _keep_declared(modules[0])
-    return model.float().eval()
 
 
 def _cap_limit(first: Any) -> None:

@@ -1,8 +1,6 @@
 """Write a static embedding in the folder layout of sentence-transformers' StaticEmbedding."""
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,8 @@ from safetensors.numpy import save
 from tokenizers import Tokenizer
 
 from edge_st_runtime.arrays import Floats
+
+from .quality import Quality
 
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.StaticEmbedding"},
@@ -37,28 +37,20 @@ Made by
 
     {command}
 
-{fit} The work is derived from the teacher: its licence and attribution apply.
+{fit}
+
+{quality}
+
+The work is derived from the teacher: its licence and attribution apply.
 """
 
 
-def write_folder(target: Path, rows: Floats, tokenizer: Tokenizer, storage: str, *, teacher: str, texts: int) -> float:
-    """Write ``target`` atomically: a folder beside it is filled, then renamed. Returns the size in MB (10⁶ bytes)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    try:
-        (beside / "model.safetensors").write_bytes(save(tensors(rows, storage)))
-        (beside / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-        (beside / "README.md").write_text(_card(rows, storage, teacher, texts), encoding="utf-8")
-        _write_json(beside / "config_sentence_transformers.json", CONFIG)
-        _write_json(beside / "modules.json", MODULES)  # last: no loader takes a folder without it
-        size = sum(file.stat().st_size for file in beside.iterdir()) / 1e6
-        beside.chmod(0o755)
-        if target.exists():
-            target.rmdir()
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return size
+def write_model(folder: Path, rows: Floats, tokenizer: Tokenizer, storage: str) -> None:
+    """Write what a loader needs into the empty ``folder``; ``rows`` is (vocabulary, dim)."""
+    (folder / "model.safetensors").write_bytes(save(tensors(rows, storage)))
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    _write_json(folder / "config_sentence_transformers.json", CONFIG)
+    _write_json(folder / "modules.json", MODULES)
 
 
 def tensors(rows: Floats, storage: str) -> dict[str, NDArray[Any]]:
@@ -71,15 +63,21 @@ def tensors(rows: Floats, storage: str) -> dict[str, NDArray[Any]]:
     return {"embedding.weight": weight, "embedding.scale": scale.astype(np.float32)}
 
 
-def _card(rows: Floats, storage: str, teacher: str, texts: int) -> str:
-    command = f"edge-st export-static {teacher} OUT --dim {rows.shape[1]} --storage {storage}"
+def write_card(folder: Path, shape: tuple[int, ...], storage: str, teacher: str, texts: int, quality: Quality) -> None:
+    """Say how the table of this ``shape`` was made and what it is worth, for people and for programs."""
+    vocabulary, dim = shape
+    command = f"edge-st distill {teacher} OUT --dim {dim} --storage {storage}"
     fit = "Every vocabulary entry went through the teacher; then PCA and a weight by rank. No text was used."
     if texts:
         command += " --texts FILE"
         fit = f"The rows were then fitted to the teacher's vectors of {texts} texts."
-    return CARD.format(
-        teacher=teacher, vocabulary=len(rows), dim=rows.shape[1], storage=storage, command=command, fit=fit
-    )
+    card = CARD.format(
+        teacher=teacher, vocabulary=vocabulary, dim=dim, storage=storage, command=command, fit=fit,
+        quality="\n".join(f"    {name:<28}{value}" for name, value in quality.facts()),
+    )  # fmt: skip
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    made = {"teacher": teacher, "vocabulary": vocabulary, "dim": dim, "storage": storage, "texts": texts}
+    _write_json(folder / "distillation.json", {**made, "quality": quality.entry()})
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,13 +17,21 @@ _INSTALL = {"onnx": ("onnxruntime", "edge-st[onnx]"), "openvino": ("openvino", "
 _MODULES = {"onnx": "ort", "openvino": "ov"}
 
 
+class Pooled(NamedTuple):
+    """What a graph does with token embeddings: pooling by ``modes``, whose results are joined, then normalization."""
+
+    modes: tuple[str, ...]
+    normalize: bool
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """How to open a graph: threads, dtype, and the device or execution provider.
 
     ``scores`` says that the graph compares two texts, so that its output is scores. ``token_budget`` replaces the
     engine's own. ``rows`` are the numbers of ids that the model has embeddings for, by input. ``linked`` says that the
-    graph's weights are behind links that lead out of its folder, which engines do not follow.
+    graph's weights are behind links that lead out of its folder, which engines do not follow. ``pooled`` asks for the
+    pooling of token embeddings within the graph, where the engine can do that.
     """
 
     num_threads: int
@@ -36,6 +44,7 @@ class EngineOptions:
     token_budget: int | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
     linked: bool = False
+    pooled: Pooled | None = None
 
 
 class Backend(Protocol):
@@ -89,12 +98,31 @@ class Backend(Protocol):
         """The dimensions and the values of the largest values of sparse embeddings: (batch, max_active_dims) each."""
         ...
 
+    @property
+    def pooled(self) -> Pooled | None:
+        """The pooling that `run_pooled` does; None where it may not be called."""
+        ...
+
+    def run_pooled(self, batch: TokenBatch, shares: Mapping[str, Floats]) -> Floats:
+        """The pooled embeddings (batch, dim) float32; ``shares`` by mode, as in `pooled_graph`: (batch, tokens)."""
+        ...
+
     def info(self) -> dict[str, Any]:
         """The engine, its version, its providers and its threads."""
         ...
 
 
-class InNumPy:
+class PoolsOutside:
+    """The base of backends whose token embeddings are pooled by NumPy."""
+
+    pooled: Pooled | None = None
+
+    def run_pooled(self, batch: TokenBatch, shares: Mapping[str, Floats]) -> Floats:
+        """Raise NotImplementedError: these backends do not pool."""
+        raise NotImplementedError
+
+
+class InNumPy(PoolsOutside):
     """The base of backends that compute with NumPy and need no engine."""
 
     concurrency = 1

@@ -4,27 +4,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from ..files.onnx_nodes import Attribute, Node, make_constant, make_graph, make_node
+from ..files.onnx_nodes import Attribute, Node, make_constant, make_floats, make_graph, make_node
 
 _END = 2**62  # of an axis
-_PREFIX = "blocks/"  # of the names of what is written
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The ``nodes`` of one graph. ``constants`` belong to the outermost one; ``numbers`` make names unique in all."""
+    """The ``nodes`` of one graph. ``constants`` belong to the outermost one; ``numbers`` make names unique in all.
+
+    ``prefix`` is what the names of what is written begin with.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Node] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
+    prefix: str = "blocks/"
 
     def within(self) -> "Scope":
         """The scope of a graph that is to be an attribute in this one, and may read its values."""
-        return Scope([], self.constants, self.numbers)
+        return Scope([], self.constants, self.numbers, self.prefix)
 
     def name(self) -> str:
         """A new name."""
-        return f"{_PREFIX}{next(self.numbers)}"
+        return f"{self.prefix}{next(self.numbers)}"
 
     def apply(self, operator: str, *inputs: str, **attributes: Attribute) -> str:
         """Write a standard operator with one output; returns its name."""
@@ -34,8 +37,14 @@ class Scope:
 
     def constant(self, *values: int) -> str:
         """An int64 vector."""
-        name = f"{_PREFIX}{values}"
+        name = f"{self.prefix}{values}"
         self.constants.setdefault(name, make_constant(name, values))
+        return name
+
+    def number(self, value: float) -> str:
+        """A float32 vector of one value."""
+        name = f"{self.prefix}{value}"
+        self.constants.setdefault(name, make_floats(name, [value]))
         return name
 
     def part(self, vector: str, start: int, end: int = _END) -> str:

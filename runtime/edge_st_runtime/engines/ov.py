@@ -19,7 +19,8 @@ from ..errors import DamagedFileError, EngineError, MissingFileError, OptionErro
 from ..files.onnx_graphs import external_files
 from ..files.shortage import shortage
 from ..machine.process import NoFork, PerProcess
-from .backend import EngineOptions
+from .backend import EngineOptions, PoolsOutside
+from .devices import openvino_device
 from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
@@ -38,7 +39,7 @@ class _Compiled:
     idle: "queue.SimpleQueue[Any]"
 
 
-class OpenVinoBackend:
+class OpenVinoBackend(PoolsOutside):
     """A graph in OpenVINO, compiled in two forms.
 
     The first form has one stream with all threads, for a batch that runs alone. The second has one stream for each
@@ -130,7 +131,7 @@ def _forms(graph: Path, options: EngineOptions) -> list[int]:
 
 
 def _device(options: EngineOptions) -> str:
-    return (options.device or "cpu").upper()
+    return openvino_device(options.device)
 
 
 def _read(graph: Path, options: EngineOptions) -> Any:

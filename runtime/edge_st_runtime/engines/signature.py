@@ -15,6 +15,8 @@ SENTENCE_EMBEDDING = "sentence_embedding"
 SCORES = "scores"
 #: the input and the outputs by which a sparse graph of edge-st's exporter gives each text's largest weights only
 MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES = "max_active_dims", "active_indices", "active_values"
+#: what the names of the inputs begin with, and the name of the output, of a graph that `pooled_graph` made
+SHARES, POOLED = "pooled/", "pooled/sentence_embedding"
 _TOKEN_NAMES = ("last_hidden_state", "token_embeddings", "text_embeds", "hidden_states")
 #: outputs with three axes: those of a transformer without a language model's head, and the one with it
 HIDDEN_STATES, LOGITS = ("last_hidden_state", "hidden_states"), "logits"
@@ -29,7 +31,7 @@ class Port:
     """
 
     name: str
-    dtype: np.dtype[Any]
+    dtype: np.dtype[Any] | None
     rank: int | None
     width: int | None = None
 
@@ -82,6 +84,12 @@ class Signature:
         return {**feeds, MAX_ACTIVE_DIMS: np.array([max_active_dims], dtype=np.int64)} if self.prunes else feeds
 
 
+def find_tokens(outputs: Sequence[Port]) -> str | None:
+    """The name of the output that is the token embeddings: one with three axes, by a usual name, else the first."""
+    names = [port.name for port in outputs if port.rank == 3]
+    return next((name for name in _TOKEN_NAMES if name in names), names[0] if names else None)
+
+
 def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port], *, scores: bool = False) -> Signature:
     """Find the inputs and the output of the graph in ``file``.
 
@@ -101,10 +109,10 @@ def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port]
     rated = [port for port in outputs if port.rank == 2 and port.name in (SCORES, LOGITS)]
     if scores and rated:
         return Signature(tuple(inputs), rated[0].name, SCORES, rated[0].width)
-    tokens = {port.name: port for port in outputs if port.rank == 3}
-    if tokens:
-        name = next((name for name in _TOKEN_NAMES if name in tokens), next(iter(tokens)))
-        return Signature(tuple(inputs), name, TOKEN_EMBEDDINGS, tokens[name].width)
+    tokens = find_tokens(outputs)
+    if tokens is not None:
+        width = next(port.width for port in outputs if port.name == tokens)
+        return Signature(tuple(inputs), tokens, TOKEN_EMBEDDINGS, width)
     pooled = {port.name: port for port in outputs if port.rank == 2 and port.name not in _NOT_A_SENTENCE}
     if pooled:
         name = SENTENCE_EMBEDDING if SENTENCE_EMBEDDING in pooled else next(iter(pooled))

@@ -1,5 +1,6 @@
 """The nodes of an ONNX graph, read and written without onnx. Source: as of `onnx_graphs`."""
 
+import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -61,8 +62,16 @@ def make_node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **at
 
 def make_constant(name: str, values: Sequence[int]) -> Node:
     """The node that gives ``values``, an int64 vector."""
-    raw = b"".join(value.to_bytes(8, "little", signed=True) for value in values)
-    tensor = integer_field(_DIMS, len(values)) + integer_field(_DATA_TYPE, _INT64) + bytes_field(_RAW, raw)
+    return _constant(name, len(values), _INT64, struct.pack(f"<{len(values)}q", *values))
+
+
+def make_floats(name: str, values: Sequence[float]) -> Node:
+    """The node that gives ``values``, a float32 vector."""
+    return _constant(name, len(values), _FLOAT, struct.pack(f"<{len(values)}f", *values))
+
+
+def _constant(name: str, size: int, kind: int, raw: bytes) -> Node:
+    tensor = integer_field(_DIMS, size) + integer_field(_DATA_TYPE, kind) + bytes_field(_RAW, raw)
     value = bytes_field(_NAME, b"value") + bytes_field(_TENSOR, tensor) + integer_field(_KIND, _KINDS[_TENSOR])
     return Node("Constant", [], [name], [value])
 

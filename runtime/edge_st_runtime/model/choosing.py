@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ..engines.backend import installed_engines
+from ..engines.devices import engine_of
 from ..errors import EdgeSTError, EngineError
 from ..machine.cpu import cpu_features, has_bfloat16
 from ..modules.sparse import sparse_static_file
@@ -44,9 +45,15 @@ class LoadOptions:
 
     @property
     def takes_tuning(self) -> bool:
-        """Whether a tuning may decide: the caller named no engine, graph, device or way to run it."""
+        """Whether a tuning may decide: the caller named no engine, graph or way to run it."""
         asked = (self.file_name, self.provider, self.session_options, self.token_budget)
-        return self.backend == "auto" and self.on_cpu and asked == (None,) * 4 and not self.provider_options
+        engine = engine_of(self.device) or "auto"
+        return self.backend == engine and asked == (None,) * 4 and not self.provider_options
+
+    @property
+    def device_tuned(self) -> str | None:
+        """The device as a tuning is kept for it; None for the CPU."""
+        return None if self.on_cpu else str(self.device).lower()
 
 
 class UnfitError(EngineError):
@@ -71,7 +78,7 @@ def choices_for(route: Route, record: Record | None, options: LoadOptions) -> tu
     named, criteria = variants_for(route, record, options)
     choices = as_computed(named, route.path, record, options.dtype)
     if record is not None and options.takes_tuning:
-        choices = _tuned(choices, record, options.dtype)
+        choices = _tuned(choices, record, options)
     return choices if criteria.may_fall_back else choices[:1]
 
 
@@ -94,11 +101,11 @@ def variants_for(route: Route, record: Record | None, options: LoadOptions) -> t
         raise NoGraphError(f"{route.path}: {str(error).replace('MODEL', quote(str(route.path)))}") from None
 
 
-def _tuned(choices: tuple[Choice, ...], record: Record, dtype: str) -> tuple[Choice, ...]:
+def _tuned(choices: tuple[Choice, ...], record: Record, options: LoadOptions) -> tuple[Choice, ...]:
     """``choices`` with the tuned one in front, if it is among the `comparable` ones."""
-    kept = read_tuning(record, dtype)
+    kept = read_tuning(record, options.dtype, options.device_tuned)
     if kept is not None and kept.differs is not None:
-        return (_left_out(choices[0], kept, record, dtype), *choices[1:])
+        return (_left_out(choices[0], kept, record, options), *choices[1:])
     tuning = None if kept is None else kept.tuning
     found = next((each for each in comparable(choices) if tuning and _is(each, tuning)), None)
     if tuning is None or found is None:
@@ -109,10 +116,12 @@ def _tuned(choices: tuple[Choice, ...], record: Record, dtype: str) -> tuple[Cho
     return (first, *(each for each in choices if each != found))
 
 
-def _left_out(first: Choice, kept: KeptTuning, record: Record, dtype: str) -> Choice:
+def _left_out(first: Choice, kept: KeptTuning, record: Record, options: LoadOptions) -> Choice:
     from shlex import quote
 
-    command = f"edge-st tune {quote(str(record.path.parent))}" + ("" if dtype == "auto" else f" --dtype {dtype}")
+    given = {"--dtype": None if options.dtype == "auto" else options.dtype, "--device": options.device_tuned}
+    words = ["edge-st", "tune", quote(str(record.path.parent))]
+    command = " ".join([*words, *(f"{name} {value}" for name, value in given.items() if value is not None)])
     reason = (
         f"{first.reason}; the tuning of {kept.tuning.date} was measured with {kept.differs} and is left out. Measure "
         f"again with: {command}, or drop it with: {command} --forget"

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 #: from the most exact to the least
-EXACTNESS = ("float32", "float16", "int8", "int4")
+EXACTNESS = ("float32", "float16", "bfloat16", "int8", "int4")
 #: the words in a name that tell the precision; within a precision the first is preferred
 _WORDS = {
     "o4": "float16", "fp16": "float16", "float16": "float16", "f16": "float16", "half": "float16",
+    "bf16": "bfloat16", "bfloat16": "bfloat16",
     "int8": "int8", "qint8": "int8", "quint8": "int8", "quantized": "int8", "uint8": "int8", "q8": "int8",
     "q4": "int4", "int4": "int4", "uint4": "int4", "q4f16": "int4", "bnb4": "int4", "nf4": "int4",
 }  # fmt: skip

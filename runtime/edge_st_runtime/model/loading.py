@@ -29,7 +29,7 @@ from .graph_files import leads_out, readable_weights
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
 from .record import Record
-from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route
+from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route, pooled_by
 from .selftest import RouteUnderTest, self_test
 from .variants import Choice
 
@@ -268,6 +268,7 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
             token_budget=options.token_budget or choice.token_budget,
             rows=route.rows,
             linked=leads_out(graph, readable_weights(graph)),
+            pooled=None if options.on_cpu else pooled_by(route),
         )
         return open_backend(choice.engine, graph, engine_options)
     except (EngineMissingError, ProviderError):
@@ -283,9 +284,8 @@ def _used_files(
 ) -> Iterator[str]:
     """The recorded files that loading reads: configuration, tokenizer, weights of modules, and the chosen graphs.
 
-    Those that were ``edited`` are left out.
-
-    A graph comes first, so that it is known to be whole before it is asked which files hold its weights.
+    Those that were ``edited`` are left out. A graph comes first, so that it is known to be whole before it is asked
+    which files hold its weights.
     """
     prefixes = {route.prefix for route in folder.routes.values()}
     parents = {PurePosixPath(entry.file).parent.as_posix() for entry in record.graphs} - {"."}

@@ -21,7 +21,7 @@ from ..engines.signature import (
 )
 from ..errors import EngineError, InputError
 from ..machine.parallel import parallel_map
-from ..modules.specs import Features, Module, apply_modules
+from ..modules.specs import Features, Module, Pooling, apply_modules
 from ..text.tokens import TextOrPair, Tokenizer, Tokens
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
@@ -72,6 +72,7 @@ class Pipeline:
         inspect: Callable[[Rows, Tokens], None] | None = None,
         checked: Sequence[str] = RESULTS,
         places: Rows | None = None,
+        tokens: bool = True,
     ) -> Iterator[tuple[Rows, R]]:
         """Run all ``texts``; for each batch, give the positions of its texts and its result.
 
@@ -83,9 +84,12 @@ class Pipeline:
         features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
         called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
+        Without ``tokens`` an engine that pools gives no token embeddings.
         """
         jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect, places)
-        return parallel_map(partial(self._compute, select, extra, checked, places), jobs, self.backend.concurrency)
+        return parallel_map(
+            partial(self._compute, select, extra, checked, places, tokens), jobs, self.backend.concurrency
+        )
 
     def _jobs(
         self,
@@ -118,18 +122,28 @@ class Pipeline:
             start += len(window)
 
     def _compute(
-        self, select: Callable[[Features], R], extra: Features, checked: Sequence[str], places: Rows | None, job: _Job
+        self,
+        select: Callable[[Features], R],
+        extra: Features,
+        checked: Sequence[str],
+        places: Rows | None,
+        tokens: bool,
+        job: _Job,
     ) -> tuple[Rows, R]:
         # Pad on the right even where the tokenizer pads on the left, so that every token has the position that it has
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
         batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
-        features = {**batch.features(), **extra, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
-        found, rows = apply_modules(self.modules, features), job.start + job.rows
+        given, modules = {**batch.features(), **extra}, self.modules
+        if tokens or not self._pools_in_graph():
+            features = {**given, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
+        else:
+            features, modules = {**given, **self._run_pooled(batch, given)}, self._modules_after_pooling()
+        found, rows = apply_modules(modules, features), job.start + job.rows
         broken = broken_row(found, checked)
         if broken is not None:
             place, text = _place(int(rows[broken]), places), job.texts[int(job.rows[broken])]
-            raise not_finite(self.backend, self.modules, features, broken, text, place)
+            raise not_finite(self.backend, modules, features, broken, text, place)
         return rows, select(found)
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
@@ -141,16 +155,37 @@ class Pipeline:
         indices, values = (self._shaped(batch, output) for output in found)
         return {ACTIVE_INDICES: indices, ACTIVE_VALUES: values, "width": width}
 
+    def _pools_in_graph(self) -> bool:
+        """Whether the engine can pool, and its way of pooling is that of the first module."""
+        pooled, first = self.backend.pooled, self.modules[0] if self.modules else None
+        return pooled is not None and isinstance(first, Pooling) and first.modes == pooled.modes
+
+    def _modules_after_pooling(self) -> tuple[Module, ...]:
+        """The modules that the engine leaves to do."""
+        assert self.backend.pooled is not None
+        return self.modules[1 + self.backend.pooled.normalize :]
+
+    def _run_pooled(self, batch: TokenBatch, features: Features) -> Features:
+        pooling = self.modules[0]
+        assert isinstance(pooling, Pooling)
+        found = self.backend.run_pooled(batch, pooling.shares(features))
+        if found.shape[0] != batch.shape[0]:
+            raise self._misshapen(batch, found, batch.shape[:1])
+        return {SENTENCE_EMBEDDING: self._without_empty(batch, found)}
+
     def _shaped(self, batch: TokenBatch, output: Any) -> Any:
         """``output`` itself; raises EngineError where its shape is not that of the batch."""
         expected = batch.shape if self.backend.meaning == TOKEN_EMBEDDINGS else batch.shape[:1]
         if output.shape[: len(expected)] != expected:
-            raise EngineError(
-                f"{self.backend.info()['engine']} gave {self.backend.output} of shape {output.shape} for a batch of "
-                f"shape {batch.shape}; expected {expected} and the dimensions. Memory may be short: free some, or pass "
-                "a smaller batch_size; if it stays so, export the model again"
-            )
+            raise self._misshapen(batch, output, expected)
         return output
+
+    def _misshapen(self, batch: TokenBatch, output: Any, expected: tuple[int, ...]) -> EngineError:
+        return EngineError(
+            f"{self.backend.info()['engine']} gave {self.backend.output} of shape {output.shape} for a batch of "
+            f"shape {batch.shape}; expected {expected} and the dimensions. Memory may be short: free some, or pass "
+            "a smaller batch_size; if it stays so, export the model again"
+        )
 
     def _without_empty(self, batch: TokenBatch, output: Any) -> Any:
         """``output`` with zeros for texts without a token: attention over nothing is not a number."""

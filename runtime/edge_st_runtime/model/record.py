@@ -31,7 +31,8 @@ class GraphRecord:
     """A variant of the model: graph file, engine and dtype, with its measured parity with the original.
 
     ``cosine_min`` is the least cosine to the original's vectors over all texts of the parity check, ``golden_min`` over
-    the golden texts (for a CrossEncoder: correlations). None where it was not measured.
+    the golden texts (for a CrossEncoder: correlations). None where it was not measured. ``arithmetic`` is "float32"
+    where a graph for GPUs was emulated on a CPU to measure it, None where the graph itself ran.
     """
 
     file: str
@@ -40,6 +41,7 @@ class GraphRecord:
     cpu_features: frozenset[str] = frozenset()
     cosine_min: float | None = None
     golden_min: float | None = None
+    arithmetic: str | None = None
 
     @property
     def lossless(self) -> bool:
@@ -209,4 +211,5 @@ def _graph(entry: Fields) -> GraphRecord:
         cpu_features=frozenset(entry.optional("cpu_features", entry.items) or []),
         cosine_min=entry.optional("cosine_min", entry.number),
         golden_min=entry.optional("golden_min", entry.number),
+        arithmetic=entry.optional("arithmetic", entry.text),
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..engines.backend import Pooled
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError
 from ..files.reading import read_optional_json, reading, section, whole_number, wrong
 from ..modules.sparse import SpladePooling
-from ..modules.specs import InGraph, Module
+from ..modules.specs import InGraph, Module, Normalize, Pooling, WordWeights
 
 TRANSFORMER, STATIC, WORDS, BAG = "Transformer", "StaticEmbedding", "WordEmbeddings", "BoW"
 CLIP, SPARSE_STATIC = "CLIPModel", "SparseStaticEmbedding"
@@ -149,6 +150,18 @@ class Route:
     def graph_names(self) -> list[str]:
         """Names, relative to ``path``, of every graph file in it."""
         return graph_names(self.path)
+
+
+def pooled_by(route: Route) -> Pooled | None:
+    """The pooling and normalization that follow the graph of ``route`` at once; None where the first is no pooling.
+
+    Pooling that is weighted by words is left out.
+    """
+    modules = route.modules[route.modules_in_graph :]
+    weighted = any(isinstance(module, WordWeights) for module in route.modules)
+    if not modules or not isinstance(modules[0], Pooling) or weighted:
+        return None
+    return Pooled(modules[0].modes, normalize=len(modules) > 1 and isinstance(modules[1], Normalize))
 
 
 def graph_names(folder: Path) -> list[str]:

@@ -121,6 +121,7 @@ def _outputs(folder: ModelFolder, record: Record, golden: Golden, route: RouteUn
         batch_size=_BATCH,
         prompt=prompt,
         extra={} if length is None else {"prompt_length": length},
+        tokens=False,
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}

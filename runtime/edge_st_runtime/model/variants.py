@@ -14,6 +14,8 @@ from .no_graph import no_graph
 from .record import GraphRecord, Record
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml"}
+#: among the CPU features of a graph: what ONNX Runtime has no kernels for on any CPU
+GPU = "gpu"
 _FASTEST = "fastest lossless variant for this CPU"
 _OTHERS = "; choose one by model_kwargs={'file_name': …}"
 _DEFAULT = "the folder's default dtype is {!r}"
@@ -134,7 +136,8 @@ class _Available:
         return {feature for features in needed for feature in features} - self.criteria.features
 
     def _fitting(self) -> list[GraphRecord]:
-        features, on_gpu = self.criteria.features, not self.criteria.on_cpu
+        on_gpu = not self.criteria.on_cpu
+        features = self.criteria.features | ({GPU} if on_gpu else set())
         runs = {"bfloat16": self.criteria.bfloat16 or on_gpu, "float16": on_gpu}
         return [each for each in self.entries if each.cpu_features <= features and runs.get(each.dtype, True)]
 
@@ -151,7 +154,7 @@ class _Available:
 
     def _named(self, engine: str, dtype: str) -> list[NamedGraph]:
         """The graphs that compute in ``dtype`` by their names, the best first; beside a record only a usual name."""
-        if engine == "onnx" and dtype == "bfloat16":
+        if engine == "onnx" and dtype == "bfloat16" and self.criteria.on_cpu:
             return []
         if engine == "openvino" and dtype != "int8":
             dtype = "float32"  # OpenVINO converts a float32 graph while it compiles it
@@ -240,10 +243,10 @@ def _check(criteria: Criteria) -> None:
     if criteria.dtype == "float16" and criteria.on_cpu:
         raise OptionError("dtype 'float16' is slower than float32 on a CPU; use dtype='auto', or a GPU: device='cuda'")
     computes = criteria.bfloat16 or not criteria.on_cpu
-    if criteria.dtype == "bfloat16" and (criteria.backend == "onnx" or not computes):
+    if criteria.dtype == "bfloat16" and not (computes and (criteria.backend != "onnx" or not criteria.on_cpu)):
         raise OptionError(
             "dtype 'bfloat16' needs backend='openvino' and a CPU with avx512_bf16, amx_bf16 or bf16 (edge-st doctor "
-            "lists them); use dtype='auto'"
+            "lists them), or a GPU: device='cuda'; use dtype='auto'"
         )
 
 

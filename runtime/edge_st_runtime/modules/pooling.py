@@ -61,6 +61,22 @@ POOLING: dict[str, Pool] = {
 }
 
 
+def shares(mode: str, mask: Mask, own: Mask) -> Floats:
+    """The share of each token (batch, tokens) in the vector that ``mode`` gives, for an engine that pools by itself.
+
+    For "cls" and "lasttoken" it is 1 for the token that is taken, for "max" 1 for every token that takes part.
+    """
+    if mode in ("cls", "lasttoken"):
+        last = mode == "lasttoken"
+        place = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1) if last else mask.argmax(axis=1)
+        chosen = np.arange(mask.shape[1]) == place[:, None]
+        return (chosen * mask if last else chosen).astype(np.float32)
+    if mode == "weightedmean":
+        mask = mask * np.cumsum(own, axis=1)
+    total = np.float32(1) if mode == "max" else _total(mask, None)
+    return mask.astype(np.float32) / (np.sqrt(total) if mode == "mean_sqrt_len_tokens" else total)
+
+
 def without_prompt(mask: Mask, prompt_length: int) -> Mask:
     """The mask (batch, tokens) without the first ``prompt_length`` tokens of each text."""
     return mask * (np.cumsum(mask, axis=1) > prompt_length)

@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, Mask
 from ..errors import DamagedFileError, UnsupportedModelError
 from ..vectors.dense import normalize
 from .activations import Activation
-from .pooling import POOLING, without_prompt
+from .pooling import POOLING, shares, without_prompt
 
 Features = Mapping[str, Any]
 #: the size of the last axis of each feature, None where it is not known
@@ -49,12 +49,22 @@ class Pooling:
     def __call__(self, features: Features) -> Features:
         """Pool ``token_embeddings`` over ``attention_mask``."""
         tokens = features["token_embeddings"]
-        own = mask = features["attention_mask"]
-        if not self.include_prompt and "prompt_length" in features:
-            mask = without_prompt(mask, features["prompt_length"])
+        mask, own = self._masks(features)
         weights = features.get("token_weights_sum")
         pooled = [POOLING[mode](tokens, mask, own, weights) for mode in self.modes]
         return {**features, "sentence_embedding": pooled[0] if len(pooled) == 1 else np.concatenate(pooled, axis=1)}
+
+    def shares(self, features: Features) -> dict[str, Floats]:
+        """The share of each token (batch, tokens) by mode, for an engine that pools by itself: see `pooling.shares`."""
+        mask, own = self._masks(features)
+        return {mode: shares(mode, mask, own) for mode in self.modes}
+
+    def _masks(self, features: Features) -> tuple[Mask, Mask]:
+        """The tokens that are pooled, and all tokens of each text."""
+        own = mask = features["attention_mask"]
+        if not self.include_prompt and "prompt_length" in features:
+            mask = without_prompt(mask, features["prompt_length"])
+        return mask, own
 
     def widths(self, widths: Widths) -> Widths:
         """The width of the token embeddings, once for each mode."""

@@ -91,7 +91,7 @@ def test_an_unknown_model_is_1_with_one_line(
     [
         ["convert", "model", "out"],
         ["export", "model", "out", "--level", "O3"],
-        ["export-static", "model"],
+        ["distill", "model"],
         ["pack", "wheel", "model"],
     ],
 )

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
-from edge_st_runtime.errors import OptionError, TextTooLongError
+from edge_st_runtime.errors import OptionError, ProviderError, TextTooLongError
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_tokenizers import random_texts
 
@@ -174,6 +174,16 @@ def test_a_device_that_is_not_there(model: SentenceTransformer) -> None:
         for _ in range(2):
             with pytest.raises(OptionError, match="device is 'foo'; ONNX Runtime takes"):
                 model.encode(TEXTS, pool=workers)
+    finally:
+        model.stop_multi_process_pool(workers)
+
+
+def test_one_device_a_worker(tmp_path: Path) -> None:
+    model = SentenceTransformer(TinyModel().save(tmp_path), backend="auto")
+    workers = model.start_multi_process_pool(["cpu", "cuda:1"])
+    try:
+        with pytest.raises(ProviderError, match=r"CUDAExecutionProvider is not in this .*edge-st\[onnx-gpu\]"):
+            model.encode(TEXTS, pool=workers, chunk_size=5)
     finally:
         model.stop_multi_process_pool(workers)
 

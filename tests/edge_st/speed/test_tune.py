@@ -10,6 +10,7 @@ import pytest
 from edge_st import SentenceTransformer
 from edge_st.cli import main
 from edge_st.speed import measuring
+from edge_st_runtime.engines import devices, ort_sessions
 from edge_st_runtime.model import choosing, tuning
 from edge_st_runtime.model.record import read_record
 from tests.support.tiny_models import graph_entry
@@ -144,6 +145,45 @@ def test_a_tuning_that_does_not_hold_is_left_out_with_one_line(
     assert main(["tune", str(folder), "--forget"]) == 0
     assert chosen(folder, "reason") == ["fastest lossless variant for this CPU"]
     assert len(caplog.records) == 1
+
+
+@pytest.fixture
+def another_device(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A device other than the CPU, whose name stands for the CPU's provider here."""
+    mine = devices.Provider(devices.CPU, ("mine",), "no command")
+    monkeypatch.setattr(ort_sessions, "PROVIDERS", (*devices.PROVIDERS, mine))
+    monkeypatch.setattr(devices, "ONNX_DEVICES", (*devices.ONNX_DEVICES, "mine"))
+    return "mine"
+
+
+def test_a_device_is_tuned_by_itself(
+    folder: Path, another_device: str, quick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tune(capsys, str(folder), "--device", another_device)
+    assert {row["engine"] for row in found["rows"]} == {"onnx"}
+    assert {row["token_budget"] for row in found["rows"]} >= {1024, 8192, 65536}
+    budget = found["tuning"]["token_budget"]
+    model = SentenceTransformer(folder, device=another_device)
+    assert model._runner.main_pipeline.backend.token_budget == budget
+    assert model.info()["reason"].startswith("tuned on this machine")
+    assert chosen(folder, "reason") == ["fastest lossless variant for this CPU"]  # the CPU was not tuned
+    assert json.loads(next(quick.iterdir()).read_text())["device"] == another_device
+    assert main(["tune", str(folder), "--device", another_device, "--forget"]) == 0
+    assert not list(quick.iterdir())
+
+
+def test_another_gpu_since_the_tuning(
+    folder: Path, another_device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune(capsys, str(folder), "--device", another_device)
+    monkeypatch.setattr(tuning, "gpu_names", lambda: ["another one"])
+    (reason,) = chosen(folder, "reason", device=another_device)
+    assert f"measured with another GPU and is left out. Measure again with: edge-st tune {folder} --device" in reason
+
+
+def test_a_device_that_is_not_here_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", str(folder), "--device", "cuda:1"]) == 1
+    assert "CUDAExecutionProvider is not in this onnxruntime" in capsys.readouterr().err
 
 
 def test_the_line_has_the_dtype_that_was_tuned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

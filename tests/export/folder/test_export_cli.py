@@ -18,7 +18,7 @@ def run(*argv: str) -> int:
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers()
     cli.add_export(subparsers)
-    cli.add_export_static(subparsers)
+    cli.add_distill(subparsers)
     args = parser.parse_args(argv)
     code: int = args.run(args)
     return code
@@ -40,15 +40,15 @@ def test_export(small_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture
     assert SentenceTransformer(out).info()["graph"] == "onnx/model_O1.onnx"
 
 
-@pytest.mark.parametrize("command", ["export", "export-static"])
+@pytest.mark.parametrize("command", ["export", "distill"])
 def test_without_pytorch(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda _: None)
     with pytest.raises(PackageMissingError, match=f"edge-st {command} needs PyTorch.*edge-st convert"):
         run(command, "model", str(tmp_path / "out"))
 
 
-def test_export_static(small_folder: Path, tmp_path: Path) -> None:
-    assert run("export-static", str(small_folder), str(tmp_path / "out"), "--dim", "8") == 0
+def test_distill(small_folder: Path, tmp_path: Path) -> None:
+    assert run("distill", str(small_folder), str(tmp_path / "out"), "--dim", "8") == 0
     assert SentenceTransformer(tmp_path / "out").encode("the quick fox").shape == (8,)
 
 

@@ -3,13 +3,14 @@
 import inspect
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import sentence_transformers as st
-from optimum.onnxruntime.configuration import OptimizationConfig
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 import edge_st_export
@@ -21,8 +22,9 @@ from edge_st_export import (
     export_optimized_onnx_model,
     export_static_quantized_openvino_model,
 )
+from edge_st_export.graph.drop_ins import as_sentence_transformers
 from edge_st_export.original.texts import ALL, ORDINARY
-from edge_st_runtime.errors import InputError, MissingFileError, OptionError
+from edge_st_runtime.errors import InputError, MissingFileError, OptionError, PackageMissingError
 from tests.export.originals import cosine_min
 from tests.support.tiny_tokenizers import wordpiece
 
@@ -54,17 +56,65 @@ def test_the_arguments_are_sentence_transformers(name: str) -> None:
     ]
 
 
+#: what sentence-transformers itself needs for ONNX; there is none for transformers 5
+OPTIMUM_ONNX = find_spec("optimum.onnxruntime") is not None
+with_optimum_onnx = pytest.mark.skipif(not OPTIMUM_ONNX, reason="it delegates to optimum-onnx")
+
+
+def configuration(level: str) -> Any:
+    """``level``, or optimum's object for "object"."""
+    if level != "object":
+        return level
+    from optimum.onnxruntime.configuration import OptimizationConfig
+
+    return OptimizationConfig()
+
+
 @pytest.mark.parametrize(
     ("level", "file"),
-    [("O2", "onnx/model_O2.onnx"), (OptimizationConfig(), "onnx/model_optimized.onnx")],
-    ids=["O2", "another in place of the first"],
+    [
+        *((level, f"onnx/model_{level}.onnx") for level in ("O1", "O2", "O3")),
+        pytest.param("object", "onnx/model_optimized.onnx", marks=with_optimum_onnx),
+    ],
 )
-def test_optimized(level: Any, file: str, folder: Path, model: SentenceTransformer) -> None:
-    export_optimized_onnx_model(model, level, str(folder))
+def test_optimized(level: str, file: str, folder: Path, model: SentenceTransformer) -> None:
+    export_optimized_onnx_model(model, configuration(level), str(folder))
     found = SentenceTransformer(folder, backend="onnx", model_kwargs={"file_name": file})
     assert cosine_min(found.encode(list(ALL)), model.encode(list(ALL))) >= 0.99999
     assert recorded(folder, file)["dtype"] == "float32"
     assert SentenceTransformer(folder, backend="onnx").info()["graph"] == "onnx/model.onnx"
+
+
+def test_float16(folder: Path, model: SentenceTransformer) -> None:
+    export_optimized_onnx_model(model, "O4", str(folder))
+    assert recorded(folder, "onnx/model_O4.onnx")["dtype"] == "float16"
+    found = SentenceTransformer(folder, backend="onnx", model_kwargs={"file_name": "onnx/model_O4.onnx"})
+    assert 0.9999 < cosine_min(found.encode(list(ALL)), model.encode(list(ALL))) < 1 - 1e-7
+
+
+@with_optimum_onnx
+@pytest.mark.parametrize("name", ["O1", "O2", "O3", "O4", "arm64", "avx2", "avx512", "avx512_vnni"])
+def test_the_files_are_sentence_transformers(name: str, model: SentenceTransformer, tmp_path: Path) -> None:
+    optimizes = name.startswith("O")
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    export = export_optimized_onnx_model if optimizes else export_dynamic_quantized_onnx_model
+    export(model, name, str(ours))
+    with as_sentence_transformers(model, "onnx") as original:
+        delegate = st.export_optimized_onnx_model if optimizes else st.export_dynamic_quantized_onnx_model
+        delegate(original, name, str(theirs))
+    written = [path.relative_to(theirs) for path in theirs.rglob("*.*")]
+    assert written == [path.relative_to(ours) for path in ours.rglob("*.*")]
+    assert [(ours / path).read_bytes() for path in written] == [(theirs / path).read_bytes() for path in written]
+
+
+@pytest.mark.skipif(OPTIMUM_ONNX, reason="optimum-onnx is here")
+def test_what_needs_optimum_onnx_says_so(model: SentenceTransformer, folder: Path) -> None:
+    for export in (export_optimized_onnx_model, export_dynamic_quantized_onnx_model):
+        config: Any = SimpleNamespace(weights_dtype=SimpleNamespace(name="QInt8"))
+        with pytest.raises(PackageMissingError, match=r"optimum-onnx, which is not.*export/constraints-4\.57\.txt"):
+            export(model, config, str(folder))
+        with pytest.raises(PackageMissingError, match="optimum-onnx"):
+            export(_torch_model(), "O2" if export is export_optimized_onnx_model else "avx2", str(folder))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +141,7 @@ def test_static_int8_from_texts(folder: Path) -> None:
     assert cosine_min(int8.encode(list(ORDINARY)), model.encode(list(ORDINARY))) > 0.8
 
 
+@with_optimum_onnx
 def test_a_model_of_sentence_transformers_into_a_folder_without_record(
     folder: Path, model: SentenceTransformer, tmp_path: Path
 ) -> None:
@@ -116,11 +167,19 @@ def test_refusals(folder: Path, model: SentenceTransformer) -> None:
         export_static_quantized_openvino_model(model, None, str(folder), texts=[])
     with pytest.raises(OptionError, match="together"):
         export_static_quantized_openvino_model(model, None, str(folder), dataset_name="glue", texts=["a"])
-    with pytest.raises(ValueError, match="backend="):
-        export_optimized_onnx_model(_torch_model(), "O2", str(folder))
+    with pytest.raises(OptionError, match="'O5'; it must be an OptimizationConfig instance or one of 'O1'"):
+        export_optimized_onnx_model(model, "O5", str(folder))
+    with pytest.raises(OptionError, match="'sse2'; it must be a QuantizationConfig instance or one of 'arm64'"):
+        export_dynamic_quantized_onnx_model(model, "sse2", str(folder))
     shutil.rmtree(folder / "openvino")
     with pytest.raises(MissingFileError, match="--engine openvino"):
         export_static_quantized_openvino_model(model, None, str(folder), texts=["a"])
+
+
+@with_optimum_onnx
+def test_a_model_on_torch_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="backend="):
+        export_optimized_onnx_model(_torch_model(), "O2", str(folder))
 
 
 def _torch_model() -> Any:

@@ -8,6 +8,7 @@ pytest.importorskip("sentence_transformers")
 
 import torch
 from safetensors.numpy import load_file
+from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding, Transformer
 from tokenizers import Tokenizer
@@ -18,9 +19,14 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from edge_st_export.static import folder as static_folder
-from edge_st_export.static.distill import distill
+import edge_st
+from edge_st_export.static import distill as distilling
+from edge_st_export.static.distill import distill, special_tokens
+from edge_st_export.static.quality import built_in_texts
 from edge_st_runtime.errors import InputError, MissingFileError, OptionError, UnsupportedModelError
+from tests.export.originals import save_original
+from tests.export.zoo.building import XLM
+from tests.support.tiny_tokenizers import random_texts
 
 SENTENCE = "the river runs past an old mill while two grey herons wait for fish under a wooden bridge at dawn"
 WORDS = SENTENCE.split()
@@ -109,8 +115,8 @@ def test_fitting_brings_held_out_texts_nearer_to_the_teacher(teacher: Path, text
     result = distill(teacher, tmp_path / "out", dim=16, texts=texts)
     assert result.texts == 300
     assert result.cosine_before is not None
-    assert result.cosine_after is not None
-    assert result.cosine_after > result.cosine_before
+    assert result.quality.cosine_mean is not None
+    assert result.quality.cosine_mean > result.cosine_before
 
 
 def test_same_arguments_give_the_same_bytes(teacher: Path, texts: Path, tmp_path: Path) -> None:
@@ -123,7 +129,7 @@ def test_interrupted_write_leaves_nothing(teacher: Path, tmp_path: Path, monkeyp
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(static_folder, "_card", stop)
+    monkeypatch.setattr(distilling, "write_card", stop)
     with pytest.raises(KeyboardInterrupt):
         distill(teacher, tmp_path / "out", dim=8)
     assert list(tmp_path.iterdir()) == []
@@ -143,8 +149,16 @@ def test_options_out_of_range_are_refused(
 
 def test_a_folder_in_use_is_refused(teacher: Path, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(OptionError, match="exists already"):
+    with pytest.raises(OptionError, match="exists"):
         distill(teacher, tmp_path)
+    with pytest.raises(OptionError, match="holds files but no model"):
+        distill(teacher, tmp_path, force=True)
+
+
+def test_force_replaces_a_model(teacher: Path, tmp_path: Path) -> None:
+    for dim in (8, 12):
+        distill(teacher, tmp_path / "out", dim=dim, force=True)
+    assert edge_st.SentenceTransformer(tmp_path / "out").get_embedding_dimension() == 12
 
 
 def test_text_files_that_cannot_serve_are_refused(teacher: Path, tmp_path: Path) -> None:
@@ -164,3 +178,44 @@ def test_a_teacher_without_a_fast_tokenizer_is_refused(tmp_path: Path) -> None:
     SentenceTransformer(modules=[module], device="cpu").save(str(tmp_path / "static"))
     with pytest.raises(UnsupportedModelError, match="not a fast tokenizer"):
         distill(tmp_path / "static", tmp_path / "out")
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_the_comparison_with_the_teacher_is_true_and_kept(
+    fitted: bool, teacher: Path, texts: Path, corpus: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality = distill(teacher, tmp_path / "out", dim=16, texts=texts if fitted else None).quality
+    held = corpus[::3] if fitted else built_in_texts()
+    wanted, found = (
+        model(str(path)).encode(held, normalize_embeddings=True)
+        for model, path in ((SentenceTransformer, teacher), (edge_st.SentenceTransformer, tmp_path / "out"))
+    )
+    pairs = np.triu_indices(len(held), k=1)
+    both = [(vectors @ vectors.T)[pairs] for vectors in (found, wanted)]
+    assert quality.texts == len(held)
+    assert quality.spearman == pytest.approx(spearmanr(*both).statistic, abs=1e-4)
+    others = [vectors @ vectors.T - 9 * np.eye(len(held)) for vectors in (found, wanted)]
+    same = others[0].argmax(axis=1) == others[1].argmax(axis=1)
+    assert quality.agreement == pytest.approx(same.mean(), abs=3 / len(held))
+    assert (quality.cosine_p5 is None) is not fitted
+    kept = json.loads((tmp_path / "out" / "distillation.json").read_text(encoding="utf-8"))
+    assert kept["quality"] == quality.entry()
+    line = f"Spearman of similarities  {quality.spearman:.4f}"
+    assert line in capsys.readouterr().out
+    assert line in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_teacher_of_many_languages_is_fitted_to_texts_of_some(tmp_path: Path) -> None:
+    """Its tokenizer is a Unigram, with other special tokens around a text than BERT's."""
+    teacher = save_original(tmp_path, **XLM)
+    lines = [text for text in dict.fromkeys(random_texts(200, longest=12)) if text]
+    (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
+    result = distill(teacher, tmp_path / "out", dim=16, texts=tmp_path / "texts.txt")
+    assert result.cosine_before is not None
+    assert result.quality.cosine_mean is not None
+    assert result.quality.cosine_mean > result.cosine_before
+    assert edge_st.SentenceTransformer(tmp_path / "out").encode("日本語 مرحبا").any()
+
+
+def test_special_tokens_of_a_teacher(teacher: Path) -> None:
+    assert special_tokens(SentenceTransformer(str(teacher)).tokenizer) == ([3], [4])

@@ -39,6 +39,15 @@ def test_content(folder: Path) -> None:
     assert record.golden[0].embeddings.dtype == np.float32
 
 
+def test_graphs_for_gpus_and_how_they_were_compared(folder: Path) -> None:
+    emulated = graph_entry(O3, "onnx", "bfloat16", 0.99995, cpu_features=["gpu"], arithmetic="float32")
+    write_record(folder, [emulated, graph_entry(ONNX, "onnx")])
+    record = read_record(folder)
+    assert record is not None
+    assert [graph.arithmetic for graph in record.graphs] == ["float32", None]
+    assert load_model(folder, LoadOptions(backend="onnx")).routes[""].choice.file == ONNX
+
+
 def test_no_record(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
 
