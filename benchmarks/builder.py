@@ -1,10 +1,10 @@
 """Graphs that edge-st writes from the weights, beside those that are traced from PyTorch.
 
 For each architecture, with random weights (6 layers, 384 dimensions, 12 heads, 30,000 tokens): the largest difference
-of a hidden state from PyTorch in float32, over padded batches and a text of 512 tokens; seconds from the model folder
-to the graph; the peak memory of the process that made it; milliseconds for 4 texts of 128 tokens on ONNX Runtime in
-one thread. Imports are in the memory, not in the seconds. Tracing is by optimum-onnx where that is installed, else
-by torch.onnx. Run it from the repository, with PYTHONPATH=.:runtime:export.
+of a hidden state, a weight or a score from PyTorch in float32, over padded batches and a text of 512 tokens; seconds
+from the model folder to the graph; the peak memory of the process that made it; milliseconds for 4 texts of 128 tokens
+on ONNX Runtime in one thread. Imports are in the memory, not in the seconds. Tracing is by optimum-onnx where that is
+installed, else by torch.onnx. Run it from the repository, with PYTHONPATH=.:runtime:export.
 """
 
 import argparse
@@ -39,6 +39,9 @@ DEBERTA = {
     "type_vocab_size": 0,
 }
 NOMIC = {"n_embd": 384, "n_layer": 6, "n_head": 12, "n_inner": 1536, "vocab_size": 30_000}
+DECODER = {**SIZES, "num_key_value_heads": 4, "head_dim": 32, "max_position_embeddings": 2048, "pad_token_id": 0}
+GEMMA = {**DECODER, "use_bidirectional_attention": True, "query_pre_attn_scalar": 32, "sliding_window": 512}
+T5 = {"d_model": 384, "d_kv": 32, "d_ff": 1536, "num_layers": 6, "num_heads": 12, "vocab_size": 30_000}
 #: name → the class of its configuration in transformers or in the zoo, and settings
 ARCHITECTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "BERT": ("BertConfig", SIZES),
@@ -47,6 +50,11 @@ ARCHITECTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ModernBERT": ("ModernBertConfig", {**SIZES, **dict.fromkeys(("pad_token_id", "cls_token_id", "sep_token_id"), 0)}),
     "NomicBERT": ("NomicModel", NOMIC),
     "GTE": ("NewModel", {**SIZES, "type_vocab_size": 1}),
+    "Qwen3": ("Qwen3Config", DECODER),
+    "Gemma 3": ("Gemma3TextConfig", GEMMA),
+    "T5": ("T5Config", T5),
+    "SPLADE of BERT": ("BertConfig", SIZES),
+    "LogitScore of Qwen3": ("Qwen3Config", DECODER),
 }
 LENGTHS = ((1, 2, 17, 64), (128,) * 4, (512,))
 
@@ -83,16 +91,26 @@ def make(name: str, folder: Path) -> None:
     """Save the model in ``folder``."""
     import transformers
 
-    from tests.export.originals import save_original
+    from tests.export.originals import BERT_TOKENS, save_original
     from tests.export.zoo import gated_encoders
+    from tests.export.zoo.cross_encoders import reranker
+    from tests.export.zoo.sparse import splade
+    from tests.support.tiny_tokenizers import wordpiece
 
     kind, settings = ARCHITECTURES[name]
     own = getattr(gated_encoders, kind, None)
-    if own is None:
-        save_original(folder, config=getattr(transformers, kind)(**settings), limit=512, spread=0.02)
+    config = (own.config_class if own else getattr(transformers, kind))(**settings)
+    options: dict[str, Any] = {"config": config, "limit": 512}
+    if name.startswith("SPLADE"):
+        splade(**options)(folder)
+    elif name.startswith("LogitScore"):
+        reranker(20, 30, tokenizer=wordpiece, tokens=BERT_TOKENS, **options)(folder)
+    elif own or kind == "T5Config":
+        save_original(
+            folder, model_class=own or transformers.T5EncoderModel, spread=0.02, trust_remote_code=bool(own), **options
+        )
     else:
-        config = own.config_class(**settings)
-        save_original(folder, config=config, model_class=own, limit=512, spread=0.02, trust_remote_code=True)
+        save_original(folder, spread=0.02, **options)
 
 
 def build(_name: str, folder: Path) -> list[float]:
@@ -107,16 +125,11 @@ def build(_name: str, folder: Path) -> list[float]:
 def trace(_name: str, folder: Path) -> list[float]:
     """Trace the graph; returns seconds and MB."""
     from edge_st_export.graph import onnx_export
-    from edge_st_export.graph.leading_modules import find_leading_modules
-    from edge_st_export.original.loading import find_source, load_original
-    from edge_st_runtime.model.folder import read_folder
 
     def traced() -> None:
         path = folder / "traced/onnx/model.onnx"
         path.parent.mkdir(parents=True)
-        original = load_original(find_source(folder / "original", None, None), trust_remote_code=True)
-        (leading,) = find_leading_modules(original, read_folder(folder / "original"))
-        onnx_export._trace(leading, path)
+        onnx_export._trace(_leading(folder), path)
 
     return _measured(traced)
 
@@ -124,21 +137,24 @@ def trace(_name: str, folder: Path) -> list[float]:
 def compare(_name: str, folder: Path) -> list[float]:
     """The largest differences from PyTorch, of the written graph and of the traced one."""
     import torch
-    from transformers import AutoModel
 
     from edge_st_runtime.arrays import TokenBatch
 
-    model = AutoModel.from_pretrained(folder / "original", trust_remote_code=True).eval()
+    leading = _leading(folder)
+    output = str(leading.output).replace("last_hidden_state", "token_embeddings")
     backends = _backends(folder)
     worst = [0.0, 0.0]
     for lengths in LENGTHS:
         ids, mask = _batch(lengths)
+        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         with torch.no_grad():
-            inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-            wanted = model(**inputs).last_hidden_state.numpy()
+            for module in leading.modules:
+                features = module(features)
+        wanted = features[output].numpy()
         for place, backend in enumerate(backends):
             found = backend.run(TokenBatch(ids, mask, np.zeros_like(ids)))
-            worst[place] = max(worst[place], float(np.abs(found - wanted)[mask == 1].max()))
+            apart = np.abs(found - wanted)
+            worst[place] = max(worst[place], float((apart[mask == 1] if apart.ndim == 3 else apart).max()))
     return worst
 
 
@@ -166,15 +182,27 @@ STEPS: Mapping[str, Callable[[str, Path], Any]] = {
 }
 
 
+def _leading(folder: Path) -> Any:
+    """The modules of the original that are in its graph."""
+    from edge_st_export.graph.leading_modules import find_leading_modules
+    from edge_st_export.original.loading import find_source, load_original
+    from edge_st_runtime.model.folder import read_folder
+
+    original = load_original(find_source(folder / "original", None, None), trust_remote_code=True)
+    (leading,) = find_leading_modules(original, read_folder(folder / "original"))
+    return leading
+
+
 def _backends(folder: Path) -> list[Any]:
     from edge_st_runtime.engines.backend import EngineOptions, open_backend
 
-    options = EngineOptions(num_threads=1)
+    options = EngineOptions(num_threads=1, scores=(folder / "original/1_LogitScore").is_dir())
     return [open_backend("onnx", folder / way / "onnx/model.onnx", options) for way in ("built", "traced")]
 
 
 def _batch(lengths: tuple[int, ...]) -> tuple[Any, Any]:
-    mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+    """Texts that are padded on the left, as sentence-transformers pads those that a LogitScore reads the end of."""
+    mask = (np.arange(max(lengths))[::-1] < np.array(lengths)[:, None]).astype(np.int64)
     return np.random.default_rng(1).integers(5, 30_000, mask.shape) * mask, mask
 
 

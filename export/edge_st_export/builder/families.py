@@ -39,7 +39,7 @@ FAMILIES: Mapping[str, Family] = {
     "deberta-v2": Family(read_deberta),
     "nomic_bert": Family(read_nomic, brings_code=True),
     "new": Family(read_new, brings_code=True),
-    "gte": Family(read_gte),
+    "gte": Family(read_gte, brings_code=True),
     "qwen3": Family(read_qwen3, tasks=(FEATURES, CLASSES, ANSWERS)),
     "gemma3_text": Family(read_gemma3, tasks=(FEATURES, CLASSES, ANSWERS)),
     **dict.fromkeys(T5_KINDS, Family(read_t5, tasks=(FEATURES,))),

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
 from safetensors.torch import save_model
+from transformers import __version__ as transformers_version
 
 from edge_st_runtime.errors import UnsupportedModelError
 from edge_st_runtime.files.reading import read_optional_json
@@ -23,6 +25,7 @@ from .torch_onnx import trace_with_torch
 
 #: what can write an ONNX graph, as the record names it
 BUILDER, OPTIMUM, TORCH = "edge-st", "optimum-onnx", "torch.onnx"
+_IS_CAUSAL_SINCE = Version("5.2")
 
 
 def to_onnx(leading: LeadingModules) -> str:
@@ -54,11 +57,14 @@ def _write(leading: LeadingModules, path: Path) -> bool:
 def _stored(leading: LeadingModules) -> Mapping[str, Any]:
     """The config.json that transformers reads as the transformer's configuration.
 
-    Each time that it reads one, it halves a window to both sides; what it saves has that done already.
+    Each time that it reads one, it halves a window to both sides; what it saves has that done already. Versions that
+    do not know is_causal compute as without it.
     """
     config = read_optional_json(leading.route.path / "config.json")
+    if Version(transformers_version) < _IS_CAUSAL_SINCE:
+        config.pop("is_causal", None)
     if config.get("use_bidirectional_attention") and config.get("sliding_window"):
-        return {**config, "sliding_window": 2 * (config["sliding_window"] - 1)}
+        config["sliding_window"] = 2 * (config["sliding_window"] - 1)
     return config
 
 

@@ -14,7 +14,7 @@ from edge_st_runtime.vectors.parity import cosines
 from ..original.texts import ORDINARY, questions
 
 #: of many texts one in a hundred is held out, of few as many as give the comparison some, but at most every other one
-_HELD_EVERY, _HELD_LEAST = 100, 50
+_HELD_EVERY, _HELD_LEAST = 100, 100
 #: as many texts are compared with each other at most
 _MOST = 2000
 _LOW = 5  # per cent of the texts are below `Quality.cosine_p5`
@@ -58,7 +58,7 @@ class Quality:
         """The measurements in words."""
         texts = f"{self.texts} {'texts that were held out' if self.own else 'built-in English texts'}"
         facts = [
-            ("compared with the teacher on", texts),
+            ("compared with the teacher", f"on {texts}"),
             ("  same nearest text", f"{self.agreement:.4f}"),
             ("  Spearman of similarities", f"{self.spearman:.4f}"),
         ]

@@ -185,7 +185,7 @@ def test_the_comparison_with_the_teacher_is_true_and_kept(
     fitted: bool, teacher: Path, texts: Path, corpus: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     quality = distill(teacher, tmp_path / "out", dim=16, texts=texts if fitted else None).quality
-    held = corpus[::6] if fitted else built_in_texts()
+    held = corpus[::3] if fitted else built_in_texts()
     wanted, found = (
         model(str(path)).encode(held, normalize_embeddings=True)
         for model, path in ((SentenceTransformer, teacher), (edge_st.SentenceTransformer, tmp_path / "out"))
@@ -193,10 +193,10 @@ def test_the_comparison_with_the_teacher_is_true_and_kept(
     pairs = np.triu_indices(len(held), k=1)
     both = [(vectors @ vectors.T)[pairs] for vectors in (found, wanted)]
     assert quality.texts == len(held)
-    assert quality.spearman == pytest.approx(spearmanr(*both).statistic, abs=1e-4)
+    assert quality.spearman == pytest.approx(spearmanr(*both)[0], abs=1e-4)
     others = [vectors @ vectors.T - 9 * np.eye(len(held)) for vectors in (found, wanted)]
     same = others[0].argmax(axis=1) == others[1].argmax(axis=1)
-    assert quality.agreement == pytest.approx(same.mean(), abs=2 / len(held))
+    assert quality.agreement == pytest.approx(same.mean(), abs=3 / len(held))
     assert (quality.cosine_p5 is None) is not fitted
     kept = json.loads((tmp_path / "out" / "distillation.json").read_text(encoding="utf-8"))
     assert kept["quality"] == quality.entry()

@@ -225,8 +225,10 @@ class NomicForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         self.classifier = nn.Linear(config.n_embd, config.num_labels)
         self.post_init()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> SequenceClassifierOutput:
-        found = self.bert(input_ids, attention_mask, **options).last_hidden_state
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None, **_options: Any
+    ) -> SequenceClassifierOutput:
+        found = self.bert(input_ids, attention_mask, token_type_ids).last_hidden_state
         return SequenceClassifierOutput(logits=self.classifier(self.bert.pooler(found)))
 
 
@@ -241,8 +243,10 @@ class NewForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> SequenceClassifierOutput:
-        found = self.new(input_ids, attention_mask, **options).last_hidden_state
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None, **_options: Any
+    ) -> SequenceClassifierOutput:
+        found = self.new(input_ids, attention_mask, token_type_ids).last_hidden_state
         return SequenceClassifierOutput(logits=self.classifier(self.new.pooler(found)))
 
 

@@ -152,22 +152,22 @@ def _read_own_nomic(settings: Settings) -> RotaryBert:
 
 
 def read_new(settings: Settings) -> RotaryBert:
-    """Read a GTE that brings its own code; raises UnsupportedModelError for a setting that is not supported."""
+    """Read a GTE of Alibaba-NLP/new-impl; raises UnsupportedModelError for a setting that is not supported."""
+    return _read_gte(settings, "new.", 10_000.0)
+
+
+def read_gte(settings: Settings) -> RotaryBert:
+    """Read a GTE of transformers 5, or of Snowflake's code; raises UnsupportedModelError as `read_new` does."""
+    return _read_gte(settings, "gte.", 160_000.0)
+
+
+def _read_gte(settings: Settings, prefix: str, base: float) -> RotaryBert:
     settings.choice("position_embedding_type", ("rope",), "rope")
     settings.choice("layer_norm_type", ("layer_norm",), "layer_norm")
     settings.choice("logn_attention_scale", (False,), default=False)
     apart = tuple(f"attention.{each}_proj" for each in "qkv")
     names = _GTE if settings.flag("pack_qkv", default=True) else replace(_GTE, projections=apart)
-    return _read(settings, "new.", names, 10_000.0, _biased(names))
-
-
-def read_gte(settings: Settings) -> RotaryBert:
-    """Read a GTE of transformers 5; raises UnsupportedModelError for a setting that is not supported."""
-    return _read(settings, "gte.", _GTE, 160_000.0, _biased(_GTE))
-
-
-def _biased(names: Names) -> frozenset[str]:
-    return frozenset((*names.projections, names.attended, names.narrowed))
+    return _read(settings, prefix, names, base, frozenset((*names.projections, names.attended, names.narrowed)))
 
 
 def _read(settings: Settings, prefix: str, names: Names, base: float, biases: frozenset[str]) -> RotaryBert:
