@@ -169,5 +169,5 @@ def _retype(node: Any, to: int) -> None:
             attribute.i = to
         elif node.op_type == "ConstantOfShape" and attribute.t.data_type == TensorProto.FLOAT:
             values = numpy_helper.to_array(attribute.t)
-            dtype = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}.get(to)
+            dtype = next((name for name, kind in _TYPES.items() if kind == to), None)
             attribute.t.CopyFrom(numpy_helper.from_array(values if dtype is None else rounded(values, dtype)))
