@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from transformers import CONFIG_MAPPING
+
 from tests.export.zoo.architectures import ARCHITECTURES
 from tests.export.zoo.building import Case
 from tests.export.zoo.cross_encoders import CLASSIFIERS, CROSS_ENCODERS
 from tests.export.zoo.modules import ACTIVATIONS, MODULES, POOLINGS, PROMPTED
-from tests.export.zoo.newer import NEWER, NEWER_SPARSE
+from tests.export.zoo.newer import NEWER, NEWER_SPARSE, NEWEST
 from tests.export.zoo.routers import ROUTERS
 from tests.export.zoo.sparse import MASKED_MODELS, SPARSE_ENCODERS
 from tests.export.zoo.tokenizer_makers import TOKENIZERS
@@ -30,6 +32,8 @@ KINDS: Mapping[str, Mapping[str, Case]] = {
     "### Sparse encoders": {**SPARSE_ENCODERS, **NEWER_SPARSE},
 }
 CASES: dict[str, Case] = {name: case for cases in KINDS.values() for name, case in cases.items()}
+#: not in the tables, which are those of today's versions
+CASES |= {f"newest-{kind}": case for kind, case in NEWEST.items() if kind in CONFIG_MAPPING}
 #: those whose graph is unlike the others'
 CONVERTED = {
     *ARCHITECTURES,

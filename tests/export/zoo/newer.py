@@ -97,6 +97,11 @@ NEWER: Mapping[str, Case] = {
         NUMPY,
     ),
 }
+#: by model_type, those that only the newest transformers knows, which optimum-intel does not take yet
+NEWEST: Mapping[str, Case] = {
+    "gte": Case("GTE", "cls", of_kind("gte", {**SIZES, "max_position_embeddings": 64}, **but(XLM, pooling="cls"))),
+    "ultrabert": Case("UltraBERT, local attention", "mean", of_kind("ultrabert", DECODER_SIZES, **BYTES)),
+}
 NEWER_SPARSE: Mapping[str, Case] = {
     "splade-limited": Case(
         "BERT",
