@@ -245,7 +245,12 @@ def write_sentencepiece(folder: Path) -> None:
 
     with (folder / "sentencepiece.bpe.model").open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(WORDS), model_writer=file, vocab_size=300, hard_vocab_limit=False, minloglevel=2
+            sentence_iterator=iter(WORDS),
+            model_writer=file,
+            vocab_size=300,
+            hard_vocab_limit=False,
+            control_symbols=["[CLS]", "[SEP]"],
+            minloglevel=2,
         )
 
 
