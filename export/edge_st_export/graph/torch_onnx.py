@@ -28,7 +28,7 @@ def trace_with_torch(leading: LeadingModules, model: Any, path: Path) -> None:
     for part in model.modules():
         if hasattr(getattr(part, "config", None), "use_cache"):
             part.config.use_cache = False
-    with finite_masks():
+    with torch.enable_grad(), finite_masks():  # without gradients an LSTM is traced for one length only
         program = torch.onnx.export(
             _OneOutput(model, leading.output).eval(),
             kwargs=inputs,

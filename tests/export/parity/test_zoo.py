@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.zoo.cases import CASES, OLDER
+from tests.export.zoo.cases import CASES, OLDER, SLOW
 from tests.export.zoo.examining import Zoo, examine
 from tests.export.zoo.tables import tables
 
@@ -15,9 +15,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "supported-models.md").read_text(en
 ROUNDING = 4e-6
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.older_versions] if name in OLDER else []) for name in CASES]
-)
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    chosen = {pytest.mark.older_versions: OLDER, pytest.mark.slow: SLOW}
+    return [mark for mark, names in chosen.items() if name in names]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in CASES])
 def test_every_output_is_the_originals(name: str, zoo: Zoo) -> None:
     found = examine(name, zoo.original(name), zoo.exported(name).path)
     assert set(found) == set(CASES[name].engines)
