@@ -16,8 +16,8 @@ ROUNDING = 4e-6
 
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
-    chosen = {pytest.mark.older_versions: OLDER, pytest.mark.slow: SLOW}
-    return [mark for mark, names in chosen.items() if name in names]
+    chosen = ((pytest.mark.older_versions, OLDER), (pytest.mark.slow, SLOW))
+    return [mark for mark, names in chosen if name in names]
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in CASES])
