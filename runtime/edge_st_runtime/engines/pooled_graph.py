@@ -6,14 +6,13 @@ For cls and lasttoken it is 1 for the token that is taken, for max it is 1 for e
 
 from collections.abc import Iterator, Sequence
 
-from ..files.onnx_graphs import BYTES, Data, bytes_field, fields, integer_field
+from ..files.onnx_graphs import BYTES, Data, bytes_field, fields, integer_field, opset_of
 from ..files.onnx_nodes import Node, encoded, make_node
 from .backend import Pooled
 from .graph_scope import Scope
 from .signature import POOLED, SHARES, Port, find_tokens
 
 _GRAPH, _NODE, _INPUT, _OUTPUT = 7, 1, 11, 12
-_OPSETS, _DOMAIN, _VERSION = 8, 1, 2
 _NAME, _KIND, _TENSOR, _ELEMENT, _SHAPE, _DIM = 1, 2, 1, 1, 2, 1  # of an input or output
 _FLOAT, _BOOL = 1, 9
 _AXES_AS_INPUT = 18  # the opset from which ReduceMax has them so
@@ -28,7 +27,7 @@ def with_pooling(data: Data, pooled: Pooled) -> bytes | None:
     tokens = find_tokens(list(_outputs(data)))
     if tokens is None:
         return None
-    added = _appended(tokens, pooled, _opset(data))
+    added = _appended(tokens, pooled, opset_of(data))
     parts, start = [], 0
     for number, _, begin, stop in fields(data, 0, len(data)):
         parts.append(bytes_field(_GRAPH, data[begin:stop] + added) if number == _GRAPH else data[start:stop])
@@ -115,14 +114,3 @@ def _inside(data: Data, place: tuple[int, int], path: Sequence[int]) -> tuple[in
             return None
         place = found[-1]
     return place
-
-
-def _opset(data: Data) -> int:
-    """The version of the standard operators."""
-    for number, _, begin, stop in fields(data, 0, len(data)):
-        if number == _OPSETS:
-            found = {kind: (start, end) for kind, _, start, end in fields(data, begin, stop)}
-            start, end = found.get(_DOMAIN, (0, 0))
-            if start == end:
-                return found[_VERSION][0]
-    return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from ..files.onnx_graphs import Data, bytes_field, fields
+from ..files.onnx_graphs import Data, bytes_field, fields, opset_of
 from ..files.onnx_nodes import Node, encoded, make_node, read_node
 from .attention import SOFTMAX, attentions
 from .graph_scope import Scope
@@ -18,7 +18,6 @@ from .graph_scope import Scope
 #: queries: with fewer, K and V are packed too often; with more, a head's scores do not stay in cache
 BLOCK = 128
 _GRAPH, _NODE, _OUTPUT, _SHAPES, _NAME = 7, 1, 12, 13, 1
-_OPSETS, _DOMAIN, _VERSION = 8, 1, 2
 _BOOL = 9
 _LEAST_OPSET = 11  # the first with Range
 
@@ -29,24 +28,13 @@ def in_blocks(data: Data) -> bytes | None:
     None too where the graph's operators are older than those that the blocks are written with.
     """
     parts, found = [], False
-    if _opset(data) < _LEAST_OPSET:
+    if opset_of(data) < _LEAST_OPSET:
         return None
     for number, begin, stop, whole in _messages(data, 0, len(data)):
         graph = _graph(data, begin, stop) if number == _GRAPH else None
         parts.append(data[whole:stop] if graph is None else bytes_field(_GRAPH, graph))
         found = found or graph is not None
     return b"".join(parts) if found else None
-
-
-def _opset(data: Data) -> int:
-    """The version of the standard operators."""
-    for number, begin, stop, _ in _messages(data, 0, len(data)):
-        if number == _OPSETS:
-            found = {kind: (start, end) for kind, _, start, end in fields(data, begin, stop)}
-            start, end = found.get(_DOMAIN, (0, 0))
-            if start == end:
-                return found[_VERSION][0]
-    return 0
 
 
 def _messages(data: Data, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:

@@ -26,6 +26,7 @@ _NESTED = {
 }
 _OP_TYPE, _ENTRY, _DATA_LOCATION, _EXTERNAL, _KEY, _VALUE = 4, 13, 14, 1, 1, 2
 VARINT, BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
+_OPSETS, _DOMAIN, _VERSION = 8, 1, 2  # numbers of fields
 _LOCATION = b"location"
 _ADDRESS = "*/_ORT_MEM_ADDR_/*"  # what OpenVINO takes for an address in its own memory
 _DEEPEST = 100  # the limit of protocol buffers
@@ -145,6 +146,17 @@ def _renamed(data: Data, kind: str, start: int, end: int, names: Mapping[str, by
             parts.append(data[copied:stop])
         copied = stop
     return b"".join(parts)
+
+
+def opset_of(data: Data) -> int:
+    """The version of the standard operators in the ONNX file ``data``; 0 where it does not say."""
+    for number, _, begin, stop in fields(data, 0, len(data)):
+        if number == _OPSETS:
+            found = {kind: (start, end) for kind, _, start, end in fields(data, begin, stop)}
+            start, end = found.get(_DOMAIN, (0, 0))
+            if start == end:
+                return found[_VERSION][0]
+    return 0
 
 
 def bytes_field(number: int, value: bytes) -> bytes:
