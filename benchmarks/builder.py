@@ -38,7 +38,6 @@ DEBERTA = {
     "position_biased_input": False,
     "type_vocab_size": 0,
 }
-NOMIC = {"n_embd": 384, "n_layer": 6, "n_head": 12, "n_inner": 1536, "vocab_size": 30_000}
 DECODER = {**SIZES, "num_key_value_heads": 4, "head_dim": 32, "max_position_embeddings": 2048, "pad_token_id": 0}
 GEMMA = {**DECODER, "use_bidirectional_attention": True, "query_pre_attn_scalar": 32, "sliding_window": 512}
 T5 = {"d_model": 384, "d_kv": 32, "d_ff": 1536, "num_layers": 6, "num_heads": 12, "vocab_size": 30_000}
@@ -48,7 +47,7 @@ ARCHITECTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ALBERT": ("AlbertConfig", {**SIZES, "embedding_size": 128}),
     "DeBERTa-v3": ("DebertaV2Config", {**SIZES, **DEBERTA}),
     "ModernBERT": ("ModernBertConfig", {**SIZES, **dict.fromkeys(("pad_token_id", "cls_token_id", "sep_token_id"), 0)}),
-    "NomicBERT": ("NomicModel", NOMIC),
+    "NomicBERT": ("NomicBertConfig", {**SIZES, "max_position_embeddings": 2048}),
     "GTE": ("NewModel", {**SIZES, "type_vocab_size": 1}),
     "Qwen3": ("Qwen3Config", DECODER),
     "Gemma 3": ("Gemma3TextConfig", GEMMA),
