@@ -38,7 +38,8 @@ def to_onnx(leading: LeadingModules) -> str:
     """
     path = leading.path / ONNX_FILE
     path.parent.mkdir(parents=True)
-    with converting(f"the conversion of {leading.config.model_type} to ONNX", "report the model's architecture"):
+    architecture = leading.config.model_type or type(leading.modules[0]).__name__
+    with converting(f"the conversion of {architecture} to ONNX", "report the model's architecture"):
         return BUILDER if _write(leading, path) else _trace(leading, path)
 
 

@@ -1,5 +1,7 @@
 """PyTorch to ONNX by PyTorch's own exporter, for encoders that neither `builder` nor optimum describes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ def trace_with_torch(leading: LeadingModules, model: Any, path: Path) -> None:
     for part in model.modules():
         if hasattr(getattr(part, "config", None), "use_cache"):
             part.config.use_cache = False
-    with torch.enable_grad(), finite_masks():  # without gradients an LSTM is traced for one length only
+    with finite_masks(), _lstm_of_any_length():
         program = torch.onnx.export(
             _OneOutput(model, leading.output).eval(),
             kwargs=inputs,
@@ -43,6 +45,20 @@ def trace_with_torch(leading: LeadingModules, model: Any, path: Path) -> None:
     graph = onnx.load(path, load_external_data=False)
     _name_sizes(graph.graph, path)
     onnx.save_model(graph, path)
+
+
+@contextmanager
+def _lstm_of_any_length() -> Iterator[None]:
+    """Let PyTorch's exporter trace an LSTM as a loop, though another trace of this process has met one before.
+
+    It registers the loop without forgetting which implementation was last chosen, here one of a fixed length.
+    """
+    chosen = torch.ops.aten.lstm.input._dispatch_cache  # of no public name
+    chosen.clear()
+    try:
+        yield
+    finally:
+        chosen.clear()
 
 
 class _OneOutput(torch.nn.Module):  # type: ignore[misc]  # torch is not seen by the type checker
