@@ -1,6 +1,7 @@
 """Whether the installed transformers knows a model's architecture, asked before its weights are downloaded."""
 
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ def check_architectures(folders: Iterable[Path]) -> None:
     The message names the constraints file whose transformers does. A model with code of its own needs none that
     transformers knows. ``folders`` are those of a model's transformers.
     """
-    from transformers import CONFIG_MAPPING, __version__
+    from transformers import CONFIG_MAPPING
 
+    installed = version("transformers")
     for path in (folder / "config.json" for folder in folders):
         config = read_optional_json(path)
         kind = config.get("model_type")
@@ -28,16 +30,16 @@ def check_architectures(folders: Iterable[Path]) -> None:
             continue
         saved = config.get("transformers_version")
         raise UnsupportedModelError(
-            f"{path}: model_type is {kind!r}, which transformers {__version__} does not know"
+            f"{path}: model_type is {kind!r}, which transformers {installed} does not know"
             f"{f'; the model was saved by {saved}' if saved else ''}. Export it in an environment of its own: "
-            f"{_newer(saved)}"
+            f"{_newer(installed, saved)}"
         )
 
 
-def _newer(saved: Any) -> str:
-    """How to install a transformers that knows what the version ``saved`` wrote."""
+def _newer(installed: str, saved: Any) -> str:
+    """How to install a transformers newer than ``installed`` that knows what the version ``saved`` wrote."""
     try:
-        with_openvino = Version(str(saved)) < _WITH_OPENVINO
+        with_openvino = Version(installed) < Version(str(saved)) < _WITH_OPENVINO
     except InvalidVersion:
         with_openvino = False
     if with_openvino:
