@@ -20,9 +20,13 @@ class Rotation(NamedTuple):
 
 
 def frequencies(base: float, size: int) -> Floats:
-    """The angle by which each of the ``size`` / 2 pairs turns from one token to the next, in radians."""
+    """The angle by which each of the ``size`` / 2 pairs turns from one token to the next, in radians.
+
+    The power is rounded once, as PyTorch's is nearly everywhere: NumPy's in float32 differs from CPU to CPU.
+    """
     exponents = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
-    return (np.float32(1) / np.power(np.float32(base), exponents)).astype(np.float32, copy=False)
+    powers = np.power(float(np.float32(base)), exponents.astype(np.float64)).astype(np.float32)
+    return (np.float32(1) / powers).astype(np.float32, copy=False)
 
 
 def read_frequencies(

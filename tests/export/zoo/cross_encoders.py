@@ -169,13 +169,13 @@ CLASSIFIERS: Mapping[str, Case] = {
     "classifier-nomic": Case(
         "NomicBERT, without modules.json",
         "2 labels",
-        plain(**NOMIC_CLASSIFIER),
+        plain(**NOMIC_CLASSIFIER, spread=PAIR_SPREAD),
         trust_remote_code=True,
     ),
     "classifier-gte": Case(
         "GTE, code of its own, without modules.json",
         "1 label",
-        plain(config=NewConfig(num_labels=1), model_class=NewForSequenceClassification),
+        plain(config=NewConfig(num_labels=1), model_class=NewForSequenceClassification, spread=PAIR_SPREAD),
         trust_remote_code=True,
     ),
     "classifier-qwen3": Case("Qwen3ForSequenceClassification, padded on the left", "1 label", classifier(**QWEN3)),
