@@ -58,14 +58,14 @@ def _write(leading: LeadingModules, path: Path) -> bool:
 def _stored(leading: LeadingModules) -> Mapping[str, Any]:
     """The config.json that transformers reads as the transformer's configuration.
 
-    Each time that it reads one, it halves a window to both sides; what it saves has that done already. Versions that
-    do not know is_causal compute as without it.
+    When it reads one, it halves a window to both sides, and some versions save the half. Versions that do not know
+    is_causal compute as without it.
     """
     config = read_optional_json(leading.route.path / "config.json")
     if Version(transformers_version) < _IS_CAUSAL_SINCE:
         config.pop("is_causal", None)
     if config.get("use_bidirectional_attention") and config.get("sliding_window"):
-        config["sliding_window"] = 2 * (config["sliding_window"] - 1)
+        config["sliding_window"] = 2 * (leading.config.sliding_window - 1)
     return config
 
 
