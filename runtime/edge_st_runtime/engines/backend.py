@@ -11,10 +11,13 @@ import numpy as np
 
 from ..arrays import Floats, Ids, TokenBatch
 from ..errors import EngineError, EngineMissingError, OptionError
+from ..machine.process import NoFork
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 _INSTALL = {"onnx": ("onnxruntime", "edge-st[onnx]"), "openvino": ("openvino", "edge-st[openvino]")}
 _MODULES = {"onnx": "ort", "openvino": "ov"}
+#: engines, and Python as they return to it, hold locks while they run; OpenVINO while it compiles, too
+no_fork = NoFork()
 
 
 class Pooled(NamedTuple):

@@ -12,7 +12,7 @@ from ..arrays import Floats, Ids, TokenBatch
 from ..errors import EngineError
 from ..files.shortage import shortage
 from ..machine.process import PerProcess
-from .backend import EngineOptions
+from .backend import EngineOptions, no_fork
 from .devices import CPU
 from .ort_sessions import Session, open_for_long, open_session, state_of
 from .quiet_onnxruntime import onnxruntime as ort
@@ -84,7 +84,8 @@ class OrtBackend:
             feeds |= {f"{SHARES}{mode}": (shares or {}).get(mode, unused) for mode in self.pooled.modes}
         session = self._session_for(*batch.shape)
         try:
-            return session.run(outputs, feeds)
+            with no_fork:
+                return session.run(outputs, feeds)
         except Exception as error:  # onnxruntime's errors share no base
             doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
             raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error

@@ -18,16 +18,14 @@ from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.onnx_graphs import external_files
 from ..files.shortage import shortage
-from ..machine.process import NoFork, PerProcess
-from .backend import EngineOptions, PoolsOutside
+from ..machine.process import PerProcess
+from .backend import EngineOptions, PoolsOutside, no_fork
 from .devices import openvino_device
 from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
 _TOKEN_BUDGET = 768
 _LARGE = 128 * 2**20  # bytes of weights; a second copy of larger ones is not worth its memory
-#: OpenVINO and its thread pool hold locks while they compile and run
-_no_fork = NoFork()
 _PRECISIONS = {"float32": "f32", "int8": "f32", "int4": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -79,7 +77,7 @@ class OpenVinoBackend(PoolsOutside):
         compiled, feeds = form.get(), self._signature.feeds(batch, max_active_dims)
         request = compiled.idle.get()
         try:
-            with _no_fork:
+            with no_fork:
                 found = request.infer(feeds, share_inputs=True, share_outputs=True)
             return [_taken(found[output], batch) for output in outputs]
         except (RuntimeError, MemoryError) as error:
@@ -184,7 +182,7 @@ def _without_links(graph: Path) -> Iterator[Path]:
 def _compile(model: Any, graph: Path, options: EngineOptions, streams: int) -> _Compiled:
     device = _device(options)
     try:
-        with _no_fork:
+        with no_fork:
             compiled = openvino.Core().compile_model(model, device, _properties(device, options, streams))
             idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
             for _ in range(streams):
