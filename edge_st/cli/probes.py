@@ -85,12 +85,13 @@ def onnxruntime_distributions() -> list[str]:
 def probe_threads() -> dict[str, object]:
     """Cores, limits and the number of threads, as the runtime sees them."""
     from edge_st_runtime.machine import threads
+    from edge_st_runtime.machine.cgroup import cgroup_quota
 
     affinity = len(os.sched_getaffinity(0)) if sys.platform == "linux" else None
     found: dict[str, object] = {
         "logical_cores": os.cpu_count(),
         "affinity": affinity,
-        "cgroup_quota": threads.cgroup_quota(),
+        "cgroup_quota": cgroup_quota(),
         threads.VARIABLE: os.environ.get(threads.VARIABLE),
     }
     try:

@@ -65,7 +65,8 @@ class BaseModel(Described):
         dtype: str = "auto",
         provider: str | None = None,
         num_threads: int | None = None,
-        low_memory: bool = False,
+        low_memory: bool | None = None,
+        profile: str | None = None,
         truncation: Truncation = "silent",
         pooling: str | Sequence[str] | None = None,
         convert: Convert = "auto",
@@ -79,6 +80,7 @@ class BaseModel(Described):
             num_threads=num_threads,
             model_kwargs=model_kwargs,
             low_memory=low_memory,
+            profile=profile,
             pooling=pooling,
         )
         limit = tokenizer_limit(processor_kwargs or tokenizer_kwargs)

@@ -10,6 +10,9 @@ from edge_st_runtime.engines.backend import installed_engines
 from edge_st_runtime.engines.devices import engine_of
 from edge_st_runtime.errors import EXPORT, OptionError
 from edge_st_runtime.files.reading import read_json
+from edge_st_runtime.machine.background import in_background
+from edge_st_runtime.machine.memory import has_little_memory
+from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.modules.pooling import POOLING
 
@@ -24,7 +27,7 @@ _ENGINE_KEYS = {
     "token_budget",
 }
 _TORCH_ONLY = {"attn_implementation", "device_map", "quantization_config", "low_cpu_mem_usage", "use_safetensors"}
-_LOW_MEMORY_TOKENS = 128
+_FEW_TOKENS, _FEW_THREADS = 128, 4
 
 
 def load_options(
@@ -35,13 +38,14 @@ def load_options(
     provider: str | None,
     num_threads: int | None,
     model_kwargs: Mapping[str, Any] | None,
-    low_memory: bool = False,
+    low_memory: bool | None = None,
+    profile: str | None = None,
     pooling: str | Sequence[str] | None = None,
 ) -> LoadOptions:
     """What the arguments and ``model_kwargs``, which has keys as in sentence-transformers, ask for together.
 
-    ``backend="torch"``, sentence-transformers' default, leaves the choice to the runtime. ``low_memory`` chooses what
-    takes least memory wherever nothing else was asked for. Raises OptionError for keys that are unknown, need torch or
+    ``backend="torch"``, sentence-transformers' default, leaves the choice to the runtime. ``low_memory`` and the
+    ``profile`` choose wherever nothing else was asked for. Raises OptionError for keys that are unknown, need torch or
     contradict an argument.
     """
     kwargs = dict(model_kwargs or {})
@@ -65,8 +69,9 @@ def load_options(
         num_threads=num_threads,
         token_budget=_token_budget(kwargs.get("token_budget")),
         pooling=_pooling(pooling),
+        background=in_background(profile),
     )
-    return _frugal(options) if low_memory else options
+    return _sparing(options, low_memory) if options.on_cpu else options
 
 
 def _pooling(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
@@ -89,16 +94,21 @@ def _settings(name: str, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
     return settings
 
 
-def _frugal(options: LoadOptions) -> LoadOptions:
-    """``options`` with what takes least memory: one thread, small batches, and ONNX Runtime.
+def _sparing(options: LoadOptions, low_memory: bool | None) -> LoadOptions:
+    """``options`` with few threads, small batches and ONNX Runtime, where memory is to be saved or in the background.
 
-    ONNX Runtime maps the weights into memory, and keeps no kernel for each shape of a batch.
+    ONNX Runtime maps the weights into memory, and keeps no kernel for each shape of a batch. Each thread takes some
+    memory of its own: there is one where ``low_memory`` is asked for, at most four where the machine has little.
     """
+    little = low_memory is None and has_little_memory()
+    if not (low_memory or little or options.background):
+        return options
+    most = 1 if low_memory else _FEW_THREADS if little else None
     return replace(
         options,
         backend="onnx" if options.backend == "auto" and "onnx" in installed_engines() else options.backend,
-        num_threads=1 if options.num_threads is None else options.num_threads,
-        token_budget=_LOW_MEMORY_TOKENS if options.token_budget is None else options.token_budget,
+        num_threads=thread_count(options.num_threads, background=options.background, most=most),
+        token_budget=_FEW_TOKENS if options.token_budget is None else options.token_budget,
     )
 
 

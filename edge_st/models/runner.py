@@ -179,7 +179,7 @@ class Runner:
             raise OptionError(
                 f"target_devices is {devices!r}; expected a list with one device a process, such as ['cpu', 'cpu']"
             )
-        threads = max(1, thread_count() // len(devices))
+        threads = max(1, thread_count(background=self.options.background) // len(devices))
         options = [
             replace(
                 self.options,

@@ -38,7 +38,10 @@ class SentenceTransformer(Encoder):
       the exporter proved lossless.
     - ``provider`` names an execution provider of ONNX Runtime.
     - ``num_threads`` overrides EDGE_ST_NUM_THREADS and the number of cores that this process may use.
-    - ``low_memory`` takes ONNX Runtime, one thread and batches of 128 tokens, unless you ask for something else.
+    - ``low_memory`` takes ONNX Runtime, batches of 128 tokens and one thread, unless you ask for something else. None
+      takes at most four threads instead where this process may use at most 512 MiB of memory.
+    - ``profile="background"`` disturbs other programs little: half the cores, the lowest priority, small batches and a
+      pause after each. The default is what EDGE_ST_PROFILE says.
     - ``convert`` says what happens to a folder with weights in safetensors and no graph: "auto" writes one to the cache
       where edge-st-export is installed, "never" raises MissingFileError.
     - ``pooling`` is the mode, or the modes to be concatenated, of a model whose folder has no modules.json: "mean",

@@ -34,7 +34,8 @@ class EngineOptions:
     ``scores`` says that the graph compares two texts, so that its output is scores. ``token_budget`` replaces the
     engine's own. ``rows`` are the numbers of ids that the model has embeddings for, by input. ``linked`` says that the
     graph's weights are behind links that lead out of its folder, which engines do not follow. ``pooled`` asks for the
-    pooling of token embeddings within the graph, where the engine can do that.
+    pooling of token embeddings within the graph, where the engine can do that. In the ``background`` threads of the
+    engine have the lowest priority and never spin, where the engine can do that.
     """
 
     num_threads: int
@@ -48,6 +49,7 @@ class EngineOptions:
     rows: Mapping[str, int] = field(default_factory=dict)
     linked: bool = False
     pooled: Pooled | None = None
+    background: bool = False
 
 
 class Backend(Protocol):

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import DamagedFileError, EdgeSTError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.onnx_graphs import external_files, mapped, with_links_followed
 from ..files.shortage import shortage
+from ..machine.background import lower_priority
 from ..machine.process import PerProcess
 from .backend import EngineOptions, Pooled
 from .devices import CPU, CUDA, ONNX_DEVICES, PROVIDERS, Provider, split_device
@@ -36,7 +37,8 @@ class Session:
     """A session, and its idle threads: the caller's own (taken first) and those of the session's pool.
 
     A single run is on the caller's thread, and all idle threads of the pool take part in it. When there is a run on
-    every thread, each core computes its own batch, with one copy of the weights.
+    every thread, each core computes its own batch, with one copy of the weights. In the ``background`` only threads of
+    the pool compute, at the lowest priority.
 
     ``place`` is the device whose memory outputs are bound to, such as ("cuda", 1), on which one batch runs at a time;
     None for the CPU, and for devices whose memory ONNX Runtime does not give out.
@@ -45,6 +47,7 @@ class Session:
     session: ort.InferenceSession
     idle: "queue.PriorityQueue[int]"
     place: tuple[str, int] | None = None
+    background: bool = False
 
     def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
         """The ``outputs`` by name, as arrays; raises what ONNX Runtime raises."""
@@ -70,6 +73,8 @@ class Session:
         found: Future[list[Any]] = Future()
 
         def finish(values: list[Any], _feeds: dict[str, Any], error: str) -> None:
+            if self.background:
+                lower_priority()  # of this thread of the pool
             if error:
                 found.set_exception(RuntimeError(error))
             else:
@@ -85,16 +90,22 @@ def open_session(graph: Path, options: EngineOptions) -> Session:
     Raises MissingFileError, DamagedFileError, ProviderError, OptionError, and EngineError where the provider cannot run
     the graph.
     """
-    session_options = options.session_options or _session_options(options.num_threads)
+    session_options = options.session_options or _session_options(options)
     opened: str | bytes = _linked(graph, session_options) if options.linked else str(graph)
     if options.pooled is not None:
         opened = _pooling(opened, graph, options.pooled, session_options)
     session = _start(opened, graph, options, session_options)
     idle: queue.PriorityQueue[int] = queue.PriorityQueue()
     on_cpu = session.get_providers()[0] == CPU
-    for thread in range(max(1, session_options.intra_op_num_threads) if on_cpu else 1):
+    background = on_cpu and _only_in_pool(options)
+    for thread in range(int(background), max(1, session_options.intra_op_num_threads) if on_cpu else 1):
         idle.put(thread)
-    return Session(session, idle, None if on_cpu else _place(options))
+    return Session(session, idle, None if on_cpu else _place(options), background)
+
+
+def _only_in_pool(options: EngineOptions) -> bool:
+    """Whether no thread of a caller computes, as its priority could not be raised again."""
+    return options.background and options.session_options is None
 
 
 def _pooling(opened: str | bytes, graph: Path, pooled: Pooled, session_options: ort.SessionOptions) -> str | bytes:
@@ -142,7 +153,7 @@ def open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[Sess
         or state_of(graph) != state
     ):
         return session
-    session_options = _session_options(options.num_threads, _SHORT_SPIN_MICROSECONDS)
+    session_options = _session_options(options, _SHORT_SPIN_MICROSECONDS)
     with mapped(graph) as data:
         changed = in_blocks(_linked(graph, session_options) if options.linked else data)
     if changed is None:
@@ -150,7 +161,7 @@ def open_for_long(graph: Path, options: EngineOptions, ordinary: PerProcess[Sess
     if not options.linked:
         session_options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.parent))
     session_options.add_session_config_entry("session.disable_prepacking", "1")  # no second copy of the weights
-    return Session(_start(changed, graph, options, session_options), session.idle)
+    return Session(_start(changed, graph, options, session_options), session.idle, background=session.background)
 
 
 def _linked(graph: Path, session_options: ort.SessionOptions) -> bytes:
@@ -215,15 +226,16 @@ def _lacking(error: Exception, graph: Path, provider: str) -> EdgeSTError | None
     return shortage(error, doing)
 
 
-def _session_options(num_threads: int, spin: int = _SPIN_MICROSECONDS) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # it would keep a block of memory for every shape of batch
-    options.log_severity_level = 4  # what fails is an error here, whose message cannot steer a terminal
-    options.add_session_config_entry("session.dynamic_block_base", "4")  # all threads of a run finish together
-    options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
-    return options
+def _session_options(options: EngineOptions, spin: int = _SPIN_MICROSECONDS) -> ort.SessionOptions:
+    found = ort.SessionOptions()
+    found.intra_op_num_threads = options.num_threads + options.background  # the caller's own is one of them
+    found.inter_op_num_threads = 1
+    found.enable_mem_pattern = False  # it would keep a block of memory for every shape of batch
+    found.log_severity_level = 4  # what fails is an error here, whose message cannot steer a terminal
+    found.add_session_config_entry("session.dynamic_block_base", "4")  # all threads of a run finish together
+    found.add_session_config_entry("session.intra_op.allow_spinning", "0" if options.background else "1")
+    found.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
+    return found
 
 
 def offers(provider: str) -> bool:

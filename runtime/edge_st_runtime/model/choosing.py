@@ -24,7 +24,8 @@ class LoadOptions:
     """How to open a model; with the defaults the runtime chooses for this machine.
 
     ``token_budget`` is the most tokens that a batch has, padding included. None takes the tuned value, or else the
-    engine's own. ``pooling`` are the modes of a model whose folder has no modules.json.
+    engine's own. ``pooling`` are the modes of a model whose folder has no modules.json. In the ``background`` the model
+    disturbs nothing else: see `in_background`.
     """
 
     backend: str = "auto"
@@ -37,6 +38,7 @@ class LoadOptions:
     num_threads: int | None = None
     token_budget: int | None = None
     pooling: tuple[str, ...] | None = None
+    background: bool = False
 
     @property
     def on_cpu(self) -> bool:

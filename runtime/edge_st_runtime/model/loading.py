@@ -209,7 +209,8 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         modules = remaining_modules(route, backend, choices[name])
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
-        pipeline = Pipeline(tokenizer, backend, modules, width, _one_by_one(route, choices[name]))
+        one_by_one = _one_by_one(route, choices[name])
+        pipeline = Pipeline(tokenizer, backend, modules, width, one_by_one, options.background)
         routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
 
@@ -254,7 +255,8 @@ def _open_head(
 
 def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: LoadOptions) -> Backend:
     tuned_threads = None if os.environ.get(VARIABLE) else choice.num_threads
-    num_threads = thread_count(tuned_threads if options.num_threads is None else options.num_threads)
+    asked = tuned_threads if options.num_threads is None else options.num_threads
+    num_threads = thread_count(asked, background=options.background)
     graph = route.path / choice.file
     try:
         engine_options = EngineOptions(
@@ -269,6 +271,7 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
             rows=route.rows,
             linked=leads_out(graph, readable_weights(graph)),
             pooled=None if options.on_cpu else pooled_by(route),
+            background=options.background,
         )
         return open_backend(choice.engine, graph, engine_options)
     except (EngineMissingError, ProviderError):

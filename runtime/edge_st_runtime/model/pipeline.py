@@ -1,6 +1,7 @@
 """A loaded model: texts → tokens → batches → graph → modules. Every arrow is one function of this package."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -20,9 +21,10 @@ from ..engines.signature import (
     TOKEN_EMBEDDINGS,
 )
 from ..errors import EngineError, InputError
+from ..machine.background import resting
 from ..machine.parallel import parallel_map
 from ..modules.specs import Features, Module, Pooling, apply_modules
-from ..text.tokens import TextOrPair, Tokenizer, Tokens
+from ..text.tokens import TextOrPair, Tokenizer, Tokens, joined
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
 from .finite import RESULTS, broken_row, not_finite
@@ -51,7 +53,8 @@ class Pipeline:
     """The parts of a loaded route; safe to call from many threads.
 
     ``width`` is the size of the last axis of the output after all modules, None where it is not known. With
-    ``one_by_one`` every batch has one text, for a graph that gives a text another vector beside other texts.
+    ``one_by_one`` every batch has one text, for a graph that gives a text another vector beside other texts. In the
+    ``background`` few texts are tokenized at a time, on one thread, and every step is followed by a pause.
     """
 
     tokenizer: Tokenizer
@@ -59,6 +62,7 @@ class Pipeline:
     modules: tuple[Module, ...]
     width: int | None = None
     one_by_one: bool = False
+    background: bool = False
 
     def run(
         self,
@@ -101,8 +105,8 @@ class Pipeline:
         places: Rows | None,
     ) -> Iterator[_Job]:
         start = 0
-        for window in windows(texts):
-            tokens = self.tokenizer(window, limit, prompt)
+        for window in windows(texts, short=self.background):
+            tokens = self._tokens(window, limit, prompt)
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             lengths = np.array([len(ids) for ids in tokens.ids])
@@ -121,6 +125,12 @@ class Pipeline:
                 yield _Job(start, window, rows, tokens, alone)
             start += len(window)
 
+    def _tokens(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None) -> Tokens:
+        if not self.background:
+            return self.tokenizer(texts, limit, prompt)
+        with resting():
+            return joined([self.tokenizer([text], limit, prompt) for text in texts])
+
     def _compute(
         self,
         select: Callable[[Features], R],
@@ -135,11 +145,13 @@ class Pipeline:
         pad_left = self.tokenizer.pad_left and self.pools
         batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
         given, modules = {**batch.features(), **extra}, self.modules
-        if tokens or not self._pools_in_graph():
-            features = {**given, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
-        else:
-            features, modules = {**given, **self._run_pooled(batch, given)}, self._modules_after_pooling()
-        found, rows = apply_modules(modules, features), job.start + job.rows
+        with resting() if self.background else nullcontext():
+            if tokens or not self._pools_in_graph():
+                features = {**given, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
+            else:
+                features, modules = {**given, **self._run_pooled(batch, given)}, self._modules_after_pooling()
+            found = apply_modules(modules, features)
+        rows = job.start + job.rows
         broken = broken_row(found, checked)
         if broken is not None:
             place, text = _place(int(rows[broken]), places), job.texts[int(job.rows[broken])]

@@ -28,6 +28,17 @@ class Tokens:
     limit: int | None
 
 
+def joined(parts: Sequence[Tokens]) -> Tokens:
+    """The tokens of all texts in ``parts``, of which there is at least one; all have the same limit."""
+    typed = any(part.type_ids is not None for part in parts)
+    return Tokens(
+        [ids for part in parts for ids in part.ids],
+        [types for part in parts for types in part.type_ids or map(np.zeros_like, part.ids)] if typed else None,
+        np.concatenate([part.counts for part in parts]),
+        parts[0].limit,
+    )
+
+
 def with_prompt(texts: Sequence[TextOrPair], prompt: str | None) -> Sequence[TextOrPair]:
     """The texts with ``prompt`` in front; in a pair, only the first text gets it."""
     if not prompt:

@@ -10,6 +10,8 @@ import pytest
 from edge_st import EdgeSTError, SentenceTransformer
 from edge_st.models.options import load_options, tokenizer_limit
 from edge_st_runtime.errors import EngineMissingError, OptionError, ProviderError
+from edge_st_runtime.machine import memory
+from edge_st_runtime.machine import threads as machine_threads
 from edge_st_runtime.model import choosing
 from tests.support.tiny_models import TinyModel, graph_entry, write_record
 from tests.support.tiny_tokenizers import random_texts
@@ -72,6 +74,19 @@ def test_low_memory_fills_in_what_was_left_open(tiny_folder: Path) -> None:
     assert (info["engine"], info["threads"]) == ("onnx", 1)
     found = options(low_memory=True, backend="openvino", num_threads=2, model_kwargs={"token_budget": 32})
     assert (found.backend, found.num_threads, found.token_budget) == ("openvino", 2, 32)
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "given", "threads"), [(400, {}, 4), (400, {"low_memory": False}, 16), (2000, {}, 16), (None, {}, 16)]
+)
+def test_little_memory_is_saved_by_itself(
+    megabytes: int | None, given: dict[str, bool], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "usable_memory", lambda: None if megabytes is None else megabytes * 2**20)
+    monkeypatch.setattr(machine_threads, "available_cores", lambda: 16)
+    monkeypatch.delenv(machine_threads.VARIABLE, raising=False)
+    found = options(**given)
+    assert (found.num_threads or 16, found.token_budget) == (threads, 128 if threads == 4 else None)
 
 
 def test_processor_options() -> None:

@@ -1,57 +1,13 @@
-"""The number of cores that this process may use: by affinity, cgroups of both versions and the user's settings."""
+"""The number of threads: by affinity, the cgroup's quota, the profile and the user's settings."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine import threads
-from edge_st_runtime.machine.threads import available_cores, cgroup_quota, thread_count
-
-
-def tree(folder: Path, membership: str, **files: str) -> float | None:
-    """The quota of a cgroup tree; ``files`` map "group__file_name" to contents, with two underscores for a slash."""
-    (folder / "membership").write_text(membership, encoding="utf-8")
-    for name, content in files.items():
-        path = folder / "cgroup" / name.replace("__", "/").replace("cpu_max", "cpu.max").replace("cfs", "cpu.cfs")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    return cgroup_quota(folder / "cgroup", folder / "membership")
-
-
-def v1(quota: str, period: str = "100000", group: str = "cpu") -> dict[str, str]:
-    return {f"{group}__cfs_quota_us": quota, f"{group}__cfs_period_us": period}
-
-
-@pytest.mark.parametrize(
-    ("membership", "files", "quota"),
-    [
-        ("0::/\n", {"cpu_max": "150000 100000\n"}, 1.5),
-        ("0::/\n", {"cpu_max": "max 100000\n"}, None),
-        ("0::/a/b\n", {"a__b__cpu_max": "max 100000", "a__cpu_max": "200000 100000", "cpu_max": "max 100000"}, 2.0),
-        ("0::/a/b\n", {"a__b__cpu_max": "300000 100000", "a__cpu_max": "50000 100000"}, 0.5),
-        ("0::/a\n", {"a__cpu_max": "max 100000", "other__cpu_max": "10000 100000"}, None),
-        ("0::/gruppe-ü\n", {"cpu_max": "200000 100000"}, 2.0),
-        ("0::/../../elsewhere\n", {"cpu_max": "200000 100000"}, 2.0),
-        ("4:cpu,cpuacct:/\n", v1("250000"), 2.5),
-        ("4:cpu,cpuacct:/\n", v1("-1"), None),
-        ("4:cpuacct,cpu:/docker/abc\n", v1("200000"), 2.0),
-        ("4:cpu:/slice/job\n3:memory:/\n", v1("-1") | v1("100000", group="cpu__slice__job"), 1.0),
-        ("4:cpu:/\n0::/\n", v1("300000") | {"cpu_max": "max 100000"}, 3.0),
-        ("", {}, None),
-        ("garbage\n", {"cpu_max": "garbage"}, None),
-        ("0::/\n", {"cpu_max": "100000 0"}, None),
-        ("0::/\n", {"cpu_max": ""}, None),
-    ],
-)
-def test_quota(membership: str, files: dict[str, str], quota: float | None, tmp_path: Path) -> None:
-    assert tree(tmp_path, membership, **files) == quota
-
-
-def test_no_cgroups(tmp_path: Path) -> None:
-    assert cgroup_quota(tmp_path / "cgroup", tmp_path / "membership") is None
+from edge_st_runtime.machine.threads import available_cores, thread_count
 
 
 @pytest.mark.parametrize(("quota", "cores"), [(None, 4), (8.0, 4), (1.5, 2), (0.1, 1), (3.0, 3)])
@@ -91,3 +47,16 @@ def test_wrong_variable(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_argument(value: Any) -> None:
     with pytest.raises(OptionError, match=f"num_threads is {value!r}"):
         thread_count(value)
+
+
+def test_half_the_cores_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    monkeypatch.setattr(threads, "available_cores", lambda: 8)
+    assert (thread_count(background=True), thread_count(background=False, most=4), thread_count(most=16)) == (4, 4, 8)
+    monkeypatch.setenv("EDGE_ST_PROFILE", "background")
+    assert (thread_count(), thread_count(6)) == (4, 6)
+    monkeypatch.setattr(threads, "available_cores", lambda: 1)
+    assert thread_count() == 1
+    monkeypatch.setenv("EDGE_ST_PROFILE", "quiet")
+    with pytest.raises(OptionError, match="EDGE_ST_PROFILE is 'quiet'; expected 'default' or 'background'"):
+        thread_count()
