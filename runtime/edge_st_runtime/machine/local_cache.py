@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from ..files.writing import replacing
+
+_logger = logging.getLogger(__name__)
 
 
 def cache_folder(kind: str) -> Path:
@@ -44,6 +47,20 @@ def keep(kind: str, key: str, content: dict[str, Any]) -> Path | None:
     except (OSError, RuntimeError):
         return None
     return path
+
+
+def can_keep(kind: str) -> bool:
+    """Whether `keep` can write; a debug line says why not."""
+    try:
+        folder = cache_folder(kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return True
+        reason = f"{folder} is read-only"
+    except (OSError, RuntimeError) as error:
+        reason = str(error)
+    _logger.debug("nothing about this machine is kept: %s; XDG_CACHE_HOME can name a folder that is writable", reason)
+    return False
 
 
 def forget(kind: str, key: str) -> bool:

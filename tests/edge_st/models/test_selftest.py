@@ -126,14 +126,31 @@ def test_the_test_can_be_left_out(tmp_path: Path, cache: Path, monkeypatch: pyte
     assert not kept(cache)
 
 
-def test_where_nothing_can_be_kept(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder in which nothing can be written."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_where_nothing_can_be_kept(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="edge_st_runtime.machine")
     for _ in range(2):
         assert load(folder).info()["dtype"] == "int8"
-    assert not caplog.records
+    assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 2
+    assert "XDG_CACHE_HOME can name a folder that is writable" in caplog.messages[0]
+    assert load(save_variants(tmp_path / "bad", off=MUCH)).info()["dtype"] == "float32"
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_short_texts_alone_where_nothing_can_be_kept(folder: Path) -> None:
+    """The golden vector of the first text is wrong."""
+    vectors = -TinyModel().means(TEXTS)
+    vectors[1:] *= -1
+    for first, dtype in (("x" * 201, "int8"), (TEXTS[0], "float32")):
+        write_variants(folder, golden(vectors, [first, *TEXTS[1:]]))
+        assert load(folder).info()["dtype"] == dtype
 
 
 def test_float32_and_files_that_are_asked_for_by_name_are_not_tested(tmp_path: Path, cache: Path) -> None:
