@@ -9,9 +9,11 @@ RELEVANT = (
     "asimd", "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+#: instructions that multiply and add int8 in one step
+DOT_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 #: the features by which an engine multiplies int8: it takes the first of these lines of which the CPU has one
 _INT8 = (
-    frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
+    DOT_PRODUCTS,
     frozenset({"avx512f"}),
     frozenset({"avx2", "asimd"}),
 )

@@ -51,16 +51,20 @@ def keep(kind: str, key: str, content: dict[str, Any]) -> Path | None:
 
 def can_keep(kind: str) -> bool:
     """Whether `keep` can write; a debug line says why not."""
+    reason = why_not_kept(kind)
+    if reason is not None:
+        _logger.debug("nothing about this machine is kept: %s; XDG_CACHE_HOME can name another folder", reason)
+    return reason is None
+
+
+def why_not_kept(kind: str) -> str | None:
+    """Why `keep` cannot write; None where it can."""
     try:
         folder = cache_folder(kind)
         folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return True
-        reason = f"{folder} is read-only"
     except (OSError, RuntimeError) as error:
-        reason = str(error)
-    _logger.debug("nothing about this machine is kept: %s; XDG_CACHE_HOME can name a folder that is writable", reason)
-    return False
+        return str(error)
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"{folder} is read-only"
 
 
 def forget(kind: str, key: str) -> bool:

@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 
 from edge_st.cli import main
-from edge_st.cli.doctor import Report, advise
-from edge_st.cli.probes import probe_package, run_probe
+from edge_st.cli.advice import advise
+from edge_st.cli.findings import Report, System
+from edge_st.cli.probes import probe, probe_package, run_probe
 from edge_st_runtime.errors import INSTALL_EXPORT
 from edge_st_runtime.machine import cpu
 
 FINE: dict[str, object] = {"version": "1", "devices": ["CPU"], "error": None}
 MISSING: dict[str, object] = {"error": "not installed"}
+LINUX = System("linux", "x86_64", "glibc 2.36", 8 << 30, no_cache=None, no_pools=None)
 HEALTHY = Report(
     edge_st="1",
     python="3",
@@ -23,6 +25,7 @@ HEALTHY = Report(
     cpu_features=[],
     fast_dtypes={},
     threads={"chosen": 2, "error": None},
+    system=LINUX,
     bundled_model={"dimension": 8, "seconds": 0.1, "error": None},
     installed_models=[],
     edge_st_export="1",
@@ -72,6 +75,47 @@ def test_what_is_broken_comes_with_its_command() -> None:
     assert fixes(both) == [("warning", "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")]
     numpy_broken = replace(HEALTHY, packages={"numpy": {"error": "x"}}, bundled_model={"error": "y"})
     assert fixes(numpy_broken) == [("error", "pip install --force-reinstall numpy")]
+
+
+@pytest.mark.parametrize(
+    ("system", "engine", "fix"),
+    [
+        (replace(LINUX, libc="musl"), "onnxruntime", "use an image with glibc, such as python:3.13-slim"),
+        (replace(LINUX, machine="armv7l"), "onnxruntime", "install the 64-bit system"),
+        (replace(LINUX, libc="glibc 2.26"), "onnxruntime", "use a newer system or image"),
+        (replace(LINUX, machine="aarch64", libc="glibc 2.34"), "openvino", 'pip install "openvino<2025.3"'),
+        (replace(LINUX, machine="aarch64", libc="glibc 2.26"), "openvino", "use a newer system or image"),
+        (replace(LINUX, machine="aarch64"), "openvino", 'pip install "edge-st[openvino]"'),
+        (replace(LINUX, name="win32", machine="ARM64", libc=None), "openvino", 'pip install "edge-st[onnx]"'),
+        (replace(LINUX, name="darwin", libc=None), "openvino", 'pip install "edge-st[onnx]"'),
+        (replace(LINUX, name="darwin", machine="arm64", libc=None), "openvino", 'pip install "edge-st[openvino]"'),
+    ],
+)
+def test_an_engine_without_a_wheel_for_this_system(system: System, engine: str, fix: str) -> None:
+    engines = (
+        dict.fromkeys(HEALTHY.engines, MISSING) if engine == "onnxruntime" else HEALTHY.engines | {engine: MISSING}
+    )
+    (advice,) = advise(replace(HEALTHY, engines=engines, system=system))
+    assert advice.fix == fix
+
+
+def test_what_the_system_lacks() -> None:
+    lacking = replace(LINUX, memory=400 << 20, no_cache="/root/.cache is read-only", no_pools="no /dev/shm")
+    found = advise(replace(HEALTHY, system=lacking, cpu_features=["avx2", "fma"]))
+    assert [advice.level for advice in found] == ["note"] * 4
+    for advice, words in zip(
+        found, ("400 MiB", "/root/.cache is read-only", "no /dev/shm", "by avx2 alone"), strict=True
+    ):
+        assert words in advice.message
+    assert advise(replace(HEALTHY, cpu_features=["avx2", "avx_vnni"])) == []
+
+
+def test_a_program_without_an_interpreter_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr("sys.executable", "/no/such/program")
+    assert probe_package("onnxruntime").found["devices"]
+    assert probe("bundled_model").found["dimension"] == 256
+    assert "ModuleNotFoundError" in str(probe("no_such_package_anywhere").error)
 
 
 def test_the_report_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
