@@ -44,8 +44,6 @@ def lower_priority() -> None:
             import ctypes
 
             kernel = ctypes.windll.kernel32
-            kernel.SetThreadPriority(kernel.GetCurrentThread(), _WINDOWS_IDLE)
+            kernel.SetThreadPriority(ctypes.c_void_p(kernel.GetCurrentThread()), _WINDOWS_IDLE)
         elif sys.platform == "darwin":
-            import ctypes
-
-            ctypes.CDLL(None).setpriority(_DARWIN_THREAD, 0, _DARWIN_BACKGROUND)
+            os.setpriority(_DARWIN_THREAD, 0, _DARWIN_BACKGROUND)
