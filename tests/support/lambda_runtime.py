@@ -46,12 +46,10 @@ class RuntimeApi:
 @contextmanager
 def runtime_api() -> Iterator[RuntimeApi]:
     """Serve the API for one execution environment."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.api = RuntimeApi(f"127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    server = _Server()
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield server.api  # type: ignore[attr-defined]
+        yield server.api
     finally:
         server.shutdown()
         server.server_close()
@@ -60,8 +58,13 @@ def runtime_api() -> Iterator[RuntimeApi]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    @property
+    def _api(self) -> RuntimeApi:
+        assert isinstance(self.server, _Server)
+        return self.server.api
+
     def do_GET(self) -> None:
-        api: RuntimeApi = self.server.api  # type: ignore[attr-defined]
+        api = self._api
         if self.path == f"{_BASE}/restore/next":
             api.restored.set()
             return self._answer(200, b"")
@@ -75,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, json.dumps(api.events.get()).encode(), headers)
 
     def do_POST(self) -> None:
-        api: RuntimeApi = self.server.api  # type: ignore[attr-defined]
+        api = self._api
         content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind = "init/error" if self.path == f"{_BASE}/init/error" else self.path.rpartition("/")[2]
         api.results.put((kind, content))
@@ -88,5 +91,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = RuntimeApi(f"127.0.0.1:{self.server_port}")
+
+    def handle_error(self, *_: Any) -> None:
+        """A function that is stopped leaves its connection."""

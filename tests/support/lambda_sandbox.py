@@ -1,6 +1,6 @@
 """Run what ``edge-st pack lambda`` wrote as Lambda would: AWS's own runtime client in a bare environment.
 
-The root is read-only but for /tmp. There is no home, no /dev/shm and no /sys. The user is not root. Bubblewrap makes it.
+The root is read-only but for /tmp. There is no home, no /dev/shm and no /sys. The user is not root. Bubblewrap does it.
 """
 
 import shutil

@@ -37,8 +37,9 @@ def _add_lambda(forms: Subparsers) -> None:
     parser = forms.add_parser(
         "lambda",
         help="write a layer and a function for AWS Lambda",
-        description="Write a layer (edge-st, what it needs, the model) and a function for AWS Lambda as zips. The function "
-        "answers direct invocations, API Gateway and function URLs as OpenAI, text-embeddings-inference and Cohere do.",
+        description="Write a layer (edge-st, what it needs, the model) and a function for AWS Lambda as zips. The "
+        "function answers direct invocations, API Gateway and function URLs as OpenAI, text-embeddings-inference and "
+        "Cohere do.",
     )
     parser.add_argument("model", metavar="MODEL", help="a model folder, an installed model, or a name on the Hub")
     parser.add_argument("out", metavar="OUT", help="the folder to write")

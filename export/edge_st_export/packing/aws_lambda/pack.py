@@ -55,11 +55,11 @@ def pack_lambda(
     graphs: Sequence[str] | None = None,
     container: bool = False,
 ) -> Packed:
-    """Write ``layer.zip`` and ``function.zip``, or with ``container`` what an image is built from, to the folder ``out``.
+    """Write ``layer.zip`` and ``function.zip`` to the folder ``out``, or with ``container`` what an image is built from.
 
     ``model`` is a folder, an installed model or a name on the Hub. By default the graph is packed that would run on
-    such a machine; ``graphs`` names others. ``handler`` is Lambda's setting of this name, "module.function". Dependencies
-    come as wheels for ``arch`` and ``python``, without what never runs there.
+    such a machine; ``graphs`` names others. ``handler`` is Lambda's setting of this name, "module.function".
+    Dependencies come as wheels for ``arch`` and ``python``, without what never runs there.
 
     Raises OptionError for an argument that cannot be used and for an ``out`` that is there, ExportError where a package
     has no wheel for the platform and where Lambda's limit is exceeded, and what `select` raises. After any exception
@@ -90,9 +90,10 @@ def pack_lambda(
 
 def _fill(packages: Path, selection: Selection, platform: Platform) -> bool:
     """Write edge-st and what it needs to the folder ``packages``; return whether there is byte code."""
-    routes = selection.model.routes.values()
-    engines = {_ENDINGS[Path(graph).suffix] for graph in selection.graphs}
-    install(needed([*sorted(engines), *(["chat"] if any(route.messages for route in routes) else [])]), platform, packages)
+    extras = {_ENDINGS[Path(graph).suffix] for graph in selection.graphs}
+    if any(route.messages is not None for route in selection.model.routes.values()):
+        extras.add("chat")
+    install(needed(sorted(extras)), platform, packages)
     trim(packages)
     for module in (edge_st, edge_st_runtime):
         source = Path(str(module.__file__)).parent
@@ -126,9 +127,7 @@ def _default_graphs(model: ModelFolder, platform: Platform) -> list[str] | None:
     """
     if model.record is None:
         return None
-    chosen = [
-        _choice(model, route.graph_names(), platform) for route in model.routes.values() if route.needs_graph
-    ]
+    chosen = [_choice(model, route.graph_names(), platform) for route in model.routes.values() if route.needs_graph]
     return list(dict.fromkeys(choice.file for choice in chosen))
 
 

@@ -25,8 +25,8 @@ def _lines(packed: Packed, settings: str) -> Iterator[str]:
     yield f"{total / 1e6:8.1f} MB  unpacked{limit}"
     if not packed.has_byte_code:
         yield (
-            "note: no byte code, as this version of Python is not on the PATH; each cold start will compile the modules, "
-            "which takes half a second or more"
+            "note: no byte code, as this version of Python is not on the PATH; each cold start will compile the "
+            "modules, which takes half a second or more"
         )
     if container:
         yield f"{packed.path}: {settings}\nnext: docker build {shlex.quote(str(packed.path))}, as its {DOCKERFILE} says"

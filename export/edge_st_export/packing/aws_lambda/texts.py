@@ -15,7 +15,7 @@ _DOCKER_PLATFORMS: Mapping[str, str] = {"x86_64": "linux/amd64", "arm64": "linux
 
 @dataclass(frozen=True)
 class Function:
-    """What Lambda calls: ``handler`` is "module.function", ``model`` the place of the model, ``dtype`` None for auto."""
+    """What Lambda calls: ``handler`` is "module.function", ``model`` the model's place, ``dtype`` None for auto."""
 
     handler: str
     model: str
@@ -29,7 +29,7 @@ class Function:
     def source(self) -> str:
         """The module."""
         dtype = "" if self.dtype is None else f', dtype="{self.dtype}"'
-        return f'''"""Embeddings on AWS Lambda; written by edge-st {__version__}. The model is loaded in the init phase."""
+        return f'''"""A model on AWS Lambda, loaded in the init phase. Written by edge-st {__version__}."""
 
 from edge_st.integrations.aws_lambda import make_handler
 
