@@ -102,5 +102,5 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.api = RuntimeApi(f"127.0.0.1:{self.server_port}")
 
-    def handle_error(self, *_: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A function that is stopped leaves its connection."""

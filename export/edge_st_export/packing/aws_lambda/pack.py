@@ -25,7 +25,7 @@ from .archives import write_zip
 from .byte_code import compile_modules, find_python
 from .platforms import FEATURES, Platform
 from .sizes import check_limit, sizes_of
-from .texts import DOCKERFILE, OPT, Function
+from .texts import DOCKERFILE, MODELS, OPT, PACKAGES, Function
 from .trimming import trim
 from .wheels import install, needed
 
@@ -55,7 +55,7 @@ def pack_lambda(
     graphs: Sequence[str] | None = None,
     container: bool = False,
 ) -> Packed:
-    """Write ``layer.zip`` and ``function.zip`` to the folder ``out``, or with ``container`` what an image is built from.
+    """Write ``layer.zip`` and ``function.zip`` to the folder ``out``; with ``container`` what an image is built from.
 
     ``model`` is a folder, an installed model or a name on the Hub. By default the graph is packed that would run on
     such a machine; ``graphs`` names others. ``handler`` is Lambda's setting of this name, "module.function".
@@ -72,11 +72,11 @@ def pack_lambda(
     selection = select(folder, graphs if graphs is not None else _default_graphs(read_folder(folder), platform))
     check_new(target)
     name = name_of(folder, None).short
-    function = Function(handler, f"{OPT}/models/{name}", _dtype(selection))
+    function = Function(handler, f"{OPT}/{MODELS}/{name}", _dtype(selection))
     with new_folder(target, force=False) as made, tempfile.TemporaryDirectory(dir=made) as temporary:
         layer = made if container else Path(temporary)
-        has_byte_code = _fill(layer / "python", selection, platform)
-        copy_model(selection, layer / "models" / name)
+        has_byte_code = _fill(layer / PACKAGES, selection, platform)
+        copy_model(selection, layer / MODELS / name)
         source = made / function.file
         source.write_text(function.source(), encoding="utf-8", newline="\n")
         sizes = sizes_of(layer, source)
@@ -101,7 +101,7 @@ def _fill(packages: Path, selection: Selection, platform: Platform) -> bool:
     _copy_licence(packages)
     python = find_python(platform.python)
     if python is not None:
-        compile_modules(packages, python, f"{OPT}/python")
+        compile_modules(packages, python, f"{OPT}/{PACKAGES}")
     return python is not None
 
 

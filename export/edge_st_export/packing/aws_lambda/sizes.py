@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_st_runtime.model.record import Record
 
 from ...errors import ExportError
+from .texts import MODELS, PACKAGES
 
 #: bytes of the function and all of its layers, unpacked: 250 MB in AWS's words
 LIMIT = 262_144_000
@@ -18,9 +19,9 @@ _INT8_SHARE = 4  # a float32 graph has about four times the bytes of an int8 one
 def sizes_of(layer: Path, function: Path) -> Mapping[str, int]:
     """The bytes of each package in the layer, the small ones together, of the model and of the function."""
     found: Counter[str] = Counter()
-    for path in (path for path in layer.rglob("*") if path.is_file()):
+    for path in (path for top in (PACKAGES, MODELS) for path in (layer / top).rglob("*") if path.is_file()):
         top, name = path.relative_to(layer).parts[:2]
-        found["model" if top == "models" else re.split(r"[.-]", name)[0]] += path.stat().st_size
+        found["model" if top == MODELS else re.split(r"[.-]", name)[0]] += path.stat().st_size
     large = {name: size for name, size in found.most_common() if size >= _SMALL}
     return {**large, "other packages": found.total() - sum(large.values()), "function": function.stat().st_size}
 

@@ -10,6 +10,8 @@ from .platforms import Platform
 DOCKERFILE = "Dockerfile"
 #: where a layer is unpacked
 OPT = "/opt"
+#: the folders of a layer; Lambda's Python imports from the first
+PACKAGES, MODELS = "python", "models"
 _DOCKER_PLATFORMS: Mapping[str, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 
 
@@ -41,8 +43,8 @@ from edge_st.integrations.aws_lambda import make_handler
         docker = _DOCKER_PLATFORMS[platform.arch]
         return f"""# docker build --platform {docker} --provenance=false -t embeddings .
 FROM public.ecr.aws/lambda/python:{platform.python}
-COPY python/ ${{LAMBDA_TASK_ROOT}}/
-COPY models/ {OPT}/models/
+COPY {PACKAGES}/ ${{LAMBDA_TASK_ROOT}}/
+COPY {MODELS}/ {OPT}/{MODELS}/
 COPY {self.file} ${{LAMBDA_TASK_ROOT}}/
 CMD ["{self.handler}"]
 """
