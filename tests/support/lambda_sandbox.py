@@ -3,6 +3,7 @@
 The root is read-only but for /tmp. There is no home, no /dev/shm and no /sys. The user is not root. Bubblewrap does it.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -37,6 +38,16 @@ def missing() -> str | None:
 def pythons() -> list[str]:
     """The versions of Python that functions can be run with here."""
     return [version for version in PYTHONS if find_python(version) is not None]
+
+
+def may_limit_memory() -> bool:
+    """Whether this user may make memory cgroups."""
+    return os.access(_groups(), os.W_OK)
+
+
+def _groups() -> Path:
+    """Where memory cgroups are made: in a folder of their own in version 1."""
+    return _CGROUP / "memory" if (_CGROUP / "memory").is_dir() else _CGROUP
 
 
 @dataclass(frozen=True)
@@ -146,11 +157,11 @@ def _memory_group(megabytes: int | None) -> Iterator[Path | None]:
     if megabytes is None:
         yield None
         return
-    first_version = (_CGROUP / "memory").is_dir()
-    group = (_CGROUP / "memory" if first_version else _CGROUP) / f"edge-st-lambda-{time.monotonic_ns()}"
+    group = _groups() / f"edge-st-lambda-{time.monotonic_ns()}"
     group.mkdir()
     try:
-        limit = group / ("memory.limit_in_bytes" if first_version else "memory.max")
+        names = ("memory.limit_in_bytes", "memory.max")  # of both versions
+        limit = next(group / name for name in names if (group / name).exists())
         limit.write_text(str(megabytes * _MB))
         yield group
     finally:

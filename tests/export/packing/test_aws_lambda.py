@@ -53,6 +53,7 @@ def test_a_static_model_needs_no_engine(tmp_path: Path, capsys: pytest.CaptureFi
     assert "handler app.embed" in printed
 
 
+@pytest.mark.slow
 def test_an_image_has_the_same_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(BUNDLED, tmp_path / "out", "--container", "--arch", "arm64", "--python", "3.12") == 0
     recipe = (tmp_path / "out" / "Dockerfile").read_text("utf-8")
@@ -119,6 +120,7 @@ def test_int8_is_named_only_where_it_would_fit(record_of: Callable[..., Path], m
     assert ("exported with --dtype int8 (about 100.0 MB)" in str(caught.value)) is fits
 
 
+@pytest.mark.slow
 def test_a_platform_without_a_wheel_is_told_which_have_one(tmp_path: Path) -> None:
     """OpenVINO's wheels for arm64 need a newer glibc than Lambda has."""
     with pytest.raises(ExportError, match=r"openvino>=2025\.3 has no wheel for arm64.*it has one for x86_64") as caught:
