@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .graph.quantize import export_dynamic_quantized_onnx_model, export_static_quantized_openvino_model
     from .int8.gate import Gate
     from .int8.options import Int8
+    from .packing.aws_lambda.pack import pack_lambda
     from .packing.project import pack_project
     from .packing.wheel import pack_wheel
     from .report import ExportReport, Int8MissedError
@@ -34,6 +35,7 @@ __all__ = [
     "export_model",
     "export_optimized_onnx_model",
     "export_static_quantized_openvino_model",
+    "pack_lambda",
     "pack_project",
     "pack_wheel",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "export_model": "export",
     "export_optimized_onnx_model": "graph.optimize",
     "export_static_quantized_openvino_model": "graph.quantize",
+    "pack_lambda": "packing.aws_lambda.pack",
     "pack_project": "packing.project",
     "pack_wheel": "packing.wheel",
 }

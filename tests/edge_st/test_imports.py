@@ -33,6 +33,7 @@ WITHIN_FUNCTIONS = {
     "comparison/page.py": {"jinja2"},
     "evaluation/nano_data.py": {"datasets"},
     "mining/external_indexes.py": {"faiss", "usearch"},
+    "integrations/aws_lambda.py": {"snapshot_restore_py"},
     "peers/sentence_transformers_backends.py": {"sentence_transformers", "optimum", "onnxruntime"},
     "peers/fastembed_and_kin.py": {"fastembed", "fastretrieval"},
     "peers/hub_names.py": {"candding"},

@@ -31,6 +31,7 @@ FLOORS = {
         ["comparison", "retrieval"],
         ["evaluation", "util"],
         ["index", "mining", "integrations", "verification", "sentence_transformer", "cross_encoder", "sparse_encoder"],
+        ["server"],
         ["models"],
         ["table_files"],
         ["hub", "input_files", "manifest", "memory", "progress", "version"],

@@ -54,11 +54,16 @@ def pack_project(
     have its recorded checksum. After any exception nothing is written.
     """
     plan, target = make_plan(Path(folder), name, version, graphs), Path(out)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise OptionError(f"{target} exists; choose another folder, or remove it first")
+    check_new(target)
     with new_folder(target, force=False) as project:
         write_project(project, plan)
     return target
+
+
+def check_new(target: Path) -> None:
+    """Raise OptionError where ``target`` is there and not an empty folder."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OptionError(f"{target} exists; choose another folder, or remove it first")
 
 
 def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str] | None) -> Plan:
@@ -74,11 +79,7 @@ def make_plan(folder: Path, name: str | None, version: str, graphs: Sequence[str
 def write_project(project: Path, plan: Plan) -> None:
     """Fill the empty folder ``project``; raises DamagedFileError for a file without its recorded checksum."""
     selection, package = plan.selection, project / plan.name.package
-    for name in selection.files:
-        copy = package / FOLDER / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(selection.model.path / name, copy)
-    _check_and_reduce(package / FOLDER, selection)
+    copy_model(selection, package / FOLDER)
     for name in selection.legal:
         shutil.copyfile(selection.model.path / name, project / name)
     description = Description(
@@ -98,6 +99,15 @@ def write_project(project: Path, plan: Plan) -> None:
     }
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def copy_model(selection: Selection, target: Path) -> None:
+    """Copy the selected files to the folder ``target``; raises DamagedFileError as `write_project` does."""
+    for name in selection.files:
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(selection.model.path / name, copy)
+    _check_and_reduce(target, selection)
 
 
 def _check_and_reduce(model: Path, selection: Selection) -> None:
