@@ -21,6 +21,7 @@ Measure every variant of MODEL that runs on this machine, each in a process of i
 With --peers, other libraries in this environment run the same texts with the same threads, in turn with edge-st:
 sentence-transformers (torch, ONNX Runtime, OpenVINO, and its int8), fastembed, fastretrieval, candding, CTranslate2
 and llama.cpp. Those that cannot run MODEL are named with the reason.
+With --report they are Markdown to paste into an issue, with CPU, memory, system and versions.
 Nothing is saved; edge-st tune saves the fastest setting.
 """
 
@@ -38,6 +39,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--chart", metavar="FILE", help="write a chart of speed against quality (.svg or .png)")
     parser.add_argument("--peers", action="store_true", help="measure beside the other libraries that are installed")
     parser.add_argument("--original", metavar="DIR", help="with --peers: the folder of the model that has its weights")
+    parser.add_argument("--report", action="store_true", help="print Markdown with the machine, to paste into an issue")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -47,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from ..speed.measuring import Row, measure_in_turn
     from ..speed.settings import settings_here
 
+    if args.report and (args.peers or args.json):
+        raise OptionError("--report prints edge-st's variants as Markdown; leave out --peers and --json")
     if args.peers:
         return _race(args)
     if args.original is not None:
@@ -63,6 +67,10 @@ def run(args: argparse.Namespace) -> int:
     rows = [Row(setting, speed, settings[setting]) for setting, speed in speeds.items()]
     if args.json:
         print_json([row.as_json() for row in rows])
+    elif args.report:
+        from .bench_report import bench_report
+
+        print(bench_report(Path(args.model).name or folder.name, rows))
     else:
         print(speed_table(rows))
     if chart is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..speed.measuring import Row, Speed
     from ..speed.settings import Setting
 
-_HEAD = ("variant", "graph", "threads", "batch", "short/s", "mixed/s", "single ms", "load ms", "memory", "cosine min")
+HEAD = ("variant", "graph", "threads", "batch", "short/s", "mixed/s", "single ms", "load ms", "memory", "cosine min")
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +53,11 @@ def report_progress(setting: "Setting", speed: "Speed") -> None:
 
 def speed_table(rows: "Sequence[Row]") -> str:
     """A table with a line for each row."""
-    return table([_HEAD, *(_cells(row) for row in rows)])
+    return table([HEAD, *(cells(row) for row in rows)])
 
 
-def _cells(row: "Row") -> tuple[str, ...]:
+def cells(row: "Row") -> tuple[str, ...]:
+    """The figures of a row, under `HEAD`."""
     setting, speed = row.setting, row.speed
     return (
         f"{setting.engine} {setting.dtype}",

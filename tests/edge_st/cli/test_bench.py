@@ -1,9 +1,11 @@
 """``edge-st bench``: a table of every variant that runs on this machine."""
 
 import json
+import platform
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_st import SentenceTransformer
@@ -12,6 +14,7 @@ from edge_st.speed import measuring
 from edge_st.speed.measuring import Speed, best
 from edge_st.speed.sample_texts import sample_texts
 from edge_st.speed.settings import Setting
+from edge_st.version import __version__
 from tests.support.tiny_models import graph_entry
 from tests.support.tiny_pair_models import ONE
 from tests.support.variants import FLOAT32, INT8, save_variants, write_variants
@@ -62,6 +65,18 @@ def test_json_dtype_texts_and_chart(
     assert b"onnx int8" in content if ending == "svg" else content.startswith(b"\x89PNG")
 
 
+def test_a_report_to_paste(quick: None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(folder), "--report"]) == 0
+    facts, table = capsys.readouterr().out.strip().split("\n\n")
+    told = dict(line.removeprefix("- ").split(": ", 1) for line in facts.splitlines())
+    assert {"model", "CPU", "cores", "system", "versions"} <= told.keys()
+    assert told["model"] == "model"
+    assert f"edge-st {__version__}, Python {platform.python_version()}, numpy {np.__version__}" in told["versions"]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
+    assert [row[:2] for row in rows] == [["onnx float32", FLOAT32], ["onnx int8", INT8]]
+    assert {len(row) for row in rows} == {len(head)}
+
+
 def test_a_process_of_its_own(folder: Path) -> None:
     speed = measuring.measure(folder, Setting("onnx", INT8, "int8", 1, 128), ["one", "two words"])
     assert (speed.num_threads, speed.token_budget) == (1, 128)
@@ -86,6 +101,7 @@ def test_models_of_other_kinds(quick: None, tmp_path: Path, capsys: pytest.Captu
         (["--chart", "chart.jpg"], "expected a name that ends with .svg or .png"),
         (["--chart", "no/chart.svg"], "there is no folder"),
         (["--original", "."], "--original is read by other libraries alone; add --peers"),
+        (["--report", "--json"], "--report prints edge-st's variants as Markdown; leave out --peers and --json"),
         (["--peers", "--chart", "chart.svg"], "--chart draws edge-st's variants alone; leave out --peers"),
         (["--peers", "--original", "no"], "no such file or folder: no"),
         (["--peers"], "--peers needs another library in this environment: sentence-transformers, fastembed,"),
