@@ -1,7 +1,6 @@
 """A pool of processes that answer questions about texts. Source: sentence-transformers' multi-process pools."""
 
 import math
-import multiprocessing
 import queue
 import signal
 import threading
@@ -19,6 +18,7 @@ from edge_st_runtime.errors import EngineError, OptionError
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..progress import progress_bar
+from .processes import spawning
 
 Pool: TypeAlias = dict[str, Any]
 Answer: TypeAlias = Callable[..., Any]
@@ -42,7 +42,7 @@ class _Worker:
             raise EngineError(
                 f"1 multi-process pool worker(s) died unexpectedly: pid {self.process.pid} (exit code "
                 f"{self.process.exitcode}); see its message above, then stop the pool and start another (in a script "
-                "under `if __name__ == '__main__':`)"
+                "under `if __name__ == '__main__':`, in a frozen program after multiprocessing.freeze_support())"
             ) from None
         if isinstance(answer, Exception):
             raise answer
@@ -181,7 +181,7 @@ def _joined(results: Iterator[Any], count: int) -> Any:
 
 
 def _start(make: Callable[[], Answer]) -> _Worker:
-    context = multiprocessing.get_context("spawn")
+    context = spawning()
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(make, theirs), daemon=True)
     process.start()

@@ -29,10 +29,14 @@ The built-in base stands in brackets.
 The errors of folders are raised for index folders, too.
 """
 
+import sys
+
 #: how to install edge-st-export on a build machine, for messages
 INSTALL_EXPORT = "pip install -c export/constraints.txt . './export[openvino]' (in a checkout of edge-st)"
 #: how to export a model, which needs PyTorch, for messages
 EXPORT = f"on a build machine, as it needs PyTorch: {INSTALL_EXPORT}, then: edge-st export MODEL FOLDER"
+
+_REBUILD = " (this program is frozen: do that where it is built, then name the package to PyInstaller: --hidden-import)"
 
 
 class EdgeSTError(Exception):
@@ -100,7 +104,11 @@ class DiskFullError(ResourceError, FolderError):
 
 
 class PackageMissingError(EdgeSTError, ImportError):
-    """An optional package that the call needs is not installed."""
+    """An optional package that the call needs is not installed, or not part of this frozen program."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message + _REBUILD if getattr(sys, "frozen", False) and _REBUILD not in message else message
 
 
 class HubError(EdgeSTError, OSError):

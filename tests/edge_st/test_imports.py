@@ -22,6 +22,8 @@ AT_THE_TOP = {
     "comparison/charts.py": "matplotlib",
     "integrations/mteb.py": "mteb",
     "peers/gguf_file.py": "gguf",
+    "pyinstaller/hook-edge_st.py": "PyInstaller",
+    "pyinstaller/hook-edge_st_runtime.py": "PyInstaller",
 }
 WITHIN_FUNCTIONS = {
     "text/word_tokenizer.py": {"nltk"},
