@@ -50,7 +50,7 @@ def make_handler(model: str | Path | Model, **options: Any) -> Handler:
             raise InputError(
                 f"the event is a {type(event).__name__}; expected an object, such as {{'input': 'a text'}}"
             )
-        if "requestContext" in event:
+        if isinstance(event.get("requestContext"), dict):
             return _http_answer(loaded, event)
         return route_of_body(loaded, event).answer(loaded, event)
 

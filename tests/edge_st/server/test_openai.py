@@ -27,7 +27,7 @@ def test_fields_are_those_of_openai(dense: Model) -> None:
         "object": "list",
         "data": 2,
         "model": "m",
-        "usage": dict.fromkeys(("prompt_tokens", "total_tokens"), int(sum(dense.count_tokens(TEXTS)))),
+        "usage": dict.fromkeys(("prompt_tokens", "total_tokens"), int(np.sum(dense.count_tokens(TEXTS)))),
     }
     assert [(each["object"], each["index"]) for each in found["data"]] == [("embedding", 0), ("embedding", 1)]
 
