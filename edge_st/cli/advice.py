@@ -107,9 +107,11 @@ def _on_system(system: System) -> list[Advice]:
     if system.no_cache is not None:
         message = f"nothing about this machine can be kept, so int8 tests itself at every load: {system.no_cache}"
         found.append(Advice("note", message, "export XDG_CACHE_HOME=FOLDER, one that can be written"))
-    if system.no_pools is not None:
-        message = f"processes cannot share the work: {system.no_pools}"
-        found.append(Advice("note", message, "encode in threads of one process, which share the model"))
+    if system.no_semaphores is not None:
+        message = f"no semaphores, so edge-st bench, tune and eval cannot run: {system.no_semaphores}"
+        found.append(
+            Advice("note", message, "mount -t tmpfs tmpfs /dev/shm; in a container: docker run --shm-size 64m")
+        )
     return found
 
 

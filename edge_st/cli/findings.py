@@ -8,8 +8,8 @@ class System:
     """What there is under Python.
 
     ``libc`` is "glibc" or "musl" with its version, None on other systems than Linux. ``memory`` is that which this
-    process may use, in bytes; None where the system does not tell. ``no_cache`` and ``no_pools`` say why findings about
-    this machine cannot be kept, and why processes cannot share the work; None where they can.
+    process may use, in bytes; None where the system does not tell. ``no_cache`` says why findings about this machine
+    cannot be kept, ``no_semaphores`` why there are none for processes; None where all is well.
     """
 
     name: str
@@ -17,7 +17,7 @@ class System:
     libc: str | None
     memory: int | None
     no_cache: str | None
-    no_pools: str | None
+    no_semaphores: str | None
 
 
 @dataclass(frozen=True, slots=True)

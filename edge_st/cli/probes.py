@@ -146,7 +146,7 @@ def probe_system() -> System:
         libc=_libc() if sys.platform == "linux" else None,
         memory=usable_memory(),
         no_cache=_why_nothing_is_kept(),
-        no_pools=_why_no_pools(),
+        no_semaphores=_why_no_semaphores(),
     )
 
 
@@ -165,8 +165,8 @@ def _why_nothing_is_kept() -> str | None:
     return why_not_kept("self-test")
 
 
-def _why_no_pools() -> str | None:
-    """Why the system gives no lock that processes share, as without /dev/shm."""
+def _why_no_semaphores() -> str | None:
+    """Why the system gives no semaphore, as without /dev/shm."""
     try:
         multiprocessing.get_context("spawn").Lock()
     except (ImportError, OSError) as error:

@@ -14,7 +14,7 @@ from edge_st_runtime.machine import cpu
 
 FINE: dict[str, object] = {"version": "1", "devices": ["CPU"], "error": None}
 MISSING: dict[str, object] = {"error": "not installed"}
-LINUX = System("linux", "x86_64", "glibc 2.36", 8 << 30, no_cache=None, no_pools=None)
+LINUX = System("linux", "x86_64", "glibc 2.36", 8 << 30, no_cache=None, no_semaphores=None)
 HEALTHY = Report(
     edge_st="1",
     python="3",
@@ -100,7 +100,7 @@ def test_an_engine_without_a_wheel_for_this_system(system: System, engine: str, 
 
 
 def test_what_the_system_lacks() -> None:
-    lacking = replace(LINUX, memory=400 << 20, no_cache="/root/.cache is read-only", no_pools="no /dev/shm")
+    lacking = replace(LINUX, memory=400 << 20, no_cache="/root/.cache is read-only", no_semaphores="no /dev/shm")
     found = advise(replace(HEALTHY, system=lacking, cpu_features=["avx2", "fma"]))
     assert [advice.level for advice in found] == ["note"] * 4
     for advice, words in zip(
