@@ -18,7 +18,7 @@ from edge_st_runtime.errors import EngineError, OptionError
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..progress import progress_bar
-from .processes import spawning
+from .spawning import spawning
 
 Pool: TypeAlias = dict[str, Any]
 Answer: TypeAlias = Callable[..., Any]

@@ -2,16 +2,16 @@
 
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from edge_st_runtime.errors import EngineError, ResourceError
+
+from .spawning import spawning
 
 R = TypeVar("R")
 
@@ -38,22 +38,6 @@ def new_process() -> ProcessPoolExecutor:
             f"this needs a process of its own, and the system gives no semaphore to talk to it ({error}); expected a "
             "folder /dev/shm that can be written; run it on another machine, or start the container with one"
         ) from error
-
-
-def spawning() -> SpawnContext:
-    """Where new processes come from: each is a new interpreter. Threads may be running when it is started.
-
-    A frozen program has no interpreter: it starts itself again, and `multiprocessing.freeze_support()` makes a worker
-    of it. Raises EngineError in a program that was started so and went on without: it would start itself for ever.
-    """
-    if getattr(sys, "frozen", False) and any(
-        argument == "--multiprocessing-fork" or argument.startswith("from multiprocessing.") for argument in sys.argv
-    ):
-        raise EngineError(
-            "this frozen program was started as a worker process, but runs as the program; call "
-            "multiprocessing.freeze_support() first under `if __name__ == '__main__':`"
-        )
-    return multiprocessing.get_context("spawn")
 
 
 def _end_with_parent() -> None:

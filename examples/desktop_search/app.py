@@ -55,15 +55,14 @@ class Window(tk.Tk):
         """Search in this folder from now on."""
         self.title(f"{folder.name} – Notes")
         self._say("Opening …")
-        self._work(partial(Notes, folder), self._opened)
+        self._work(partial(_exchanged, self._notes, folder), self._opened)
+        self._notes = None
 
     def _choose(self) -> None:
         if folder := filedialog.askdirectory(title="Folder of notes", mustexist=True):
             self.open_folder(Path(folder))
 
     def _opened(self, notes: Notes) -> None:
-        if self._notes is not None:
-            self._notes.close()
         self._notes = notes
         self._work(partial(notes.update, partial(self._later, self._progress)), self._updated)
         self._search()
@@ -115,9 +114,15 @@ class Window(tk.Tk):
         self.after(POLL_MS, self._poll)
 
     def _close(self) -> None:
+        self.destroy()
         if self._notes is not None:
             self._notes.close()
-        self.destroy()
+
+
+def _exchanged(old: Notes | None, folder: Path) -> Notes:
+    if old is not None:
+        old.close()
+    return Notes(folder)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ class Notes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self._stop = threading.Event()
+        self._stop, self._updating = threading.Event(), threading.Lock()
         self._model = SentenceTransformer(MODEL, num_threads=2, local_files_only=True)
         path = data_folder() / hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
         self._index = Index.open(path, "a", self._model) if path.is_dir() else Index.build(self._model, [], path)
@@ -42,6 +42,23 @@ class Notes:
 
     def update(self, progress: Callable[[int, int], None]) -> int:
         """Encode the notes that are new or changed, forget those that are gone, and return how many there are."""
+        with self._updating:
+            return self._update(progress)
+
+    def search(self, query: str, count: int = 8) -> list[dict[str, Any]]:
+        """The notes with the best paragraphs for ``query``, best first: one row of the index for each."""
+        best: dict[str, dict[str, Any]] = {}
+        for hit in self._index.search(query, top_k=5 * count):
+            best.setdefault(hit["metadata"]["note"], hit)
+        return list(best.values())[:count]
+
+    def close(self) -> None:
+        """End an update, and let other processes write the index."""
+        self._stop.set()
+        with self._updating:
+            self._index.close()
+
+    def _update(self, progress: Callable[[int, int], None]) -> int:
         paths = [path for path in sorted(self.folder.rglob("*")) if path.suffix.lower() in ENDINGS and path.is_file()]
         changed = {path.relative_to(self.folder).as_posix(): path.stat().st_mtime_ns for path in paths}
         rows = self._index.get(self._index.ids())
@@ -55,18 +72,6 @@ class Notes:
             progress(start, len(new))
             self._add({name: changed[name] for name in new[start : start + _AT_ONCE]})
         return len(changed)
-
-    def search(self, query: str, count: int = 8) -> list[dict[str, Any]]:
-        """The notes with the best paragraphs for ``query``, best first: one row of the index for each."""
-        best: dict[str, dict[str, Any]] = {}
-        for hit in self._index.search(query, top_k=5 * count):
-            best.setdefault(hit["metadata"]["note"], hit)
-        return list(best.values())[:count]
-
-    def close(self) -> None:
-        """End an update, and let other processes write the index."""
-        self._stop.set()
-        self._index.close()
 
     def _add(self, changed: dict[str, int]) -> None:
         rows = [

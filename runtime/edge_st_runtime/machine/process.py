@@ -1,5 +1,6 @@
 """State of one process: objects that must be made anew after a fork, and environment variables."""
 
+import atexit
 import ctypes
 import os
 import threading
@@ -53,6 +54,9 @@ class NoFork:
     A child has none of its parent's other threads. What they held at the moment of the fork stays locked in the child
     for ever, and its first call of the same library would hang. A thread that forks within its own block does not wait
     for itself. No fork waits longer than ``patience`` seconds.
+
+    The end of the interpreter waits likewise, and then no other thread enters: Python ends daemon threads wherever they
+    are, and an engine aborts the process when that happens within a call.
     """
 
     def __init__(self, patience: float = 60) -> None:
@@ -60,17 +64,21 @@ class NoFork:
         self._begin()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._begin)
+        atexit.register(self._end)
 
     def _begin(self) -> None:
         self._changed = threading.Condition()
         self._inside: dict[int, int] = {}
         self._forks = 0
+        self._last: int | None = None
 
     def __enter__(self) -> None:
         own = threading.get_ident()
         with self._changed:
             while self._forks and own not in self._inside:
                 self._changed.wait()
+            if self._last not in (None, own):
+                self._changed.wait(self._patience)
             self._inside[own] = self._inside.get(own, 0) + 1
 
     def __exit__(self, *_: object) -> None:
@@ -79,8 +87,13 @@ class NoFork:
             left = self._inside.pop(own, 1) - 1  # none in a child that was forked within the block
             if left:
                 self._inside[own] = left
-            if self._forks:
+            if self._forks or self._last:
                 self._changed.notify_all()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._last = threading.get_ident()
+            self._changed.wait_for(lambda: self._inside.keys() <= {self._last}, self._patience)
 
     def _close(self) -> None:
         own = {threading.get_ident()}

@@ -1,5 +1,6 @@
 """What the name of a model stands for: a folder, or a repository on the Hub."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_st_runtime.errors import (
     FolderNotFoundError,
     HubError,
     OptionError,
+    PackageMissingError,
 )
 from tests.edge_st.hub.test_secrets import everything
 from tests.support.hub_models import (
@@ -126,3 +128,11 @@ main(["pull", "owner/name", {str(tmp_path / "out")!r}])
         assert line.count("no folder") + line.count("no existing folder") == line.count("'no-such-model'")
     assert [line.split(" '")[0] for line in output.splitlines()] == ["PackageMissingError there is no folder"] * 2
     assert complaints.startswith("edge-st: error: to look for 'owner/name' on the Hub takes huggingface_hub, which is")
+
+
+def test_a_frozen_program_is_told_once_how_to_take_the_package_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(PackageMissingError) as raised:
+        resolve("no-such-model")
+    assert str(raised.value).count("--hidden-import") == 1

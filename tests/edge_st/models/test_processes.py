@@ -60,3 +60,26 @@ def test_a_frozen_program_without_freeze_support_does_not_start_itself_for_ever(
         SentenceTransformer().start_multi_process_pool(["cpu"])
     with pytest.raises(EngineError, match=r"call multiprocessing.freeze_support\(\) first"):
         in_process(int, "3", died="")
+
+
+LATE = """
+import threading
+from edge_st import SentenceTransformer
+
+def work():
+    threading.main_thread().join()
+    pool = model.start_multi_process_pool(["cpu", "cpu"])
+    print(model.encode(["a", "b", "c"], pool=pool).shape)
+    model.stop_multi_process_pool(pool)
+
+if __name__ == "__main__":
+    model = SentenceTransformer()
+    threading.Thread(target=work).start()
+"""
+
+
+def test_a_thread_that_outlives_the_main_thread_starts_a_pool() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", LATE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.stdout, done.stderr) == ("(3, 256)\n", "")

@@ -143,6 +143,28 @@ def test_models_and_indexes_after_the_main_thread_has_ended(
         np.testing.assert_allclose(late[name], early, atol=1e-6)
 
 
+DAEMONS = """
+import sys, threading, time
+import edge_st
+
+model = edge_st.SentenceTransformer(sys.argv[1], backend=sys.argv[2], num_threads=2)
+TEXTS = [f"the quick fox {i} " * (i % 5 + 1) for i in range(200)]
+
+def work():
+    while True:
+        model.encode(TEXTS)
+
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.3)
+"""
+
+
+def test_a_program_ends_while_its_daemon_threads_encode(tiny_folder: Path, engine: str) -> None:
+    for _ in range(3):  # without care every other one aborts
+        assert _run(DAEMONS, str(tiny_folder), engine) == ("", "")
+
+
 LAST = """
 import sys
 import numpy as np
