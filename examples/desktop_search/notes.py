@@ -35,7 +35,7 @@ class Notes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self._stop, self._updating = threading.Event(), threading.Lock()
-        self._model = SentenceTransformer(MODEL, num_threads=2, local_files_only=True)
+        self._model = SentenceTransformer(MODEL, profile="background", local_files_only=True)
         path = data_folder() / hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
         self._index = Index.open(path, "a", self._model) if path.is_dir() else Index.build(self._model, [], path)
         (data_folder() / "last.txt").write_text(str(self.folder), encoding="utf-8")
