@@ -1,4 +1,5 @@
 # File systems of another Debian beside this machine's own: packages are unpacked into a folder and run there by bubblewrap.
+# DEBIAN_MIRROR names another mirror than deb.debian.org.
 
 needed() { # PACKAGE TEST...: install a Debian package where TEST fails, if that can be done
     "${@:2}" >/dev/null 2>&1 && return
