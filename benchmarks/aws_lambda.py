@@ -8,6 +8,7 @@ needs bubblewrap, and a Python of the version that is packed for on the PATH.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -15,7 +16,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from disturbance import disturbance
 from tables import table
 
 from edge_st_export import pack_lambda
@@ -35,7 +35,7 @@ def main() -> None:
     made.add_argument("--rounds", type=int, default=9)
     made.add_argument("--core", type=int, default=0)
     options = made.parse_args()
-    print(f"{cpu_name()}: {' '.join(sorted(cpu_features()))}")
+    print(f"{cpu_name()}: {' '.join(sorted(cpu_features()))}; load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as scratch:
         packed = pack_lambda(options.model, Path(scratch, "packed"), python=options.python)
         print(report(packed, "x86_64", options.python, "lambda_function.lambda_handler").rpartition("\n")[0] + "\n")
@@ -48,12 +48,11 @@ def main() -> None:
             "512 MB, without byte code": (bare, 512, {}),
         }
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
-        with disturbance():
-            for place in range(options.rounds + 1):
-                for name, way in ways.items():
-                    measured = _run(*way, options.core)
-                    found[name] += [measured] if place else []
-            print(table(["cold start to answer", "best s", "median s", "warm p50 ms", "peak MB"], _rows(found)))
+        for place in range(options.rounds + 1):
+            for name, way in ways.items():
+                measured = _run(*way, options.core)
+                found[name] += [measured] if place else []
+        print(table(["cold start to answer", "best s", "median s", "warm p50 ms", "peak MB"], _rows(found)))
 
 
 def _rows(found: Mapping[str, list[tuple[float, float, float]]]) -> list[list[str]]:

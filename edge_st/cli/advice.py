@@ -10,8 +10,13 @@ from .findings import Report, System
 
 ENGINES = {"onnxruntime": "onnx", "openvino": "openvino"}
 INSTALL = {name: f'pip install "edge-st[{extra}]"' for name, extra in ENGINES.items()}
-#: the least glibc of the engines' newest wheels, and of OpenVINO's for ARM: docs/places/wheels.md
-GLIBC, NEWER_GLIBC = (2, 28), (2, 35)
+#: by engine, and on ARM64 or not: the least glibc of any wheel, and of the newest (docs/places/wheels.md)
+GLIBC = {
+    ("onnxruntime", False): ((2, 27), (2, 28)),
+    ("onnxruntime", True): ((2, 27), (2, 28)),
+    ("openvino", False): ((2, 17), (2, 28)),
+    ("openvino", True): ((2, 31), (2, 35)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ def _on_engines(report: Report) -> list[Advice]:
             found.append(Advice("note", f"{name} is not installed{why and f': {why}'}", fix))
     for name, finding in report.engines.items():
         if name not in missing and finding["error"] is not None:
-            found.append(Advice("warning", f"{name} does not work: {finding['error']}", _fix(name, finding)))
+            fix = _fix(name, str(finding["error"]), report.system)
+            found.append(Advice("warning", f"{name} does not work: {finding['error']}", fix))
     several = report.onnxruntime_distributions
     if len(several) > 1:
         fix = f"pip uninstall -y {' '.join(several)} && pip install {several[-1]}"
@@ -72,29 +78,33 @@ def _on_engines(report: Report) -> list[Advice]:
 
 
 def _without_wheel(engine: str, system: System) -> tuple[str, str] | None:
-    """Why the newest ``engine`` has no wheel for this system, and what to do; None where it has one."""
+    """Why ``engine``, or its newest version, has no wheel for this system, and what to do; None where it has one."""
     libc, _, version = (system.libc or "").partition(" ")
     if libc == "musl":
         return "neither engine has a wheel for musl, as on Alpine", "use an image with glibc, such as python:3.13-slim"
     if system.machine.startswith(("armv6", "armv7")):
         return "neither engine has a wheel for 32-bit ARM", "install the 64-bit system"
-    arm = system.machine.lower() in {"aarch64", "arm64"}
-    needed = NEWER_GLIBC if engine == "openvino" and arm else GLIBC
-    if libc == "glibc" and tuple(map(int, version.split("."))) < needed:
-        why = f"its newest wheel needs glibc {'.'.join(map(str, needed))}, this system has {version}"
-        old = needed == NEWER_GLIBC and tuple(map(int, version.split("."))) >= GLIBC
-        return why, 'pip install "openvino<2025.3"' if old else "use a newer system or image"
-    no_openvino = (system.name == "win32" and arm) or (system.name == "darwin" and not arm)
-    if engine == "openvino" and no_openvino:
-        return "it has no wheel for this system", INSTALL["onnxruntime"]
-    return None
+    if engine == "openvino" and system.name == "win32" and system.is_arm:
+        return "it has no wheel for Windows on ARM", INSTALL["onnxruntime"]
+    if libc != "glibc":
+        return None
+    least, newest = GLIBC[engine, system.is_arm]
+    found = tuple(map(int, version.split(".")))
+    if found >= newest:
+        return None
+    why = f"its newest wheel needs glibc {'.'.join(map(str, newest))}, this system has {version}"
+    return (
+        (f"{why}; pip takes an older one", INSTALL[engine]) if found >= least else (why, "use a newer system or image")
+    )
 
 
-def _fix(name: str, finding: dict[str, object]) -> str:
+def _fix(name: str, error: str, system: System) -> str:
     other = next(engine for engine in ENGINES if engine != name)
-    if "illegal instruction" in str(finding["error"]):
-        return f'pip uninstall -y {name} && pip install "edge-st[{ENGINES[other]}]"'
-    if "DLL load failed" in str(finding["error"]):
+    if "crashed" in error and name == "onnxruntime" and system.is_arm:
+        return 'pip install --upgrade "onnxruntime>=1.26"'  # older ones abort without /sys, 1.21 on a Raspberry Pi 4
+    if "illegal instruction" in error:
+        return f"pip uninstall -y {name} && {INSTALL[other]}"
+    if "DLL load failed" in error:
         return "install the Microsoft Visual C++ Redistributable (winget install Microsoft.VCRedist.2015+.x64)"
     return f"pip install --force-reinstall {name}"
 

@@ -19,6 +19,11 @@ class System:
     no_cache: str | None
     no_semaphores: str | None
 
+    @property
+    def is_arm(self) -> bool:
+        """Whether the machine is a 64-bit ARM."""
+        return self.machine.lower() in {"aarch64", "arm64"}
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -71,6 +71,10 @@ def test_what_is_broken_comes_with_its_command() -> None:
         "warning",
         'pip uninstall -y onnxruntime && pip install "edge-st[openvino]"',
     )
+    board = replace(
+        HEALTHY, engines={"onnxruntime": crashed, "openvino": FINE}, system=replace(LINUX, machine="aarch64")
+    )
+    assert fixes(board) == [("warning", 'pip install --upgrade "onnxruntime>=1.26"')]
     both = replace(HEALTHY, onnxruntime_distributions=["onnxruntime", "onnxruntime-gpu"])
     assert fixes(both) == [("warning", "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")]
     numpy_broken = replace(HEALTHY, packages={"numpy": {"error": "x"}}, bundled_model={"error": "y"})
@@ -83,11 +87,10 @@ def test_what_is_broken_comes_with_its_command() -> None:
         (replace(LINUX, libc="musl"), "onnxruntime", "use an image with glibc, such as python:3.13-slim"),
         (replace(LINUX, machine="armv7l"), "onnxruntime", "install the 64-bit system"),
         (replace(LINUX, libc="glibc 2.26"), "onnxruntime", "use a newer system or image"),
-        (replace(LINUX, machine="aarch64", libc="glibc 2.34"), "openvino", 'pip install "openvino<2025.3"'),
+        (replace(LINUX, machine="aarch64", libc="glibc 2.34"), "openvino", 'pip install "edge-st[openvino]"'),
         (replace(LINUX, machine="aarch64", libc="glibc 2.26"), "openvino", "use a newer system or image"),
         (replace(LINUX, machine="aarch64"), "openvino", 'pip install "edge-st[openvino]"'),
         (replace(LINUX, name="win32", machine="ARM64", libc=None), "openvino", 'pip install "edge-st[onnx]"'),
-        (replace(LINUX, name="darwin", libc=None), "openvino", 'pip install "edge-st[onnx]"'),
         (replace(LINUX, name="darwin", machine="arm64", libc=None), "openvino", 'pip install "edge-st[openvino]"'),
     ],
 )
@@ -97,6 +100,7 @@ def test_an_engine_without_a_wheel_for_this_system(system: System, engine: str, 
     )
     (advice,) = advise(replace(HEALTHY, engines=engines, system=system))
     assert advice.fix == fix
+    assert ("newest wheel" in advice.message) == (system.libc in {"glibc 2.26", "glibc 2.34"})
 
 
 def test_what_the_system_lacks() -> None:
