@@ -1,5 +1,5 @@
-# File systems of another Debian beside this machine's own: packages are unpacked into a folder and run there by bubblewrap.
-# DEBIAN_MIRROR names another mirror than deb.debian.org.
+# Other systems beside this machine's own: its further interpreters, and file systems of another Debian, whose packages are
+# unpacked into a folder and run there by bubblewrap. DEBIAN_MIRROR names another mirror than deb.debian.org.
 
 needed() { # PACKAGE TEST...: install a Debian package where TEST fails, if that can be done
     "${@:2}" >/dev/null 2>&1 && return
@@ -35,4 +35,18 @@ debian_root() { # ROOT SUITE ARCHITECTURE PACKAGE...: the packages, and all that
 
 in_root() { # ROOT ARGUMENT...: run bubblewrap's arguments, the last of them a command, with ROOT as the file system
     bwrap --bind "$1" / --dev /dev --proc /proc --tmpfs /tmp --die-with-parent "${@:2}"
+}
+
+is_version() { # INTERPRETER VERSION: with a "t" at the end a free-threaded one
+    local print='import sys, sysconfig as c; print("%d.%d" % sys.version_info[:2], end="t" * bool(c.get_config_var("Py_GIL_DISABLED")))'
+    [ "$("$1" -c "$print" 2>/dev/null)" = "$2" ]
+}
+
+# What PYTHON314 (PYTHON312, PYTHON314t …) names, else one on the path, else pyenv's.
+interpreter() { # VERSION: print the path of an interpreter of this machine
+    local variable=PYTHON${1//./} found
+    for found in "${!variable:-}" "$(command -v "python$1")" "${PYENV_ROOT:-$HOME/.pyenv}/versions/${1%t}".*/bin/python; do
+        is_version "$found" "$1" && echo "$found" && return
+    done
+    return 1
 }
