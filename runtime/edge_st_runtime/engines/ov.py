@@ -18,7 +18,9 @@ from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.onnx_graphs import external_files
 from ..files.shortage import shortage
+from ..machine.cpu import cpu_features
 from ..machine.process import PerProcess
+from ..machine.threads import available_cores
 from .backend import EngineOptions, PoolsOutside, no_fork
 from .devices import openvino_device
 from .quiet_openvino import openvino
@@ -42,8 +44,9 @@ class OpenVinoBackend(PoolsOutside):
 
     The first form has one stream with all threads, for a batch that runs alone. The second has one stream for each
     thread, for several batches at the same time. It is compiled when it is first needed, and has its own copy of the
-    weights of matrix multiplications. A large graph has only one form, with a stream for every two threads. A graph
-    whose caller sets NUM_STREAMS or PERFORMANCE_HINT has only the form that the caller sets.
+    weights of matrix multiplications. A large graph has only one form, with a stream for every two threads; so has one
+    that `ends_the_process` on one. A graph whose caller sets NUM_STREAMS or PERFORMANCE_HINT has only the form that the
+    caller sets.
     """
 
     padding_step = 8  # OpenVINO prepares kernels for every new shape of batch
@@ -52,7 +55,8 @@ class OpenVinoBackend(PoolsOutside):
     def __init__(self, graph: Path, options: EngineOptions) -> None:
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
-        model, streams = _read(graph, options), _forms(graph, options)
+        model = _read(graph, options)
+        streams = _forms(graph, options, in_pairs=ends_the_process(model, options))
         self.concurrency = streams[-1]
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
@@ -117,13 +121,38 @@ open_graph = OpenVinoBackend
 VERSION = str(openvino.__version__)
 
 
-def _forms(graph: Path, options: EngineOptions) -> list[int]:
-    """The number of streams of each form."""
+def ends_the_process(model: Any, options: EngineOptions) -> bool:
+    """Whether OpenVINO ends the process, with SIGFPE, where it compiles ``model`` for one thread a stream.
+
+    On CPUs with AMX, OpenVINO 2026.4 divides by zero there where it fuses a gated layer (SwiGLU, GeGLU) in bfloat16.
+    """
+    if options.dtype != "bfloat16" or _device(options) != "CPU" or "amx_bf16" not in cpu_features():
+        return False
+    return any(_is_gated(node) for node in model.get_ops() if node.get_type_name() == "MatMul")
+
+
+def _is_gated(product: Any) -> bool:
+    """Whether a MatMul is of a product of two values that are both computed."""
+    given = product.input_value(0).get_node()
+    factors = [value.get_node().get_type_name() for value in given.input_values()]
+    return given.get_type_name() == "Multiply" and "Constant" not in factors
+
+
+def _forms(graph: Path, options: EngineOptions, *, in_pairs: bool) -> list[int]:
+    """The number of streams of each form; raises EngineError where a stream needs two threads and has one."""
     threads = options.num_threads
+    if in_pairs:
+        asked, threads = str(options.provider_options.get("NUM_STREAMS", 1)), min(threads, available_cores())
+        if threads < 2 * (int(asked) if asked.isdecimal() else 1):
+            raise EngineError(
+                f"{graph} has gated layers, which OpenVINO cannot compute in bfloat16 on this CPU by one thread a "
+                f"stream; found cores for {threads} threads, and NUM_STREAMS {asked}: pass num_threads=2, or "
+                "dtype='float32'"
+            )
     if {"NUM_STREAMS", "PERFORMANCE_HINT"} & options.provider_options.keys() or _device(options) != "CPU":
         return [threads]
     weights = graph.with_suffix(".bin")
-    if weights.is_file() and weights.stat().st_size > _LARGE:
+    if in_pairs or (weights.is_file() and weights.stat().st_size > _LARGE):
         return [max(1, threads // 2)]
     return sorted({1, threads})
 
