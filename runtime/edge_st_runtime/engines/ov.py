@@ -18,11 +18,11 @@ from ..arrays import Floats, Ids, TokenBatch
 from ..errors import DamagedFileError, EngineError, MissingFileError, OptionError, ProviderError
 from ..files.onnx_graphs import external_files
 from ..files.shortage import shortage
-from ..machine.cpu import cpu_features
 from ..machine.process import PerProcess
 from ..machine.threads import available_cores
 from .backend import EngineOptions, PoolsOutside, no_fork
 from .devices import openvino_device
+from .gated_layers import ends_the_process
 from .quiet_openvino import openvino
 from .signature import ACTIVE_INDICES, ACTIVE_VALUES, Port, Signature, resolve_signature
 
@@ -56,7 +56,8 @@ class OpenVinoBackend(PoolsOutside):
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
         model = _read(graph, options)
-        streams = _forms(graph, options, in_pairs=ends_the_process(model, options))
+        in_pairs = _device(options) == "CPU" and ends_the_process(model, options.dtype)
+        streams = _forms(graph, options, in_pairs=in_pairs)
         self.concurrency = streams[-1]
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
@@ -119,23 +120,6 @@ def _taken(output: NDArray[Any], batch: TokenBatch) -> NDArray[Any]:
 
 open_graph = OpenVinoBackend
 VERSION = str(openvino.__version__)
-
-
-def ends_the_process(model: Any, options: EngineOptions) -> bool:
-    """Whether OpenVINO ends the process, with SIGFPE, where it compiles ``model`` for one thread a stream.
-
-    On CPUs with AMX, OpenVINO 2026.4 divides by zero there where it fuses a gated layer (SwiGLU, GeGLU) in bfloat16.
-    """
-    if options.dtype != "bfloat16" or _device(options) != "CPU" or "amx_bf16" not in cpu_features():
-        return False
-    return any(_is_gated(node) for node in model.get_ops() if node.get_type_name() == "MatMul")
-
-
-def _is_gated(product: Any) -> bool:
-    """Whether a MatMul is of a product of two values that are both computed."""
-    given = product.input_value(0).get_node()
-    factors = [value.get_node().get_type_name() for value in given.input_values()]
-    return given.get_type_name() == "Multiply" and "Constant" not in factors
 
 
 def _forms(graph: Path, options: EngineOptions, *, in_pairs: bool) -> list[int]:

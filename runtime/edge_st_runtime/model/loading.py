@@ -209,8 +209,7 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         modules = remaining_modules(route, backend, choices[name])
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
-        one_by_one = _one_by_one(route, choices[name])
-        pipeline = Pipeline(tokenizer, backend, modules, width, one_by_one, options.background)
+        pipeline = Pipeline(tokenizer, backend, modules, width, _one_by_one(route, choices[name]), options.background)
         routes[name] = LoadedRoute(pipeline, choices[name], limit)
     return LoadedModel(folder, routes)
 
@@ -218,8 +217,7 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
 def _one_by_one(route: Route, choice: Choice) -> bool:
     """Whether a text may not share a batch with others; a warning says so."""
     graph = route.path / choice.file
-    found = depends_on_batch(graph, choice)
-    if found:
+    if found := depends_on_batch(graph, choice):
         _logger.warning(
             "%s quantizes all texts of a batch by one scale; each runs in a batch of its own, so that its vector does "
             "not depend on the others. Make a graph that need not %s --dtype int8",
@@ -256,11 +254,10 @@ def _open_head(
 def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: LoadOptions) -> Backend:
     tuned_threads = None if os.environ.get(VARIABLE) else choice.num_threads
     asked = tuned_threads if options.num_threads is None else options.num_threads
-    num_threads = thread_count(asked, background=options.background)
     graph = route.path / choice.file
     try:
         engine_options = EngineOptions(
-            num_threads=num_threads,
+            num_threads=thread_count(asked, background=options.background),
             dtype=choice.dtype,
             device=options.device,
             provider=options.provider,

@@ -10,7 +10,7 @@ from edge_st_runtime.engines.backend import EngineOptions, open_backend
 from edge_st_runtime.errors import EngineError
 
 openvino = pytest.importorskip("openvino")
-from edge_st_runtime.engines import ov  # noqa: E402 - it needs openvino
+from edge_st_runtime.engines import gated_layers, ov  # noqa: E402 - ov needs openvino
 
 WIDTH, INNER = 32, 256
 
@@ -18,7 +18,7 @@ WIDTH, INNER = 32, 256
 @pytest.fixture
 def amx(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU with AMX and four cores."""
-    monkeypatch.setattr(ov, "cpu_features", lambda: frozenset({"avx512_bf16", "amx_bf16"}))
+    monkeypatch.setattr(gated_layers, "cpu_features", lambda: frozenset({"avx512_bf16", "amx_bf16"}))
     monkeypatch.setattr(ov, "available_cores", lambda: 4)
 
 
@@ -42,12 +42,11 @@ def model(*, gated: bool) -> Any:
 
 @pytest.mark.usefixtures("amx")
 def test_only_gated_layers_in_bfloat16_are_concerned(monkeypatch: pytest.MonkeyPatch) -> None:
-    half = EngineOptions(num_threads=2, dtype="bfloat16")
-    assert ov.ends_the_process(model(gated=True), half)
-    assert not ov.ends_the_process(model(gated=False), half)
-    assert not ov.ends_the_process(model(gated=True), EngineOptions(num_threads=2))
-    monkeypatch.setattr(ov, "cpu_features", lambda: frozenset({"avx512_bf16"}))
-    assert not ov.ends_the_process(model(gated=True), half)
+    assert gated_layers.ends_the_process(model(gated=True), "bfloat16")
+    assert not gated_layers.ends_the_process(model(gated=False), "bfloat16")
+    assert not gated_layers.ends_the_process(model(gated=True), "float32")
+    monkeypatch.setattr(gated_layers, "cpu_features", lambda: frozenset({"avx512_bf16"}))
+    assert not gated_layers.ends_the_process(model(gated=True), "bfloat16")
 
 
 @pytest.mark.usefixtures("amx")
