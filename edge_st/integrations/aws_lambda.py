@@ -17,7 +17,7 @@ from edge_st_runtime.errors import InputError
 
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
-from ..server.answering import Answer, answer, route_of_body
+from ..protocols.answering import Answer, answer, route_of_body
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 _HEADERS = {"content-type": "application/json"}

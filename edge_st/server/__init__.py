@@ -1,1 +1,1 @@
-"""Requests and answers over HTTP, as functions of a model and a JSON body; no web framework is needed."""
+"""The embedding service: models behind HTTP, in the protocols that clients have already."""

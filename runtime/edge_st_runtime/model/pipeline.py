@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -35,17 +35,33 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """A batch to run: ``rows`` of ``tokens``, those of the ``texts`` of a window whose first text is number ``start``.
+class Batch:
+    """What is computed together: ``rows`` of ``tokens``, those of ``texts``, whose first one is number ``start``.
 
-    ``alone`` as in `TokenBatch`.
+    ``alone`` and ``aside`` as in `TokenBatch`.
     """
 
     start: int
     texts: Sequence[TextOrPair]
     rows: Rows
     tokens: Tokens
-    alone: bool
+    alone: bool = False
+    aside: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What is kept of a batch: what ``select`` returns for its features.
+
+    ``extra`` are features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. NaN or
+    infinity in one of the features ``checked`` is an error. Without ``tokens`` an engine that pools gives no token
+    embeddings.
+    """
+
+    select: Callable[[Features], Any]
+    extra: Features = field(default_factory=dict)
+    checked: Sequence[str] = RESULTS
+    tokens: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +106,11 @@ class Pipeline:
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
         Without ``tokens`` an engine that pools gives no token embeddings.
         """
-        jobs = self._jobs(texts, limit, prompt, 1 if self.one_by_one else batch_size, inspect, places)
-        return parallel_map(
-            partial(self._compute, select, extra, checked, places, tokens), jobs, self.backend.concurrency
-        )
+        batches = self._batches(texts, limit, prompt, batch_size, inspect, places)
+        wanted = Wanted(select, extra, checked, tokens)
+        return parallel_map(partial(self.compute, wanted, places=places), batches, self.backend.concurrency)
 
-    def _jobs(
+    def _batches(
         self,
         texts: Sequence[TextOrPair],
         limit: int | None,
@@ -103,60 +118,68 @@ class Pipeline:
         batch_size: int,
         inspect: Callable[[Rows, Tokens], None] | None,
         places: Rows | None,
-    ) -> Iterator[_Job]:
+    ) -> Iterator[Batch]:
         start = 0
         for window in windows(texts, short=self.background):
-            tokens = self._tokens(window, limit, prompt)
+            tokens = self.tokens(window, limit, prompt)
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
-            lengths = np.array([len(ids) for ids in tokens.ids])
-            if self.backend.meaning == SCORES and not lengths.all():
-                row = int(lengths.argmin())
-                raise InputError(
-                    f"inputs[{_place(start + row, places)}], {window[row]!r}: the tokenizer makes no token of it, "
-                    "and no score can be computed; leave it out"
-                )
-            engine = self.backend
-            batches = list(
-                plan_batches(lengths, engine.token_budget, batch_size, engine.concurrency, engine.least_tokens)
-            )
-            alone = len(batches) == 1 and len(window) == len(texts)
-            for rows in batches:
-                yield _Job(start, window, rows, tokens, alone)
+            plan = self.plan(window, tokens, batch_size, start=start, places=places)
+            alone = len(plan) == 1 and len(window) == len(texts)
+            for rows in plan:
+                yield Batch(start, window, rows, tokens, alone)
             start += len(window)
 
-    def _tokens(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None) -> Tokens:
+    def plan(
+        self,
+        texts: Sequence[TextOrPair],
+        tokens: Tokens,
+        batch_size: int,
+        *,
+        start: int = 0,
+        places: Rows | None = None,
+    ) -> list[Rows]:
+        """The rows of each batch of ``texts``, whose first one is number ``start``; see `plan_batches`.
+
+        Raises InputError for a text without a token where the graph gives scores.
+        """
+        lengths = np.array([len(ids) for ids in tokens.ids])
+        if self.backend.meaning == SCORES and not lengths.all():
+            row = int(lengths.argmin())
+            raise InputError(
+                f"inputs[{_place(start + row, places)}], {texts[row]!r}: the tokenizer makes no token of it, "
+                "and no score can be computed; leave it out"
+            )
+        engine, most = self.backend, 1 if self.one_by_one else batch_size
+        return list(plan_batches(lengths, engine.token_budget, most, engine.concurrency, engine.least_tokens))
+
+    def tokens(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
+        """The tokens of ``texts``, each after ``prompt`` and cut to ``limit``."""
         if not self.background:
             return self.tokenizer(texts, limit, prompt)
         with resting():
             return joined([self.tokenizer([text], limit, prompt) for text in texts])
 
-    def _compute(
-        self,
-        select: Callable[[Features], R],
-        extra: Features,
-        checked: Sequence[str],
-        places: Rows | None,
-        tokens: bool,
-        job: _Job,
-    ) -> tuple[Rows, R]:
+    def compute(self, wanted: Wanted, batch: Batch, places: Rows | None = None) -> tuple[Rows, Any]:
+        """The positions of the texts of ``batch``, and its result; raises as `run` does."""
         # Pad on the right even where the tokenizer pads on the left, so that every token has the position that it has
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
-        batch = replace(self._batch(job.tokens, job.rows, pad_left, self.backend.padding_step), alone=job.alone)
-        given, modules = {**batch.features(), **extra}, self.modules
+        padded = self._padded(batch.tokens, batch.rows, pad_left, self.backend.padding_step)
+        padded = replace(padded, alone=batch.alone, aside=batch.aside)
+        given, modules = {**padded.features(), **wanted.extra}, self.modules
         with resting() if self.background else nullcontext():
-            if tokens or not self._pools_in_graph():
-                features = {**given, **self._run(batch, extra.get(MAX_ACTIVE_DIMS))}
+            if wanted.tokens or not self._pools_in_graph():
+                features = {**given, **self._run(padded, wanted.extra.get(MAX_ACTIVE_DIMS))}
             else:
-                features, modules = {**given, **self._run_pooled(batch, given)}, self._modules_after_pooling()
+                features, modules = {**given, **self._run_pooled(padded, given)}, self._modules_after_pooling()
             found = apply_modules(modules, features)
-        rows = job.start + job.rows
-        broken = broken_row(found, checked)
+        rows = batch.start + batch.rows
+        broken = broken_row(found, wanted.checked)
         if broken is not None:
-            place, text = _place(int(rows[broken]), places), job.texts[int(job.rows[broken])]
+            place, text = _place(int(rows[broken]), places), batch.texts[int(batch.rows[broken])]
             raise not_finite(self.backend, modules, features, broken, text, place)
-        return rows, select(found)
+        return rows, wanted.select(found)
 
     def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
         """The output of the graph; only its ``max_active_dims`` largest values where the graph can select them."""
@@ -205,7 +228,7 @@ class Pipeline:
             return output
         return np.where(some.reshape(-1, *[1] * (output.ndim - 1)), output, np.float32(0))
 
-    def _batch(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
+    def _padded(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
         return pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit)
@@ -213,7 +236,7 @@ class Pipeline:
     def tokenize(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> dict[str, Any]:
         """The inputs of the graph for ``texts``, as one batch in their order."""
         tokens = self.tokenizer(texts, limit, prompt)
-        return self._batch(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
+        return self._padded(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
         """Tokens before a text that has ``prompt``, which some kinds of pooling leave out; None for none.

@@ -16,7 +16,7 @@ from ..errors import DamagedFileError, InputError, MissingFileError, OptionError
 from ..files.reading import read_optional_json, reading
 from ..files.regular import check_size, is_there
 from .tokenizer import TextTokenizer
-from .tokens import TextOrPair, Tokens
+from .tokens import CutsOnTheRight, TextOrPair, Tokens
 
 _FILE = "chat_template.jinja"
 _MOST_BYTES = 1 << 20
@@ -25,7 +25,7 @@ _FILLERS = ("0", "1 2 3 4")
 _PROBES = (("query", "document"), ("question", "document"), ("query", "passage"))
 
 
-class ChatTokenizer:
+class ChatTokenizer(CutsOnTheRight):
     """A tokenizer of chat messages.
 
     A text is a message with the role "user", a pair are messages with the roles "query" and "document", and a prompt is

@@ -11,12 +11,12 @@ import numpy as np
 
 from ..files.reading import read_json, read_optional_json, wrong
 from .tokenizer import TextTokenizer
-from .tokens import TextOrPair, Tokens, with_prompt
+from .tokens import CutsOnTheRight, TextOrPair, Tokens, with_prompt
 
 _LIMIT = 512
 
 
-class Model2VecTokenizer(TextTokenizer):
+class Model2VecTokenizer(CutsOnTheRight, TextTokenizer):
     """A tokenizer that leaves out unknown tokens.
 
     With a limit, a text is first cut to as many characters as that many tokens of the vocabulary's median length have.

@@ -6,9 +6,10 @@ tokens never truncates.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,15 @@ class TextTokenizer:
         self._suffix = len(probe) - 1 - content[-1] if content else 0
         self._single_has_types = any(probe.type_ids)
         self._shortener = Shortener(self.tokenizer, self._with_offsets, self.truncate_left)
+
+    def cutting(self, *, left: bool) -> Self:
+        """This tokenizer, but ``left`` says on which side a limit cuts."""
+        if left == self.truncate_left:
+            return self
+        found = copy(self)
+        found.truncate_left = left
+        found._shortener = Shortener(found.tokenizer, found._with_offsets, left)
+        return found
 
     @property
     def size(self) -> int:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Ids
-from ..errors import DamagedFileError
+from ..errors import DamagedFileError, OptionError
 
 TextOrPair: TypeAlias = str | tuple[str, str]
 
@@ -57,6 +57,16 @@ def as_ids(numbers: Sequence[int]) -> NDArray[np.int32]:
         ) from error
 
 
+class CutsOnTheRight:
+    """The base of tokenizers that leave only the beginning of a long text."""
+
+    def cutting(self, *, left: bool) -> Self:
+        """The tokenizer itself; raises OptionError for the left side."""
+        if left:
+            raise OptionError("this model's tokenizer cannot cut texts on the left; leave out the side, or say 'right'")
+        return self
+
+
 class Tokenizer(Protocol):
     """A tokenizer, which does not change after it was made, so that many threads may call it."""
 
@@ -85,6 +95,10 @@ class Tokenizer(Protocol):
 
         Raises InputError for texts that it cannot tokenize.
         """
+        ...
+
+    def cutting(self, *, left: bool) -> "Tokenizer":
+        """This tokenizer, but ``left`` says on which side a limit cuts; raises OptionError for one that cannot."""
         ...
 
     def starts(self, text: str) -> Ids:

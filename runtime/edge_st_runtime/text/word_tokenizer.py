@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import Ids
 from ..errors import InputError, OptionError, PackageMissingError, UnsupportedModelError
 from ..files.reading import read_json
-from .tokens import TextOrPair, Tokens, with_prompt
+from .tokens import CutsOnTheRight, TextOrPair, Tokens, with_prompt
 
 _WHITESPACE, _PHRASE = "WhitespaceTokenizer", "PhraseTokenizer"
 _CONFIGS = {_WHITESPACE: "whitespacetokenizer_config.json", _PHRASE: "phrasetokenizer_config.json"}
@@ -33,7 +33,7 @@ def _stripped(word: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class WordTokenizer:
+class WordTokenizer(CutsOnTheRight):
     """A tokenizer of the words of a vocabulary; other words and stop words are left out.
 
     ``split`` divides a text into words. Each word is looked up as it is, then after each of ``steps`` in turn.

@@ -7,7 +7,7 @@ import pytest
 
 from edge_st import CrossEncoder, SparseEncoder
 from edge_st.models.classes import Model
-from edge_st.server.answering import answer
+from edge_st.protocols.answering import answer
 
 
 def post(model: Model, path: str, body: Any) -> tuple[int, Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from edge_st import SentenceTransformer
 from edge_st.models.classes import Model
-from edge_st.server.fields import RequestError
-from edge_st.server.openai import answer_embeddings
+from edge_st.protocols.fields import RequestError
+from edge_st.protocols.openai import answer_embeddings
 
 TEXTS = ["The weather is lovely.", "He drove away."]
 NULLS = dict.fromkeys(("encoding_format", "dimensions", "user", "model"))

@@ -8,7 +8,7 @@ import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st.models.classes import Model
-from edge_st.server.tei import answer_embed, answer_embed_sparse, answer_rerank, answer_similarity, failure
+from edge_st.protocols.tei import answer_embed, answer_embed_sparse, answer_rerank, answer_similarity, failure
 from edge_st_runtime.errors import EdgeSTError, NotFiniteError
 
 LONG = "fox " * 500

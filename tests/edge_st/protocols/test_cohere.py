@@ -5,8 +5,8 @@ import pytest
 
 from edge_st import CrossEncoder
 from edge_st.models.classes import Model
-from edge_st.server.cohere import answer_rerank
-from edge_st.server.fields import RequestError
+from edge_st.protocols.cohere import answer_rerank
+from edge_st.protocols.fields import RequestError
 
 QUERY, DOCUMENTS = "the quick fox", ["a good day", "the quick fox", "is it"]
 
