@@ -12,7 +12,7 @@ from edge_st_runtime.text.word_tokenizer import WordTokenizer
 
 from ..models.classes import Model
 from ..models.outputs import Embeddings
-from ..models.steps import Steps, steps_of
+from ..models.steps import Steps
 from .engine import Answered, Counts, Engine
 from .fields import SWITCH, NoSuchTaskError, RequestError, optional, shown
 from .texts import Decode, prompt_of, texts_of
@@ -32,7 +32,7 @@ async def answer_tokenize(engine: Engine, body: Mapping[str, Any]) -> Answered:
     texts = texts_of(body, "inputs")
     special = optional(body, "add_special_tokens", SWITCH, default=True)
     prompt_name, task = prompt_of(engine.model, body)
-    steps = steps_of(engine.model, Embeddings(), task, prompt_name)
+    steps = engine.steps(engine.model, Embeddings(), task, prompt_name)
     rows = await engine.call(partial(_tokenized, steps, texts, special))
     return Answered(rows, Counts(np.array([len(row) for row in rows], np.int64), None))
 
