@@ -104,13 +104,17 @@ class Engine(ABC):
         return np.stack(found), counts
 
     async def _values(self, model: Model, texts: Texts, output: Output) -> tuple[list[Any], Counts]:
-        steps = steps_of(model, output, texts.task, texts.prompt_name)
+        steps = self.steps(model, output, texts.task, texts.prompt_name)
         check_tokens(output, pools=steps.pipeline.pools)
         tokens = await self.tokens(steps, texts)
         counts = Counts(tokens.counts, steps.limit)
         if texts.truncate is False:
             _refuse_long(counts, texts.name)
         return await self.compute(steps, texts.texts, tokens), counts
+
+    def steps(self, model: Model, output: Output, task: str | None, prompt_name: str | None) -> Steps:
+        """The steps of ``model`` to ``output``; raises OptionError for a prompt or a task that it does not have."""
+        return steps_of(model, output, task, prompt_name)
 
     async def tokens(self, steps: Steps, texts: Texts) -> Tokens:
         """The tokens of ``texts``."""
@@ -130,7 +134,7 @@ class Direct(Engine):
 
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
         """The value of each text, longest texts first."""
-        plan = steps.plan(texts, tokens)
+        plan = steps.plan(tokens)
         values = partial(steps.values, texts, tokens, alone=len(plan) == 1)
         found: list[Any] = [None] * len(texts)
         for rows, some in zip(plan, parallel_map(values, iter(plan), steps.pipeline.backend.concurrency), strict=True):

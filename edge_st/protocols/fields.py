@@ -81,3 +81,11 @@ def _check_text(text: Any, where: str, name: str) -> None:
         raise RequestError(f"`{where}` is {described(text)}; expected a string", name)
     if not text:
         raise RequestError(f"`{where}` is an empty string; leave it out", name, empty=True)
+
+
+class OverloadedError(EdgeSTError):
+    """More waits than is allowed; ``retry_after`` are the seconds until it is worth trying again."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

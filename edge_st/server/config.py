@@ -25,7 +25,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """An index of texts for POST /search: its folder ``path``, its ``name`` for clients, and its ``model``'s name."""
+    """An index for POST /search: its folder ``path``, the ``name`` clients call it, and the name of its ``model``."""
 
     path: Path
     name: str
