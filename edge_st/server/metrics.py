@@ -82,8 +82,7 @@ class Metrics:
         for part in _PARTS:
             self.te_parts["request", part].observe(getattr(record, part))
             self.te_parts[kind, part].observe_times(getattr(record, part), record.texts)
-        if record.lengths is not None:
-            self.te_length.observe_all(record.lengths)
+        self.te_length.observe_all(record.lengths)
         self.texts.labels(model).inc(record.texts)
         self.tokens.labels(model).inc(record.tokens)
         self.cut.labels(model).inc(record.truncated)

@@ -4,9 +4,6 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 _KEY = "edge_st.record"
 
 
@@ -17,7 +14,7 @@ class Record:
     ``key`` is the name of the caller's key, ``model`` that of the model. ``operation`` is "embeddings", "rerank" or
     another name of what was done. ``failure`` is None, or why there was no result: "validation", "overloaded",
     "inference", "dropped", "batch_size", "tokenization" or "model_type", which are the words of
-    text-embeddings-inference. ``lengths`` are the tokens (texts,) int64 of each text that were read.
+    text-embeddings-inference. ``lengths`` are the tokens of each text that were read.
     """
 
     key: str | None = None
@@ -32,7 +29,7 @@ class Record:
     queue: float = 0
     inference: float = 0
     failure: str | None = None
-    lengths: NDArray[np.int64] | None = None
+    lengths: list[int] = field(default_factory=list)
     #: what a trace or a log may tell besides, such as gen_ai.embeddings.dimension.count
     extra: dict[str, Any] = field(default_factory=dict)
 
