@@ -69,7 +69,9 @@ class Joining(Engine):
         else:
             found = await asyncio.get_running_loop().run_in_executor(self._tokenizing, tokenize)
         record.tokenization += time.perf_counter() - start
-        record.tokens += sum(map(len, found.ids))
+        lengths = [len(ids) for ids in found.ids]
+        record.lengths += lengths
+        record.tokens += sum(lengths)
         record.truncated += 0 if steps.limit is None else int((found.counts > steps.limit).sum())
         return found
 
