@@ -23,7 +23,19 @@ REQUIREMENTS = {
     "candding": ["candding==0.1.0"],
     "ctranslate2": ["ctranslate2==4.8.5", "transformers", "torch"],
     "search": ["faiss-cpu", "usearch"],
-    "llama": ["llama-cpp-python==0.3.36", "gguf", "safetensors"],
+    "llama": ["llama-cpp-python[server]==0.3.36", "gguf", "safetensors"],
+    "fastapi": [
+        "-c",
+        OLDER,
+        "sentence-transformers",
+        "optimum-onnx[onnxruntime]",
+        "torch",
+        "fastapi",
+        "uvicorn[standard]",
+    ],
+    "infinity": [
+        *("infinity-emb[server,torch,optimum,logging]==0.0.78", "numpy<2", "sentence-transformers<4", "torch==2.13.0"),
+    ],
 }
 
 

@@ -37,6 +37,8 @@ _OF_PEER = {
     "candding": "candding",
     "ctranslate2": "ctranslate2",
     "llama.cpp": "llama",
+    "fastapi": "fastapi",
+    "infinity": "infinity",
     "faiss": "search",
     "usearch": "search",
 }
@@ -72,7 +74,7 @@ class Setup:
 
     def prepare(self, peer: str) -> None:
         """Make the files that ``peer`` alone needs, if they are not there; raises RuntimeError where that fails."""
-        if peer not in PEERS or PEERS[peer].make is None or made_folder(peer, self._setting(peer)).is_dir():
+        if peer not in PEERS or PEERS[peer].make is None or made_folder(peer, self.setting(peer)).is_dir():
             return
         print(f"making files for {peer} in {self.made}", file=sys.stderr)
         process = start(self, peer, "prepare.py", json.dumps(self.opening(peer)))
@@ -80,7 +82,8 @@ class Setup:
         if process.returncode:
             raise RuntimeError(f"no files for {peer}; run again with BENCH_VERBOSE=1 to see why")
 
-    def _setting(self, peer: str) -> Setting:
+    def setting(self, peer: str) -> Setting:
+        """What ``peer``, one of the package `peers`, is opened with."""
         return Setting(threads=None, **self._model(peer))
 
     def _model(self, peer: str) -> dict[str, Any]:
@@ -103,7 +106,7 @@ class Setup:
         if not self.python(peer).is_file():
             lacks = f"no {self.python(peer)}; make it with: python benchmarks/environments.py"
         elif peer in PEERS and self.task != "search":
-            lacks = PEERS[peer].lacks(self._setting(peer))
+            lacks = PEERS[peer].lacks(self.setting(peer))
         elif peer == "edge-st onnx" and not (self.folder / self.graph).is_file():
             lacks = f"no {self.graph} in {self.folder}"
         elif "openvino" in peer and not list(self.folder.glob("openvino/*.xml")):

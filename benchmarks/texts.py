@@ -38,6 +38,21 @@ def mixed(source: list[str], lengths: Iterable[int], tokenizer_json: Path) -> li
     return [_cut(supply, length, tokenizer) for length in lengths]
 
 
+def windows(source: list[str], lengths: list[int], tokenizer_json: Path) -> list[str]:
+    """A text for each number of tokens, special tokens included: no two begin at the same word of the source."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    special, words = tokenizer.num_special_tokens_to_add(False), " ".join(source).split()
+    starts = random.Random(5).sample(range(len(words) - max(lengths)), len(lengths))
+    whole = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
+    found = tokenizer.encode_batch(whole, add_special_tokens=False)
+    return [
+        text[: tokens.offsets[length - special - 1][1]]
+        for text, tokens, length in zip(whole, found, lengths, strict=True)
+    ]
+
+
 def even_lengths(count: int, least: int, most: int) -> list[int]:
     """``count`` lengths, uniformly distributed from ``least`` to ``most``."""
     draw = random.Random(3)

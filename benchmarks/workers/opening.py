@@ -26,6 +26,11 @@ def edge_in(backend: str, dtype: str) -> Callable[[Setting], Encode]:
     return lambda setting: _edge(setting, backend=backend, dtype=dtype)
 
 
+def edge_default(setting: Setting) -> Encode:
+    """edge-st as the folder says: its own engine and precision."""
+    return _edge(setting)
+
+
 def edge_static(setting: Setting) -> Encode:
     """edge-st's static model in ``folder``; the bundled one where that is empty."""
     from edge_st import SentenceTransformer
@@ -40,6 +45,7 @@ EDGE: dict[str, Callable[[Setting], Encode]] = {
     "edge-st openvino float32": edge_in("openvino", "float32"),
     "edge-st openvino bfloat16": edge_in("openvino", "bfloat16"),
     "edge-st openvino int8": edge_in("openvino", "int8"),
+    "edge-st default": edge_default,
     "edge-st static": edge_static,
 }
 
