@@ -30,8 +30,9 @@ class Scheduler:
     already is not computed again. Where large requests made no progress for half a second, the threads of small ones
     take a batch of them. ``batched`` is told the model's name, the texts and the tokens of each batch.
 
-    At most ``queue_tokens`` tokens of large requests wait, and an eighth of that of small ones, which so wait less long.
-    A request that finds none of its kind waiting may be of any size. ``cache_bytes`` are kept for values of texts that come again.
+    At most ``queue_tokens`` tokens of large requests wait, and an eighth of that of small ones, which so wait less
+    long. A request that finds none of its kind waiting may be of any size. ``cache_bytes`` are kept for values of texts
+    that come again.
     """
 
     def __init__(
