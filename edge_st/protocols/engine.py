@@ -1,7 +1,7 @@
 """What answers ask of a model. `Direct` computes at once; the server's engine joins the texts of many requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from ..models.sparse_outputs import SparseEmbeddings
 from ..models.steps import Steps, steps_of
 from .fields import NoSuchTaskError, RequestError
 
+_T = TypeVar("_T")
 _Class = TypeVar("_Class", SentenceTransformer, CrossEncoder, SparseEncoder)
 _TASKS = {
     SentenceTransformer: "gives embeddings",
@@ -67,20 +68,34 @@ class Counts(NamedTuple):
         return [] if self.limit is None else np.flatnonzero(self.tokens > self.limit).tolist()
 
 
+class Answered(NamedTuple):
+    """The body of an answer, which may hold NumPy arrays and numbers where JSON has lists and numbers, and `Counts`."""
+
+    body: Any
+    counts: Counts
+
+
 class Engine(ABC):
     """A loaded ``model`` that computes for requests; ``name`` is what clients call it.
+
+    ``truncate`` says whether texts that are too long are cut where a request does not say.
 
     Every method raises NoSuchTaskError for a model of another class, RequestError for texts that are too long and must
     not be cut, OptionError for an unknown prompt, and InputError for a text that is not valid Unicode.
     """
 
-    def __init__(self, model: Model, name: str | None = None) -> None:
+    def __init__(self, model: Model, name: str | None = None, *, truncate: bool = True) -> None:
         self.model = model
         self.name = name or model.model_card_data.model_name or ""
+        self.truncate = truncate
 
     @abstractmethod
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
         """The value of each text."""
+
+    async def call(self, function: Callable[[], _T]) -> _T:
+        """The result of ``function``, which may take a while and asks nothing of the model's graph."""
+        return function()
 
     async def embed(self, texts: Texts) -> tuple[Floats, Counts]:
         """Embeddings (n, dim) float32, as `SentenceTransformer.encode` gives them."""
@@ -108,7 +123,7 @@ class Engine(ABC):
         check_tokens(output, pools=steps.pipeline.pools)
         tokens = await self.tokens(steps, texts)
         counts = Counts(tokens.counts, steps.limit)
-        if texts.truncate is False:
+        if not (self.truncate if texts.truncate is None else texts.truncate):
             _refuse_long(counts, texts.name)
         return await self.compute(steps, texts.texts, tokens), counts
 
@@ -143,10 +158,21 @@ class Direct(Engine):
         return found
 
 
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """The result of ``coroutine``, which awaits nothing, as with `Direct`; raises what it raises."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        found: _T = finished.value
+        return found
+    coroutine.close()
+    raise RuntimeError("the coroutine waits for something; run it in an event loop")
+
+
 def _refuse_long(counts: Counts, name: str) -> None:
     for place in counts.truncated:
         raise RequestError(
             f"`{name}` must have at most {counts.limit} tokens; text {place} has {counts.tokens[place]}: shorten it, "
-            "or leave out `truncate`",
+            "or have it cut with `truncate`: true",
             name,
         )

@@ -21,6 +21,7 @@ AT_THE_TOP = {
     "text/template_budget.py": "jinja2",
     "comparison/charts.py": "matplotlib",
     "integrations/mteb.py": "mteb",
+    "server/bodies.py": "orjson",
     "peers/gguf_file.py": "gguf",
     "pyinstaller/hook-edge_st.py": "PyInstaller",
     "pyinstaller/hook-edge_st_runtime.py": "PyInstaller",
