@@ -8,27 +8,32 @@ const KEPT = 60;
 const history = { queue: [], latency: [], rate: [] };
 let timer = 0;
 let asking = false;
+let begun = false;
 
-/** Ask at once and then again and again; `onAnswer` gets the statistics, `onError` what went wrong. */
+/**
+ * Returns what asks at once and then again and again; `onAnswer` gets the statistics. `onError` gets what went wrong, and says
+ * whether to go on.
+ */
 export function watch(onAnswer, onError) {
   const poll = async () => {
+    begun = true;
     clearTimeout(timer);
     if (document.hidden || asking) return;
     asking = true;
+    let goOn = true;
     try {
       const stats = await ask("stats");
       show(stats);
-      onAnswer(stats);
+      await onAnswer(stats);
     } catch (error) {
       clear();
-      onError(error);
+      goOn = onError(error);
     } finally {
       asking = false;
-      if (!document.hidden) timer = setTimeout(poll, EVERY);
+      if (goOn && !document.hidden) timer = setTimeout(poll, EVERY);
     }
   };
-  document.addEventListener("visibilitychange", poll);
-  poll();
+  document.addEventListener("visibilitychange", () => begun && poll());
   return poll;
 }
 

@@ -16,6 +16,7 @@ function showStatus(kind, text) {
   status.textContent = text;
 }
 
+/** Show the models; true where asking again may help, or is not needed. */
 async function loadModels() {
   find("models-state").replaceChildren(busy("Asking the server…"));
   try {
@@ -25,29 +26,33 @@ async function loadModels() {
     offerComparing(embedders(data));
     offerSearch(embedders(data), rerankers(data));
     showKey(false);
+    return true;
   } catch (error) {
-    listed = false;
-    refused(error);
     find("models-state").replaceChildren(failed(error.message));
+    return refused(error);
   }
-  document.body.classList.toggle("locked", !listed);
 }
 
-/** Show the field for the key where it is needed, or was needed before. */
+/** Show the field for the key where it is needed; without a key there is nothing else to see. */
 function showKey(needed) {
-  find("key-panel").hidden = !needed && !hasKey();
-  find("key-panel").dataset.needed = String(needed);
+  find("key-panel").hidden = !needed;
   find("key-forget").hidden = needed || !hasKey();
-  find("key-field").hidden = !needed;
+  document.body.classList.toggle("keyless", needed);
+  document.body.classList.toggle("locked", !listed);
+  if (needed) find("key").focus();
 }
 
+/** Show why there is no answer; true where one may come without the user's help. */
 function refused(error) {
   if (error.status === 401) {
+    listed = false;
     showStatus("key", "Key needed");
     showKey(true);
     find("key-said").textContent = hasKey() ? "The server does not know this key." : "This server asks for a key.";
-  } else if (error.status === 0) showStatus("away", "No answer");
-  else showStatus("away", "Not ready");
+    return false;
+  }
+  showStatus("away", error.status === 0 ? "No answer" : "Not ready");
+  return true;
 }
 
 function startKey(again) {
@@ -69,20 +74,16 @@ async function start() {
   document.title = `edge-st · ${location.host}`;
   startComparing();
   startSearch();
-  let poll = () => {};
-  startKey(async () => {
-    await loadModels();
-    poll();
-  });
-  await loadModels();
-  poll = watch(
-    async (stats) => {
-      showStatus("ready", "Ready");
-      if (!listed) await loadModels();
-      showStates(stats.models);
-    },
-    refused,
-  );
+  const poll = watch(async (stats) => {
+    showStatus("ready", "Ready");
+    if (!listed) await loadModels();
+    showStates(stats.models);
+  }, refused);
+  const begin = async () => {
+    if (await loadModels()) await poll();
+  };
+  startKey(begin);
+  await begin();
 }
 
 start();

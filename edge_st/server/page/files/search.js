@@ -104,7 +104,7 @@ function column(title, name, found, texts, milliseconds, moved = false) {
     "section",
     { className: "ranking", "aria-label": title },
     make("h3", {}, title, make("small", {}, facts)),
-    make("ol", {}, ...shown.map((each, rank) => hit(each, rank, texts[each.place], moved))),
+    make("ol", { className: moved ? "moved" : "" }, ...shown.map((each, rank) => hit(each, rank, texts[each.place], moved))),
     more ? make("p", { className: "facts" }, more) : null,
   );
 }
