@@ -5,7 +5,6 @@ Jina's /rerank. `edge-st pack lambda` writes a function with such a handler.
 """
 
 import base64
-import json
 import os
 import random
 import sys
@@ -17,7 +16,8 @@ from edge_st_runtime.errors import InputError
 
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
-from ..protocols.answering import Answer, answer, route_of_body
+from ..protocols.answering import Answer, answer, answer_body
+from ..protocols.writing import written
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 _HEADERS = {"content-type": "application/json"}
@@ -52,7 +52,7 @@ def make_handler(model: str | Path | Model, **options: Any) -> Handler:
             )
         if isinstance(event.get("requestContext"), dict):
             return _http_answer(loaded, event)
-        return route_of_body(loaded, event).answer(loaded, event)
+        return answer_body(loaded, event)
 
     return handler
 
@@ -68,8 +68,7 @@ def _http_answer(model: Model, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_response(found: Answer) -> dict[str, Any]:
-    body = json.dumps(found.body, ensure_ascii=False)
-    return {"statusCode": found.status, "headers": _HEADERS, "body": body, "isBase64Encoded": False}
+    return {"statusCode": found.status, "headers": _HEADERS, "body": written(found.body), "isBase64Encoded": False}
 
 
 def _prepare_snapshots(model: Model) -> None:

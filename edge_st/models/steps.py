@@ -34,20 +34,37 @@ class Steps:
     def tokens(self, texts: Sequence[TextOrPair], *, cut_left: bool | None = None) -> Tokens:
         """The tokens of ``texts``, each after the prompt and cut to the limit, on the tokenizer's own side for None.
 
-        Raises InputError for texts that the tokenizer cannot take, OptionError where it cannot cut on that side.
+        Raises InputError for texts that the tokenizer or the model cannot take, OptionError where the tokenizer cannot
+        cut on that side.
         """
-        if cut_left is None:
-            return self.pipeline.tokens(texts, self.limit, self.prompt)
-        return self.pipeline.tokenizer.cutting(left=cut_left)(texts, self.limit, self.prompt)
+        tokenizer = self.pipeline.tokenizer
+        cutting = tokenizer if cut_left is None else tokenizer.cutting(left=cut_left)
+        found = cutting(texts, self.limit, self.prompt)
+        self.pipeline.check(texts, found)
+        return found
 
-    def plan(self, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Rows]:
-        """The rows of each batch, where nothing else is to be computed; raises as `Pipeline.plan`."""
-        return self.pipeline.plan(texts, tokens, len(texts))
+    def plan(self, tokens: Tokens) -> list[Rows]:
+        """The rows of each batch, where nothing else is to be computed."""
+        return self.pipeline.plan(tokens, len(tokens.ids))
 
-    def values(self, texts: Sequence[TextOrPair], tokens: Tokens, rows: Rows | None = None, **how: bool) -> Any:
-        """The values of ``rows`` (None: all), in their order, as ``output`` selects them; ``how`` as in `Batch`."""
+    def values(
+        self,
+        texts: Sequence[TextOrPair],
+        tokens: Tokens,
+        rows: Rows | None = None,
+        places: Rows | None = None,
+        *,
+        alone: bool = False,
+        urgent: bool = False,
+    ) -> Any:
+        """The values of ``rows`` (None: all), in their order, as ``output`` selects them.
+
+        ``alone`` and ``urgent`` as in `TokenBatch`.
+
+        Raises NotFiniteError, which names a text by its number among ``places``, and EngineError.
+        """
         rows = np.arange(len(texts)) if rows is None else rows
-        return self.pipeline.compute(self._wanted, Batch(0, texts, rows, tokens, **how))[1]
+        return self.pipeline.compute(self._wanted, Batch(0, texts, rows, tokens, alone, urgent), places)[1]
 
     @cached_property
     def _wanted(self) -> Wanted:

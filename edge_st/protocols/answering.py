@@ -1,106 +1,70 @@
-"""From a method, a path and a body to a status and an answer, for whatever carries the request."""
+"""From a method, a path and a body to a status and an answer, computed at once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_st_runtime.errors import EdgeSTError
 
 from ..models.classes import Model
-from ..models.sparse_encoder import SparseEncoder
-from . import cohere, openai, tei
-from .fields import RequestError
+from . import openai
+from .engine import Direct, run
+from .fields import RequestError, shown
+from .routes import ROUTES, dialect_of, route_of_body
+from .writing import plain
 
-Failure = Callable[[EdgeSTError], tuple[int, dict[str, Any]]]
-
-
-class Route(NamedTuple):
-    """What answers the body of a request, and what says why it cannot be answered."""
-
-    answer: Callable[[Model, Mapping[str, Any]], Any]
-    failure: Failure
+_HEALTH = "/health"
+_LONGEST_FIRST = sorted(ROUTES, key=len, reverse=True)
 
 
 class Answer(NamedTuple):
-    """A status of HTTP, and a body that JSON can hold."""
+    """A status of HTTP, and a body, which may hold NumPy's arrays: see `writing`."""
 
     status: int
     body: Any
 
 
-_EMBEDDINGS = Route(openai.answer_embeddings, openai.failure)
-_EMBED = Route(tei.answer_embed, tei.failure)
-_EMBED_SPARSE = Route(tei.answer_embed_sparse, tei.failure)
-_SIMILARITY = Route(tei.answer_similarity, tei.failure)
-_TEI_RERANK = Route(tei.answer_rerank, tei.failure)
-_COHERE_RERANK = Route(cohere.answer_rerank, openai.failure)
-_HEALTH = "/health"
-
-
-def _rerank(_: Model, body: Mapping[str, Any]) -> Route:
-    """TEI's clients and others POST to the same path, and wait for different answers."""
-    return _TEI_RERANK if "documents" not in body else _COHERE_RERANK
-
-
-def route_of_body(model: Model, body: Mapping[str, Any]) -> Route:
-    """The route by the keys of ``body`` alone; raises RequestError where none fits."""
-    if "input" in body:
-        return _EMBEDDINGS
-    if "query" in body:
-        return _rerank(model, body)
-    inputs = body.get("inputs")
-    if isinstance(inputs, dict):
-        return _SIMILARITY
-    if inputs is not None:
-        return _EMBED_SPARSE if isinstance(model, SparseEncoder) else _EMBED
-    raise RequestError(
-        f"the keys are {', '.join(body) or 'none'}; expected `input` (OpenAI), `inputs` "
-        "(text-embeddings-inference), or `query` with `texts` or `documents`"
-    )
-
-
-_PATHS: Mapping[str, Callable[[Model, Mapping[str, Any]], Route]] = {
-    "/embeddings": lambda *_: _EMBEDDINGS,
-    "/embed": lambda *_: _EMBED,
-    "/embed_sparse": lambda *_: _EMBED_SPARSE,
-    "/similarity": lambda *_: _SIMILARITY,
-    "/rerank": _rerank,
-    "/": route_of_body,
-}
-
-
 def answer(model: Model, method: str, path: str, content: str | bytes) -> Answer:
     """The answer to a request. Errors are answers, too, in the shape of the path.
 
-    What comes before a known path does not matter, such as /v1 or a stage.
+    What comes before a known path does not matter, such as a stage.
     """
     if path.endswith(_HEALTH):
-        return Answer(200, {"status": "ok"}) if method == "GET" else _wrong_method(method, "GET")
-    find = next((find for known, find in _PATHS.items() if path.endswith(known)), None)
-    if find is None:
-        known = ", ".join(["/v1/embeddings", *list(_PATHS)[1:], _HEALTH])
-        return Answer(*openai.failure_of(404, f"there is no {path!r}; expected one of {known}"))
+        return Answer(200, {"status": "ok"}) if method == "GET" else _wrong_method(_HEALTH, method, "GET")
+    known = next((known for known in _LONGEST_FIRST if path.endswith(known)), None)
+    if known is None:
+        paths = ", ".join([*ROUTES, _HEALTH])
+        return Answer(404, openai.error_body(404, f"there is no {path[:80]!r}; expected one of {paths}"))
     if method != "POST":
-        return _wrong_method(method, "POST")
-    failure: Failure = openai.failure if path.endswith("/embeddings") else tei.failure
+        return _wrong_method(known, method, "POST")
+    failure = dialect_of(known).failure
     try:
-        body = _parsed(content)
-        route = find(model, body)
+        body = parsed(content)
+        route = ROUTES[known](body)
         failure = route.failure
-        return Answer(200, route.answer(model, body))
+        return Answer(200, run(route.answer(Direct(model), body)).body)
     except EdgeSTError as error:
         return Answer(*failure(error))
 
 
-def _parsed(content: str | bytes) -> Mapping[str, Any]:
+def answer_body(model: Model, body: Mapping[str, Any]) -> Any:
+    """The answer to a body without a path, as lists, objects and numbers: its keys say what is asked.
+
+    Raises RequestError where they do not, and what the answer's function raises.
+    """
+    return plain(run(route_of_body(body).answer(Direct(model), body)).body)
+
+
+def parsed(content: str | bytes) -> Mapping[str, Any]:
+    """The JSON object in ``content``; raises RequestError for anything else."""
     try:
         body = json.loads(content)
-    except ValueError as error:  # of Unicode, too
+    except (ValueError, RecursionError) as error:  # of Unicode, too
         raise RequestError(f"the body is no JSON ({error}); expected an object") from None
     if not isinstance(body, dict):
-        raise RequestError(f"the body is a JSON {type(body).__name__}; expected an object")
+        raise RequestError(f"the body is {shown(body)}; expected an object")
     return body
 
 
-def _wrong_method(found: str, expected: str) -> Answer:
-    return Answer(*openai.failure_of(405, f"the method is {found}; expected {expected}"))
+def _wrong_method(path: str, found: str, expected: str) -> Answer:
+    return Answer(405, dialect_of(path).error_body(405, f"the method is {found}; expected {expected}"))

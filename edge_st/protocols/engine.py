@@ -1,7 +1,7 @@
 """What answers ask of a model. `Direct` computes at once; the server's engine joins the texts of many requests."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +23,7 @@ from ..models.sparse_outputs import SparseEmbeddings
 from ..models.steps import Steps, steps_of
 from .fields import NoSuchTaskError, RequestError
 
+_T = TypeVar("_T")
 _Class = TypeVar("_Class", SentenceTransformer, CrossEncoder, SparseEncoder)
 _TASKS = {
     SentenceTransformer: "gives embeddings",
@@ -67,6 +68,13 @@ class Counts(NamedTuple):
         return [] if self.limit is None else np.flatnonzero(self.tokens > self.limit).tolist()
 
 
+class Answered(NamedTuple):
+    """The body of an answer, which may hold NumPy arrays and numbers where JSON has lists and numbers, and `Counts`."""
+
+    body: Any
+    counts: Counts
+
+
 class Engine(ABC):
     """A loaded ``model`` that computes for requests; ``name`` is what clients call it.
 
@@ -81,6 +89,10 @@ class Engine(ABC):
     @abstractmethod
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
         """The value of each text."""
+
+    async def call(self, function: Callable[[], _T]) -> _T:
+        """The result of ``function``, which may take a while and asks nothing of the model's graph."""
+        return function()
 
     async def embed(self, texts: Texts) -> tuple[Floats, Counts]:
         """Embeddings (n, dim) float32, as `SentenceTransformer.encode` gives them."""
@@ -104,13 +116,17 @@ class Engine(ABC):
         return np.stack(found), counts
 
     async def _values(self, model: Model, texts: Texts, output: Output) -> tuple[list[Any], Counts]:
-        steps = steps_of(model, output, texts.task, texts.prompt_name)
+        steps = self.steps(model, output, texts.task, texts.prompt_name)
         check_tokens(output, pools=steps.pipeline.pools)
         tokens = await self.tokens(steps, texts)
         counts = Counts(tokens.counts, steps.limit)
         if texts.truncate is False:
             _refuse_long(counts, texts.name)
         return await self.compute(steps, texts.texts, tokens), counts
+
+    def steps(self, model: Model, output: Output, task: str | None, prompt_name: str | None) -> Steps:
+        """The steps of ``model`` to ``output``; raises OptionError for a prompt or a task that it does not have."""
+        return steps_of(model, output, task, prompt_name)
 
     async def tokens(self, steps: Steps, texts: Texts) -> Tokens:
         """The tokens of ``texts``."""
@@ -130,13 +146,24 @@ class Direct(Engine):
 
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
         """The value of each text, longest texts first."""
-        plan = steps.plan(texts, tokens)
+        plan = steps.plan(tokens)
         values = partial(steps.values, texts, tokens, alone=len(plan) == 1)
         found: list[Any] = [None] * len(texts)
         for rows, some in zip(plan, parallel_map(values, iter(plan), steps.pipeline.backend.concurrency), strict=True):
             for row, value in zip(rows.tolist(), some, strict=True):
                 found[row] = value
         return found
+
+
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """The result of ``coroutine``, which awaits nothing, as with `Direct`; raises what it raises."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        found: _T = finished.value
+        return found
+    coroutine.close()
+    raise RuntimeError("the coroutine waits for something; run it in an event loop")
 
 
 def _refuse_long(counts: Counts, name: str) -> None:

@@ -5,91 +5,91 @@ Every optional field may be null, as LiteLLM sends it.
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from edge_st_runtime.arrays import Floats
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_st_runtime.errors import EdgeSTError, InputError, InputTypeError, OptionError
 
-from ..models.classes import Model
-from .computing import Counts, count, embed
-from .fields import TEXT, WHOLE_NUMBER, NoSuchTaskError, RequestError, optional, texts_of
+from .embeddings import embed, form_of
+from .engine import Answered, Counts, Engine
+from .fields import (
+    NoSuchTaskError,
+    OverloadedError,
+    RequestError,
+    UnavailableError,
+    UnknownModelError,
+    model_of,
+    one_of,
+)
+from .texts import read_texts
 
-_BAD_REQUEST, _FAILED = 400, 500
-_FORMATS = ("float", "base64")
-
-
-@dataclass(frozen=True)
-class EmbeddingsRequest:
-    """The fields of a body. ``dimensions`` None are all; ``model`` is what the client calls the model, if it does."""
-
-    texts: list[str]
-    encoding_format: str = "float"
-    dimensions: int | None = None
-    model: str | None = None
-
-
-def read_embeddings(body: Mapping[str, Any]) -> EmbeddingsRequest:
-    """The body of a request; raises RequestError for a field that cannot be used.
-
-    ``user`` and unknown fields have no effect.
-    """
-    encoding_format = optional(body, "encoding_format", TEXT, "float")
-    if encoding_format not in _FORMATS:
-        raise RequestError(
-            f"`encoding_format` is {encoding_format!r}; expected one of {', '.join(_FORMATS)}", "encoding_format"
-        )
-    return EmbeddingsRequest(
-        texts_of(body, "input"),
-        encoding_format,
-        optional(body, "dimensions", WHOLE_NUMBER),
-        optional(body, "model", TEXT),
-    )
+FORMATS = ("float", "base64")
+_STATUSES: tuple[tuple[tuple[type[EdgeSTError], ...], int], ...] = (
+    ((UnknownModelError,), 404),
+    ((OverloadedError,), 429),
+    ((UnavailableError,), 503),
+    ((RequestError, NoSuchTaskError, InputError, InputTypeError, OptionError), 400),
+)
+_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 
 
-def embeddings_answer(request: EmbeddingsRequest, embeddings: Floats, counts: Counts, name: str) -> dict[str, Any]:
-    """The answer with ``embeddings`` (n, dim) float32; ``name`` is the model's.
+async def answer_embeddings(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """Embeddings of ``input``, normalized as OpenAI's are.
+
+    These fields are not OpenAI's: ``prompt_name``, ``input_type`` and ``task``; ``precision``; ``truncate`` and
+    ``truncation_direction``; ``normalize``. ``user`` and unknown fields have no effect. Token ids are refused: clients
+    make them with the tokenizer of OpenAI's models.
 
     ``usage`` counts the tokens that were read. Where texts were cut, ``truncated`` lists their places: OpenAI has no
     such field, and its clients pass over it.
+
+    Raises RequestError for a field that cannot be used, and what `Engine.embed` raises.
     """
-    write = _as_base64 if request.encoding_format == "base64" else _as_numbers
+    name = model_of(body) or engine.name
+    as_text = one_of(body, "encoding_format", FORMATS, "float") == "base64"
+    form = form_of(body)
+    embeddings, counts = await embed(engine, read_texts(engine.model, body, "input"), form)
     data = [
-        {"object": "embedding", "index": place, "embedding": write(vector)} for place, vector in enumerate(embeddings)
+        {"object": "embedding", "index": place, "embedding": _as_base64(vector) if as_text else vector}
+        for place, vector in enumerate(embeddings)
     ]
+    usage = {"prompt_tokens": counts.read, "total_tokens": counts.read}
+    return Answered({"object": "list", "data": data, "model": name, "usage": usage, **truncated(counts)}, counts)
+
+
+def truncated(counts: Counts) -> dict[str, list[int]]:
+    """The field ``truncated`` of an answer, with the places of the texts that were cut; none where none was."""
     cut = counts.truncated
-    return {
-        "object": "list",
-        "data": data,
-        "model": name,
-        "usage": {"prompt_tokens": counts.read, "total_tokens": counts.read},
-        **({"truncated": cut} if cut else {}),
-    }
-
-
-def answer_embeddings(model: Model, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Read, embed and answer; raises RequestError, and what `embed` raises. Embeddings are normalized, as OpenAI's."""
-    request = read_embeddings(body)
-    embeddings = embed(model, request.texts, normalize=True, dimensions=request.dimensions)
-    name = request.model or model.model_card_data.model_name or ""
-    return embeddings_answer(request, embeddings, count(model, request.texts), name)
+    return {"truncated": cut} if cut else {}
 
 
 def failure(error: EdgeSTError) -> tuple[int, dict[str, Any]]:
     """The status and the body for ``error``."""
-    asked = isinstance(error, RequestError | NoSuchTaskError | InputError | InputTypeError | OptionError)
-    return failure_of(_BAD_REQUEST if asked else _FAILED, str(error), getattr(error, "param", None))
+    status = status_of(error)
+    return status, error_body(status, str(error), getattr(error, "param", None))
 
 
-def failure_of(status: int, message: str, param: str | None = None) -> tuple[int, dict[str, Any]]:
-    """A ``status`` and the body that goes with it."""
-    kind = "server_error" if status >= _FAILED else "invalid_request_error"
-    return status, {"error": {"message": message, "type": kind, "param": param, "code": None}}
+def status_of(error: EdgeSTError) -> int:
+    """The status for ``error``: 400, 404, 429, 503, or 500 for what is no fault of the request."""
+    return next((status for classes, status in _STATUSES if isinstance(error, classes)), 500)
 
 
-def _as_numbers(vector: Floats) -> list[float]:
-    return vector.tolist()
+def error_body(status: int, message: str, param: str | None = None) -> dict[str, Any]:
+    """The body that goes with an error's ``status``; ``param`` is the field at fault."""
+    code = _CODES.get(status) if status != 404 or param == "model" else None
+    return {"error": {"message": message, "type": _type(status), "param": param, "code": code}}
 
 
-def _as_base64(vector: Floats) -> str:
-    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+def _type(status: int) -> str:
+    if status == 429:
+        return "rate_limit_error"
+    if status == 503:
+        return "service_unavailable_error"
+    return "server_error" if status >= 500 else "invalid_request_error"
+
+
+def _as_base64(vector: NDArray[Any]) -> str:
+    little_endian = vector.astype(np.dtype(vector.dtype).newbyteorder("<"), copy=False)
+    return base64.b64encode(little_endian.tobytes()).decode("ascii")

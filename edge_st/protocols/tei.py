@@ -1,98 +1,114 @@
-"""The shapes of text-embeddings-inference: /embed, /embed_sparse, /rerank, /similarity, and its errors."""
+"""The shapes of text-embeddings-inference: /embed, /embed_all, /embed_sparse, /similarity, /rerank, and its errors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from edge_st_runtime.errors import EdgeSTError, InputError, InputTypeError, OptionError
+from edge_st_runtime.modules.activations import sigmoid
 
-from ..models.classes import Model
-from .computing import best_first, embed, embed_sparse, refuse_long, score
-from .fields import OBJECT, SWITCH, TEXT, WHOLE_NUMBER, RequestError, optional, required, texts_of
+from .embeddings import Form, embed, form_of
+from .engine import Answered, Engine, Texts
+from .fields import (
+    OBJECT,
+    SWITCH,
+    TEXT,
+    WHOLE_NUMBER,
+    OverloadedError,
+    RequestError,
+    UnavailableError,
+    UnknownModelError,
+    optional,
+    required,
+)
+from .scores import best_first, relevance
+from .texts import prompt_of, read_texts, texts_of, truncation_of
+from .tokens import decoder
 
-_EMPTY, _VALIDATION, _BACKEND = (400, "Empty"), (422, "Validation"), (424, "Backend")
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The fields that several routes share. Without ``truncate`` it is as with True: the model cuts long texts."""
-
-    texts: list[str]
-    truncate: bool | None = None
-    prompt_name: str | None = None
-
-
-def read_inputs(body: Mapping[str, Any]) -> Inputs:
-    """The texts of a body and what is to be done with them; raises RequestError for a field that cannot be used."""
-    return Inputs(texts_of(body, "inputs"), _truncate(body), optional(body, "prompt_name", TEXT))
-
-
-def answer_embed(model: Model, body: Mapping[str, Any]) -> list[list[float]]:
-    """/embed: a list of embeddings, also for a single text."""
-    inputs, normalize = read_inputs(body), optional(body, "normalize", SWITCH, default=True)
-    dimensions = optional(body, "dimensions", WHOLE_NUMBER)
-    _check_lengths(model, inputs)
-    found = embed(model, inputs.texts, normalize=normalize, dimensions=dimensions, prompt_name=inputs.prompt_name)
-    return found.tolist()
+_REQUEST = (RequestError, InputError, InputTypeError, OptionError)
+_TYPES = {429: "Overloaded", 503: "Unhealthy"}
 
 
-def answer_embed_sparse(model: Model, body: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """/embed_sparse: for each text a list of its dimensions with their values."""
-    inputs = read_inputs(body)
-    _check_lengths(model, inputs)
-    return [
-        [
-            {"index": index, "value": value}
-            for index, value in zip(row.indices.tolist(), row.values.tolist(), strict=True)
-        ]
-        for row in embed_sparse(model, inputs.texts, inputs.prompt_name)
+async def answer_embed(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/embed: a list of embeddings, also for a single text.
+
+    These fields are not of text-embeddings-inference: ``input_type``, ``task`` and ``precision``. Token ids are those
+    of the model's own tokenizer, as there: their text is embedded.
+
+    Raises RequestError for a field that cannot be used, and what `Engine.embed` raises.
+    """
+    form = form_of(body)
+    return Answered(*await embed(engine, _inputs(engine, body), form))
+
+
+async def answer_embed_all(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/embed_all: for each text the embeddings of its tokens; raises what `Engine.embed_tokens` raises."""
+    return Answered(*await engine.embed_tokens(_inputs(engine, body)))
+
+
+async def answer_embed_sparse(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/embed_sparse: for each text a list of its dimensions with their values; raises as `answer_embed`."""
+    found, counts = await engine.embed_sparse(_inputs(engine, body))
+    rows = [
+        [{"index": index, "value": value} for index, value in zip(row.indices.tolist(), row.values, strict=True)]
+        for row in found
     ]
+    return Answered(rows, counts)
 
 
-def answer_similarity(model: Model, body: Mapping[str, Any]) -> list[float]:
-    """/similarity: the cosine of the source sentence with each of the sentences."""
+async def answer_similarity(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/similarity: the cosine of the source sentence with each of the sentences; raises as `answer_embed`."""
     fields, parameters = required(body, "inputs", OBJECT), optional(body, "parameters", OBJECT, default={})
     source, others = required(fields, "source_sentence", TEXT), texts_of(fields, "sentences")
-    inputs = Inputs([source, *others], _truncate(parameters), optional(parameters, "prompt_name", TEXT))
-    _check_lengths(model, inputs)
-    found = embed(model, inputs.texts, normalize=True, dimensions=None, prompt_name=inputs.prompt_name)
-    return (found[1:] @ found[0]).tolist()
+    prompts, cut = prompt_of(engine.model, parameters), truncation_of(parameters)
+    found, counts = await embed(engine, Texts([source, *others], "inputs", *prompts, *cut), Form())
+    return Answered(found[1:] @ found[0], counts)
 
 
-def answer_rerank(model: Model, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """/rerank with ``texts``: their places and scores, highest first."""
+async def answer_rerank(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/rerank with ``texts``: their places and scores, highest first.
+
+    ``top_n``, which LiteLLM sends, is not a field of text-embeddings-inference: it gives the first ones only.
+
+    Raises RequestError for a field that cannot be used, and what `relevance` raises.
+    """
     query, texts = required(body, "query", TEXT), texts_of(body, "texts")
     raw, with_texts = (optional(body, name, SWITCH, default=False) for name in ("raw_scores", "return_text"))
-    if _truncate(body) is False:
-        refuse_long(model, [(query, text) for text in texts], "texts")
-    scores = score(model, query, texts, raw=raw)
-    return [
-        {"index": place, "score": float(scores[place]), **({"text": texts[place]} if with_texts else {})}
-        for place in best_first(scores)
+    top_n = optional(body, "top_n", WHOLE_NUMBER)
+    truncate, cut_left = truncation_of(body)
+    pairs = Texts([(query, text) for text in texts], "texts", truncate=truncate, cut_left=cut_left)
+    logits, counts = await relevance(engine, pairs)
+    scores = logits if raw else sigmoid(logits)
+    ranks = [
+        {"index": place, "score": scores[place], **({"text": texts[place]} if with_texts else {})}
+        for place in best_first(logits)[:top_n]
     ]
+    return Answered(ranks, counts)
 
 
 def failure(error: EdgeSTError) -> tuple[int, dict[str, Any]]:
     """The status and the body for ``error``."""
-    status, kind = _BACKEND
-    if isinstance(error, RequestError):
-        status, kind = _EMPTY if error.empty else _VALIDATION
-    elif isinstance(error, InputError | InputTypeError | OptionError):
-        status, kind = _VALIDATION
-    return status, {"error": str(error), "error_type": kind}
+    if isinstance(error, RequestError) and error.empty:
+        return 400, {"error": str(error), "error_type": "Empty"}
+    status = status_of(error)
+    return status, error_body(status, str(error))
 
 
-def _truncate(body: Mapping[str, Any]) -> bool | None:
-    """The field ``truncate``; raises RequestError for a side other than the right one, where models are cut."""
-    direction = optional(body, "truncation_direction", TEXT, "right")
-    if direction.lower() != "right":
-        raise RequestError(
-            f"`truncation_direction` is {direction!r}; this server cuts on the right only", "truncation_direction"
-        )
-    found: bool | None = optional(body, "truncate", SWITCH)
-    return found
+def status_of(error: EdgeSTError) -> int:
+    """The status for ``error``: 422, 404, 429, 503, or 424 for what the model cannot do."""
+    if isinstance(error, UnknownModelError):
+        return 404
+    if isinstance(error, OverloadedError):
+        return 429
+    if isinstance(error, UnavailableError):
+        return 503
+    return 422 if isinstance(error, _REQUEST) else 424
 
 
-def _check_lengths(model: Model, inputs: Inputs) -> None:
-    if inputs.truncate is False:
-        refuse_long(model, inputs.texts, "inputs", inputs.prompt_name)
+def error_body(status: int, message: str) -> dict[str, Any]:
+    """The body that goes with an error's ``status``."""
+    kind = "Backend" if status == 424 or status in (500, 502) else _TYPES.get(status, "Validation")
+    return {"error": message, "error_type": kind}
+
+
+def _inputs(engine: Engine, body: Mapping[str, Any]) -> Texts:
+    return read_texts(engine.model, body, "inputs", decoder(engine.model))

@@ -17,15 +17,15 @@ class TokenBatch:
 
     ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 for a text's tokens, 0 for padding.
     ``token_type_ids`` has the same shape, or is None where every token is of type 0. ``alone`` says that this is the
-    only batch of its call, so that an engine may use all threads for it. ``aside`` says that it must hold up no other
-    batch: it is computed on its caller's own thread, at that thread's priority, where the engine can do that.
+    only batch of its call, so that an engine may use all threads for it. ``urgent`` says that it does not wait until a
+    thread is free: it is computed on its caller's own, where the engine can do that.
     """
 
     input_ids: Ids
     attention_mask: Mask
     token_type_ids: Ids | None = None
     alone: bool = False
-    aside: bool = False
+    urgent: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -85,7 +85,7 @@ class OrtBackend:
         session = self._session_for(*batch.shape)
         try:
             with no_fork:
-                return session.run(outputs, feeds)
+                return session.run(outputs, feeds, urgent=batch.urgent)
         except Exception as error:  # onnxruntime's errors share no base
             doing = f"ONNX Runtime failed on a batch of shape {batch.shape}"
             raise shortage(error, doing) or EngineError(f"{doing}: {error}") from error

@@ -37,8 +37,8 @@ class Session:
     """A session, and its idle threads: the caller's own (taken first) and those of the session's pool.
 
     A single run is on the caller's thread, and all idle threads of the pool take part in it. When there is a run on
-    every thread, each core computes its own batch, with one copy of the weights. In the ``background`` only threads of
-    the pool compute, at the lowest priority.
+    every thread, each core computes its own batch, with one copy of the weights; a further one waits, or is on its
+    caller's thread if it is urgent. In the ``background`` only threads of the pool compute, at the lowest priority.
 
     ``place`` is the device whose memory outputs are bound to, such as ("cuda", 1), on which one batch runs at a time;
     None for the CPU, and for devices whose memory ONNX Runtime does not give out.
@@ -49,9 +49,12 @@ class Session:
     place: tuple[str, int] | None = None
     background: bool = False
 
-    def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[Any]:
+    def run(self, outputs: list[str], feeds: dict[str, Any], *, urgent: bool = False) -> list[Any]:
         """The ``outputs`` by name, as arrays; raises what ONNX Runtime raises."""
-        thread = self.idle.get()
+        try:
+            thread = self.idle.get(block=not (urgent and self.place is None))
+        except queue.Empty:
+            return list(self.session.run(outputs, feeds))
         run = self.session.run if thread == _CALLER else self._run_in_pool
         try:
             return list((run if self.place is None else self._run_bound)(outputs, feeds))

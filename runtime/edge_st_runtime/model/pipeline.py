@@ -38,7 +38,7 @@ Rows = NDArray[np.int64]
 class Batch:
     """What is computed together: ``rows`` of ``tokens``, those of ``texts``, whose first one is number ``start``.
 
-    ``alone`` and ``aside`` as in `TokenBatch`.
+    ``alone`` and ``urgent`` as in `TokenBatch`.
     """
 
     start: int
@@ -46,7 +46,7 @@ class Batch:
     rows: Rows
     tokens: Tokens
     alone: bool = False
-    aside: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,33 +124,30 @@ class Pipeline:
             tokens = self.tokens(window, limit, prompt)
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
-            plan = self.plan(window, tokens, batch_size, start=start, places=places)
+            self.check(window, tokens, start=start, places=places)
+            plan = self.plan(tokens, batch_size)
             alone = len(plan) == 1 and len(window) == len(texts)
             for rows in plan:
                 yield Batch(start, window, rows, tokens, alone)
             start += len(window)
 
-    def plan(
-        self,
-        texts: Sequence[TextOrPair],
-        tokens: Tokens,
-        batch_size: int,
-        *,
-        start: int = 0,
-        places: Rows | None = None,
-    ) -> list[Rows]:
-        """The rows of each batch of ``texts``, whose first one is number ``start``; see `plan_batches`.
+    def check(self, texts: Sequence[TextOrPair], tokens: Tokens, *, start: int = 0, places: Rows | None = None) -> None:
+        """Raise InputError for one of ``texts`` without a token where the graph gives scores.
 
-        Raises InputError for a text without a token where the graph gives scores.
+        The first text is number ``start`` among ``places``.
         """
-        lengths = np.array([len(ids) for ids in tokens.ids])
-        if self.backend.meaning == SCORES and not lengths.all():
-            row = int(lengths.argmin())
-            raise InputError(
-                f"inputs[{_place(start + row, places)}], {texts[row]!r}: the tokenizer makes no token of it, "
-                "and no score can be computed; leave it out"
-            )
+        if self.backend.meaning != SCORES or all(map(len, tokens.ids)):
+            return
+        row = next(row for row, ids in enumerate(tokens.ids) if not len(ids))
+        raise InputError(
+            f"inputs[{_place(start + row, places)}], {texts[row]!r}: the tokenizer makes no token of it, "
+            "and no score can be computed; leave it out"
+        )
+
+    def plan(self, tokens: Tokens, batch_size: int) -> list[Rows]:
+        """The rows of each batch of texts with ``tokens``; see `plan_batches`."""
         engine, most = self.backend, 1 if self.one_by_one else batch_size
+        lengths = np.array([len(ids) for ids in tokens.ids])
         return list(plan_batches(lengths, engine.token_budget, most, engine.concurrency, engine.least_tokens))
 
     def tokens(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
@@ -166,7 +163,7 @@ class Pipeline:
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
         pad_left = self.tokenizer.pad_left and self.pools
         padded = self._padded(batch.tokens, batch.rows, pad_left, self.backend.padding_step)
-        padded = replace(padded, alone=batch.alone, aside=batch.aside)
+        padded = replace(padded, alone=batch.alone, urgent=batch.urgent)
         given, modules = {**padded.features(), **wanted.extra}, self.modules
         with resting() if self.background else nullcontext():
             if wanted.tokens or not self._pools_in_graph():

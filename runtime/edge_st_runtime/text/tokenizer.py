@@ -104,6 +104,13 @@ class TextTokenizer:
             limit,
         )
 
+    def encodings(self, texts: Sequence[str], *, special_tokens: bool = True) -> list[Encoding]:
+        """The whole encodings of ``texts``, with the places of tokens, and special ones where the model reads them.
+
+        Raises InputError for a text that is not valid Unicode.
+        """
+        return [self._encode([text], special_tokens and self._adds_special_tokens)[0] for text in texts]
+
     def starts(self, text: str) -> Ids:
         """The character (n,) int64 at which each token of ``text`` begins, in order, without special tokens around it.
 

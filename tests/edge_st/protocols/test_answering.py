@@ -8,10 +8,7 @@ import pytest
 from edge_st import CrossEncoder, SparseEncoder
 from edge_st.models.classes import Model
 from edge_st.protocols.answering import answer
-
-
-def post(model: Model, path: str, body: Any) -> tuple[int, Any]:
-    return answer(model, "POST", path, json.dumps(body))
+from tests.support.answers import post
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ def test_one_rerank_path_answers_by_the_keys_of_the_body(models: dict[str, Model
         ("/similarity", {"inputs": {"source_sentence": "a", "sentences": ["b"]}}, 424, "gives embeddings"),
         ("/rerank", {"query": "a", "texts": ["b"]}, 424, "3 labels"),
         ("/rerank", {"query": "a", "documents": ["b"]}, 400, "3 labels"),
-        ("/", {"something": 1}, 422, "the keys are something; expected `input`"),
+        ("/", {"something": 1}, 422, "the keys are the string 'something'; expected `input`"),
         ("/nothing", {}, 404, "expected one of /v1/embeddings"),
     ],
 )

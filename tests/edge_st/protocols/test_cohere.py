@@ -7,6 +7,7 @@ from edge_st import CrossEncoder
 from edge_st.models.classes import Model
 from edge_st.protocols.cohere import answer_rerank
 from edge_st.protocols.fields import RequestError
+from tests.support.answers import body_of
 
 QUERY, DOCUMENTS = "the quick fox", ["a good day", "the quick fox", "is it"]
 
@@ -19,7 +20,7 @@ def cross(models: dict[str, Model]) -> CrossEncoder:
 
 
 def test_results_are_the_best_first(cross: CrossEncoder) -> None:
-    found = answer_rerank(cross, {"query": QUERY, "documents": DOCUMENTS, "top_n": 2, "model": "m"})
+    found = body_of(answer_rerank, cross, {"query": QUERY, "documents": DOCUMENTS, "top_n": 2, "model": "m"})
     scores = cross.predict([(QUERY, text) for text in DOCUMENTS], activation_fn="sigmoid")
     best = np.argsort(-scores)[:2].tolist()
     assert found["results"] == [{"index": row, "relevance_score": float(scores[row])} for row in best]
@@ -30,12 +31,12 @@ def test_results_are_the_best_first(cross: CrossEncoder) -> None:
 
 def test_documents_may_be_objects_and_come_back(cross: CrossEncoder) -> None:
     body = {"query": QUERY, "documents": [{"text": text} for text in DOCUMENTS], "return_documents": True}
-    for each in answer_rerank(cross, {**body, "top_n": None})["results"]:
+    for each in body_of(answer_rerank, cross, {**body, "top_n": None})["results"]:
         assert each["document"] == {"text": DOCUMENTS[each["index"]]}
 
 
 def test_truncation_is_told(cross: CrossEncoder) -> None:
-    assert answer_rerank(cross, {"query": QUERY, "documents": ["day", "fox " * 900]})["truncated"] == [1]
+    assert body_of(answer_rerank, cross, {"query": QUERY, "documents": ["day", "fox " * 900]})["truncated"] == [1]
 
 
 @pytest.mark.parametrize(
@@ -44,4 +45,4 @@ def test_truncation_is_told(cross: CrossEncoder) -> None:
 )
 def test_documents_that_cannot_be_used_are_named(cross: CrossEncoder, documents: object, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        answer_rerank(cross, {"query": QUERY, "documents": documents})
+        body_of(answer_rerank, cross, {"query": QUERY, "documents": documents})

@@ -1,0 +1,68 @@
+"""The shapes of Weaviate's modules text2vec-transformers and reranker-transformers, and their errors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge_st_runtime.errors import EdgeSTError
+
+from ..models.cross_encoder import CrossEncoder
+from ..models.score_activations import apply_activation
+from . import openai
+from .cohere import documents_of
+from .embeddings import embed, form_of
+from .engine import Answered, Engine, Texts
+from .fields import OBJECT, TEXT, one_of, optional, required
+from .scores import relevance
+from .texts import prompt_of
+
+_TASKS = ("query", "passage", "document")
+#: what Weaviate lets its users set; models pool as their folders say
+_POOLING = ("masked_mean", "cls", "mean", "")
+
+
+async def answer_vectors(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/vectors: the embedding of ``text`` as the model gives it.
+
+    ``task_type`` "query" and "passage" take the model's prompts. ``pooling_strategy`` is only checked: Weaviate sends
+    "masked_mean" for every model, and models pool as their folders say.
+
+    Raises RequestError for a field that cannot be used, and what `Engine.embed` raises.
+    """
+    text, config = required(body, "text", TEXT), optional(body, "config", OBJECT, default={})
+    one_of(config, "pooling_strategy", _POOLING, "")
+    task = one_of(config, "task_type", ("", *_TASKS), "")
+    prompts = prompt_of(engine.model, {"input_type": task or None})
+    form = form_of({"dimensions": config.get("dimensions")}, normalize=False)
+    embeddings, counts = await embed(engine, Texts([text], "text", *prompts), form)
+    vector = embeddings[0]
+    return Answered({"text": text, "vector": vector, "dim": len(vector), **openai.truncated(counts)}, counts)
+
+
+async def answer_rerank(engine: Engine, body: Mapping[str, Any]) -> Answered:
+    """/rerank with ``property``: the score of each of the ``documents``, in their order.
+
+    Without ``documents``, the ``property`` itself is scored. Scores are those of `CrossEncoder.predict`.
+
+    Raises RequestError for a field that cannot be used, and what `relevance` raises.
+    """
+    query, single = required(body, "query", TEXT), optional(body, "property", TEXT, "")
+    texts = [single] if body.get("documents") is None and single else documents_of(body)
+    logits, counts = await relevance(engine, Texts([(query, text) for text in texts], "documents"))
+    scores = logits
+    if isinstance(engine.model, CrossEncoder):
+        scores = apply_activation(engine.model.activation_fn, logits[:, None]).reshape(-1)
+    if body.get("documents") is None:
+        return Answered({"query": query, "property": single, "score": scores[0]}, counts)
+    pairs = [{"document": text, "score": score} for text, score in zip(texts, scores, strict=True)]
+    return Answered({"query": query, "scores": pairs, **openai.truncated(counts)}, counts)
+
+
+def failure(error: EdgeSTError) -> tuple[int, dict[str, Any]]:
+    """The status and the body for ``error``."""
+    status = openai.status_of(error)
+    return status, error_body(status, str(error))
+
+
+def error_body(status: int, message: str) -> dict[str, Any]:  # noqa: ARG001 - the same for all
+    """The body that goes with an error's ``status``."""
+    return {"error": message}
