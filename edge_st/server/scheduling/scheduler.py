@@ -71,10 +71,10 @@ class Scheduler:
         with self._lock:
             self._drop(job)
 
-    def waiting(self) -> tuple[int, int]:
-        """The texts and the tokens that wait."""
+    def waiting(self, model: str) -> tuple[int, int]:
+        """The texts and the tokens that wait for the model of this name."""
         lanes = self._lanes.values()
-        return sum(lane.texts for lane in lanes), sum(lane.tokens for lane in lanes)
+        return sum(lane.texts[model] for lane in lanes), sum(lane.tokens[model] for lane in lanes)
 
     def close(self) -> None:
         """End the threads, after the batches that they compute."""
@@ -86,7 +86,7 @@ class Scheduler:
             worker.join()
 
     def _admit(self, size: int, small: bool) -> None:
-        waiting = self._lanes[small].tokens
+        waiting = self._lanes[small].tokens.total()
         if waiting and waiting + size > self._queue_tokens:
             seconds = math.ceil(waiting * self._seconds_a_token / self.threads)
             raise OverloadedError(
@@ -166,7 +166,7 @@ class Scheduler:
         if small and self._lanes[False] and self._lanes[True] and now - self._progress > _PATIENCE:
             lane = self._lanes[False]
         idle = self.threads - self._running[small]
-        items = lane.take(-(-lane.tokens // idle) if idle > 0 else None)
+        items = lane.take(-(-lane.tokens.total() // idle) if idle > 0 else None)
         if lane is self._lanes[False]:
             self._progress = now
         return items
