@@ -48,7 +48,8 @@ def _dimensions(model: Model) -> int | None:
 def request_schemas(known: Known) -> dict[str, Schema]:
     """The schema of each body by its name."""
     model = s.described(
-        s.one_of((*known.names, "")) if known.names else s.TEXT, "The name of a model; without it, the first that can answer."
+        s.one_of((*known.names, "")) if known.names else s.TEXT,
+        "The name of a model; without it, the first that can answer.",
     )
     cut, prompt, form = _cut(), _prompt(known), _form(known)
     ids = s.array(_id(known), 1)
