@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from edge_st import CrossEncoder, SentenceTransformer
 from edge_st.server import Config, ModelConfig, create_app
-from tests.support.serving import Served, served
+from tests.support.listening import Served, served
 
 DENSE, RERANKER, KEY = "static-all-MiniLM-L6-v2", "reranker", "a-secret-key"
 TEXTS = ['It\'s a "quote", 50 % of $HOME \\ and 😀\nnext line', "A quoted text 'with' signs: Größe, 東京"]
