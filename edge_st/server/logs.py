@@ -69,6 +69,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(found, default=str)
 
 
+class _Once(logging.Filter):
+    """Leaves out that the application did not start: the reason is told at the end of the process."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.name == "uvicorn.error" and str(record.msg).startswith("Application startup failed"))
+
+
 _IN_THE_MESSAGE = frozenset({"method", "path", "status"})
 _FORMATTERS = {"line": LineFormatter, "json": JsonFormatter}
 
