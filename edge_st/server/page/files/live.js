@@ -11,8 +11,8 @@ let asking = false;
 let begun = false;
 
 /**
- * Returns what asks at once and then again and again; `onAnswer` gets the statistics. `onError` gets what went wrong, and says
- * whether to go on.
+ * Returns what asks at once and then again and again; `onAnswer` gets the statistics. `onError` gets what went wrong,
+ * and says whether to go on.
  */
 export function watch(onAnswer, onError) {
   const poll = async () => {
@@ -42,7 +42,7 @@ function show(stats) {
   const { p50, p99 } = stats.latency_ms;
   put("queue", count(texts), texts ? counted(tokens, "token") : "nothing waits");
   put("latency", p50 === null ? "–" : duration(p50), p99 === null ? "no requests yet" : `p99 ${duration(p99)}`);
-  put("rate", brief(stats.texts_per_second), counted(stats.requests, "request") + " since start");
+  put("rate", brief(stats.texts_per_second), counted(stats.requests, "request"));
   keep("queue", texts);
   keep("latency", p50 ?? 0);
   keep("rate", stats.texts_per_second);

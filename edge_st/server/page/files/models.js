@@ -11,8 +11,8 @@ const KINDS = {
 const NONE = "–";
 
 export const embedders = (models) => named(models, "SentenceTransformer");
-export const rerankers = (models) => named(models, "CrossEncoder");
-const named = (models, kind) => models.filter((each) => each.class === kind).map((each) => each.id);
+export const rerankers = (models) => named(models, "CrossEncoder").filter((each) => !(each.labels > 1));
+const named = (models, kind) => models.filter((each) => each.class === kind);
 
 /** Show the models, as /v1/models lists them. */
 export function showModels(models) {
@@ -59,12 +59,19 @@ function fingerprint(value) {
   return make("td", label, button);
 }
 
-/** Show which models are loaded and what waits for them, as /stats tells. */
+/**
+ * Show which models are loaded and what waits for them, as /stats tells; true where one was loaded or unloaded, so that
+ * more or less is known of it.
+ */
 export function showStates(states) {
-  for (const [name, state] of Object.entries(states ?? {})) {
+  let changed = false;
+  for (const [name, { loaded, queue }] of Object.entries(states ?? {})) {
     const element = document.querySelector(`tr[data-model="${CSS.escape(name)}"]`);
-    if (element) showState(element, state.loaded, state.queue?.texts);
+    if (!element) continue;
+    changed ||= element.querySelector(".state").dataset.loaded !== String(loaded);
+    showState(element, loaded, queue?.texts);
   }
+  return changed;
 }
 
 function showState(element, loaded, waiting = 0) {

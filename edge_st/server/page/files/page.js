@@ -18,13 +18,14 @@ function showStatus(kind, text) {
 
 /** Show the models; true where asking again may help, or is not needed. */
 async function loadModels() {
-  find("models-state").replaceChildren(busy("Asking the server…"));
+  if (!listed) find("models-state").replaceChildren(busy("Asking the server…"));
   try {
     const { data } = await ask("v1/models");
     listed = true;
     showModels(data);
-    offerComparing(embedders(data));
-    offerSearch(embedders(data), rerankers(data));
+    const [embedding, reranking] = [embedders(data), rerankers(data)].map((some) => some.map((each) => each.id));
+    offerComparing(embedding);
+    offerSearch(embedding, reranking);
     showKey(false);
     return true;
   } catch (error) {
@@ -76,8 +77,7 @@ async function start() {
   startSearch();
   const poll = watch(async (stats) => {
     showStatus("ready", "Ready");
-    if (!listed) await loadModels();
-    showStates(stats.models);
+    if (!listed || showStates(stats.models)) await loadModels();
   }, refused);
   const begin = async () => {
     if (await loadModels()) await poll();
