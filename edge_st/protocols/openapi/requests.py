@@ -82,7 +82,7 @@ def request_schemas(known: Known) -> dict[str, Schema]:
         ),
         **_reranks(model),
         **_ollama(model, {**embed}),
-        "VectorsRequest": _vectors(known),
+        **_vectors(known),
     }
 
 
@@ -117,13 +117,17 @@ def _ollama(model: Schema, embed: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
-def _vectors(known: Known) -> Schema:
+def _vectors(known: Known) -> dict[str, Schema]:
     config = {
         "pooling_strategy": s.described(s.one_of(POOLING), "Only checked: a model pools as its folder says."),
         "task_type": s.one_of(("", *TASK_TYPES)),
         "dimensions": _dimension(known),
     }
-    return s.request({"text": s.TEXT}, {"config": s.request({}, config)})
+    optional = {"config": s.request({}, config)}
+    return {
+        "VectorsRequest": s.request({"text": s.TEXT}, optional, absent=("texts",)),
+        "ManyVectorsRequest": s.request({"texts": s.array(s.TEXT, 1)}, optional),
+    }
 
 
 def _cut() -> dict[str, Schema]:

@@ -18,7 +18,8 @@ import litellm
 
 def embed(prefix, path, **options):
     base, model = "http://localhost:8080" + path, prefix + "/all-MiniLM-L6-v2"
-    answer = litellm.embedding(model=model, input=["How warm is it?", "Is it raining?"], api_base=base, api_key="none", **options)
+    texts = ["How warm is it?", "Is it raining?"]
+    answer = litellm.embedding(model=model, input=texts, api_base=base, api_key="none", **options)
     return [each["embedding"] for each in answer.data]
 
 found = {{prefix: embed(prefix, path) for prefix, path in {embedders!r}.items()}}
@@ -42,9 +43,8 @@ import litellm
 def rerank(prefix, **options):
     # Infinity's documents are texts, which vLLM's on the same path are not
     options = {{"return_documents": False, **options}} if prefix == "infinity" else options
-    return litellm.rerank(
-        model=prefix + "/reranker", query={query!r}, documents={documents!r}, api_base="http://localhost:8080", api_key="none", **options
-    ).results
+    where = {{"model": prefix + "/reranker", "api_base": "http://localhost:8080", "api_key": "none"}}
+    return litellm.rerank(query={query!r}, documents={documents!r}, **where, **options).results
 
 found = {{prefix: rerank(prefix) for prefix in {rerankers!r}}}
 best = {{prefix: rerank(prefix, top_n=1) for prefix in {rerankers!r}}}

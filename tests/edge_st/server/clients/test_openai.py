@@ -61,7 +61,7 @@ BUSY = """
 import openai
 from concurrent.futures import ThreadPoolExecutor
 
-texts = [f"the door number {number} was painted green" for number in range(300)]
+texts = [f"the door number {number} was painted green" for number in range(100)]
 
 def ask(client):
     try:
@@ -151,12 +151,12 @@ def test_a_full_queue(client_of: Callable[[str], Client], arguments: list[str]) 
     """Some requests get through, others are told when to come again, and get through when they do."""
     with served(*arguments, "--queue-tokens", "1") as running:
         found = client_of("OpenAI").run(ONE_CLIENT + BUSY, running.address, at_once="at_once", patient="patient")
-    answered = [each for each in found["at_once"] if each == 300]
-    refused = [each for each in found["at_once"] if each != 300]
+    answered = [each for each in found["at_once"] if each == 100]
+    refused = [each for each in found["at_once"] if each != 100]
     assert answered
     assert refused
     assert all(each[:3] == [429, "rate_limit_error", "rate_limit_exceeded"] and int(each[3]) > 0 for each in refused)
-    assert found["patient"] == [300] * 4
+    assert found["patient"] == [100] * 4
 
 
 def test_langchain(client_of: Callable[[str], Client], address: str, dense: SentenceTransformer) -> None:
