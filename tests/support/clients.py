@@ -88,6 +88,29 @@ def client_python(*requirements: str) -> Path:
     return python
 
 
+def run_node(package: str, script: str, address: str) -> dict[str, Any]:
+    """What a module for Node.js with ``package`` prints, as JSON; the server at ``address`` is the page's."""
+    folder = ENVIRONMENTS / f"node-{package}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(ENVIRONMENTS / f"{folder.name}.lock"):
+        if not (folder / "package-lock.json").exists():
+            command = ["npm", "install", "--silent", "--no-fund", "--no-audit", package]
+            subprocess.run(command, check=True, cwd=folder, timeout=_SECONDS)
+    assert SHOWN_ADDRESS in script
+    done = subprocess.run(
+        ["node", "--input-type=module", "--eval", script.replace(SHOWN_ADDRESS, address)],
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+        cwd=folder,
+        env=_environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def requirements_of(heading: str) -> list[str]:
     """What the page says to install for the client under ``heading``."""
     section = PAGES[PAGE].read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]

@@ -14,6 +14,8 @@ from tests.support.serving import Served, served
 
 KEY = "a-key-for-tests"
 BUNDLED = "static-all-MiniLM-L6-v2"
+#: of the real model, so that it matters whether a text is a query
+PROMPTS = {"query": "query: ", "document": "passage: "}
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +24,7 @@ def arguments(
 ) -> list[str]:
     """Serve a real model in int8, the bundled static one, a tiny cross-encoder and a tiny sparse encoder."""
     models = [
-        {"model": str(PACKAGED), "name": "all-MiniLM-L6-v2"},
+        {"model": str(PACKAGED), "name": "all-MiniLM-L6-v2", "options": {"prompts": PROMPTS}},
         {"name": BUNDLED},
         {"model": str(cross_encoder_folders[1]), "name": "reranker"},
         {"model": str(sparse_folder), "name": "splade"},
@@ -56,7 +58,7 @@ def locked(arguments: list[str]) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def dense() -> SentenceTransformer:
     """The real model."""
-    return SentenceTransformer(PACKAGED)
+    return SentenceTransformer(PACKAGED, prompts=PROMPTS)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def embed(prefix, path, **options):
 found = {{prefix: embed(prefix, path) for prefix, path in {embedders!r}.items()}}
 narrow = embed("openai", "/v1", dimensions=32, allowed_openai_params=["dimensions"])
 """
-#: LiteLLM 1.80.11 sent null for what its user left out; `extra_body` says it in newer ones
+#: versions from 1.80.11 on sent null for what its user left out; newer ones do not, unless `extra_body` says so
 NULLS = """
 import litellm
 
