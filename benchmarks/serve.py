@@ -27,11 +27,14 @@ from http_load import Answers, Clients, UnansweredError, load
 from measures import cosines
 from serve_commands import NO_PACKAGE, PEERS, constant, edge, peer
 from serve_report import Run, beside_table, http_table, many_table, start_table
+from serve_rerank import rerank_table
 from services import OPENAI, OPENAI_BASE64, Command, Interface, Service
 from texts import even_lengths, sentences, windows
 
+from edge_st import SentenceTransformer
+
 SINGLES, BULKS, BULK, AT_ONCE, TOKENS = 6000, 12, 256, 2000, 24
-WARM, STARTS = 0.5, 5
+WARM, STARTS, PACED_LONGER = 0.5, 5, 2
 #: the largest difference of a vector's value to `encode`'s, and the least cosine of a peer's vector to them
 TOLERANCE, PEERS_COSINE = 1e-5, 0.98
 FORMATS = {"float": OPENAI, "base64": OPENAI_BASE64}
@@ -82,7 +85,8 @@ class Measured:
         """Measure each phase once. A peer that does not answer is named, and has no figure of that phase."""
         for phase, clients in list(self._clients.items()):
             try:
-                answers = load(self.service.port, clients, seconds, WARM)
+                longer = PACED_LONGER if phase.startswith("paced") else 1
+                answers = load(self.service.port, clients, seconds * longer, WARM)
             except UnansweredError as error:
                 if self.worker is not None:
                     raise
@@ -105,6 +109,8 @@ class Measured:
                 for place, answer in answers.kept:
                     texts += self._texts.answered(clients, place)
                     vectors.append(self.service.interface.read(answer))
+        if not vectors:
+            return f"{self.service.label}: no answers"
         found = np.concatenate(vectors)
         reference.give("kept", texts)
         expected = reference.result("kept")
@@ -131,21 +137,26 @@ def main() -> None:
         with ExitStack() as stack:
             runs = _measure(stack, options, common, texts)
         _starts(runs, options.models, common)
-        two = [_workers(folder, common, texts, options.seconds) for folder in options.models]
+        two = [_workers(*each, common, texts, options.seconds) for each in zip(runs, options.models, strict=False)]
         http = _http(common, texts, options.seconds, options.rounds)
+        reranking = options.reranker and rerank_table(
+            options.reranker.resolve(), common, texts.singles, options.seconds, options.rounds
+        )
     paced, one = "a text every 50 ms", "a text at a time, no pause"
     told = [many_table(runs), beside_table(runs, "paced", paced), beside_table(runs, "one", one)]
-    print("\n" + "\n\n".join([*told, http_table(http), start_table([*runs, *two])]))
+    told += [http_table(http), start_table([*runs, *two]), *([reranking] if reranking else [])]
+    print("\n" + "\n\n".join(told))
 
 
 def _options() -> argparse.Namespace:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="model folders")
     made.add_argument("--original", type=Path, help="the original folder, for peers (default: the first MODEL)")
+    made.add_argument("--reranker", type=Path, help="the folder of a cross-encoder, to measure /rerank, too")
     made.add_argument("--peers", action="store_true", help="also measure the peers' services")
     made.add_argument("--server-cores", type=_numbers, metavar="N,N", help="default: all but the clients'")
     made.add_argument("--client-cores", type=_numbers, metavar="N,N", help="default: the last one")
-    made.add_argument("--seconds", type=float, default=3, help="the measured time of a phase (default: 3)")
+    made.add_argument("--seconds", type=float, default=2, help="the measured time of a phase (default: 2)")
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--texts", type=Path, help=".tsv or .txt file of real texts")
     made.add_argument("--prepared", type=Path, default=ENVIRONMENTS / "models", help="the folder for peers' files")
@@ -188,10 +199,11 @@ def _measure(stack: ExitStack, options: argparse.Namespace, common: Setup, texts
     found = []
     for folder in options.models:
         own = replace(common, folder=folder)
-        worker = stack.enter_context(Worker(own, "edge-st default", _label(folder)))
+        label = _label(folder)
+        worker = stack.enter_context(Worker(own, "edge-st default", label))
         worker.open()
         worker.give("all", texts.singles[:AT_ONCE])
-        service = stack.enter_context(Service(edge(_label(folder), folder, common.cores)))
+        service = stack.enter_context(Service(edge(label, folder, common.cores)))
         found.append(Measured(service, texts, worker))
     for label in PEERS if options.peers else ():
         try:
@@ -213,8 +225,8 @@ def _measure(stack: ExitStack, options: argparse.Namespace, common: Setup, texts
 
 
 def _label(folder: Path) -> str:
-    files = [file.stem for file in sorted((folder / "onnx").glob("*.onnx"))]
-    return f"edge-st {'int8' if files == ['model_int8'] else 'float32'}"
+    """What a folder's service is called: its precision."""
+    return f"edge-st {SentenceTransformer(folder).info()['dtype']}"
 
 
 def _starts(runs: Sequence[Run], folders: Sequence[Path], common: Setup) -> None:
@@ -226,10 +238,10 @@ def _starts(runs: Sequence[Run], folders: Sequence[Path], common: Setup) -> None
                 run.starts.append(service.seconds)
 
 
-def _workers(folder: Path, common: Setup, texts: Texts, seconds: float) -> Run:
+def _workers(one: Run, folder: Path, common: Setup, texts: Texts, seconds: float) -> Run:
     """The start and the memory of two processes."""
     _progress("two processes")
-    command = edge(f"{_label(folder)}, --workers 2", folder, common.cores, "--workers", "2")
+    command = edge(f"{one.label}, --workers 2", folder, common.cores, "--workers", "2")
     with Service(command) as service:
         run = Run(command.label, starts=[service.seconds], idle=service.memory())
         load(service.port, texts.clients(service.interface, "many"), seconds, WARM)

@@ -27,10 +27,10 @@ _SHOWN_LINES = 12
 
 @dataclass(frozen=True)
 class Interface:
-    """Where a service takes texts, in which field beside which others, and how its answers hold vectors."""
+    """Where a service takes texts, under which key beside which others, and how its answers hold vectors."""
 
     path: str
-    field: str
+    key: str
     vectors: Callable[[Any], Any]
     others: Mapping[str, Any] = field(default_factory=dict)
 
@@ -40,7 +40,7 @@ class Interface:
 
     def body(self, texts: Sequence[str]) -> bytes:
         """Its body."""
-        return json.dumps({self.field: list(texts), **self.others}).encode()
+        return json.dumps({self.key: list(texts), **self.others}).encode()
 
     def read(self, answer: bytes) -> NDArray[np.float32]:
         """The vectors (n, dim) of an answer."""
