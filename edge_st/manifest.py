@@ -12,6 +12,8 @@ from pathlib import Path
 
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionError
 
+from .yaml_files import parse_yaml
+
 TASKS = ("sentence-embedding", "cross-encoder", "sparse-encoder")
 POOLINGS = ("cls", "lasttoken", "max", "mean", "mean_sqrt_len_tokens", "weightedmean")
 MANIFEST_NAME = "models_manifest.yaml"
@@ -150,42 +152,12 @@ def _read(path: Path) -> tuple[ModelEntry, ...]:
         raise MissingFileError(f"no model manifest at {path}; give the path of one, or reinstall edge-st") from None
     except UnicodeDecodeError as error:
         raise DamagedFileError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    document = _parse(text, path)
+    document = parse_yaml(text, path)
     if not isinstance(document, dict) or set(document) != {"models"} or not isinstance(document["models"], list):
         raise DamagedFileError(f"{path}: expected one key 'models' that holds a list of entries")
     entries = tuple(_entry(raw, number, path) for number, raw in enumerate(document["models"], start=1))
     _refuse_duplicates(entries, path)
     return entries
-
-
-def _parse(text: str, path: Path) -> object:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-    try:
-        node = loader.get_single_node()
-        _refuse_repeated_keys(node, path)
-        return None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise DamagedFileError(f"{path}: not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
-
-
-def _refuse_repeated_keys(node: object, path: Path) -> None:
-    """Refuse repeated keys: YAML would keep the last one silently."""
-    import yaml
-
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_repeated_keys(item, path)
-    elif isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if str(key.value) in seen:
-                raise DamagedFileError(f"{path}, line {key.start_mark.line + 1}: key {key.value!r} appears twice")
-            seen.add(str(key.value))
-            _refuse_repeated_keys(value, path)
 
 
 def _entry(raw: object, number: int, path: Path) -> ModelEntry:

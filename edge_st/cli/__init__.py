@@ -13,7 +13,22 @@ from collections.abc import Sequence
 from edge_st_runtime.errors import EdgeSTError
 
 from ..version import __version__
-from . import bench, demo, doctor, embed, evaluate, info, list_models, plugins, pull, rerank, search, tune, verify
+from . import (
+    bench,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    info,
+    list_models,
+    plugins,
+    pull,
+    rerank,
+    search,
+    serve,
+    tune,
+    verify,
+)
 from .index import command as index
 from .stopping import Terminated, stoppable
 from .streams import one_line, safe_streams
@@ -24,6 +39,7 @@ COMMANDS = {
     "search": search.add,
     "index": index.add,
     "rerank": rerank.add,
+    "serve": serve.add,
     "info": info.add,
     "list": list_models.add,
     "pull": pull.add,

@@ -78,13 +78,16 @@ class Answered(NamedTuple):
 class Engine(ABC):
     """A loaded ``model`` that computes for requests; ``name`` is what clients call it.
 
+    ``truncate`` says whether texts that are too long are cut where a request does not say.
+
     Every method raises NoSuchTaskError for a model of another class, RequestError for texts that are too long and must
     not be cut, OptionError for an unknown prompt, and InputError for a text that is not valid Unicode.
     """
 
-    def __init__(self, model: Model, name: str | None = None) -> None:
+    def __init__(self, model: Model, name: str | None = None, *, truncate: bool = True) -> None:
         self.model = model
         self.name = name or model.model_card_data.model_name or ""
+        self.truncate = truncate
 
     @abstractmethod
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
@@ -120,7 +123,7 @@ class Engine(ABC):
         check_tokens(output, pools=steps.pipeline.pools)
         tokens = await self.tokens(steps, texts)
         counts = Counts(tokens.counts, steps.limit)
-        if texts.truncate is False:
+        if not (self.truncate if texts.truncate is None else texts.truncate):
             _refuse_long(counts, texts.name)
         return await self.compute(steps, texts.texts, tokens), counts
 
@@ -170,6 +173,6 @@ def _refuse_long(counts: Counts, name: str) -> None:
     for place in counts.truncated:
         raise RequestError(
             f"`{name}` must have at most {counts.limit} tokens; text {place} has {counts.tokens[place]}: shorten it, "
-            "or leave out `truncate`",
+            "or have it cut with `truncate`: true",
             name,
         )

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from edge_st_runtime.text.tokens import TextOrPair, Tokens
 
@@ -14,10 +14,12 @@ from ..models.classes import Model
 from ..models.outputs import Output
 from ..models.steps import Steps, steps_of
 from ..protocols.engine import Engine, Texts
+from ..protocols.fields import RequestError
 from .record import Record
 from .scheduling.jobs import Job
 from .scheduling.scheduler import Scheduler
 
+_T = TypeVar("_T")
 #: characters up to which texts are tokenized on the thread of the event loop, in about a millisecond
 _SHORT = 4096
 
@@ -38,16 +40,36 @@ class Loaded:
     users: int = 0
     used: float = field(default_factory=time.monotonic)
 
+    @property
+    def token_budget(self) -> int | None:
+        """The tokens that are computed together at most; None before the first request."""
+        return next((steps.pipeline.backend.token_budget for steps in self.steps.values()), None)
+
+
+class Tools(NamedTuple):
+    """What all requests share: the ``scheduler``, and a thread for what takes long but is not for the scheduler.
+
+    A request has at most ``max_texts``.
+    """
+
+    scheduler: Scheduler
+    aside: Executor
+    max_texts: int | None = None
+
 
 class Joining(Engine):
     """A loaded model for one request, of which it keeps the ``record``.
 
-    Long texts are tokenized on a thread of ``tokenizing``.
+    ``tools`` are those of all requests.
     """
 
-    def __init__(self, loaded: Loaded, scheduler: Scheduler, tokenizing: Executor, record: Record) -> None:
-        super().__init__(loaded.model, loaded.name)
-        self._loaded, self._scheduler, self._tokenizing, self._record = loaded, scheduler, tokenizing, record
+    def __init__(self, loaded: Loaded, tools: Tools, record: Record) -> None:
+        super().__init__(loaded.model, loaded.name, truncate=loaded.truncate)
+        self._loaded, self._tools, self._record = loaded, tools, record
+
+    async def call(self, function: Callable[[], _T]) -> _T:
+        """The result of ``function``, which is called on another thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._tools.aside, function)
 
     def steps(self, model: Model, output: Output, task: str | None, prompt_name: str | None) -> Steps:
         """The steps of ``model`` to ``output``, the same for all requests of a kind."""
@@ -60,6 +82,7 @@ class Joining(Engine):
     async def tokens(self, steps: Steps, texts: Texts) -> Tokens:
         """The tokens of ``texts``."""
         record, start = self._record, time.perf_counter()
+        self._check_count(texts)
         characters = sum(len(text) if isinstance(text, str) else len(text[0]) + len(text[1]) for text in texts.texts)
         record.texts += len(texts.texts)
         record.characters += characters
@@ -67,22 +90,32 @@ class Joining(Engine):
         if characters <= _SHORT:
             found = tokenize()
         else:
-            found = await asyncio.get_running_loop().run_in_executor(self._tokenizing, tokenize)
+            found = await self.call(tokenize)
         record.tokenization += time.perf_counter() - start
-        record.tokens += sum(map(len, found.ids))
+        lengths = [len(ids) for ids in found.ids]
+        record.lengths += lengths
+        record.tokens += sum(lengths)
         record.truncated += 0 if steps.limit is None else int((found.counts > steps.limit).sum())
         return found
+
+    def _check_count(self, texts: Texts) -> None:
+        found, most = len(texts.texts), self._tools.max_texts
+        if most is not None and found > most:
+            self._record.failure = "batch_size"
+            raise RequestError(
+                f"`{texts.name}` has {found} texts; expected at most {most}: send them in several requests", texts.name
+            )
 
     async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
         """The value of each text; raises OverloadedError where too much waits, and what the model raises."""
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
         job = Job(steps, texts, tokens, self.name, lambda _: loop.call_soon_threadsafe(_settle, settled))
-        self._scheduler.submit(job, self._loaded.identity)
+        self._tools.scheduler.submit(job, self._loaded.identity)
         try:
             await settled
         except asyncio.CancelledError:
-            self._scheduler.cancel(job)
+            self._tools.scheduler.cancel(job)
             raise
         started = job.started or job.arrived
         self._record.queue += started - job.arrived

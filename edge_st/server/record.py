@@ -14,7 +14,7 @@ class Record:
     ``key`` is the name of the caller's key, ``model`` that of the model. ``operation`` is "embeddings", "rerank" or
     another name of what was done. ``failure`` is None, or why there was no result: "validation", "overloaded",
     "inference", "dropped", "batch_size", "tokenization" or "model_type", which are the words of
-    text-embeddings-inference.
+    text-embeddings-inference. ``lengths`` are the tokens of each text that were read.
     """
 
     key: str | None = None
@@ -29,6 +29,7 @@ class Record:
     queue: float = 0
     inference: float = 0
     failure: str | None = None
+    lengths: list[int] = field(default_factory=list)
     #: what a trace or a log may tell besides, such as gen_ai.embeddings.dimension.count
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -37,12 +37,15 @@ WITHIN_FUNCTIONS = {
     "evaluation/nano_data.py": {"datasets"},
     "mining/external_indexes.py": {"faiss", "usearch"},
     "integrations/aws_lambda.py": {"snapshot_restore_py"},
+    "server/tracing.py": {"opentelemetry"},
     "peers/sentence_transformers_backends.py": {"sentence_transformers", "optimum", "onnxruntime"},
     "peers/fastembed_and_kin.py": {"fastembed", "fastretrieval"},
     "peers/hub_names.py": {"candding"},
     "peers/own_engines.py": {"ctranslate2", "tokenizers", "llama_cpp"},
     "peers/gguf_file.py": {"safetensors"},
 }
+#: what the extra "server" brings, for that wing alone
+SERVER = {"starlette", "uvicorn", "orjson", "prometheus_client"}
 LAZY = {"yaml", "tqdm", "huggingface_hub", "torch"}
 HEAVY = {
     *(
@@ -58,6 +61,7 @@ HEAVY = {
         "faiss",
     ),
     *("onnxruntime", "openvino", "huggingface_hub", "yaml", "tqdm", "matplotlib", "jinja2", "faiss", "usearch"),
+    *SERVER,
 }
 
 
@@ -99,6 +103,7 @@ def test_runtime(path: Path) -> None:
 @pytest.mark.parametrize("path", sources("edge_st"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_package(path: Path) -> None:
     allowed = {"numpy", "edge_st_runtime", "edge_st", AT_THE_TOP.get(place(path), "numpy")}
+    allowed |= SERVER if path.is_relative_to(ROOT / "edge_st/server") else set()
     assert foreign(imports(path, top_level=True)) <= allowed
     assert foreign(imports(path, top_level=False)) <= allowed | LAZY | WITHIN_FUNCTIONS.get(place(path), set())
 

@@ -35,6 +35,7 @@ FLOORS = {
         ["models"],
         ["table_files"],
         ["hub", "input_files", "manifest", "memory", "progress", "version"],
+        ["yaml_files"],
     ],
     "export/edge_st_export": [
         ["__init__"],

@@ -1,6 +1,6 @@
 """Items that wait, and the choice of those that are computed next."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from ...models.steps import Steps
@@ -11,26 +11,30 @@ _SMALL_PADDING = 16
 
 
 class Lane:
-    """Items in the order in which they came, apart for each kind of request; ``texts`` and ``tokens`` count them."""
+    """Items in the order in which they came, apart for each kind of request.
+
+    ``texts`` and ``tokens`` count them by the name of their model.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[Steps, deque[Item]] = {}
-        self.texts = self.tokens = 0
+        self.texts: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return self.texts
+        return self.texts.total()
 
     def add(self, item: Item) -> None:
         """Append ``item``."""
         self._waiting.setdefault(item.steps, deque()).append(item)
-        self.texts += 1
-        self.tokens += item.size
+        self.texts[item.model] += 1
+        self.tokens[item.model] += item.size
 
     def remove(self, item: Item) -> None:
         """Have ``item``, which waits here, not wait any more."""
         item.waiting = False
-        self.texts -= 1
-        self.tokens -= item.size
+        self.texts[item.model] -= 1
+        self.tokens[item.model] -= item.size
 
     def take(self, budget: int | None = None) -> list[Item]:
         """The oldest item, and those of similar length beside it that fit into a batch; none where none waits.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_MEGABYTE = 2**20
+MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Config:
     is unloaded. ``threads`` are those of all models together. Beyond ``queue_tokens`` waiting tokens, requests are
     refused. ``cache_mb`` is the memory for embeddings of texts that come again. ``max_texts`` are the most texts of a
     request. ``keys`` maps each key to its name for the metrics; without keys everyone may ask.
+
+    `as_config` gives names to models without one, and checks all.
     """
 
     models: tuple[ModelConfig, ...] = (ModelConfig(),)
@@ -49,7 +51,7 @@ class Config:
     unload_after: float | None = None
     queue_tokens: int = 2**18
     cache_mb: float = 0
-    max_body_bytes: int = 32 * _MEGABYTE
+    max_body_bytes: int = 32 * MEGABYTE
     max_texts: int | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     cors_origins: tuple[str, ...] = ()

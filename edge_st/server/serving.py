@@ -1,0 +1,131 @@
+"""A uvicorn server that drains: told to end, it accepts no more, answers what it has accepted, and ends in time."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from socket import socket
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import draining
+from .options import Running
+
+#: seconds in which requests that are on their way on open connections still come
+_LAST_REQUESTS = 0.5
+#: seconds after the time for draining, in which what is left is ended
+_LAST_MOMENT = 1.0
+#: seconds that a connection may be idle; load balancers keep theirs for 60
+_KEEP_ALIVE = 75
+_HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+_logger = logging.getLogger(__name__)
+
+
+class Starting:
+    """An application that keeps the ``error`` with which it failed to start."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.error: BaseException | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the message on; of a failed start, no traceback is shown."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+
+        async def quiet(message: Message) -> None:
+            await send({**message, "message": ""} if message["type"] == "lifespan.startup.failed" else message)
+
+        try:
+            await self.app(scope, receive, quiet)
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+class Server(uvicorn.Server):
+    """Serves ``app``, and calls ``ready`` when it does. If the application does not start, `run` raises its error."""
+
+    def __init__(self, app: ASGIApp, running: Running, ready: Callable[[], None]) -> None:
+        self._starting, self._running, self._ready = Starting(app), running, ready
+        self._begun: float | None = None  # the time at which it was told to end
+        super().__init__(_uvicorn_config(self._starting, running))
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start the application, then accept connections."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            if self._starting.error is None:
+                raise
+            raise self._starting.error from None
+        self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second SIGINT ends at once."""
+        if not draining.draining():
+            draining.begin()
+            self._begun = time.monotonic()
+            end = threading.Timer(self._running.drain_seconds + _LAST_MOMENT, _end_now, (sig,))
+            end.daemon = True
+            end.start()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Accept no more, answer what is here or on its way, then end."""
+        begun = time.monotonic() if self._begun is None else self._begun
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        end = begun + min(_LAST_REQUESTS, self._running.drain_seconds)
+        while self.server_state.connections and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        left = begun + self._running.drain_seconds - time.monotonic()
+        self.config.timeout_graceful_shutdown = max(0, left)  # type: ignore[assignment]  # asyncio takes a float
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, for SIGHUP, too, unless that is ignored."""
+        with super().capture_signals():
+            main = threading.current_thread() is threading.main_thread()
+            if not main or _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
+                yield
+                return
+            before = signal.signal(_HANG_UP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(_HANG_UP, before)
+
+
+def _uvicorn_config(app: ASGIApp, running: Running) -> uvicorn.Config:
+    http: Any = "httptools" if find_spec("httptools") else "auto"
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        ssl_certfile=running.ssl_certfile,
+        ssl_keyfile=running.ssl_keyfile,
+    )
+
+
+def _end_now(number: int) -> None:
+    """End this process although something is left: an engine that computes cannot be interrupted."""
+    _logger.error("the time for draining is over; the process ends with requests that have no answer")
+    os._exit(128 + number)
