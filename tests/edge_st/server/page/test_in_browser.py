@@ -16,7 +16,7 @@ from edge_st.server import Config, ModelConfig, create_app
 from tests.support.listening import Served, served
 
 DENSE, RERANKER, KEY = "static-all-MiniLM-L6-v2", "reranker", "a-secret-key"
-TEXTS = ["It's a \"quote\", 50 % of $HOME \\ and 😀\nnext line", "A quoted text 'with' signs: Größe, 東京"]
+TEXTS = ['It\'s a "quote", 50 % of $HOME \\ and 😀\nnext line', "A quoted text 'with' signs: Größe, 東京"]
 PASSAGES = ["Lunch is at noon.", "The disk is full.", "It is 21 degrees.", "It rains."]
 QUERY = "how warm is it?"
 WAIT = 10_000
