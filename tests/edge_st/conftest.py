@@ -52,9 +52,9 @@ def models(cross_encoder_folders: dict[int, Path], sparse_folder: Path) -> dict[
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """Chromium; what it shows is kept apart by contexts."""
+    """Chromium. While it is there, this thread runs an event loop: so it is not kept longer."""
     from tests.support.browsers import chromium
 
     with chromium() as found:

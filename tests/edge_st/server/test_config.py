@@ -104,6 +104,12 @@ def test_dataclasses_get_names_too(tmp_path: Path) -> None:
     assert [model.name for model in found.models] == [tmp_path.name, BUNDLED]
 
 
+def test_a_link_has_its_own_name(folder: Path) -> None:
+    (folder / "small").symlink_to(folder / "models/mini")
+    found = as_config({"models": [str(folder / "small"), str(folder / "models/../models/mini")]})
+    assert [model.name for model in found.models] == ["small", "mini"]
+
+
 def test_a_folder_of_an_installed_package_has_the_name_of_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

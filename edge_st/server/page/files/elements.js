@@ -48,13 +48,15 @@ export function cutNotice(number, noun) {
   return make("p", { className: "notice" }, text);
 }
 
-/** Fill a list of models to choose from; a choice made before stays where it is still served. */
-export function fillChoice(select, names, none) {
+/** Fill a list of models to choose from; the user's choice stays where it is still there. */
+export function fillChoice(select, models, none) {
   const before = select.value;
-  const options = names.map((name) => make("option", { value: name }, name));
+  const options = models.map((each) => make("option", { value: each.id }, each.id));
   if (none !== undefined) options.push(make("option", { value: "" }, none));
   select.replaceChildren(...options);
-  if (names.includes(before)) select.value = before;
+  if (select.dataset.chosen && options.some((each) => each.value === before)) select.value = before;
+  else if (none !== undefined && !models[0]?.class) select.value = "";
+  select.onchange = () => (select.dataset.chosen = "true");
 }
 
 /** Run `work` when a form is sent, also by Ctrl+Enter in its texts; never twice at once. */

@@ -10,9 +10,11 @@ const KINDS = {
 };
 const NONE = "–";
 
-export const embedders = (models) => named(models, "SentenceTransformer");
-export const rerankers = (models) => named(models, "CrossEncoder").filter((each) => !(each.labels > 1));
-const named = (models, kind) => models.filter((each) => each.class === kind);
+// What a model is may be known only once it is loaded; until then it is offered for both.
+export const embedders = (models) => ofClass(models, "SentenceTransformer");
+export const rerankers = (models) => ofClass(models, "CrossEncoder").filter((each) => !(each.labels > 1));
+const ofClass = (models, name) =>
+  [...models.filter((each) => each.class === name), ...models.filter((each) => !each.class)];
 
 /** Show the models, as /v1/models lists them. */
 export function showModels(models) {
@@ -28,7 +30,7 @@ function row(model) {
     "tr",
     { role: "row", "data-model": model.id },
     make("th", { role: "rowheader", scope: "row" }, make("span", { className: "name" }, model.id), aliases),
-    cell("Kind", KINDS[model.class] ?? model.class ?? NONE),
+    cell("Kind", KINDS[model.class] ?? (model.class || NONE)),
     cell("Dimension", number(model.dimension), "figure"),
     cell("Tokens", limit(model), "figure"),
     cell("Runs on", [model.engine, model.dtype].filter(Boolean).join(" · ") || NONE),

@@ -23,9 +23,8 @@ async function loadModels() {
     const { data } = await ask("v1/models");
     listed = true;
     showModels(data);
-    const [embedding, reranking] = [embedders(data), rerankers(data)].map((some) => some.map((each) => each.id));
-    offerComparing(embedding);
-    offerSearch(embedding, reranking);
+    offerComparing(embedders(data));
+    offerSearch(embedders(data), rerankers(data));
     showKey(false);
     return true;
   } catch (error) {

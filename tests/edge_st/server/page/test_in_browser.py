@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from edge_st import CrossEncoder, SentenceTransformer
 from edge_st.server import Config, ModelConfig, create_app
@@ -20,6 +22,9 @@ TEXTS = ['It\'s a "quote", 50 % of $HOME \\ and 😀\nnext line', "A quoted text
 PASSAGES = ["Lunch is at noon.", "The disk is full.", "It is 21 degrees.", "It rains."]
 QUERY = "how warm is it?"
 WAIT = 10_000
+on_screens = pytest.mark.parametrize(
+    "page", [("light", 1200), ("dark", 360)], ids=["light desktop", "dark phone"], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +62,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         yield found
 
 
-@pytest.fixture(params=[("light", 1200), ("dark", 360)], ids=["light desktop", "dark phone"])
+@pytest.fixture
 def page(browser: Browser, server: Served, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The opened page; it must cause no errors, ask nobody else, and fit the screen whatever it shows."""
-    scheme, width = request.param
+    scheme, width = getattr(request, "param", ("light", 1200))
     with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
         errors: list[str] = []
         requests: list[str] = []
@@ -127,6 +132,7 @@ def dot(answer: Any) -> float:
     return float(sum(a * b for a, b in zip(first, second, strict=True)))
 
 
+@on_screens
 def test_models_are_shown_with_their_facts(page: Page) -> None:
     model = SentenceTransformer()
     info = model.info()
@@ -147,6 +153,7 @@ def test_two_texts_have_the_similarity_that_python_gives(page: Page) -> None:
     assert "256 dimensions" in page.locator("#similarity").inner_text()
 
 
+@on_screens
 def test_commands_that_are_copied_work(page: Page) -> None:
     shown = compare(page)
     (answer,) = run(copied(page, "compare", "curl"))
@@ -159,6 +166,7 @@ def test_commands_that_are_copied_work(page: Page) -> None:
     compile(copied(page, "search", "Python"), "copied", "exec")
 
 
+@on_screens
 def test_search_ranks_as_python_does(page: Page, cross_encoder_folders: dict[int, Path]) -> None:
     model, reranker = SentenceTransformer(), CrossEncoder(cross_encoder_folders[1], backend="onnx")
     scores = model.similarity(model.encode_query([QUERY]), model.encode_document(PASSAGES))[0]
@@ -190,6 +198,7 @@ def test_a_large_corpus_is_sent_in_parts_and_only_once(page: Page) -> None:
     assert sizes[4:] == [1]
 
 
+@on_screens
 def test_it_can_be_worked_by_keyboard(page: Page) -> None:
     seen = []
     for _ in range(40):
@@ -221,6 +230,7 @@ def test_every_control_has_a_name_and_results_are_announced(page: Page) -> None:
         assert page.locator(place).get_attribute("aria-live") == "polite"
 
 
+@on_screens
 def test_a_theme_is_chosen_and_kept(page: Page) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     colors = {}
@@ -300,20 +310,28 @@ def test_errors_of_the_server_are_shown_in_words(context: BrowserContext) -> Non
 
 
 def test_only_rerankers(context: BrowserContext, models: tuple[ModelConfig, ...]) -> None:
-    with served(create_app(Config(models[1:], lazy=True))) as one:
+    with served(create_app(Config(models[1:]))) as one:
         page = opened(context, one.address)
         expect(page.get_by_text("No embedding model is served here.")).to_be_visible()
-        assert "At first use" in page.locator("tbody tr").inner_text()
         assert list(search(page)) == ["Reranked"]
-        expect(page.locator(".state")).to_have_text("Loaded")
-        expect(page.locator("tbody tr")).to_contain_text("onnx")
+
+
+def test_models_that_are_loaded_at_their_first_use(context: BrowserContext, models: tuple[ModelConfig, ...]) -> None:
+    with served(create_app(Config(models, lazy=True))) as lazy:
+        page = opened(context, lazy.address)
+        row = page.locator(f"tr[data-model='{DENSE}']")
+        expect(row).to_contain_text("At first use")
+        compare(page)
+        expect(row).to_contain_text("Loaded")
+        expect(row).to_contain_text("Embeddings")
+        assert list(search(page)) == ["By similarity"]
+        page.select_option("#search-reranker", RERANKER)
+        assert list(search(page)) == ["By similarity", "Reranked"]
 
 
 def test_below_another_path(context: BrowserContext) -> None:
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-
-    with served(Starlette(routes=[Mount("/ai", create_app())])) as outer:
+    inner = create_app()
+    with served(Starlette(routes=[Mount("/ai", inner)], lifespan=inner.router.lifespan_context)) as outer:
         page = context.new_page()
         page.goto(f"{outer.address}/ai/")
         expect(page.locator("#status")).to_have_text("Ready")
