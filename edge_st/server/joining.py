@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -110,7 +111,7 @@ class Joining(Engine):
         """The value of each text; raises OverloadedError where too much waits, and what the model raises."""
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
-        job = Job(steps, texts, tokens, self.name, lambda _: loop.call_soon_threadsafe(_settle, settled))
+        job = Job(steps, texts, tokens, self.name, lambda _: _settle_on(loop, settled))
         self._tools.scheduler.submit(job, self._loaded.identity)
         try:
             await settled
@@ -124,6 +125,11 @@ class Joining(Engine):
         if job.error is not None:
             raise job.error
         return job.values
+
+
+def _settle_on(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[None]") -> None:
+    with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, future)
 
 
 def _settle(future: "asyncio.Future[None]") -> None:
