@@ -12,12 +12,12 @@ from edge_st_runtime.vectors.dense import normalize, quantize
 
 from ..models.sentence_transformer import SentenceTransformer
 from .engine import Counts, Engine, Texts
-from .fields import SWITCH, TEXT, WHOLE_NUMBER, RequestError, optional, shown
+from .fields import SWITCH, TEXT, WHOLE_NUMBER, RequestError, either, optional, shown
 
 PRECISIONS = ("float32", "int8", "binary", "ubinary")
-#: the field has this name here, and the next one at Voyage and Mistral
-_PRECISION_FIELDS = ("precision", "output_dtype")
-_DIMENSION_FIELDS = ("dimensions", "output_dimension")
+#: the second names are those of Voyage and Mistral, and LiteLLM sends them to other servers, too
+PRECISION_FIELDS = ("precision", "output_dtype")
+DIMENSION_FIELDS = ("dimensions", "output_dimension")
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,21 @@ def form_of(body: Mapping[str, Any], *, normalize: bool = True) -> Form:
 
     Raises RequestError for a field that cannot be used.
     """
-    dimensions = [optional(body, name, WHOLE_NUMBER) for name in _DIMENSION_FIELDS]
-    precisions = [_precision(body, name) for name in _PRECISION_FIELDS]
-    return Form(
-        next((each for each in dimensions if each is not None), None),
-        optional(body, "normalize", SWITCH, normalize),
-        next((each for each in precisions if each is not None), "float32"),
-    )
+    _, dimensions = either(body, DIMENSION_FIELDS, WHOLE_NUMBER)
+    name, precision = either(body, PRECISION_FIELDS, TEXT)
+    return Form(dimensions, optional(body, "normalize", SWITCH, normalize), _precision(name, precision))
 
 
-def _precision(body: Mapping[str, Any], name: str) -> str | None:
-    value: str | None = optional(body, name, TEXT)
+def _precision(name: str, value: str | None) -> str:
     if value == "uint8":
         raise RequestError(
             f"`{name}` is 'uint8', whose range would depend on the other texts of a request; ask for 'int8', which "
             "scales each embedding by itself",
             name,
         )
-    if value == "float":
+    if value in (None, "float"):
         return "float32"
-    if value is not None and value not in PRECISIONS:
+    if value not in PRECISIONS:
         raise RequestError(f"`{name}` is {shown(value)}; expected one of {', '.join(PRECISIONS)}", name)
     return value
 

@@ -67,11 +67,13 @@ OBJECT = Kind((dict,), "an object")
 def optional(body: Mapping[str, Any], name: str, kind: Kind, default: Any = None) -> Any:
     """The field ``name``, or ``default`` where it is missing or null.
 
-    Raises RequestError for another kind, and for a string with a lone surrogate.
+    JSON does not tell 8 from 8.0. Raises RequestError for another kind, and for a string with a lone surrogate.
     """
     value: Any = body.get(name)
     if value is None:
         return default
+    if kind.least is not None and isinstance(value, float) and value.is_integer():
+        value = int(value)
     fits = isinstance(value, kind.types) and (kind is SWITCH or not isinstance(value, bool))
     if not fits or (kind.least is not None and value < kind.least):
         raise RequestError(f"`{name}` is {shown(value)}; expected {kind.name}", name)
@@ -94,6 +96,17 @@ def one_of(body: Mapping[str, Any], name: str, values: Sequence[str], default: s
     if found not in values:
         raise RequestError(f"`{name}` is {shown(found)}; expected one of {', '.join(values)}", name)
     return found
+
+
+def either(body: Mapping[str, Any], names: Sequence[str], kind: Kind) -> tuple[str, Any]:
+    """The one of the fields ``names`` that is there, and its value; the first one and None where none is.
+
+    Raises RequestError for two of them, and for another kind.
+    """
+    found = [(name, value) for name in names if (value := optional(body, name, kind)) is not None]
+    if len(found) > 1:
+        raise RequestError(f"there are `{found[0][0]}` and `{found[1][0]}`; expected one of them", found[1][0])
+    return found[0] if found else (names[0], None)
 
 
 def model_of(body: Mapping[str, Any]) -> str | None:

@@ -12,9 +12,9 @@ from ..models.sentence_transformer import SentenceTransformer
 from . import openai
 from .described import Described, details_of, facts_of
 from .embeddings import Form, embed, form_of
-from .engine import Answered, Counts, Engine
+from .engine import Answered, Counts, Engine, Texts
 from .fields import TEXT, OverloadedError, model_of, optional
-from .texts import read_texts
+from .texts import prompt_of, read_texts, truncation_of
 
 _NOTHING = Counts(np.zeros(0, np.int64), None)
 
@@ -30,9 +30,10 @@ async def answer_embed(engine: Engine, body: Mapping[str, Any]) -> Answered:
     """
     start = perf_counter_ns()
     name, form = model_of(body) or engine.name, form_of(body)
-    if body.get("input") in (None, "", []):
+    texts = _texts(engine, body, "input")
+    if texts is None:
         return Answered({"model": name, "embeddings": []}, _NOTHING)
-    embeddings, counts = await embed(engine, read_texts(engine.model, body, "input"), form)
+    embeddings, counts = await embed(engine, texts, form)
     found = {
         "model": name,
         "embeddings": embeddings,
@@ -45,11 +46,20 @@ async def answer_embed(engine: Engine, body: Mapping[str, Any]) -> Answered:
 
 async def answer_embeddings(engine: Engine, body: Mapping[str, Any]) -> Answered:
     """/api/embeddings: the embedding of ``prompt`` as the model gives it; raises as `answer_embed`."""
-    if body.get("prompt") in (None, ""):
+    texts = _texts(engine, {**body, "prompt": optional(body, "prompt", TEXT)}, "prompt")
+    if texts is None:
         return Answered({"embedding": []}, _NOTHING)
-    required_text = {**body, "prompt": optional(body, "prompt", TEXT)}
-    embeddings, counts = await embed(engine, read_texts(engine.model, required_text, "prompt"), Form(normalize=False))
+    embeddings, counts = await embed(engine, texts, Form(normalize=False))
     return Answered({"embedding": embeddings[0], **openai.truncated(counts)}, counts)
+
+
+def _texts(engine: Engine, body: Mapping[str, Any], name: str) -> Texts | None:
+    """The texts in the field ``name``; None for no text at all."""
+    if body.get(name) not in (None, "", []):
+        return read_texts(engine.model, body, name)
+    prompt_of(engine.model, body)
+    truncation_of(body)
+    return None
 
 
 async def answer_show(engine: Engine, body: Mapping[str, Any]) -> Answered:  # noqa: ARG001 - it only names the model

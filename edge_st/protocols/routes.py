@@ -87,20 +87,21 @@ def _rerank(body: Mapping[str, Any]) -> Route:
 
     Of those with ``documents``, Weaviate's client alone always sends a ``property``.
     """
-    if "property" in body:
+    if body.get("property") is not None:
         return _WEAVIATE_RERANK
-    return _COHERE_RERANK if "documents" in body else _TEI_RERANK
+    return _TEI_RERANK if body.get("documents") is None else _COHERE_RERANK
 
 
 def _versioned_rerank(body: Mapping[str, Any]) -> Route:
-    return _TEI_RERANK if "texts" in body else _COHERE_RERANK
+    only_texts = body.get("texts") is not None and body.get("documents") is None
+    return _TEI_RERANK if only_texts else _COHERE_RERANK
 
 
 def route_of_body(body: Mapping[str, Any]) -> Route:
     """The route by the keys of ``body`` alone; raises RequestError where none fits."""
-    if "input" in body:
+    if body.get("input") is not None:
         return _EMBEDDINGS
-    if "query" in body:
+    if body.get("query") is not None:
         return _rerank(body)
     inputs = body.get("inputs")
     if isinstance(inputs, dict):

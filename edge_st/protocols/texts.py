@@ -6,17 +6,18 @@ from typing import Any, TypeAlias
 from ..models.classes import Model
 from ..models.prompts import DOCUMENT_NAMES, QUERY_NAMES
 from .engine import Texts
-from .fields import SWITCH, TEXT, RequestError, check_text, one_of, optional, shown
+from .fields import SWITCH, TEXT, RequestError, check_text, either, one_of, optional, shown
 
-Decode: TypeAlias = Callable[[list[int], str], str]
+Decode: TypeAlias = Callable[[list[Any], str], str]
 _EXPECTED = "expected a string or a list of strings"
+TASK_FIELDS = ("input_type", "task")
 #: what clients call queries and documents: sentence-transformers, Cohere, NVIDIA, Voyage and Jina
-_TASKS = {
+TASKS = {
     **dict.fromkeys((*QUERY_NAMES, "search_query", "retrieval.query"), "query"),
     **dict.fromkeys((*DOCUMENT_NAMES, "search_document", "retrieval.document", "retrieval.passage"), "document"),
 }
 #: Cohere's and NVIDIA's words for ``truncate``: whether a text is cut, and whether on the left
-_SIDES = {"NONE": (False, None), "START": (True, True), "END": (True, False)}
+SIDES = {"NONE": (False, None), "START": (True, True), "END": (True, False)}
 
 
 def read_texts(model: Model, body: Mapping[str, Any], name: str, decode: Decode | None = None) -> Texts:
@@ -55,7 +56,7 @@ def _text(value: Any, where: str, name: str, decode: Decode | None) -> str:
             name,
         )
     if decode is not None and is_ids:
-        value = decode(value, where)
+        return decode(value, where)
     if not isinstance(value, str):
         raise RequestError(f"`{where}` is {shown(value)}; expected a string", name)
     if not value:
@@ -65,30 +66,26 @@ def _text(value: Any, where: str, name: str, decode: Decode | None) -> str:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def prompt_of(model: Model, body: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """The name of a prompt, and whether the texts are a "query" or a "document"; None for what a body leaves open.
 
-    ``prompt_name`` is a prompt of the model. ``input_type`` and ``task`` are too, or they are one of the names that
-    clients have for queries and documents. Raises RequestError for anything else, and for two that disagree.
+    ``prompt_name`` is a prompt of the model. ``input_type``, or Jina's ``task``, is one too, or one of the names that
+    clients have for queries and documents, or a task of a model with routes. Raises RequestError for anything else, and
+    for both of the last two.
     """
     prompt_name: str | None = optional(body, "prompt_name", TEXT)
-    task: str | None = None
-    for name in ("input_type", "task"):
-        value: str | None = optional(body, name, TEXT)
-        if value is None:
-            continue
-        kind = _TASKS.get(value)
-        if kind is None and value not in model.prompts:
-            known = ", ".join(dict.fromkeys(["query", "document", *model.prompts]))
-            raise RequestError(f"`{name}` is {shown(value)}; expected one of {known}", name)
-        if task is not None and kind is not None and kind != task:
-            raise RequestError(f"`input_type` says {task} and `task` says {kind}; expected one of them", name)
-        task = task or kind
-        if prompt_name is None and value in model.prompts:
-            prompt_name = value
+    name, value = either(body, TASK_FIELDS, TEXT)
+    if value is None:
+        return prompt_name, None
+    task = TASKS.get(value) or (value if value in model.tasks else None)
+    if task is None and value not in model.prompts:
+        known = ", ".join(dict.fromkeys(["query", "document", *model.prompts]))
+        raise RequestError(f"`{name}` is {shown(value)}; expected one of {known}", name)
+    if prompt_name is None and value in model.prompts:
+        prompt_name = value
     return prompt_name, task
 
 
@@ -101,7 +98,7 @@ def truncation_of(body: Mapping[str, Any]) -> tuple[bool | None, bool | None]:
     found, direction = body.get("truncate"), optional(body, "truncation_direction", TEXT)
     left: bool | None = None
     if isinstance(found, str):
-        truncate, left = _SIDES[one_of({"truncate": found.upper()}, "truncate", list(_SIDES), "")]
+        truncate, left = SIDES[one_of({"truncate": found.upper()}, "truncate", list(SIDES), "")]
     else:
         truncate = optional(body, "truncate", SWITCH)
     if direction is not None:

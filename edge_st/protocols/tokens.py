@@ -80,18 +80,22 @@ def decoder(model: Model, *, skip_special_tokens: bool = True, name: str = "inpu
     It raises RequestError for anything but ids of the model, NoSuchTaskError as `answer_tokenize`.
     """
 
-    def decode(ids: list[int], where: str) -> str:
+    def decode(ids: list[Any], where: str) -> str:
         tokenizer = model.tokenizer
         if isinstance(tokenizer, WordTokenizer):
             raise NoSuchTaskError(_WORDS)
         for place, each in enumerate(ids):
-            known = isinstance(each, int) and not isinstance(each, bool) and 0 <= each < 2**31
-            if not known or tokenizer.id_to_token(each) is None:
+            if not _is_known(each, tokenizer):
                 raise RequestError(f"`{where}[{place}]` is {shown(each)}, which is no token id of this model", name)
-        text: str = tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        text: str = tokenizer.decode([int(each) for each in ids], skip_special_tokens=skip_special_tokens)
         return text
 
     return decode
+
+
+def _is_known(value: Any, tokenizer: Any) -> bool:
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31 and value % 1 == 0
+    return whole and tokenizer.id_to_token(int(value)) is not None
 
 
 def _tokenizer(steps: Steps) -> TextTokenizer:

@@ -15,9 +15,9 @@ from .fields import OBJECT, TEXT, one_of, optional, required
 from .scores import relevance
 from .texts import prompt_of
 
-_TASKS = ("query", "passage", "document")
+TASK_TYPES = ("query", "passage", "document")
 #: what Weaviate lets its users set; models pool as their folders say
-_POOLING = ("masked_mean", "cls", "mean", "")
+POOLING = ("masked_mean", "cls", "mean", "")
 
 
 async def answer_vectors(engine: Engine, body: Mapping[str, Any]) -> Answered:
@@ -29,8 +29,8 @@ async def answer_vectors(engine: Engine, body: Mapping[str, Any]) -> Answered:
     Raises RequestError for a field that cannot be used, and what `Engine.embed` raises.
     """
     text, config = required(body, "text", TEXT), optional(body, "config", OBJECT, default={})
-    one_of(config, "pooling_strategy", _POOLING, "")
-    task = one_of(config, "task_type", ("", *_TASKS), "")
+    one_of(config, "pooling_strategy", POOLING, "")
+    task = one_of(config, "task_type", ("", *TASK_TYPES), "")
     prompts = prompt_of(engine.model, {"input_type": task or None})
     form = form_of({"dimensions": config.get("dimensions")}, normalize=False)
     embeddings, counts = await embed(engine, Texts([text], "text", *prompts), form)

@@ -15,6 +15,7 @@ from .answers import answering, as_json
 from .config import Config, as_config
 from .listing import listing_routes, probe_routes
 from .middleware import middleware
+from .page.routes import page_routes
 from .search import search_endpoint
 from .service import Service
 
@@ -41,6 +42,7 @@ def create_app(config: Config | Mapping[str, Any] | None = None) -> Starlette:
             Route("/search", search_endpoint(service), methods=["POST"]),
             *listing_routes(service),
             *probe_routes(service),
+            *page_routes(page=service.config.page),
         ],
         middleware=middleware(service.config, service.metrics),
         exception_handlers={HTTPException: _refused, Exception: _broken},

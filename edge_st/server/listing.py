@@ -10,9 +10,11 @@ from starlette.routing import Route
 from edge_st_runtime.errors import EdgeSTError
 
 from ..protocols import listings
+from ..protocols.openapi.document import document
 from ..protocols.routes import dialect_of
 from .answers import Endpoint, as_json, failed
 from .metrics import CONTENT_TYPE
+from .own_paths import own_paths
 from .service import Service
 
 
@@ -40,7 +42,11 @@ def listing_routes(service: Service) -> list[Route]:
     def meta(_: Request) -> Any:
         return listings.meta(service.described()[0])
 
+    def described(request: Request) -> Any:
+        return document(service.described(), own_paths(), server=request.scope.get("root_path") or "/")
+
     found: Mapping[str, Callable[[Request], Any]] = {
+        "/openapi.json": described,
         "/v1/models": models,
         "/v1/models/{name:path}": model,
         "/models": models,

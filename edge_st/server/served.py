@@ -1,12 +1,13 @@
 """A model that is served: loaded when it is needed, and unloaded when it is not."""
 
 import asyncio
-import gc
 import logging
 import time
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
+
+from edge_st_runtime.machine.memory import give_back_memory
 
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
@@ -46,12 +47,10 @@ class Served:
             self._loading.add_done_callback(self._finish)
         return await asyncio.shield(self._loading)
 
-    def unload(self) -> None:
-        """Forget the model; raises RuntimeError while it answers requests."""
-        if self.loaded is not None and self.loaded.users:
-            raise RuntimeError(f"{self.name} answers {self.loaded.users} requests")
+    async def unload(self) -> None:
+        """Forget the model, which answers no request, and give its memory back."""
         self.loaded = None
-        gc.collect()  # the model's parts know each other
+        await asyncio.get_running_loop().run_in_executor(self._loading_threads, give_back_memory)
         logger.info("unloaded %s", self.name)
 
     def is_idle(self, seconds: float) -> bool:
@@ -83,6 +82,6 @@ class Served:
 
 def _warm_up(model: Model) -> None:
     if isinstance(model, CrossEncoder):
-        model.predict([_SENTENCES, _SENTENCES])
+        model.predict([_SENTENCES, _SENTENCES], show_progress_bar=False)
     else:
-        model.encode(list(_SENTENCES))
+        model.encode(list(_SENTENCES), show_progress_bar=False)

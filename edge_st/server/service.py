@@ -27,7 +27,6 @@ from .served import Served
 _MEGABYTE = 2**20
 _LOOK_EVERY = 1.0
 _RETRY_AFTER = 1.0
-_LOADERS = 2
 
 
 class Service:
@@ -41,12 +40,13 @@ class Service:
         self.metrics = Metrics(self.waiting, self.loaded)
         self.recent = Recent()
         self.threads = thread_count(config.threads)
-        self._aside = ThreadPoolExecutor(_LOADERS, "edge-st aside", give_way)
+        self._aside = ThreadPoolExecutor(1, "edge-st aside", give_way)
+        self._loading = ThreadPoolExecutor(1, "edge-st loading", give_way)
         self.scheduler = Scheduler(
             self.threads, config.queue_tokens, int(config.cache_mb * _MEGABYTE), self._count_batch
         )
         self._tools = Tools(self.scheduler, self._aside, config.max_texts)
-        self._models = [Served(each, self.threads, self._aside) for each in config.models]
+        self._models = [Served(each, self.threads, self._loading) for each in config.models]
         self._by_name = {name: each for each in self._models for name in (each.name, *each.config.aliases)}
         self._started: asyncio.Task[None] | None = None
         self._unloading: asyncio.Task[None] | None = None
@@ -65,7 +65,8 @@ class Service:
                 with suppress(asyncio.CancelledError, EdgeSTError):
                     await task
         await asyncio.to_thread(self.scheduler.close)
-        self._aside.shutdown(cancel_futures=True)
+        for executor in (self._aside, self._loading):
+            executor.shutdown(cancel_futures=True)
 
     def check_ready(self) -> None:
         """Raise UnavailableError before the models are loaded, where one did not load, and at the end."""
@@ -141,7 +142,7 @@ class Service:
             await asyncio.sleep(min(seconds, _LOOK_EVERY))
             for each in self._models:
                 if each.is_idle(seconds):
-                    each.unload()
+                    await each.unload()
 
     async def _find(self, name: str | None, classes: Sequence[type[Model]]) -> Loaded:
         if self._started is None:  # nobody called `start`, as where the application is mounted in another

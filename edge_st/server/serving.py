@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from socket import socket
 from types import FrameType
@@ -42,14 +42,22 @@ class Starting:
             await self.app(scope, receive, send)
             return
 
-        async def quiet(message: Message) -> None:
-            await send({**message, "message": ""} if message["type"] == "lifespan.startup.failed" else message)
+        failed = False
+
+        async def held_back(message: Message) -> None:
+            nonlocal failed
+            failed = failed or message["type"] == "lifespan.startup.failed"
+            if not failed:
+                await send(message)
 
         try:
-            await self.app(scope, receive, quiet)
+            await self.app(scope, receive, held_back)
         except BaseException as error:
             self.error = error
             raise
+        finally:
+            if failed:
+                await send({"type": "lifespan.startup.failed", "message": ""})
 
 
 class Server(uvicorn.Server):
@@ -58,10 +66,12 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, running: Running, ready: Callable[[], None]) -> None:
         self._starting, self._running, self._ready = Starting(app), running, ready
         self._begun: float | None = None  # the time at which it was told to end
+        self._listeners: list[socket] = []
         super().__init__(_uvicorn_config(self._starting, running))
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start the application, then accept connections."""
+        self._listeners = [each.dup() for each in sockets or []]
         try:
             await super().startup(sockets)
         except SystemExit:
@@ -87,12 +97,31 @@ class Server(uvicorn.Server):
             server.close()
         for each in sockets or []:
             each.close()
+        await self._accept_waiting()
+        draining.accept_no_more()
         end = begun + min(_LAST_REQUESTS, self._running.drain_seconds)
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         left = begun + self._running.drain_seconds - time.monotonic()
         self.config.timeout_graceful_shutdown = max(0, left)  # type: ignore[assignment]  # asyncio takes a float
         await super().shutdown(sockets)
+
+    async def _accept_waiting(self) -> None:
+        """Accept what waits to be accepted, and listen no longer."""
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            listener.setblocking(False)
+            found: list[socket] = []
+            with suppress(BlockingIOError):
+                while True:
+                    found.append(listener.accept()[0])
+            listener.close()
+            for connection in found:
+                await loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st.models.classes import Model
 from tests.support.hub_server import HubServer, hub_server, use
 from tests.support.tiny_pair_models import ONE, SPARSE, THREE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,15 @@ def models(cross_encoder_folders: dict[int, Path], sparse_folder: Path) -> dict[
         "cross": CrossEncoder(cross_encoder_folders[1], backend="onnx"),
         "classifier": CrossEncoder(cross_encoder_folders[3], backend="onnx"),
     }
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium. While it is there, this thread runs an event loop: so it is not kept longer."""
+    from tests.support.browsers import chromium
+
+    with chromium() as found:
+        yield found
 
 
 class InThisProcess:

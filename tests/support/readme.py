@@ -26,8 +26,9 @@ FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *so
 PAGES = {path.relative_to(ROOT).with_suffix("").as_posix(): path for path in FILES}
 LANGUAGES = {"python", "bash", "sh", "text", "json", "toml"}
 _FENCE = re.compile(
-    r"^(?P<export><!-- export -->\n)?```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^(?:<!-- (?P<place>export|client) -->\n)?```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
 )
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _OPERATORS = {"|", ">", "<", "&&", ";"}
 _EDGE_ST = f'edge-st() {{ "{sys.executable}" -m edge_st "$@"; }}'
 _LIMIT = 64
@@ -35,22 +36,36 @@ _LIMIT = 64
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its code, and whether it runs where models are exported."""
+    """A fenced block: its language, its code, the place where it runs, and the heading above it.
+
+    The place "export" is where models are exported, "client" where a client of a running server is installed.
+    """
 
     language: str
     code: str
-    export: bool
+    place: str | None
+    heading: str
 
 
 def blocks(page: str) -> Iterator[Block]:
     """The blocks of a page, in order."""
-    for found in _FENCE.finditer(PAGES[page].read_text(encoding="utf-8")):
-        yield Block(found["language"], found["code"], found["export"] is not None)
+    text = PAGES[page].read_text(encoding="utf-8")
+    for found in _FENCE.finditer(text):
+        headings = _HEADING.findall(text[: found.start()])
+        yield Block(found["language"], found["code"], found["place"], headings[-1] if headings else "")
 
 
 def code(page: str, language: str, *, export: bool = False) -> str:
     """A page's blocks of a language that run in one environment, one after the other."""
-    return "\n".join(each.code for each in blocks(page) if (each.language, each.export) == (language, export))
+    place = "export" if export else None
+    return "\n".join(each.code for each in blocks(page) if (each.language, each.place) == (language, place))
+
+
+def client_code(page: str, heading: str, language: str = "python") -> str:
+    """The blocks under a heading that run where a client of a server is installed, one after the other."""
+    wanted = ("client", heading, language)
+    found = (each.code for each in blocks(page) if (each.place, each.heading, each.language) == wanted)
+    return "\n".join(found)
 
 
 def pages_with(language: str, *, export: bool = False) -> list[str]:

@@ -18,6 +18,7 @@ from .lane import Lane
 
 #: a request with at most so many tokens goes before larger ones
 SMALL = 512
+_SMALL_SHARE = 8
 _PATIENCE = 0.5
 _RATE_WEIGHT = 0.05
 _LONGEST_RETRY = 60
@@ -31,8 +32,9 @@ class Scheduler:
     already is not computed again. Where large requests made no progress for half a second, the threads of small ones
     take a batch of them. ``batched`` is told the model's name, the texts and the tokens of each batch.
 
-    At most ``queue_tokens`` tokens of small requests wait, and as many of large ones; a request that finds nothing
-    waiting may be of any size. ``cache_bytes`` are kept for values of texts that come again.
+    At most ``queue_tokens`` tokens of large requests wait, and an eighth of that of small ones, which so wait less
+    long. A request that finds none of its kind waiting may be of any size. ``cache_bytes`` are kept for values of texts
+    that come again.
     """
 
     def __init__(
@@ -96,10 +98,11 @@ class Scheduler:
 
     def _admit(self, size: int, small: bool) -> None:
         waiting = self._lanes[small].tokens.total()
-        if waiting and waiting + size > self._queue_tokens:
+        most = self._queue_tokens // _SMALL_SHARE if small else self._queue_tokens
+        if waiting and waiting + size > most:
             seconds = math.ceil(waiting * self._seconds_a_token / self.threads)
             raise OverloadedError(
-                f"{waiting} tokens wait, of at most {self._queue_tokens}; this request has {size}: try again later",
+                f"{waiting} tokens wait, of at most {most}; this request has {size}: try again later",
                 retry_after=min(max(1, seconds), _LONGEST_RETRY),
             )
 
@@ -147,15 +150,23 @@ class Scheduler:
     def _work(self, small: bool) -> None:
         if not small:
             give_way()
-        while (found := self._next(small)) is not None:
-            items, alone = found
-            try:
-                self._compute(items, alone=alone, urgent=small)
-            except Exception:  # of what is told of batches and jobs: the thread is needed
-                _logger.exception("a batch was computed, but not all could be told of it")
-            finally:
-                with self._lock:
-                    self._running[small] -= 1
+        while self._compute_next(small):
+            pass  # between two batches nothing here knows a model, so that it can be unloaded
+
+    def _compute_next(self, small: bool) -> bool:
+        """Wait for a batch and compute it; False at the end."""
+        found = self._next(small)
+        if found is None:
+            return False
+        items, alone = found
+        try:
+            self._compute(items, alone=alone, urgent=small)
+        except Exception:  # of what is told of batches and jobs: the thread is needed
+            _logger.exception("a batch was computed, but not all could be told of it")
+        finally:
+            with self._lock:
+                self._running[small] -= 1
+        return True
 
     def _next(self, small: bool) -> tuple[list[Item], bool] | None:
         """The next batch, and whether nothing else is to be computed; None at the end."""

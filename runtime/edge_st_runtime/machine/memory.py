@@ -1,6 +1,8 @@
 """The memory that this process may use."""
 
+import gc
 import os
+import sys
 
 from .cgroup import cgroup_memory
 
@@ -25,3 +27,14 @@ def _physical() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
+
+
+def give_back_memory() -> None:
+    """Return to the system what is not used any more, as after a model is unloaded: C's library keeps some of it."""
+    gc.collect()
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+        if trim is not None:
+            trim(0)

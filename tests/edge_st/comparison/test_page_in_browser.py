@@ -1,34 +1,18 @@
 """The page of a comparison as Chromium shows it."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from edge_st.comparison.page import write_page
 from tests.support.comparison_results import VARIANTS, plausible
 
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 DATA_SETS = 2
 BOXES = """
 selector => [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect()).map(b => [b.width, b.height])
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("EDGE_ST_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is there, and EDGE_ST_BROWSER is not set")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=FLAGS)
 
 
 @pytest.fixture(scope="module")

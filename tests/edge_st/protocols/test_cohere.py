@@ -4,19 +4,11 @@ import numpy as np
 import pytest
 
 from edge_st import CrossEncoder
-from edge_st.models.classes import Model
 from edge_st.protocols.cohere import answer_rerank
 from edge_st.protocols.fields import RequestError
 from tests.support.answers import body_of
 
 QUERY, DOCUMENTS = "the quick fox", ["a good day", "the quick fox", "is it"]
-
-
-@pytest.fixture
-def cross(models: dict[str, Model]) -> CrossEncoder:
-    model = models["cross"]
-    assert isinstance(model, CrossEncoder)
-    return model
 
 
 def test_results_are_the_best_first(cross: CrossEncoder) -> None:
@@ -46,3 +38,15 @@ def test_truncation_is_told(cross: CrossEncoder) -> None:
 def test_documents_that_cannot_be_used_are_named(cross: CrossEncoder, documents: object, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         body_of(answer_rerank, cross, {"query": QUERY, "documents": documents})
+
+
+def test_null_is_as_good_as_nothing(cross: CrossEncoder) -> None:
+    nulls = dict.fromkeys(("model", "top_n", "return_documents", "truncate", "truncation_direction"))
+    body = {"query": QUERY, "documents": DOCUMENTS}
+    found, expected = (body_of(answer_rerank, cross, {**body, **more}) for more in (nulls, {}))
+    assert {**found, "id": ""} == {**expected, "id": ""}
+
+
+def test_long_documents_are_refused_where_truncate_is_false(cross: CrossEncoder) -> None:
+    with pytest.raises(RequestError, match="`documents` must have at most"):
+        body_of(answer_rerank, cross, {"query": QUERY, "documents": ["fox " * 900], "truncate": False})

@@ -1,0 +1,1 @@
+"""The page at `/`: for a person who wants to see what is served and to try it."""
