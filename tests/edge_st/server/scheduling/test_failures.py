@@ -14,7 +14,7 @@ from edge_st import SentenceTransformer
 from edge_st.models.outputs import Embeddings
 from edge_st.models.steps import Steps, steps_of
 from edge_st.protocols.fields import OverloadedError, UnavailableError
-from edge_st.server.scheduling.scheduler import Scheduler
+from edge_st.server.scheduling.scheduler import _SMALL_SHARE, Scheduler
 from edge_st_runtime.errors import EngineError, NotFiniteError
 from tests.support.asking import Asked, ids_of, is_empty
 from tests.support.broken import broken
@@ -131,7 +131,7 @@ def test_what_a_failed_request_still_has_waiting_is_not_computed(
 def test_beyond_the_queue_requests_are_refused(texts: list[str], gate: Gate, scheduler_of: Make) -> None:
     steps, entry = gate
     sizes = [len(ids) for ids in ids_of(steps, texts)]
-    scheduler = scheduler_of(queue_tokens=sum(sizes[1:11]))
+    scheduler = scheduler_of(queue_tokens=_SMALL_SHARE * sum(sizes[1:11]))
     first = Asked(scheduler, steps, texts[:1])
     entry.came(1)
     second = Asked(scheduler, steps, texts[1:11])  # exactly full
@@ -170,7 +170,7 @@ def test_large_requests_take_no_room_from_small_ones(texts: list[str], gate: Gat
     entry.came(1)
     with pytest.raises(OverloadedError):
         Asked(scheduler, steps, texts[100:])
-    small = [Asked(scheduler, steps, [text]) for text in texts[200:220]]
+    small = [Asked(scheduler, steps, [text]) for text in texts[200:203]]
     entry.open()
     assert all(each.wait() is None for each in [large, *small])
 
