@@ -30,7 +30,7 @@ class Loaded:
     """A loaded ``model``, which clients call ``name``; ``identity`` tells its values from those of all others.
 
     ``steps`` are those of earlier requests, ``users`` the number of requests that it answers, and ``used`` is the time
-    of `time.monotonic` when the last one ended.
+    of `time.monotonic` when the last one ended. ``kept`` is what others keep as long as it is loaded.
     """
 
     model: Model
@@ -40,6 +40,7 @@ class Loaded:
     steps: dict[tuple[Output, str | None, str | None], Steps] = field(default_factory=dict)
     users: int = 0
     used: float = field(default_factory=time.monotonic)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def token_budget(self) -> int | None:
@@ -67,6 +68,11 @@ class Joining(Engine):
     def __init__(self, loaded: Loaded, tools: Tools, record: Record) -> None:
         super().__init__(loaded.model, loaded.name, truncate=loaded.truncate)
         self._loaded, self._tools, self._record = loaded, tools, record
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What others keep by their names as long as the model is loaded."""
+        return self._loaded.kept
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """The result of ``function``, which is called on another thread."""
