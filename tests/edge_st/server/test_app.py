@@ -15,21 +15,11 @@ from starlette.testclient import TestClient
 
 from edge_st.protocols.routes import ROUTES
 from edge_st.server import create_app
-from tests.support.service import ALIAS, DOCUMENTS, Folders, Same, same, write
+from tests.support.service import ALIAS, DOCUMENTS, Folders, Same
 
 TEXTS = ["the quick fox", "who remembers the dog", "an old library by the green sea"]
 QUERY = "who remembers"
 PAIRS = [(QUERY, text) for text in TEXTS]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
-    return write(tmp_path_factory.mktemp("served"))
-
-
-@pytest.fixture(scope="module")
-def models(folders: Folders) -> Same:  # type: ignore[override]
-    return same(folders)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +43,8 @@ def normalized(vectors: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def vectors(models: Same) -> Any:
-    return models.dense.encode(TEXTS)
+def vectors(same: Same) -> Any:
+    return same.dense.encode(TEXTS)
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/embeddings", "/", "/invocations"])
@@ -66,13 +56,13 @@ def test_openai(client: TestClient, path: str, vectors: Any) -> None:
     close([np.frombuffer(base64.b64decode(each["embedding"]), "<f4") for each in coded["data"]], normalized(vectors))
 
 
-def test_text_embeddings_inference(client: TestClient, models: Same, vectors: Any) -> None:
+def test_text_embeddings_inference(client: TestClient, same: Same, vectors: Any) -> None:
     close(answer(client, "/embed", {"inputs": TEXTS, "normalize": False}), vectors)
     close(answer(client, "/embed", {"inputs": TEXTS[0]}), normalized(vectors)[:1])
-    tokens = models.dense.encode(TEXTS, output_value="token_embeddings")
+    tokens = same.dense.encode(TEXTS, output_value="token_embeddings")
     for found, expected in zip(answer(client, "/embed_all", {"inputs": TEXTS}), tokens, strict=True):
         close(found, expected)
-    sparse = models.sparse.encode(TEXTS).to_dense()
+    sparse = same.sparse.encode(TEXTS).to_dense()
     for row, expected in zip(answer(client, "/embed_sparse", {"inputs": TEXTS}), sparse, strict=True):
         dense = np.zeros(len(expected), np.float32)
         dense[[each["index"] for each in row]] = [each["value"] for each in row]
@@ -81,16 +71,16 @@ def test_text_embeddings_inference(client: TestClient, models: Same, vectors: An
     close(answer(client, "/similarity", asked), normalized(vectors)[1:] @ normalized(vectors)[0])
 
 
-def test_prompts(client: TestClient, models: Same) -> None:
-    for name, call in (("query", models.dense.encode_query), ("document", models.dense.encode_document)):
+def test_prompts(client: TestClient, same: Same) -> None:
+    for name, call in (("query", same.dense.encode_query), ("document", same.dense.encode_document)):
         expected = normalized(call(TEXTS))
         close(answer(client, "/embed", {"inputs": TEXTS, "prompt_name": name}), expected)
         found = answer(client, "/v1/embeddings", {"input": TEXTS, "input_type": name})
         close([each["embedding"] for each in found["data"]], expected)
 
 
-def test_rerankers(client: TestClient, models: Same) -> None:
-    scores = models.reranker.predict(PAIRS)
+def test_rerankers(client: TestClient, same: Same) -> None:
+    scores = same.reranker.predict(PAIRS)
     order = np.argsort(-scores, kind="stable").tolist()
     found = answer(client, "/rerank", {"query": QUERY, "texts": TEXTS})
     assert [each["index"] for each in found] == order
@@ -103,17 +93,17 @@ def test_rerankers(client: TestClient, models: Same) -> None:
     close([each["score"] for each in found["scores"]], scores)
 
 
-def test_predict(client: TestClient, models: Same) -> None:
-    logits = models.classifier.predict(PAIRS, activation_fn=lambda logits: logits)
+def test_predict(client: TestClient, same: Same) -> None:
+    logits = same.classifier.predict(PAIRS, activation_fn=lambda logits: logits)
     found = answer(client, "/predict", {"inputs": [list(pair) for pair in PAIRS], "model": "classifier"})
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     close([[each["score"] for each in row] for row in found], -np.sort(-softmax, axis=1))
 
 
-def test_tokens(client: TestClient, models: Same) -> None:
+def test_tokens(client: TestClient, same: Same) -> None:
     found = answer(client, "/tokenize", {"inputs": TEXTS, "model": "dense"})
     ids = [[token["id"] for token in row] for row in found]
-    assert ids == [models.dense.tokenizer.encode(text).ids for text in TEXTS]
+    assert ids == [same.dense.tokenizer.encode(text).ids for text in TEXTS]
     assert answer(client, "/decode", {"ids": ids, "model": "dense"}) == TEXTS
 
 
@@ -123,12 +113,12 @@ def test_ollama(client: TestClient, vectors: Any) -> None:
     assert answer(client, "/api/show", {"model": "dense"})["capabilities"] == ["embedding"]
 
 
-def test_weaviate(client: TestClient, vectors: Any, models: Same) -> None:
+def test_weaviate(client: TestClient, vectors: Any, same: Same) -> None:
     found = answer(client, "/vectors", {"text": TEXTS[0], "config": {"pooling_strategy": "masked_mean"}})
     close(found["vector"], vectors[0])
     assert (found["text"], found["dim"]) == (TEXTS[0], 12)
     query = answer(client, "/vectors", {"text": TEXTS[0], "config": {"task_type": "query"}})
-    close(query["vector"], models.dense.encode_query(TEXTS[0]))
+    close(query["vector"], same.dense.encode_query(TEXTS[0]))
 
 
 def test_all_routes_were_asked_here() -> None:
@@ -155,11 +145,11 @@ def test_listings_and_probes(client: TestClient, path: str) -> None:
     assert client.post(path, json={}).status_code == 405
 
 
-def test_models_are_listed(client: TestClient, models: Same) -> None:
+def test_models_are_listed(client: TestClient, same: Same) -> None:
     listed = {each["id"]: each for each in client.get("/v1/models").json()["data"]}
     assert list(listed) == ["dense", "sparse", "reranker", "classifier", "static"]
     for name, found in listed.items():
-        model = getattr(models, name)
+        model = getattr(same, name)
         assert (found["class"], found["fingerprint"]) == (type(model).__name__, model.fingerprint)
     assert client.get("/info?model=static").json()["max_client_batch_size"] > 10**6
 
@@ -168,10 +158,10 @@ def test_models_are_listed(client: TestClient, models: Same) -> None:
     ("name", "model"), [("dense", "dense"), (ALIAS, "dense"), ("static", "static"), (None, "dense")]
 )
 def test_a_model_is_found_by_its_name_an_alias_or_its_class(
-    client: TestClient, models: Same, name: str | None, model: str
+    client: TestClient, same: Same, name: str | None, model: str
 ) -> None:
     found = answer(client, "/v1/embeddings", {"input": TEXTS, "model": name})
-    close([each["embedding"] for each in found["data"]], normalized(getattr(models, model).encode(TEXTS)))
+    close([each["embedding"] for each in found["data"]], normalized(getattr(same, model).encode(TEXTS)))
     assert found["model"] == (name or "dense")
 
 
@@ -243,12 +233,12 @@ def test_more_texts_than_allowed(folders: Folders) -> None:
         assert client.get("/info").json()["max_client_batch_size"] == 2
 
 
-def test_a_request_of_many_texts(client: TestClient, models: Same) -> None:
+def test_a_request_of_many_texts(client: TestClient, same: Same) -> None:
     texts = [f"{text} {number}" for number in range(500) for text in DOCUMENTS]
-    close(answer(client, "/embed", {"inputs": texts, "normalize": False}), models.dense.encode(texts))
+    close(answer(client, "/embed", {"inputs": texts, "normalize": False}), same.dense.encode(texts))
 
 
-def test_mounted_in_another_application(folders: Folders, models: Same) -> None:
+def test_mounted_in_another_application(folders: Folders, same: Same) -> None:
     """Which does not tell it of its start: models are loaded at the first request."""
     app = Starlette(routes=[Mount("/models", folders.app(lazy=True)), Mount("/eager", folders.app())])
 
@@ -257,7 +247,7 @@ def test_mounted_in_another_application(folders: Folders, models: Same) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             found = await client.post("/models/embed", json={"inputs": TEXTS, "normalize": False})
             assert found.status_code == 200, found.text
-            close(found.json(), models.dense.encode(TEXTS))
+            close(found.json(), same.dense.encode(TEXTS))
             assert (await client.post("/models/v1/embeddings", json={"input": ""})).json()["error"]["param"] == "input"
             assert (await client.get("/models/health")).status_code == 200
             assert (await client.get("/models/api/version")).status_code == 200
@@ -269,12 +259,12 @@ def test_mounted_in_another_application(folders: Folders, models: Same) -> None:
                     break
                 assert (found.status_code, found.headers["retry-after"]) == (503, "1")
                 await asyncio.sleep(0.05)
-            close(found.json(), models.dense.encode(TEXTS))
+            close(found.json(), same.dense.encode(TEXTS))
 
     asyncio.run(ask())
 
 
-def test_mounted_and_started_by_hand(folders: Folders, models: Same) -> None:
+def test_mounted_and_started_by_hand(folders: Folders, same: Same) -> None:
     inner = folders.app()
     app = Starlette(routes=[Mount("/models", inner)])
 
@@ -282,28 +272,28 @@ def test_mounted_and_started_by_hand(folders: Folders, models: Same) -> None:
         await inner.state.service.start()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             found = await client.post("/models/embed", json={"inputs": TEXTS, "normalize": False})
-            close(found.json(), models.dense.encode(TEXTS))
+            close(found.json(), same.dense.encode(TEXTS))
         await inner.state.service.stop()
 
     asyncio.run(ask())
 
 
-def test_two_applications_in_one_process(folders: Folders, models: Same) -> None:
+def test_two_applications_in_one_process(folders: Folders, same: Same) -> None:
     one = create_app({"models": [{"model": str(folders.dense), "name": "same"}]})
     other = create_app({"models": [{"name": "same"}]})
     with TestClient(one) as first, TestClient(other) as second:
-        for client, model in ((first, models.dense), (second, models.static), (first, models.dense)):
+        for client, model in ((first, same.dense), (second, same.static), (first, same.dense)):
             close(answer(client, "/embed", {"inputs": TEXTS, "normalize": False}), model.encode(TEXTS))
         assert 'status="200"' in first.get("/metrics").text
     with TestClient(one) as again:
         assert again.post("/embed", json={"inputs": TEXTS}).status_code == 503  # it has ended
 
 
-def test_a_client_without_a_lifespan(folders: Folders, models: Same) -> None:
+def test_a_client_without_a_lifespan(folders: Folders, same: Same) -> None:
     """Starlette's client then has an event loop for each request."""
     client = TestClient(folders.app(lazy=True))
     for _ in range(2):
-        close(answer(client, "/embed", {"inputs": TEXTS, "normalize": False}), models.dense.encode(TEXTS))
+        close(answer(client, "/embed", {"inputs": TEXTS, "normalize": False}), same.dense.encode(TEXTS))
 
 
 def test_a_configuration_that_is_wrong_raises_at_once(tmp_path: Path) -> None:
