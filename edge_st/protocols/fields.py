@@ -59,6 +59,7 @@ class Kind(NamedTuple):
 
 
 TEXT = Kind((str,), "a string")
+TEXTS = Kind((list,), "a list of strings")
 WHOLE_NUMBER = Kind((int,), "a whole number of at least 1", 1)
 SWITCH = Kind((bool,), "true or false")
 OBJECT = Kind((dict,), "an object")

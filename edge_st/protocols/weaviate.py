@@ -11,7 +11,7 @@ from . import openai
 from .cohere import documents_of
 from .embeddings import embed, form_of
 from .engine import Answered, Engine, Texts
-from .fields import OBJECT, TEXT, one_of, optional, required
+from .fields import OBJECT, TEXT, TEXTS, RequestError, check_text, one_of, optional, required, shown
 from .scores import relevance
 from .texts import prompt_of
 
@@ -21,21 +21,35 @@ POOLING = ("masked_mean", "cls", "mean", "")
 
 
 async def answer_vectors(engine: Engine, body: Mapping[str, Any]) -> Answered:
-    """/vectors: the embedding of ``text`` as the model gives it.
+    """/vectors: the embedding of ``text``, or the embeddings of the list ``texts``, as the model gives them.
 
     ``task_type`` "query" and "passage" take the model's prompts. ``pooling_strategy`` is only checked: Weaviate sends
     "masked_mean" for every model, and models pool as their folders say.
 
     Raises RequestError for a field that cannot be used, and what `Engine.embed` raises.
     """
-    text, config = required(body, "text", TEXT), optional(body, "config", OBJECT, default={})
+    many = body.get("texts") is not None
+    texts = _texts(required(body, "texts", TEXTS)) if many else [required(body, "text", TEXT)]
+    config = optional(body, "config", OBJECT, default={})
     one_of(config, "pooling_strategy", POOLING, "")
     task = one_of(config, "task_type", ("", *TASK_TYPES), "")
     prompts = prompt_of(engine.model, {"input_type": task or None})
     form = form_of({"dimensions": config.get("dimensions")}, normalize=False)
-    embeddings, counts = await embed(engine, Texts([text], "text", *prompts), form)
-    vector = embeddings[0]
-    return Answered({"text": text, "vector": vector, "dim": len(vector), **openai.truncated(counts)}, counts)
+    found, counts = await embed(engine, Texts(texts, "texts" if many else "text", *prompts), form)
+    if many:
+        return Answered({"vectors": found, "dims": found.shape[1], **openai.truncated(counts)}, counts)
+    return Answered({"text": texts[0], "vector": found[0], "dim": found.shape[1], **openai.truncated(counts)}, counts)
+
+
+def _texts(found: list[Any]) -> list[str]:
+    """The strings of ``texts``, which may be empty as ``text`` may; raises RequestError for anything else."""
+    if not found:
+        raise RequestError("`texts` is an empty list; expected at least one text", "texts")
+    for place, each in enumerate(found):
+        if not isinstance(each, str):
+            raise RequestError(f"`texts[{place}]` is {shown(each)}; expected a string", "texts")
+        check_text(each, f"texts[{place}]", "texts")
+    return found
 
 
 async def answer_rerank(engine: Engine, body: Mapping[str, Any]) -> Answered:

@@ -16,6 +16,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_st_runtime.errors import EdgeSTError
+
 from . import draining
 from .options import Running
 
@@ -66,18 +68,25 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, running: Running, ready: Callable[[], None]) -> None:
         self._starting, self._running, self._ready = Starting(app), running, ready
         self._begun: float | None = None  # the time at which it was told to end
+        self._end: threading.Timer | None = None
         self._listeners: list[socket] = []
         super().__init__(_uvicorn_config(self._starting, running))
+
+    def run(self, sockets: list[socket] | None = None) -> None:
+        """Serve on ``sockets`` until a signal comes."""
+        try:
+            super().run(sockets)
+        finally:
+            if self._end is not None:
+                self._end.cancel()
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start the application, then accept connections."""
         self._listeners = [each.dup() for each in sockets or []]
-        try:
+        with suppress(SystemExit):
             await super().startup(sockets)
-        except SystemExit:
-            if self._starting.error is None:
-                raise
-            raise self._starting.error from None
+        if not self.started:
+            raise self._starting.error or EdgeSTError("the application does not start")
         self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -85,9 +94,9 @@ class Server(uvicorn.Server):
         if not draining.draining():
             draining.begin()
             self._begun = time.monotonic()
-            end = threading.Timer(self._running.drain_seconds + _LAST_MOMENT, _end_now, (sig,))
-            end.daemon = True
-            end.start()
+            self._end = threading.Timer(self._running.drain_seconds + _LAST_MOMENT, _end_now, (sig,))
+            self._end.daemon = True
+            self._end.start()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
@@ -108,16 +117,20 @@ class Server(uvicorn.Server):
 
     async def _accept_waiting(self) -> None:
         """Accept what waits to be accepted, and listen no longer."""
-        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # so that the event loop lets go of the sockets
+        loop, found = asyncio.get_running_loop(), list[socket]()
         for listener in self._listeners:
             listener.setblocking(False)
-            found: list[socket] = []
             with suppress(BlockingIOError):
                 while True:
                     found.append(listener.accept()[0])
             listener.close()
-            for connection in found:
-                await loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+        connecting = [
+            asyncio.ensure_future(loop.connect_accepted_socket(self._protocol, each, ssl=self.config.ssl))
+            for each in found
+        ]
+        if connecting:
+            await asyncio.wait(connecting, timeout=_LAST_REQUESTS)
 
     def _protocol(self) -> asyncio.Protocol:
         make: Any = self.config.http_protocol_class

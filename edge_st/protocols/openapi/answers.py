@@ -47,6 +47,7 @@ def _embeddings() -> dict[str, Schema]:
         "OllamaEmbeddings": s.answer({"model": s.TEXT, "embeddings": s.array(_VECTOR)}, {**durations, **_CUT}),
         "OllamaEmbedding": s.answer({"embedding": _VECTOR}, _CUT),
         "Vector": s.answer({"text": s.TEXT, "vector": _VECTOR, "dim": s.COUNT}, _CUT),
+        "ManyVectors": s.answer({"vectors": s.array(_VECTOR), "dims": s.COUNT}, _CUT),
     }
 
 

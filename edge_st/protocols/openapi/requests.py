@@ -59,7 +59,7 @@ def request_schemas(described: Sequence[Described]) -> dict[str, Schema]:
         "EmbedSparseRequest": _one_each(s.request({"inputs": _inputs(sparse)}, {**shared, **_prompt(sparse)})),
         "SimilarityRequest": s.request({"inputs": sentences}, {"model": model, "parameters": parameters}),
         "PredictRequest": s.request({"inputs": s.any_of(pair, s.array(pair, 1))}, {**shared, "raw_scores": s.SWITCH}),
-        "VectorsRequest": _vectors(dense),
+        **_vectors(dense),
         **_tokens(model, dense),
         **_reranks(model),
         **_ollama(model, embed),
@@ -114,13 +114,17 @@ def _ollama(model: Schema, embed: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
-def _vectors(known: Known) -> Schema:
+def _vectors(known: Known) -> dict[str, Schema]:
     config = {
         "pooling_strategy": s.described(s.one_of(POOLING), "Only checked: a model pools as its folder says."),
         "task_type": s.one_of(("", *TASK_TYPES)),
         "dimensions": _dimension(known),
     }
-    return s.request({"text": s.TEXT}, {"config": s.request({}, config)})
+    optional = {"config": s.request({}, config)}
+    return {
+        "VectorsRequest": s.request({"text": s.TEXT}, optional, absent=("texts",)),
+        "ManyVectorsRequest": s.request({"texts": s.array(s.TEXT, 1)}, optional),
+    }
 
 
 def _cut() -> dict[str, Schema]:

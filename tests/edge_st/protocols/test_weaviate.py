@@ -23,6 +23,15 @@ def test_a_vector_is_that_of_encode(small: SentenceTransformer, task: str | None
     assert (found["text"], found["dim"]) == ("fox", len(expected))
 
 
+def test_vectors_of_many_texts(small: SentenceTransformer) -> None:
+    """Newer versions of Weaviate send the texts of many objects at once, which may be empty."""
+    texts = ["fox", "", "the quick fox"]
+    found = body_of(answer_vectors, small, {"texts": texts, "config": {"task_type": "passage", "dimensions": 3}})
+    expected = small.encode(texts, prompt_name="passage", truncate_dim=3)
+    np.testing.assert_array_equal(np.array(found["vectors"], np.float32), expected)
+    assert found["dims"] == 3
+
+
 def test_dimensions_and_an_empty_text(small: SentenceTransformer) -> None:
     found = body_of(answer_vectors, small, {"text": "", "config": {"dimensions": 3}})
     np.testing.assert_array_equal(np.array(found["vector"], np.float32), small.encode("", truncate_dim=3))
@@ -50,6 +59,10 @@ def test_a_single_property_has_a_score(cross: CrossEncoder) -> None:
     [
         ({}, "`text` is missing"),
         ({"text": ["a"]}, "`text` is a list of 1"),
+        ({"texts": "a"}, "`texts` is the string 'a'; expected a list of strings"),
+        ({"texts": []}, "`texts` is an empty list"),
+        ({"texts": ["a", 1]}, r"`texts\[1\]` is the number 1"),
+        ({"texts": ["\ud800"]}, r"`texts\[0\]` holds a lone surrogate"),
         ({"text": "a", "config": "cls"}, "`config` is the string 'cls'"),
         ({"text": "a", "config": {"pooling_strategy": "max"}}, "masked_mean"),
         ({"text": "a", "config": {"task_type": "title"}}, "query, passage"),
