@@ -52,6 +52,9 @@ def own_name(model: str | None) -> str:
     if folder is None:
         hub_name(model, "owner")  # an installed model or one on the Hub, if it can be that
         return model
+    name = folder.absolute().name  # of a link, its own name
+    if name not in ("", "..", FOLDER):
+        return name
     folder = folder.resolve()
     installed = _installed_name(folder) if folder.name == FOLDER else None
     return installed or folder.name

@@ -85,6 +85,14 @@ def test_dataclasses_get_names_too(tmp_path: Path) -> None:
     assert [model.name for model in found.models] == [tmp_path.name, BUNDLED]
 
 
+def test_a_link_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "snapshots" / "0123abc").mkdir(parents=True)
+    (tmp_path / "mini").symlink_to(tmp_path / "snapshots" / "0123abc")
+    monkeypatch.chdir(tmp_path / "mini")
+    found = as_config({"models": [str(tmp_path / "mini"), "../0123abc", "../.."]})
+    assert [model.name for model in found.models] == ["mini", "0123abc", tmp_path.name]
+
+
 def test_a_folder_of_an_installed_package_has_the_name_of_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
