@@ -4,11 +4,10 @@ import argparse
 import math
 import signal
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_st_runtime.errors import OptionError, PackageMissingError
+from edge_st_runtime.errors import OptionError
 
 from .arguments import Subparsers, positive
 from .stopping import Terminated
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from ..server.config import Config, IndexConfig, ModelConfig
     from ..server.options import Running
 
-_NEEDED = ("starlette", "uvicorn", "orjson", "prometheus_client")
 _DESCRIPTION = """\
 Answer requests of clients of OpenAI, text-embeddings-inference, Cohere, Jina, Ollama and Weaviate.
 MODEL is a model folder, an installed model or a Hub id; NAME=MODEL gives it another name. Without MODEL, the bundled
@@ -53,11 +51,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes, which then ends the command."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise PackageMissingError(f"edge-st serve needs {', '.join(missing)}; pip install 'edge-st[server]'")
-    from ..server.app import create_app
+    """Serve until a signal comes, which then ends the command; raises PackageMissingError without the extra."""
+    from ..server import create_app
     from ..server.running import serve
 
     number = serve(config_of(args), running_of(args), create_app)

@@ -1,10 +1,14 @@
 """A model as listings show it."""
 
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from ..models.classes import Model
 from ..models.encoder import Encoder
 from ..models.facts import architecture_of, size_of
+
+#: `info` of models, which takes a while, beside what it depends on
+_INFO: "WeakKeyDictionary[Model, tuple[Any, dict[str, Any]]]" = WeakKeyDictionary()
 
 
 class Described(NamedTuple):
@@ -24,10 +28,10 @@ class Described(NamedTuple):
 def facts_of(described: Described) -> dict[str, Any]:
     """What is known of a model, by names that all listings share; None for what only a loaded model tells.
 
-    Without a record in the folder, the fingerprint reads all weights at the first call.
+    The first call for a model takes a while: it computes the fingerprint, without a record from all weights.
     """
     model = described.model
-    info: dict[str, Any] = {} if model is None else model.info()
+    info = {} if model is None else _info(model)
     return {
         "class": described.class_name,
         "loaded": model is not None,
@@ -40,6 +44,13 @@ def facts_of(described: Described) -> dict[str, Any]:
         "prompts": info.get("prompts"),
         "aliases": list(described.aliases),
     }
+
+
+def _info(model: Model) -> dict[str, Any]:
+    changeable, known = model.changeable(), _INFO.get(model)
+    if known is None or known[0] != changeable:
+        known = _INFO[model] = changeable, model.info()
+    return known[1]
 
 
 def details_of(described: Described) -> dict[str, Any]:

@@ -69,13 +69,6 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(found, default=str)
 
 
-class _Once(logging.Filter):
-    """Leaves out that the application did not start: the reason is told at the end of the process."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.name == "uvicorn.error" and str(record.msg).startswith("Application startup failed"))
-
-
 _IN_THE_MESSAGE = frozenset({"method", "path", "status"})
 _FORMATTERS = {"line": LineFormatter, "json": JsonFormatter}
 
@@ -83,7 +76,7 @@ _FORMATTERS = {"line": LineFormatter, "json": JsonFormatter}
 def log_config(kind: str = "line", level: str = "info") -> dict[str, Any]:
     """A dictionary for `logging.config.dictConfig`: records of at least ``level`` go to standard error.
 
-    Of uvicorn, only warnings are shown, but where all is asked for.
+    Of uvicorn and of what loads models, only warnings are shown, but where all is asked for.
     """
     own, others = level.upper(), (level if level in {"debug", "error"} else "warning").upper()
     handlers = ["stderr"]
@@ -91,9 +84,21 @@ def log_config(kind: str = "line", level: str = "info") -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"chosen": {"()": _FORMATTERS[kind]}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "chosen"}},
+        "filters": {"once": {"()": _Once}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "chosen",
+                "filters": ["once"],
+            }
+        },
         "root": {"handlers": handlers, "level": others},
-        "loggers": {"edge_st": {"level": own}, "uvicorn": {"level": others}, "asyncio": {"level": "WARNING"}},
+        "loggers": {
+            **{name: {"level": own} for name in ("edge_st.server", "edge_st.access")},
+            **{name: {"level": others} for name in ("edge_st", "edge_st_runtime", "uvicorn")},
+            "asyncio": {"level": "WARNING"},
+        },
     }
 
 
@@ -108,3 +113,11 @@ def _time(record: logging.LogRecord) -> str:
 def _shown(value: object) -> str:
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+class _Once(logging.Filter):
+    """Leaves out that the application did not start: the reason is told at the end of the process."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether ``record`` tells of something else."""
+        return not (record.name == "uvicorn.error" and str(record.msg).startswith("Application startup failed"))

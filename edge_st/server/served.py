@@ -82,6 +82,6 @@ class Served:
 
 def _warm_up(model: Model) -> None:
     if isinstance(model, CrossEncoder):
-        model.predict([_SENTENCES, _SENTENCES])
+        model.predict([_SENTENCES, _SENTENCES], show_progress_bar=False)
     else:
-        model.encode(list(_SENTENCES))
+        model.encode(list(_SENTENCES), show_progress_bar=False)

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from socket import socket
 from types import FrameType
@@ -15,6 +15,8 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge_st_runtime.errors import EdgeSTError
 
 from . import draining
 from .options import Running
@@ -42,14 +44,22 @@ class Starting:
             await self.app(scope, receive, send)
             return
 
-        async def quiet(message: Message) -> None:
-            await send({**message, "message": ""} if message["type"] == "lifespan.startup.failed" else message)
+        failed = False
+
+        async def held_back(message: Message) -> None:
+            nonlocal failed
+            failed = failed or message["type"] == "lifespan.startup.failed"
+            if not failed:
+                await send(message)
 
         try:
-            await self.app(scope, receive, quiet)
+            await self.app(scope, receive, held_back)
         except BaseException as error:
             self.error = error
             raise
+        finally:
+            if failed:
+                await send({"type": "lifespan.startup.failed", "message": ""})
 
 
 class Server(uvicorn.Server):
@@ -58,16 +68,25 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, running: Running, ready: Callable[[], None]) -> None:
         self._starting, self._running, self._ready = Starting(app), running, ready
         self._begun: float | None = None  # the time at which it was told to end
+        self._end: threading.Timer | None = None
+        self._listeners: list[socket] = []
         super().__init__(_uvicorn_config(self._starting, running))
+
+    def run(self, sockets: list[socket] | None = None) -> None:
+        """Serve on ``sockets`` until a signal comes."""
+        try:
+            super().run(sockets)
+        finally:
+            if self._end is not None:
+                self._end.cancel()
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start the application, then accept connections."""
-        try:
+        self._listeners = [each.dup() for each in sockets or []]
+        with suppress(SystemExit):
             await super().startup(sockets)
-        except SystemExit:
-            if self._starting.error is None:
-                raise
-            raise self._starting.error from None
+        if not self.started:
+            raise self._starting.error or EdgeSTError("the application does not start")
         self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -75,9 +94,9 @@ class Server(uvicorn.Server):
         if not draining.draining():
             draining.begin()
             self._begun = time.monotonic()
-            end = threading.Timer(self._running.drain_seconds + _LAST_MOMENT, _end_now, (sig,))
-            end.daemon = True
-            end.start()
+            self._end = threading.Timer(self._running.drain_seconds + _LAST_MOMENT, _end_now, (sig,))
+            self._end.daemon = True
+            self._end.start()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
@@ -87,12 +106,35 @@ class Server(uvicorn.Server):
             server.close()
         for each in sockets or []:
             each.close()
+        await self._accept_waiting()
+        draining.accept_no_more()
         end = begun + min(_LAST_REQUESTS, self._running.drain_seconds)
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         left = begun + self._running.drain_seconds - time.monotonic()
         self.config.timeout_graceful_shutdown = max(0, left)  # type: ignore[assignment]  # asyncio takes a float
         await super().shutdown(sockets)
+
+    async def _accept_waiting(self) -> None:
+        """Accept what waits to be accepted, and listen no longer."""
+        await asyncio.sleep(0)  # so that the event loop lets go of the sockets
+        loop, found = asyncio.get_running_loop(), list[socket]()
+        for listener in self._listeners:
+            listener.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    found.append(listener.accept()[0])
+            listener.close()
+        connecting = [
+            asyncio.ensure_future(loop.connect_accepted_socket(self._protocol, each, ssl=self.config.ssl))
+            for each in found
+        ]
+        if connecting:
+            await asyncio.wait(connecting, timeout=_LAST_REQUESTS)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -8,14 +8,14 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .draining import draining
+from .draining import accepting
 from .logs import log_request
 from .metrics import Metrics
 from .record import Record, record_of
 
 #: the status that is counted and logged for a client that left before its answer
 CLIENT_LEFT: Final = 499
-_NO_INFERENCE = frozenset({"tokenize", "decode"})
+_NO_INFERENCE = frozenset({"tokenize", "decode", "show"})
 _NOT_FOUND = 404
 _REFRESHED_EVERY = 1.0  # seconds
 
@@ -43,7 +43,7 @@ class WatchMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = answer_headers(record, perf_counter() - begin) if status < 400 else []
-                closing = [(b"connection", b"close")] if draining() else []
+                closing = [(b"connection", b"close")] if not accepting() else []
                 message = {**message, "headers": [*message.get("headers", []), *headers, *closing]}
             await send(message)
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGED = ROOT / "models" / "all-minilm-l6-v2" / "edge_st_model_all_minilm_l6_v2" / "model"
 FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = {path.relative_to(ROOT).with_suffix("").as_posix(): path for path in FILES}
-LANGUAGES = {"python", "bash", "sh", "text", "json", "toml"}
+LANGUAGES = {"python", "bash", "sh", "text", "json", "toml", "yaml"}
 _FENCE = re.compile(
     r"^(?:<!-- (?P<place>export|client) -->\n)?```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
 )

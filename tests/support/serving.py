@@ -15,18 +15,6 @@ from typing import Any
 
 import httpx
 
-#: runs a server of the small service, or of another factory, with the options of ``edge-st serve``
-_SCRIPT = """
-import sys
-from edge_st import cli
-from edge_st.cli import serve
-
-if __name__ == "__main__":
-    import edge_st.server.app
-    from tests.support import small_service
-    edge_st.server.app.create_app = getattr(small_service, sys.argv[1])
-    sys.exit(cli.main(["serve", *sys.argv[2:]]))
-"""
 _ADDRESS = re.compile(r"https?://[^\s;,]+|unix:\S+?(?=[;,\s])")
 _SECONDS = 40
 
@@ -65,7 +53,7 @@ class Served:
     @property
     def address(self) -> str:
         """Where it listens, as it says itself."""
-        match = _ADDRESS.search(self.wait_for(" serving "))
+        match = _ADDRESS.search(self.wait_for("serving "))
         assert match is not None, self.lines
         return match[0]
 
@@ -88,18 +76,14 @@ class Served:
 @contextmanager
 def served(
     *arguments: str | Path,
-    factory: str | None = None,
+    before: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
     **options: Any,
 ) -> Iterator[Served]:
-    """``edge-st serve`` with ``arguments``, of the application that `small_service`'s ``factory`` makes, if given."""
-    if factory is None:
-        command = [sys.executable, "-m", "edge_st", "serve"]
-    else:
-        command = [sys.executable, _script_of(), factory]
+    """``edge-st serve`` with ``arguments``, after the words of ``before``."""
     process = subprocess.Popen(
-        [*command, *map(str, arguments)],
+        [*before, sys.executable, "-m", "edge_st", "serve", *map(str, arguments)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -1,10 +1,6 @@
 """A small application with what every request passes: it embeds with the bundled model, one request after the other."""
 
-import asyncio
-import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,7 +13,6 @@ from edge_st.server.draining import draining
 from edge_st.server.metrics import CONTENT_TYPE, Metrics
 from edge_st.server.middleware import middleware
 from edge_st.server.record import record_of
-from edge_st_runtime.errors import FolderError
 
 MODEL = "static-all-MiniLM-L6-v2"
 #: the text that no model can embed here, to see failures
@@ -25,7 +20,7 @@ FAILS = "fails"
 
 
 def create_app(config: Config) -> Starlette:
-    """POST /embed and /v1/embeddings embed; POST /slow answers after the seconds that its body says."""
+    """POST /embed and /v1/embeddings embed."""
     model = SentenceTransformer()
     metrics = Metrics(lambda: {MODEL: (3, 21)}, lambda: {MODEL: True})
 
@@ -46,10 +41,6 @@ def create_app(config: Config) -> Starlette:
         record.extra["gen_ai.embeddings.dimension.count"] = found.shape[1]
         return JSONResponse(found.tolist())
 
-    async def slow(request: Request) -> Response:
-        await asyncio.sleep(float(await request.body()))
-        return JSONResponse({"process": os.getpid()})
-
     async def ready(_: Request) -> Response:
         return Response(status_code=503 if draining() else 200)
 
@@ -67,21 +58,9 @@ def create_app(config: Config) -> Starlette:
         Route("/v1/embeddings", embed, methods=["POST"]),
         Route("/api/embed", embed, methods=["POST"]),
         Route("/v1/models/{name}", page),
-        Route("/slow", slow, methods=["POST"]),
         Route("/crash", crash, methods=["POST"]),
         *(Route(path, ready) for path in ("/ready", "/health", "/ping", "/.well-known/live")),
         Route("/metrics", scrape),
         Route("/", page),
     ]
     return Starlette(routes=routes, middleware=middleware(config, metrics))
-
-
-def create_broken_app(_: Config) -> Starlette:
-    """An application that does not start."""
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        raise FolderError("models/minilm is damaged; download it again")
-        yield
-
-    return Starlette(lifespan=lifespan)

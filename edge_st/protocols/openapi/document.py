@@ -8,7 +8,7 @@ from ..described import Described
 from . import schema as s
 from .answers import answer_schemas
 from .operations import LISTINGS, OPERATIONS, Listing, Operation, default_schemas
-from .requests import known_of, request_schemas
+from .requests import request_schemas
 
 _DESCRIPTION = (
     "Embeddings, sparse embeddings and reranking, in the protocols of OpenAI, text-embeddings-inference, Cohere, Jina, "
@@ -37,7 +37,7 @@ def document(
     It names the models in ``described``, and the sizes and prompts of those that are loaded. ``more`` are paths of the
     server's own; ``server`` is where all are mounted.
     """
-    requests = request_schemas(known_of(described))
+    requests = request_schemas(described)
     schemas = {**requests, **default_schemas(requests), **answer_schemas()}
     paths = {path: {"post": _post(path, operation)} for path, operation in OPERATIONS.items()}
     for path, listing in LISTINGS.items():

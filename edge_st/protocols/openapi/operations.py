@@ -85,8 +85,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "/v1/embeddings": _EMBEDDINGS,
     "/embeddings": _EMBEDDINGS,
     "/embed": _tei("Embeddings of texts.", "EmbedRequest", "Vectors", texts=_EMBED),
-    "/embed_all": _tei("Embeddings of each token of texts.", "InputsRequest", "TokenVectors", texts=_EMBED),
-    "/embed_sparse": _tei("Sparse embeddings of texts.", "InputsRequest", "SparseVectors", texts=_EMBED),
+    "/embed_all": _tei("Embeddings of each token of texts.", "EmbedAllRequest", "TokenVectors", texts=_EMBED),
+    "/embed_sparse": _tei("Sparse embeddings of texts.", "EmbedSparseRequest", "SparseVectors", texts=_EMBED),
     "/similarity": _tei(
         "The cosine of a sentence with others.",
         "SimilarityRequest",

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...models.classes import Model
+from ...models.encoder import Encoder
+from ...models.sentence_transformer import SentenceTransformer
+from ...models.sparse_encoder import SparseEncoder
 from ..described import Described
 from ..embeddings import DIMENSION_FIELDS, PRECISION_FIELDS, PRECISIONS
 from ..openai import FORMATS
@@ -17,72 +20,66 @@ _TEXTS = s.described(s.any_of(s.FILLED, s.array(s.FILLED, 1)), "A text, or sever
 
 
 class Known(NamedTuple):
-    """What the models that are served have in common: names, prompts, and the least of their sizes."""
+    """What the models of a class have in common: prompts, and the least of their sizes; None where it is not known."""
 
-    names: Sequence[str] = ()
     prompts: Sequence[str] = ()
     dimensions: int | None = None
     vocabulary: int | None = None
 
 
-def known_of(described: Sequence[Described]) -> Known:
-    """What a request to any of ``described`` may name; nothing is known of those that are not loaded."""
-    names = [name for each in described for name in (each.name, *each.aliases)]
-    loaded = [each.model for each in described if each.model is not None]
-    widths = [width for model in loaded if (width := _dimensions(model)) is not None]
-    prompts = [set(model.prompts) for model in loaded]
+def _known(described: Sequence[Described], of_class: type[Model]) -> Known:
+    """What a request to any of the models of a class may ask for; nothing where one is not loaded."""
+    models = [each.model for each in described if each.class_name == of_class.__name__]
+    loaded = [model for model in models if model is not None]
+    if not loaded or len(loaded) < len(models):
+        return Known()
+    widths = [model.get_embedding_dimension() for model in loaded if isinstance(model, Encoder)]
     words = [model.tokenizer.get_vocab_size() for model in loaded if hasattr(model.tokenizer, "get_vocab_size")]
-    return Known(
-        names,
-        sorted(set.intersection(*prompts)) if prompts and len(loaded) == len(described) else (),
-        min(widths, default=None),
-        min(words, default=None),
-    )
+    prompts = set.intersection(*[set(model.prompts) for model in loaded])
+    return Known(sorted(prompts), min(widths, default=None), min(words, default=None))
 
 
-def _dimensions(model: Model) -> int | None:
-    width = getattr(model, "get_embedding_dimension", None)
-    return None if width is None else int(width())
-
-
-def request_schemas(known: Known) -> dict[str, Schema]:
-    """The schema of each body by its name."""
+def request_schemas(described: Sequence[Described]) -> dict[str, Schema]:
+    """The schema of each body by its name, for the models that are served."""
+    names = [name for each in described for name in (each.name, *each.aliases)]
     model = s.described(
-        s.one_of((*known.names, "")) if known.names else s.TEXT,
-        "The name of a model; without it, the first that can answer.",
+        s.one_of((*names, "")) if names else s.TEXT, "The name of a model; without it, the first that can answer."
     )
-    cut, prompt, form = _cut(), _prompt(known), _form(known)
+    dense, sparse = _known(described, SentenceTransformer), _known(described, SparseEncoder)
+    cut, shared = _cut(), {"model": model, **_cut()}
+    embed = {"normalize": s.SWITCH, **shared, **_prompt(dense), **_form(dense)}
+    with_format = {**embed, "encoding_format": s.one_of(FORMATS), "user": s.ANY}
+    sentences = s.request({"source_sentence": s.TEXT, "sentences": _TEXTS}, {})
+    parameters = _one_each(s.request({}, {**cut, **_prompt(dense)}))
+    pair = s.array(s.TEXT, 2, 2)
+    return {
+        "EmbeddingsRequest": _one_each(s.request({"input": _TEXTS}, with_format)),
+        "EmbedRequest": _one_each(s.request({"inputs": _inputs(dense)}, embed)),
+        "EmbedAllRequest": _one_each(s.request({"inputs": _inputs(dense)}, {**shared, **_prompt(dense)})),
+        "EmbedSparseRequest": _one_each(s.request({"inputs": _inputs(sparse)}, {**shared, **_prompt(sparse)})),
+        "SimilarityRequest": s.request({"inputs": sentences}, {"model": model, "parameters": parameters}),
+        "PredictRequest": s.request({"inputs": s.any_of(pair, s.array(pair, 1))}, {**shared, "raw_scores": s.SWITCH}),
+        **_vectors(dense),
+        **_tokens(model, dense),
+        **_reranks(model),
+        **_ollama(model, embed),
+    }
+
+
+def _inputs(known: Known) -> Schema:
     ids = s.array(_id(known), 1)
-    inputs = s.described(
+    return s.described(
         s.any_of(s.FILLED, ids, s.array(s.any_of(s.FILLED, ids), 1)),
         "A text, or several; a list of whole numbers is a text as ids of the model's own tokens.",
     )
-    embed = {"model": model, "normalize": s.SWITCH, **cut, **prompt, **form}
-    predict = {"model": model, "raw_scores": s.SWITCH, **cut}
-    pair = s.array(s.TEXT, 2, 2)
+
+
+def _tokens(model: Schema, known: Known) -> dict[str, Schema]:
+    ids = s.any_of(s.array(_id(known), 1), s.array(s.array(_id(known)), 1))
+    tokenize = {"model": model, "add_special_tokens": s.SWITCH, **_prompt(known)}
     return {
-        "EmbeddingsRequest": _one_each(
-            s.request(
-                {"input": _TEXTS},
-                {**embed, "encoding_format": s.one_of(FORMATS), "user": s.ANY},
-            )
-        ),
-        "EmbedRequest": _one_each(s.request({"inputs": inputs}, embed)),
-        "InputsRequest": _one_each(s.request({"inputs": inputs}, {"model": model, **cut, **prompt})),
-        "SimilarityRequest": s.request(
-            {"inputs": s.request({"source_sentence": s.TEXT, "sentences": _TEXTS}, {})},
-            {"model": model, "parameters": _one_each(s.request({}, {**cut, **prompt}))},
-        ),
-        "PredictRequest": s.request({"inputs": s.any_of(pair, s.array(pair, 1))}, predict),
-        "TokenizeRequest": _one_each(
-            s.request({"inputs": _TEXTS}, {"model": model, "add_special_tokens": s.SWITCH, **prompt})
-        ),
-        "DecodeRequest": s.request(
-            {"ids": s.any_of(ids, s.array(s.array(_id(known)), 1))}, {"model": model, "skip_special_tokens": s.SWITCH}
-        ),
-        **_reranks(model),
-        **_ollama(model, {**embed}),
-        **_vectors(known),
+        "TokenizeRequest": _one_each(s.request({"inputs": _TEXTS}, tokenize)),
+        "DecodeRequest": s.request({"ids": ids}, {"model": model, "skip_special_tokens": s.SWITCH}),
     }
 
 

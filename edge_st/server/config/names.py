@@ -1,5 +1,6 @@
 """The names by which clients ask for models and indexes: each stands for one."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,11 +53,8 @@ def own_name(model: str | None) -> str:
     if folder is None:
         hub_name(model, "owner")  # an installed model or one on the Hub, if it can be that
         return model
-    name = folder.absolute().name  # of a link, its own name
-    if name not in ("", "..", FOLDER):
-        return name
-    folder = folder.resolve()
-    installed = _installed_name(folder) if folder.name == FOLDER else None
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link is named as its owner named it
+    installed = _installed_name(folder.resolve()) if folder.name == FOLDER else None
     return installed or folder.name
 
 

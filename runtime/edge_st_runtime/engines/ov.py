@@ -78,7 +78,7 @@ class OpenVinoBackend(PoolsOutside):
         return indices, values.astype(np.float32, copy=False)
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
-        form = self._for_one if batch.alone else self._for_many
+        form = self._form_for(batch)
         compiled, feeds = form.get(), self._signature.feeds(batch, max_active_dims)
         request = compiled.idle.get()
         try:
@@ -91,6 +91,12 @@ class OpenVinoBackend(PoolsOutside):
             raise shortage(error, doing) or EngineError(f"{doing}: {_reason(error)}") from error
         finally:
             compiled.idle.put(request)
+
+    def _form_for(self, batch: TokenBatch) -> "PerProcess[_Compiled]":
+        """An urgent batch shares the cores with those that take all streams."""
+        if batch.alone or (batch.urgent and self._for_many.get().idle.empty()):
+            return self._for_one
+        return self._for_many
 
     def info(self) -> dict[str, Any]:
         """The engine, its version, the devices that really execute the graph, and its threads."""

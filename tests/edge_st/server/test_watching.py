@@ -12,7 +12,6 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from edge_st.server import draining
 from edge_st.server.config import Config
 from edge_st.server.logs import JsonFormatter, LineFormatter, log_config
 from edge_st.server.metrics import Metrics
@@ -136,11 +135,10 @@ def test_a_client_that_left_is_a_dropped_request() -> None:
     assert found.of("edge_st_requests_total", key="", model="", path="/embed", status="499") == 1
 
 
-def test_while_draining_connections_are_closed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_nobody_listens_connections_are_closed(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "close" not in client.get("/health").headers.get("connection", "")
-    monkeypatch.setattr("edge_st.server.watching.draining", lambda: True)
+    monkeypatch.setattr("edge_st.server.watching.accepting", lambda: False)
     assert client.get("/health").headers["connection"] == "close"
-    assert not draining.draining()
 
 
 @pytest.mark.parametrize(("level", "shown"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
@@ -149,7 +147,8 @@ def test_levels(level: str, shown: int, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("sys.stderr", stream)
     config = log_config("json", level)
     config["root"]["level"] = "CRITICAL"  # what pytest looks for stays
-    config["loggers"] = {"edge_st.some": config["loggers"]["edge_st"] | {"handlers": ["stderr"], "propagate": False}}
+    own = config["loggers"]["edge_st.server"]
+    config["loggers"] = {"edge_st.some": own | {"handlers": ["stderr"], "propagate": False}}
     logging.config.dictConfig(config)
     logger = logging.getLogger("edge_st.some.part")
     for number in (logging.DEBUG, logging.INFO, logging.WARNING):
