@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.errors import EdgeSTError
+from edge_st_runtime.errors import EdgeSTError, OptionError
 
 from ..index import Index
 from ..models.sentence_transformer import SentenceTransformer
@@ -56,7 +56,10 @@ class Searchable:
 
 
 def _dense(engine: Joining) -> SentenceTransformer:
-    assert isinstance(engine.model, SentenceTransformer)
+    if not isinstance(engine.model, SentenceTransformer):
+        raise OptionError(
+            f"its model {engine.name!r} is a {type(engine.model).__name__}; expected the one that made it"
+        )
     return engine.model
 
 

@@ -97,8 +97,9 @@ def test_an_index_that_does_not_open_is_unavailable_and_others_answer(
     Index.build(foreign, ["a"], other).close()
     config = folders.configuration()
     config["indexes"] += [{"path": str(path), "name": path.name, "model": "dense"} for path in (damaged, other)]
+    config["indexes"] += [{"path": str(folders.index), "name": "of no embeddings", "model": "reranker"}]
     with TestClient(create_app(config)) as client:
-        for name in ("damaged", "other"):
+        for name in ("damaged", "other", "of no embeddings"):
             found = client.post("/search", json={"query": "a", "index": name})
             assert found.status_code == 503, found.text
             assert f"the index '{name}' does not open" in found.json()["error"]["message"]
