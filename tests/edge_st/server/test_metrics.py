@@ -139,7 +139,7 @@ def test_many_values_at_once_are_as_one_after_the_other() -> None:
     for value in values:
         one.observe(value)
         times.observe_times(value, 3)
-    many.observe_all(values)
+    many.observe_all(values.tolist())
     expected, found, tripled = ([s.value for s in next(iter(h.collect())).samples[:-1]] for h in (one, many, times))
     assert found == pytest.approx(expected)
     assert tripled == pytest.approx([3 * value for value in expected])
