@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Served:
         self.loaded: Loaded | None = None
         self.class_name = ""
         self._created = 0
-        self._loading: asyncio.Future[Loaded] | None = None
+        self._loading: Future[Loaded] | None = None
 
     @property
     def name(self) -> str:
@@ -39,13 +39,13 @@ class Served:
 
         Raises what its constructor raises, and tries again at the next call.
         """
+        loading = self._loading
         if self.loaded is not None:
             return self.loaded
-        if self._loading is None:
-            loop = asyncio.get_running_loop()
-            self._loading = asyncio.ensure_future(loop.run_in_executor(self._loading_threads, self._load))
-            self._loading.add_done_callback(self._finish)
-        return await asyncio.shield(self._loading)
+        if loading is None:
+            loading = self._loading = self._loading_threads.submit(self._load)
+            loading.add_done_callback(self._finish)
+        return await asyncio.shield(asyncio.wrap_future(loading))
 
     async def unload(self) -> None:
         """Forget the model, which answers no request, and give its memory back."""
@@ -72,12 +72,14 @@ class Served:
         logger.info("loaded %s (%r) in %.1f s", self.name, model, time.perf_counter() - start)
         return Loaded(model, self.name, f"{self.name} {model.fingerprint}".encode(), self.config.truncate)
 
-    def _finish(self, loading: "asyncio.Future[Loaded]") -> None:
-        self._loading = None
+    def _finish(self, loading: "Future[Loaded]") -> None:
+        """Keep what was loaded; called on the thread that loads, so that no event loop has to live on."""
         if not loading.cancelled() and loading.exception() is None:
-            self.loaded = loading.result()
-            self.loaded.used = time.monotonic()
-            self.class_name = type(self.loaded.model).__name__
+            loaded = loading.result()
+            loaded.used = time.monotonic()
+            self.class_name = type(loaded.model).__name__
+            self.loaded = loaded
+        self._loading = None
 
 
 def _warm_up(model: Model) -> None:
