@@ -53,12 +53,12 @@ class SpanMiddleware:
     def __init__(self, app: ASGIApp, provider: "TracerProvider | None" = None) -> None:
         from opentelemetry import trace
 
-        self.app = app
+        self.app, self._provider = app, provider
         self._tracer = trace.get_tracer("edge_st", __version__, provider)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on within its span."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._is_heard():
             await self.app(scope, receive, send)
             return
         from opentelemetry import propagate, trace
@@ -83,6 +83,12 @@ class SpanMiddleware:
                 await self.app(scope, receive, told)
             finally:
                 _describe(span, record, path, status)
+
+    def _is_heard(self) -> bool:
+        """Whether somebody takes spans."""
+        from opentelemetry import trace
+
+        return self._provider is not None or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def _describe(span: "Span", record: Record, path: str, status: int) -> None:
