@@ -49,14 +49,12 @@ const cell = (label, text, className = "") => make("td", { role: "cell", "data-l
 function fingerprint(value) {
   const label = { role: "cell", "data-label": "Fingerprint" };
   if (!value) return make("td", label, NONE);
-  const bare = value.replace(/^[a-z0-9]+:/, "");
-  const button = make("button", {
-    type: "button",
-    className: "fingerprint",
-    title: `${value}\nCopy`,
-    "aria-label": `Copy the fingerprint ${value}`,
-  });
-  button.textContent = bare.slice(0, 10);
+  const short = value.slice(0, 10);
+  const button = make(
+    "button",
+    { type: "button", className: "fingerprint", title: value, "aria-label": `${short}: copy the fingerprint` },
+    short,
+  );
   button.addEventListener("click", () => copyText(button, value));
   return make("td", label, button);
 }

@@ -100,11 +100,12 @@ export function snippetBox(id, make) {
   return show;
 }
 
-/** Put a text on the clipboard, and say so on the button. */
+/** Put a text on the clipboard, and say so on the button and to screen readers. */
 export async function copyText(button, text) {
   const before = button.dataset.label ?? button.textContent;
   button.dataset.label = before;
-  button.textContent = (await copied(text)) ? "Copied" : "Press Ctrl+C";
+  const said = (await copied(text)) ? "Copied" : "Not copied";
+  button.textContent = find("said").textContent = said;
   setTimeout(() => (button.textContent = before), 1500);
 }
 

@@ -1,12 +1,13 @@
 """LiteLLM: embeddings and reranking by the prefixes that its users have."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer
-from tests.support.clients import Client, close, page_code
+from tests.support.clients import Client, client_python, close, page_code
 
 pytestmark = pytest.mark.slow
 QUERY = "How warm is it?"
@@ -24,18 +25,6 @@ def embed(prefix, path, **options):
 
 found = {{prefix: embed(prefix, path) for prefix, path in {embedders!r}.items()}}
 narrow = embed("openai", "/v1", dimensions=32, allowed_openai_params=["dimensions"])
-"""
-#: versions from 1.80.11 on sent null for what its user left out; newer ones do not, unless `extra_body` says so
-NULLS = """
-import litellm
-
-answer = litellm.embedding(
-    model="openai/all-MiniLM-L6-v2",
-    input=["How warm is it?"],
-    api_base="http://localhost:8080/v1",
-    api_key="none",
-    extra_body={"encoding_format": None, "dimensions": None, "user": None},
-)
 """
 RERANK = """
 import litellm
@@ -84,11 +73,14 @@ def test_embeddings(client_of: Callable[[str], Client], address: str, dense: Sen
     close(found["narrow"], dense.encode(texts, truncate_dim=32, normalize_embeddings=True))
 
 
-def test_null_for_what_is_left_out(
-    client_of: Callable[[str], Client], address: str, dense: SentenceTransformer
+def test_an_older_version_that_sends_null(
+    tmp_path: Path, address: str, dense: SentenceTransformer, cross: CrossEncoder
 ) -> None:
-    found = client_of("LiteLLM").run(NULLS, address, vector="answer.data[0]['embedding']")
+    """1.80.11 sends ``"encoding_format": null`` where its user says nothing, which other servers refuse."""
+    shown = {"vector": "answer.data[0]['embedding']", "ranked": "ranked.results"}
+    found = Client(client_python("litellm==1.80.11"), tmp_path).run(page_code("LiteLLM"), address, **shown)
     close(found["vector"], dense.encode(QUERY, normalize_embeddings=True))
+    _check_ranks(found["ranked"], cross)
 
 
 def test_reranking(client_of: Callable[[str], Client], address: str, cross: CrossEncoder) -> None:

@@ -153,7 +153,6 @@ def test_two_texts_have_the_similarity_that_python_gives(page: Page) -> None:
     assert "256 dimensions" in page.locator("#similarity").inner_text()
 
 
-@on_screens
 def test_commands_that_are_copied_work(page: Page) -> None:
     shown = compare(page)
     (answer,) = run(copied(page, "compare", "curl"))
