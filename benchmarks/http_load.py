@@ -56,8 +56,8 @@ class Answers:
 
     @property
     def milliseconds(self) -> list[float]:
-        """The time of each request that started in the measured time."""
-        return [(end - start) * 1000 for start, end in self.times if self.begin <= start < self.end]
+        """The time of each request that was under way in the measured time."""
+        return [(end - start) * 1000 for start, end in self.times if start < self.end and end > self.begin]
 
 
 class UnansweredError(Exception):
