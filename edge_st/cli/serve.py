@@ -2,7 +2,7 @@
 
 import argparse
 import math
-import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,15 +51,12 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes, which then ends the command; raises PackageMissingError without the extra."""
+    """Serve until a signal comes, which ends a server as it should; raises PackageMissingError without the extra."""
     from ..server import create_app
     from ..server.running import serve
 
-    number = serve(config_of(args), running_of(args), create_app)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    if number is not None:
-        raise Terminated(number)
+    with suppress(Terminated, KeyboardInterrupt):
+        serve(config_of(args), running_of(args), create_app)
     return 0
 
 

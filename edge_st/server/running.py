@@ -26,8 +26,8 @@ Factory: TypeAlias = Callable[[Config], ASGIApp]
 _logger = logging.getLogger(__name__)
 
 
-def serve(config: Config, running: Running, create_app: Factory) -> int | None:
-    """Serve until a signal comes; the answer is its number where this process still has to end by it.
+def serve(config: Config, running: Running, create_app: Factory) -> None:
+    """Serve until a signal comes. uvicorn raises it again when all is answered, for who called this function.
 
     With several workers, each has a part of the cores unless ``config.threads`` says how many threads each has.
 
@@ -41,14 +41,14 @@ def serve(config: Config, running: Running, create_app: Factory) -> int | None:
         if running.workers > 1:
             threads = config.threads or max(1, thread_count() // running.workers)
             workers = Workers(running, sockets, replace(config, threads=threads), create_app)
-            return workers.run(lambda: _announce(config, running, sockets))
+            workers.run(lambda: _announce(config, running, sockets))
+            return
         server = Server(create_app(config), running, lambda: _announce(config, running, sockets))
         server.run(sockets)
     finally:
         for each in sockets:
             each.close()
         remove_path(running.place)
-    return None
 
 
 def _announce(config: Config, running: Running, sockets: list[socket]) -> None:

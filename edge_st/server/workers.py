@@ -53,8 +53,8 @@ class Workers:
         self._workers: list[_Worker] = []
         self._signals: list[int] = []
 
-    def run(self, ready: Callable[[], None]) -> int:
-        """Serve until a signal comes, and return it; ``ready`` is called when all processes serve.
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until a signal comes; ``ready`` is called when all processes serve.
 
         Raises EdgeSTError where a process does not start.
         """
@@ -69,7 +69,6 @@ class Workers:
                     self._sleep()
             finally:
                 self._end()
-        return self._signals[0]
 
     def _start(self) -> _Worker:
         context = get_context("spawn")

@@ -28,12 +28,12 @@ def test_it_serves_the_bundled_model_and_says_so_in_one_line() -> None:
     with served("--port", "0") as server, server.client() as client:
         found = client.post("/embed", json=BODY)
         assert client.get("/ready").status_code == 200
-        assert server.end() == 143
+        assert server.end() == 0
     np.testing.assert_allclose(found.json()[0], SentenceTransformer().encode("a text"), atol=1e-6)
     said = [line for line in server.lines if " serving " in line]
     assert len(said) == 1
     assert said[0].endswith(f" serving {MODEL} at {client.base_url}; no key is asked for\n".replace("/;", ";"))
-    assert server.lines[-1] == "edge-st: error: terminated by SIGTERM\n"
+    assert not any("error" in line for line in server.lines)
     assert not any("text/s" in line or "Traceback" in line for line in server.lines)
 
 
@@ -104,7 +104,7 @@ def test_what_was_accepted_is_answered_before_the_end() -> None:
         answer = rest_sent(connection)
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert b"connection: close" in answer.lower()
-        assert server.ended(5) == 143
+        assert server.ended(5) == 0
         assert idle.recv(1) == b""
         idle.close()
 
@@ -123,23 +123,23 @@ def test_ready_says_no_while_draining() -> None:
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"about to end" in answer
         assert b"200 OK" in rest_sent(connection)
-        assert server.ended(5) == 143
+        assert server.ended(5) == 0
 
 
 def test_the_time_to_end_is_bounded() -> None:
     with served("--port", "0", "--drain-seconds", "1") as server, half_sent(server):
         begin = time.monotonic()
-        assert server.end() == 143  # the rest of the request never comes
+        assert server.end() == 0  # the rest of the request never comes
         assert 0.9 < time.monotonic() - begin < 4
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_other_signals_drain_too(number: int, code: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_other_signals_drain_too(number: int) -> None:
     with served("--port", "0") as server, half_sent(server) as connection:
         server.process.send_signal(number)
         time.sleep(0.3)
         assert b"200 OK" in rest_sent(connection)
-        assert server.ended(5) == code
+        assert server.ended(5) == 0
 
 
 def test_a_unix_socket(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
             assert second.lines == [
                 f"edge-st: error: another process listens at {path}; give another path with --uds\n"
             ]
-        assert server.end() == 143
+        assert server.end() == 0
     assert not path.exists()
 
 

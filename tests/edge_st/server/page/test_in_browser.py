@@ -323,8 +323,6 @@ def test_models_that_are_loaded_at_their_first_use(context: BrowserContext, mode
         compare(page)
         expect(row).to_contain_text("Loaded")
         expect(row).to_contain_text("Embeddings")
-        assert list(search(page)) == ["By similarity"]
-        page.select_option("#search-reranker", RERANKER)
         assert list(search(page)) == ["By similarity", "Reranked"]
 
 
