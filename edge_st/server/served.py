@@ -7,10 +7,15 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.errors import EdgeSTError
 from edge_st_runtime.machine.memory import give_back_memory
+from edge_st_runtime.model.folder import read_folder
 
+from ..hub.installed import find_installed
+from ..hub.names import existing_folder
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
+from ..models.sentence_transformer import SentenceTransformer
 from ..protocols.described import Described
 from .config import ModelConfig
 from .joining import Loaded
@@ -25,7 +30,7 @@ class Served:
     def __init__(self, config: ModelConfig, threads: int, loading: Executor) -> None:
         self.config, self._threads, self._loading_threads = config, threads, loading
         self.loaded: Loaded | None = None
-        self.class_name = ""
+        self.class_name = class_of(config.model)
         self._created = 0
         self._loading: Future[Loaded] | None = None
 
@@ -80,6 +85,17 @@ class Served:
             self.class_name = type(loaded.model).__name__
             self.loaded = loaded
         self._loading = None
+
+
+def class_of(model: str | None) -> str:
+    """The name of a model's class, as its folder says; "" for a model of the Hub, and for a folder that is damaged."""
+    if model is None:
+        return SentenceTransformer.__name__
+    try:
+        folder = existing_folder(model) or find_installed(model)
+        return "" if folder is None else read_folder(folder).model_type
+    except EdgeSTError:  # it is told when the model is loaded
+        return ""
 
 
 def _warm_up(model: Model) -> None:

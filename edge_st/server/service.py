@@ -27,6 +27,7 @@ from .served import Served
 _MEGABYTE = 2**20
 _LOOK_EVERY = 1.0
 _RETRY_AFTER = 1.0
+_LATEST = ":latest"  # Ollama's clients may put it behind every name
 
 
 class Service:
@@ -160,7 +161,7 @@ class Service:
     async def _find(self, name: str | None, classes: Sequence[type[Model]]) -> Loaded:
         await self._begin()
         if name is not None:
-            served = self._by_name.get(name)
+            served = self._by_name.get(name) or self._by_name.get(name.removesuffix(_LATEST))
             if served is None:
                 raise UnknownModelError(name, [each.name for each in self._models])
             return await _loaded(served)
