@@ -70,16 +70,16 @@ class Load:
     _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def closed(self, clients: int, seconds: float) -> float:
-        """Requests per second of so many clients that each ask as soon as they have an answer."""
+        """Requests answered with 200 per second, by so many clients that each ask as soon as they have an answer."""
         bodies, begin = iter(self.mix), time.monotonic()
-        before = len(self.outcomes)
 
         async def client() -> None:
             while time.monotonic() - begin < seconds:
                 await self.one(*next(bodies))
 
         await asyncio.gather(*(client() for _ in range(clients)))
-        return (len(self.outcomes) - before) / (time.monotonic() - begin)
+        answered = sum(each.status == 200 for each in self.outcomes if each.begun >= begin)
+        return answered / (time.monotonic() - begin)
 
     async def open(self, rate: float, seconds: float) -> float:
         """Requests arrive ``rate`` times a second, until `stop`; the answer is the rate that was reached."""

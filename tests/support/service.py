@@ -1,8 +1,9 @@
 """The application over tiny models of every class, and the same models to compare with."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.applications import Starlette
 
@@ -14,10 +15,11 @@ from tests.support.tiny_pair_models import ONE, SPARSE, THREE
 PROMPTS = {"query": "who remembers: ", "document": "a library: "}
 ALIAS = "text-embedding-3-small"
 DOCUMENTS = ["the quick fox jumps", "the lazy dog", "an old library", "green sea", "who painted the door", "nobody"]
-_ONNX = {"backend": "onnx", "dtype": "float32"}
+_ONNX: Any = {"backend": "onnx", "dtype": "float32"}
 
 
-class Folders(NamedTuple):
+@dataclass(frozen=True)
+class Folders:
     """Folders of models, and of an index made by the first of them."""
 
     dense: Path
@@ -41,7 +43,8 @@ class Folders(NamedTuple):
         return create_app(self.configuration(**more))
 
 
-class Same(NamedTuple):
+@dataclass(frozen=True)
+class Same:
     """The models that are served, loaded once more."""
 
     dense: SentenceTransformer

@@ -46,9 +46,8 @@ def test_five_hundred(folders: Folders, same: Same) -> None:
     with TestClient(folders.app(), raise_server_exceptions=False) as client:
         for sent in requests(500):
             begin = time.perf_counter()
-            found = client.post(
-                sent.path, content=sent.content, headers={k: v.encode("latin-1") for k, v in sent.headers.items()}
-            )
+            headers: Any = {name: value.encode("latin-1") for name, value in sent.headers.items()}
+            found: Any = client.post(sent.path, content=sent.content, headers=headers)
             assert time.perf_counter() - begin < _SECONDS, sent
             statuses[check(found, sent)] += 1
         again = client.post("/embed", json={"inputs": TEXTS, "normalize": False})
