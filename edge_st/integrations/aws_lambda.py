@@ -30,10 +30,10 @@ def make_handler(model: str | Path | Model, **options: Any) -> Handler:
     Call it at the top of the function's file, so that the model is loaded in the init phase. ``model`` is a folder or
     the name of an installed model; ``options`` are those of its class. Nothing is downloaded.
 
-    An event of API Gateway (REST and HTTP), of a load balancer or of a function URL is answered by its path:
-    /v1/embeddings, /embed, /embed_sparse, /similarity, /rerank, /health. Any other event is a direct invocation: it is
-    the body itself, its keys say what is asked, and so is the answer. What cannot be answered then raises an
-    EdgeSTError, which Lambda reports as the function's error.
+    An event of API Gateway (REST and HTTP), of a load balancer or of a function URL is answered by its path,
+    such as /v1/embeddings, /embed, /embed_sparse, /similarity, /rerank, /predict; `edge_st.protocols.routes` has all.
+    Any other event is a direct invocation: it is the body itself, its keys say what is asked, and so is the answer.
+    What cannot be answered then raises an EdgeSTError, which Lambda reports as the function's error.
 
     With SnapStart, the memory that a run needs is part of the snapshot, and what is random differs after each restore.
 

@@ -73,12 +73,12 @@ def optional(body: Mapping[str, Any], name: str, kind: Kind, default: Any = None
     value: Any = body.get(name)
     if value is None:
         return default
-    if kind.least is not None and isinstance(value, float) and value.is_integer():
-        value = int(value)
+    if kind.least is not None and isinstance(value, float):
+        value = int(value) if value.is_integer() else value
     fits = isinstance(value, kind.types) and (kind is SWITCH or not isinstance(value, bool))
     if not fits or (kind.least is not None and value < kind.least):
         raise RequestError(f"`{name}` is {shown(value)}; expected {kind.name}", name)
-    if kind is TEXT:
+    if isinstance(value, str):
         check_text(value, name, name)
     return value
 

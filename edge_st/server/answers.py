@@ -21,6 +21,7 @@ from ..protocols.routes import Dialect, Find, dialect_of
 from .bodies import parsed, written
 from .record import Record, record_of
 from .service import Service
+from .tracing import EMBEDDINGS, note_embeddings
 from .watching import CLIENT_LEFT
 
 _T = TypeVar("_T")
@@ -41,7 +42,10 @@ def answering(find: Find, service: Service) -> Endpoint:
         route = find(body)
         record.operation = route.operation
         async with service.engine(model_of(body), route.serves, record) as engine:
-            return as_json((await route.answer(engine, body)).body)
+            answered = await route.answer(engine, body)
+            if route.operation == EMBEDDINGS:
+                note_embeddings(record, body, engine.model)
+            return as_json(answered.body)
 
     return endpoint(answer, find)
 

@@ -1,9 +1,9 @@
-"""A histogram of Prometheus that takes many equal values, or an array of values, at once."""
+"""A histogram of Prometheus that takes many equal values, or a list of values, at once."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike
 from prometheus_client import Histogram
 
 
@@ -12,17 +12,15 @@ class ManyHistogram(Histogram):
 
     def observe_times(self, value: float, times: int) -> None:
         """Observe ``value`` as often as ``times`` says."""
-        place = np.searchsorted(self._upper_bounds, value)
         self._sum.inc(value * times)
-        self._buckets[int(place)].inc(times)
+        self._buckets[bisect_left(self._upper_bounds, value)].inc(times)
 
-    def observe_all(self, values: ArrayLike) -> None:
-        """Observe each of ``values`` (n,)."""
-        found = np.asarray(values, dtype=np.float64)
-        places = np.searchsorted(self._upper_bounds, found)
-        self._sum.inc(float(found.sum()))
-        for place, times in zip(*np.unique(places, return_counts=True), strict=True):
-            self._buckets[int(place)].inc(int(times))
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Observe each of ``values``."""
+        self._sum.inc(sum(values))
+        bounds = self._upper_bounds
+        for place, times in Counter([bisect_left(bounds, value) for value in values]).items():
+            self._buckets[place].inc(times)
 
 
 def geometric(first: float, factor: float, count: int) -> Sequence[float]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -29,7 +30,7 @@ class Loaded:
     """A loaded ``model``, which clients call ``name``; ``identity`` tells its values from those of all others.
 
     ``steps`` are those of earlier requests, ``users`` the number of requests that it answers, and ``used`` is the time
-    of `time.monotonic` when the last one ended.
+    of `time.monotonic` when the last one ended. ``kept`` is what others keep as long as it is loaded.
     """
 
     model: Model
@@ -39,6 +40,7 @@ class Loaded:
     steps: dict[tuple[Output, str | None, str | None], Steps] = field(default_factory=dict)
     users: int = 0
     used: float = field(default_factory=time.monotonic)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def token_budget(self) -> int | None:
@@ -66,6 +68,11 @@ class Joining(Engine):
     def __init__(self, loaded: Loaded, tools: Tools, record: Record) -> None:
         super().__init__(loaded.model, loaded.name, truncate=loaded.truncate)
         self._loaded, self._tools, self._record = loaded, tools, record
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What others keep by their names as long as the model is loaded."""
+        return self._loaded.kept
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """The result of ``function``, which is called on another thread."""
@@ -110,7 +117,7 @@ class Joining(Engine):
         """The value of each text; raises OverloadedError where too much waits, and what the model raises."""
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
-        job = Job(steps, texts, tokens, self.name, lambda _: loop.call_soon_threadsafe(_settle, settled))
+        job = Job(steps, texts, tokens, self.name, lambda _: _settle_on(loop, settled))
         self._tools.scheduler.submit(job, self._loaded.identity)
         try:
             await settled
@@ -124,6 +131,11 @@ class Joining(Engine):
         if job.error is not None:
             raise job.error
         return job.values
+
+
+def _settle_on(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[None]") -> None:
+    with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, future)
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

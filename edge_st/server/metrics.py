@@ -39,6 +39,7 @@ class Metrics:
         self.queue, self.loaded = queue, loaded
         self.shared: Path | None = Path(folder) if (folder := os.environ.get(SHARED_FOLDER)) else None
         self.registry = CollectorRegistry()
+        self._known: dict[str, tuple[Counter, ...]] = {}
         self._process = ProcessCollector(registry=None if self.shared else self.registry)
         self._requests()
         self._texts("embed")
@@ -83,11 +84,12 @@ class Metrics:
             self.te_parts["request", part].observe(getattr(record, part))
             self.te_parts[kind, part].observe_times(getattr(record, part), record.texts)
         self.te_length.observe_all(record.lengths)
-        self.texts.labels(model).inc(record.texts)
-        self.tokens.labels(model).inc(record.tokens)
-        self.cut.labels(model).inc(record.truncated)
-        self.hits.labels(model).inc(record.cached)
-        self.misses.labels(model).inc(record.texts - record.cached)
+        texts, tokens, cut, hits, misses = self._counters_of(model)
+        texts.inc(record.texts)
+        tokens.inc(record.tokens)
+        cut.inc(record.truncated)
+        hits.inc(record.cached)
+        misses.inc(record.texts - record.cached)
 
     def batch(self, *, model: str, texts: int, tokens: int) -> None:
         """A batch of ``texts`` with ``tokens`` in all goes to ``model``."""
@@ -118,6 +120,14 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, str(self.shared))  # type: ignore[no-untyped-call]
         return _TE_COUNTER.sub(rb"\1", generate_latest(_WithoutTimes(registry)))
+
+    def _counters_of(self, model: str) -> tuple[Counter, ...]:
+        """What is counted for each request of ``model``; looked up once, as that takes longer than to count."""
+        found = self._known.get(model)
+        if found is None:
+            found = tuple(each.labels(model) for each in (self.texts, self.tokens, self.cut, self.hits, self.misses))
+            self._known[model] = found
+        return found
 
     def _requests(self) -> None:
         self.te_count = self._counter("te_request_count", "requests to models", "method")

@@ -8,11 +8,21 @@ from typing import Any
 from starlette.responses import Response
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import EdgeSTError, OptionError
 
 from ..index import Index
 from ..models.sentence_transformer import SentenceTransformer
 from ..protocols.engine import Texts
-from ..protocols.fields import OBJECT, TEXT, WHOLE_NUMBER, Kind, RequestError, UnknownModelError, optional
+from ..protocols.fields import (
+    OBJECT,
+    TEXT,
+    WHOLE_NUMBER,
+    Kind,
+    RequestError,
+    UnavailableError,
+    UnknownModelError,
+    optional,
+)
 from ..protocols.texts import texts_of
 from .answers import Endpoint, as_json, endpoint
 from .config import IndexConfig
@@ -25,22 +35,32 @@ _TOP_K = 10
 
 
 class Searchable:
-    """An index, opened at its first search with the model of that time."""
+    """An index, opened at the first search after its model was loaded, and forgotten with that."""
 
     def __init__(self, config: IndexConfig) -> None:
         self.config = config
         self._lock = asyncio.Lock()
-        self._opened: tuple[SentenceTransformer, Index] | None = None
 
     async def open(self, engine: Joining) -> Index:
-        """The index; raises what `Index.open` raises, as for another model's fingerprint."""
+        """The index as it is now; raises UnavailableError where it is damaged, or made by another model."""
         async with self._lock:
-            model = engine.model
-            assert isinstance(model, SentenceTransformer)
-            if self._opened is None or self._opened[0] is not model:
-                index = await engine.call(partial(Index.open, self.config.path, model=model))
-                self._opened = (model, index)
-            return self._opened[1]
+            try:
+                found: Index | None = engine.kept.get(self.config.name)
+                if found is None:
+                    opening = partial(Index.open, self.config.path, model=_dense(engine))
+                    found = engine.kept[self.config.name] = await engine.call(opening)
+                await engine.call(found.refresh)
+            except (EdgeSTError, OSError) as error:
+                raise UnavailableError(f"the index {self.config.name!r} does not open: {error}") from error
+            return found
+
+
+def _dense(engine: Joining) -> SentenceTransformer:
+    if not isinstance(engine.model, SentenceTransformer):
+        raise OptionError(
+            f"its model {engine.name!r} is a {type(engine.model).__name__}; expected the one that made it"
+        )
+    return engine.model
 
 
 def search_endpoint(service: Service) -> Endpoint:
@@ -71,8 +91,7 @@ def search_endpoint(service: Service) -> Endpoint:
 
 
 def _search(index: Index, vectors: Floats, asked: Mapping[str, Any]) -> list[Any]:
-    index.refresh()
-    return [list(hits) for hits in index.search(vectors, **asked)]
+    return [[{"id": hit.pop("corpus_id"), **hit} for hit in hits] for hits in index.search(vectors, **asked)]
 
 
 def _named(indexes: Mapping[str, Searchable], name: str | None) -> Searchable:

@@ -3,14 +3,19 @@
 import asyncio
 import logging
 import time
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+from edge_st_runtime.errors import EdgeSTError
 from edge_st_runtime.machine.memory import give_back_memory
+from edge_st_runtime.model.folder import read_folder
 
+from ..hub.installed import find_installed
+from ..hub.names import existing_folder
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
+from ..models.sentence_transformer import SentenceTransformer
 from ..protocols.described import Described
 from .config import ModelConfig
 from .joining import Loaded
@@ -25,9 +30,9 @@ class Served:
     def __init__(self, config: ModelConfig, threads: int, loading: Executor) -> None:
         self.config, self._threads, self._loading_threads = config, threads, loading
         self.loaded: Loaded | None = None
-        self.class_name = ""
+        self.class_name = class_of(config.model)
         self._created = 0
-        self._loading: asyncio.Future[Loaded] | None = None
+        self._loading: Future[Loaded] | None = None
 
     @property
     def name(self) -> str:
@@ -39,13 +44,13 @@ class Served:
 
         Raises what its constructor raises, and tries again at the next call.
         """
+        loading = self._loading
         if self.loaded is not None:
             return self.loaded
-        if self._loading is None:
-            loop = asyncio.get_running_loop()
-            self._loading = asyncio.ensure_future(loop.run_in_executor(self._loading_threads, self._load))
-            self._loading.add_done_callback(self._finish)
-        return await asyncio.shield(self._loading)
+        if loading is None:
+            loading = self._loading = self._loading_threads.submit(self._load)
+            loading.add_done_callback(self._finish)
+        return await asyncio.shield(asyncio.wrap_future(loading))
 
     async def unload(self) -> None:
         """Forget the model, which answers no request, and give its memory back."""
@@ -72,12 +77,25 @@ class Served:
         logger.info("loaded %s (%r) in %.1f s", self.name, model, time.perf_counter() - start)
         return Loaded(model, self.name, f"{self.name} {model.fingerprint}".encode(), self.config.truncate)
 
-    def _finish(self, loading: "asyncio.Future[Loaded]") -> None:
-        self._loading = None
+    def _finish(self, loading: "Future[Loaded]") -> None:
+        """Keep what was loaded; called on the thread that loads, so that no event loop has to live on."""
         if not loading.cancelled() and loading.exception() is None:
-            self.loaded = loading.result()
-            self.loaded.used = time.monotonic()
-            self.class_name = type(self.loaded.model).__name__
+            loaded = loading.result()
+            loaded.used = time.monotonic()
+            self.class_name = type(loaded.model).__name__
+            self.loaded = loaded
+        self._loading = None
+
+
+def class_of(model: str | None) -> str:
+    """The name of a model's class, as its folder says; "" for a model of the Hub, and for a folder that is damaged."""
+    if model is None:
+        return SentenceTransformer.__name__
+    try:
+        folder = existing_folder(model) or find_installed(model)
+        return "" if folder is None else read_folder(folder).model_type
+    except EdgeSTError:  # it is told when the model is loaded
+        return ""
 
 
 def _warm_up(model: Model) -> None:

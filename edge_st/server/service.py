@@ -27,6 +27,7 @@ from .served import Served
 _MEGABYTE = 2**20
 _LOOK_EVERY = 1.0
 _RETRY_AFTER = 1.0
+_LATEST = ":latest"  # Ollama's clients may put it behind every name
 
 
 class Service:
@@ -73,7 +74,7 @@ class Service:
         if draining():
             raise UnavailableError("the server is about to end; ask another one", _RETRY_AFTER)
         started = self._started
-        if started is None or not started.done():
+        if started is None or not started.done() or started.cancelled():
             raise UnavailableError("the models are being loaded; try again soon", _RETRY_AFTER)
         if started.exception() is not None:
             raise UnavailableError(f"the server did not start: {started.exception()}")
@@ -137,6 +138,19 @@ class Service:
         if self.config.unload_after is not None:
             self._unloading = asyncio.ensure_future(self._unload_idle(self.config.unload_after))
 
+    async def _begin(self) -> None:
+        """Start where nobody called `start`, as where the application is mounted in another; raises UnavailableError.
+
+        So it is, too, where an event loop ended before the start did.
+        """
+        started = self._started
+        if started is None or started.cancelled() or (not started.done() and started.get_loop().is_closed()):
+            started = self._started = asyncio.ensure_future(self._start())
+        if not started.done():
+            await asyncio.sleep(0)  # enough where nothing is to be loaded
+        if not started.done() or started.exception() is not None:
+            self.check_ready()
+
     async def _unload_idle(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(min(seconds, _LOOK_EVERY))
@@ -145,12 +159,9 @@ class Service:
                     await each.unload()
 
     async def _find(self, name: str | None, classes: Sequence[type[Model]]) -> Loaded:
-        if self._started is None:  # nobody called `start`, as where the application is mounted in another
-            self._started = asyncio.ensure_future(self._start())
-        if not self._started.done() or self._started.exception() is not None:
-            self.check_ready()
+        await self._begin()
         if name is not None:
-            served = self._by_name.get(name)
+            served = self._by_name.get(name) or self._by_name.get(name.removesuffix(_LATEST))
             if served is None:
                 raise UnknownModelError(name, [each.name for each in self._models])
             return await _loaded(served)

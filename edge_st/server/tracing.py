@@ -5,12 +5,15 @@ go by the same attributes under their own names.
 """
 
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..models.classes import Model
+from ..models.sentence_transformer import SentenceTransformer
 from ..version import __version__
 from .probing import path_of
 from .record import Record, record_of
@@ -18,10 +21,21 @@ from .record import Record, record_of
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
+#: the operation of which OpenTelemetry's conventions know
+EMBEDDINGS: Final = "embeddings"
 _TRACE_ID = "trace_id"
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _GEN_AI = "gen_ai."
 _SERVER_ERROR = 500
+
+
+def note_embeddings(record: Record, body: Mapping[str, Any], model: Model) -> None:
+    """Note what the span of embeddings tells of the ``body`` of a request: their format and their dimension."""
+    encoding, dimensions = body.get("encoding_format"), body.get("dimensions")
+    if isinstance(encoding, str):
+        record.extra["gen_ai.request.encoding_formats"] = [encoding]
+    if isinstance(model, SentenceTransformer):
+        record.extra["gen_ai.embeddings.dimension.count"] = dimensions or model.get_embedding_dimension()
 
 
 def can_trace() -> bool:
@@ -53,12 +67,12 @@ class SpanMiddleware:
     def __init__(self, app: ASGIApp, provider: "TracerProvider | None" = None) -> None:
         from opentelemetry import trace
 
-        self.app = app
+        self.app, self._provider = app, provider
         self._tracer = trace.get_tracer("edge_st", __version__, provider)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on within its span."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._is_heard():
             await self.app(scope, receive, send)
             return
         from opentelemetry import propagate, trace
@@ -83,6 +97,12 @@ class SpanMiddleware:
                 await self.app(scope, receive, told)
             finally:
                 _describe(span, record, path, status)
+
+    def _is_heard(self) -> bool:
+        """Whether somebody takes spans."""
+        from opentelemetry import trace
+
+        return self._provider is not None or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def _describe(span: "Span", record: Record, path: str, status: int) -> None:

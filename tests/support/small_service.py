@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,7 +30,7 @@ def create_app(config: Config) -> Starlette:
         texts = [texts] if isinstance(texts, str) else texts
         record, begin = record_of(request.scope), time.perf_counter()
         record.operation, record.model, record.texts = "embeddings", MODEL, len(texts)
-        record.lengths = [int(count) for count in model.count_tokens(texts)]
+        record.lengths = np.array(model.count_tokens(texts)).tolist()
         record.tokens, record.characters = sum(record.lengths), sum(map(len, texts))
         record.tokenization, begin = time.perf_counter() - begin, time.perf_counter()
         if FAILS in texts:

@@ -89,7 +89,8 @@ def _model(mapping: Any, where: str, folder: Path) -> ModelConfig:
     found = checked({"model": mapping} if isinstance(mapping, str) else mapping, _MODEL, where)
     if "model" in found and (folder / Path(found["model"]).expanduser()).is_dir():
         found["model"] = str(folder / Path(found["model"]).expanduser())
-    return ModelConfig(**found | {"aliases": tuple(found.get("aliases", ()))})
+    aliases = tuple(found.pop("aliases", ()))
+    return ModelConfig(**found, aliases=aliases)
 
 
 def _index(mapping: Any, where: str, folder: Path) -> IndexConfig:

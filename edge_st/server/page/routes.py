@@ -32,7 +32,7 @@ def page_routes(*, page: bool = True) -> list[Route]:
     """
     if not page:
         return [Route("/", _is_running, methods=["GET"])]
-    found = {each.name: each.read_bytes() for each in files(__package__).joinpath("files").iterdir()}
+    found = {each.name: each.read_bytes() for each in files("edge_st.server.page").joinpath("files").iterdir()}
     served = {name: _served(name, content) for name, content in found.items()}
     index = served.pop(_INDEX)
 

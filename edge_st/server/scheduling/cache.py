@@ -3,8 +3,6 @@
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
-
 from edge_st_runtime.vectors.sparse import SparseVector
 
 _OVERHEAD = 200  # bytes of a key, its entry and the value's object
@@ -28,11 +26,18 @@ class Cache:
         """Keep a copy of ``value``, and forget what was not asked for the longest time."""
         if key in self._values or _size(value) > self._most:
             return
-        self._values[key] = value.copy() if isinstance(value, np.ndarray) else value
+        self._values[key] = _copy(value)
         self._size += _size(value)
         while self._size > self._most:
             _, forgotten = self._values.popitem(last=False)
             self._size -= _size(forgotten)
+
+
+def _copy(value: Any) -> Any:
+    """``value`` in arrays of its own: those that came may be parts of a whole batch."""
+    if isinstance(value, SparseVector):
+        return SparseVector(value.indices.copy(), value.values.copy(), value.dim)
+    return value.copy()
 
 
 def _size(value: Any) -> int:

@@ -1,5 +1,6 @@
 """The threads that compute, and the order in which they take what waits."""
 
+import logging
 import math
 import threading
 import time
@@ -10,7 +11,7 @@ import numpy as np
 
 from edge_st_runtime.machine.background import give_way
 
-from ...protocols.fields import OverloadedError
+from ...protocols.fields import OverloadedError, UnavailableError
 from .cache import Cache
 from .jobs import Item, Job, tokens_of
 from .lane import Lane
@@ -21,6 +22,7 @@ _SMALL_SHARE = 8
 _PATIENCE = 0.5
 _RATE_WEIGHT = 0.05
 _LONGEST_RETRY = 60
+_logger = logging.getLogger(__name__)
 
 
 class Scheduler:
@@ -55,9 +57,14 @@ class Scheduler:
         self._closed = False
 
     def submit(self, job: Job, identity: bytes) -> None:
-        """Have ``job`` computed; ``identity`` is that of its model. Raises OverloadedError where too much waits."""
+        """Have ``job`` computed; ``identity`` is that of its model.
+
+        Raises OverloadedError where too much waits, UnavailableError after `close`.
+        """
         keys, small = job.keys(identity), job.size <= SMALL
         with self._lock:
+            if self._closed:
+                raise _ended()
             self._admit(job.size, small)
             self._start()
             if not self._lanes[False]:
@@ -79,13 +86,15 @@ class Scheduler:
         return sum(lane.texts[model] for lane in lanes), sum(lane.tokens[model] for lane in lanes)
 
     def close(self) -> None:
-        """End the threads, after the batches that they compute."""
+        """End the threads, after the batches that they compute. What then still waits gets UnavailableError."""
         with self._lock:
             self._closed = True
             for wake in self._wakes.values():
                 wake.notify_all()
         for worker in self._workers:
             worker.join()
+        for item in list(self._in_flight.values()):
+            self._deliver([item], [None], _ended())
 
     def _admit(self, size: int, small: bool) -> None:
         waiting = self._lanes[small].tokens.total()
@@ -136,7 +145,7 @@ class Scheduler:
             item.waiters = [waiter for waiter in item.waiters if waiter[0] is not job]
             if not item.waiters and item.waiting:
                 self._lanes[item.small].remove(item)
-                del self._in_flight[item.key]
+                self._in_flight.pop(item.key, None)
 
     def _work(self, small: bool) -> None:
         if not small:
@@ -152,6 +161,8 @@ class Scheduler:
         items, alone = found
         try:
             self._compute(items, alone=alone, urgent=small)
+        except Exception:  # of what is told of batches and jobs: the thread is needed
+            _logger.exception("a batch was computed, but not all could be told of it")
         finally:
             with self._lock:
                 self._running[small] -= 1
@@ -184,8 +195,8 @@ class Scheduler:
 
     def _compute(self, items: Sequence[Item], *, alone: bool, urgent: bool) -> None:
         steps, start = items[0].steps, time.perf_counter()
-        places = np.array([item.waiters[0][1] if item.waiters else 0 for item in items])
         try:
+            places = np.array([next((place for _, place in item.waiters), 0) for item in items])
             tokens = tokens_of(items, steps.limit)
             texts = [item.text for item in items]
             values = steps.values(texts, tokens, places=places, alone=alone, urgent=urgent)
@@ -219,3 +230,7 @@ class Scheduler:
                         finished.append(job)
         for job in finished:
             job.done(job)
+
+
+def _ended() -> UnavailableError:
+    return UnavailableError("the server ends; ask another one")

@@ -4,19 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 from tokenizers.processors import TemplateProcessing
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st_runtime.errors import EngineError, InputError, NotFiniteError
+from tests.support.broken import FOX, broken
 from tests.support.tiny_graphs import HIDDEN, TinyGraph
 from tests.support.tiny_models import MEAN, NORMALIZE, TinyModel, dense, write_static
 from tests.support.tiny_pair_models import TinyCrossEncoder, TinySparseEncoder, write_inference_free
 from tests.support.tiny_tokenizers import wordpiece
 
-FOX = wordpiece().token_to_id("fox")
 TEXTS = ["a", "the quick fox", "a", "jumps over the lazy dog"]
 NAMED = r"inputs\[1\], 'the quick fox': the first module \({}\) gives NaN or infinity"
 
@@ -25,17 +23,6 @@ def table(value: float) -> dict[str, Any]:
     rows = np.ones((wordpiece().get_vocab_size(), 4), dtype=np.float32)
     rows[FOX] = value
     return {"embedding.weight": rows}
-
-
-def broken(folder: Path, graph: str = "onnx/model.onnx") -> Path:
-    """The folder after the word fox became NaN in its graph."""
-    model = onnx.load(str(folder / graph))
-    (words,) = (each for each in model.graph.initializer if each.name == "words")
-    values = numpy_helper.to_array(words).copy()
-    values[FOX] = np.nan
-    words.CopyFrom(numpy_helper.from_array(values, "words"))
-    onnx.save(model, str(folder / graph))
-    return folder
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

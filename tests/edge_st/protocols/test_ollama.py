@@ -18,7 +18,7 @@ def test_embed_is_normalized_and_tells_its_tokens(dense: SentenceTransformer) ->
     found = body_of(answer_embed, dense, {"model": "all-minilm:latest", "input": TEXTS, "options": {"num_ctx": 64}})
     expected = dense.encode(TEXTS, normalize_embeddings=True)
     np.testing.assert_array_equal(np.array(found["embeddings"], np.float32), expected)
-    assert (found["model"], found["prompt_eval_count"]) == ("all-minilm:latest", sum(dense.count_tokens(TEXTS)))
+    assert (found["model"], found["prompt_eval_count"]) == ("all-minilm:latest", int(np.sum(dense.count_tokens(TEXTS))))
     assert 0 < found["total_duration"] < 60e9
 
 

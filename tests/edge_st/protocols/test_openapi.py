@@ -36,6 +36,10 @@ def check(schema: Any, value: Any, whole: Any = DOCUMENT) -> None:
     jsonschema.validate({**schema, "components": whole["components"]}, value)
 
 
+def kind_of(path: str) -> str:
+    return KINDS.get(path, "cross" if "rerank" in path else "")
+
+
 def body_schema(path: str) -> Any:
     return DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
 
@@ -62,10 +66,32 @@ def test_examples_fit_and_are_answered(
 ) -> None:
     body = OPERATIONS[path].examples[name]
     check(body_schema(path), body)
-    kind = KINDS.get(path, "cross" if "rerank" in path else "")
-    status, found = post(models[kind] if kind else small, path, body)
+    status, found = post(models[kind] if (kind := kind_of(path)) else small, path, body)
     assert status == 200
     check(DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"], found)
+
+
+def fields(schema: Any) -> set[str]:
+    """All fields of an object that any of the schemas has."""
+    if "$ref" in schema:
+        return fields(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    return set(schema.get("properties", ())).union(*map(fields, schema.get("anyOf", ())))
+
+
+@pytest.mark.parametrize(("path", "name"), EXAMPLES)
+def test_every_other_field_may_be_null(
+    models: dict[str, Model], small: SentenceTransformer, path: str, name: str
+) -> None:
+    body = OPERATIONS[path].examples[name]
+    nulls = {**dict.fromkeys(fields(body_schema(path))), **body}
+    model = models[kind] if (kind := kind_of(path)) else small
+    (status, found), (_, expected) = (post(model, path, each) for each in (nulls, body))
+    assert status == 200
+    for changing in ("id", "total_duration"):
+        for each in (found, expected):
+            if isinstance(each, dict):
+                each.pop(changing, None)
+    assert found == expected
 
 
 @pytest.mark.parametrize("path", list(OPERATIONS))

@@ -1,14 +1,18 @@
 """Which path and which keys lead to which answer."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
 from edge_st.models.classes import Model
+from edge_st.models.steps import Steps
 from edge_st.protocols.engine import Answered, Direct, Engine, run
 from edge_st.protocols.fields import RequestError
 from edge_st.protocols.routes import COHERE, OLLAMA, OPENAI, ROUTES, TEI, WEAVIATE, route_of_body
+from edge_st_runtime.text.tokens import TextOrPair, Tokens
 
 TEXTS = {"query": "a", "texts": ["b"]}
 DOCUMENTS = {"query": "a", "documents": ["b"]}
@@ -65,11 +69,9 @@ def test_run_gives_the_result_or_the_error_and_never_waits(models: dict[str, Mod
         run(ROUTES["/embed"]({}).answer(Direct(models["dense"]), {}))
 
     class Waiting(Direct):
-        async def compute(self, *_: Any) -> list[Any]:
-            import asyncio
-
+        async def compute(self, steps: Steps, texts: Sequence[TextOrPair], tokens: Tokens) -> list[Any]:
             await asyncio.sleep(0)
-            return []
+            return await super().compute(steps, texts, tokens)
 
     engine: Engine = Waiting(models["dense"])
     with pytest.raises(RuntimeError, match="event loop"):

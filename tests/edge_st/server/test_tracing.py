@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_tracer
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_st.server import create_app
 from edge_st.server.record import Record, record_of
 from edge_st.server.tracing import SpanMiddleware, TraceIdMiddleware, can_trace
 
@@ -164,6 +165,28 @@ def test_the_id_is_logged(client: TestClient, caplog: pytest.LogCaptureFixture) 
         client.post("/embed", json={"inputs": "a"}, headers={"traceparent": TRACE_PARENT})
     (record,) = caplog.records
     assert record.__dict__["fields"]["trace_id"] == TRACE
+
+
+@pytest.mark.parametrize(
+    ("body", "dimension", "formats"),
+    [
+        ({"input": "a", "encoding_format": "base64", "dimensions": 64}, 64, ["base64"]),
+        ({"input": "a", "encoding_format": None}, 256, None),
+    ],
+)
+def test_the_application_notes_dimension_and_format(body: Any, dimension: int, formats: list[str] | None) -> None:
+    found: dict[str, Any] = {}
+    app = create_app()
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "http":
+            found.update(record_of(scope).extra)
+
+    with TestClient(noting) as client:
+        assert client.post("/v1/embeddings", json=body).status_code == 200
+    assert found["gen_ai.embeddings.dimension.count"] == dimension
+    assert found.get("gen_ai.request.encoding_formats") == formats
 
 
 def test_without_opentelemetry_nothing_of_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,12 +89,17 @@ def _nudge(document: Document, place: Place, chance: random.Random) -> None:
         container[key] = not value
     elif isinstance(value, int | float):
         container[key] = chance.choice(
-            [value + 1, value - 1, -value, value * 2, value * 2**32, float(value), str(value)]
+            [value + 1, value - 1, -value, value * 2, value * 2**32, _as_float(value), str(value)]
         )
     elif isinstance(value, str):
         container[key] = chance.choice([value + "x", value[:-1], value.upper(), value * 3, [value], {value: value}])
     else:
         container[key] = chance.choice([[value], {"x": value}, 0, []])
+
+
+def _as_float(value: float) -> float:
+    """``value`` as a float, unless it is a whole number beyond all floats."""
+    return float(value) if abs(value) < 10**300 else value
 
 
 def _copy(document: Document, place: Place, chance: random.Random) -> None:
