@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from .probing import is_probe, path_of
+from .probing import is_polled, path_of
 from .record import Record
 
 FORMATS: Final = ("line", "json")
@@ -21,9 +21,9 @@ _access = logging.getLogger("edge_st.access")
 
 
 def log_request(scope: Scope, record: Record, status: int, seconds: float) -> None:
-    """Tell of an answered request: probes at the level debug, failures of the server as warnings."""
+    """Tell of an answered request: what is polled at the level debug, failures of the server as warnings."""
     path = path_of(scope)
-    level = logging.WARNING if status >= 500 else logging.DEBUG if is_probe(path) else logging.INFO
+    level = logging.WARNING if status >= 500 else logging.DEBUG if is_polled(path) else logging.INFO
     if not _access.isEnabledFor(level):
         return
     shown = quote(path, safe="/:@")

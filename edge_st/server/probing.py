@@ -20,6 +20,11 @@ def is_probe(path: str) -> bool:
     return path in _PROBES or path.startswith(_WELL_KNOWN)
 
 
+def is_polled(path: str) -> bool:
+    """Whether monitoring, or an open page, asks at ``path`` again and again."""
+    return is_probe(path) or path == "/stats"
+
+
 def is_open(method: str, path: str) -> bool:
     """Whether no key is needed: for probes, the page with its files, and the description of the routes."""
     reads = method in {"GET", "HEAD"}
