@@ -72,6 +72,24 @@ def test_a_body_without_end_is_read_up_to_the_limit() -> None:
     assert given == MOST + 100
 
 
+def test_all_requests_together_hold_a_bounded_number_of_bytes() -> None:
+    async def ask_all() -> list[int]:
+        rest = asyncio.Event()
+
+        async def slow() -> Message:
+            await rest.wait()
+            return {"type": "http.request", "body": b"x" * MOST}
+
+        limit = BodyLimitMiddleware(reading, MOST)
+        waiting = [asyncio.ensure_future(status_of(limit, str(MOST), slow)) for _ in range(8)]
+        await asyncio.sleep(0)
+        refused = await status_of(limit, "1", never)
+        rest.set()
+        return [refused, *await asyncio.gather(*waiting), await status_of(limit, str(MOST), slow)]
+
+    assert asyncio.run(ask_all()) == [429, *[200] * 9]
+
+
 async def never() -> Message:
     pytest.fail("the body is read")
 
@@ -83,6 +101,11 @@ async def reading(scope: Scope, receive: Receive, send: Send) -> None:
 
 def asked(length: str | None, receive: Receive) -> int:
     """The status of a POST with this Content-Length and body."""
+    return asyncio.run(status_of(BodyLimitMiddleware(reading, MOST), length, receive))
+
+
+async def status_of(limit: BodyLimitMiddleware, length: str | None, receive: Receive) -> int:
+    """As `asked`, of this ``limit``."""
     headers = [] if length is None else [(b"content-length", length.encode())]
     scope = {"type": "http", "method": "POST", "path": "/embed", "headers": headers}
     sent: list[Message] = []
@@ -90,5 +113,5 @@ def asked(length: str | None, receive: Receive) -> int:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(BodyLimitMiddleware(reading, MOST)(scope, receive, send))
+    await limit(scope, receive, send)
     return int(sent[0]["status"])
