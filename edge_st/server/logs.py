@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -35,8 +36,11 @@ def log_request(scope: Scope, record: Record, status: int, seconds: float) -> No
         "inference_ms": _milliseconds(record.inference), "failure": record.failure,
         "trace_id": record.extra.get("trace_id"),
     }  # fmt: skip
-    told = {name: value for name, value in fields.items() if value not in (None, "", 0)}
-    _access.log(level, "%s %s %d", scope["method"], shown, status, extra={_FIELDS: told})
+    made = logging.LogRecord(  # not by `log`, which looks for the place in the source that called it
+        _access.name, level, "", 0, "%s %s %d", (scope["method"], shown, status), None
+    )
+    setattr(made, _FIELDS, {name: value for name, value in fields.items() if value not in (None, "", 0)})
+    _access.handle(made)
 
 
 class LineFormatter(logging.Formatter):
@@ -79,23 +83,20 @@ def log_config(kind: str = "line", level: str = "info") -> dict[str, Any]:
     Of uvicorn and of what loads models, only warnings are shown, but where all is asked for.
     """
     own, others = level.upper(), (level if level in {"debug", "error"} else "warning").upper()
-    handlers = ["stderr"]
+    handler = {"class": "logging.StreamHandler", "formatter": "chosen"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"chosen": {"()": _FORMATTERS[kind]}},
         "filters": {"once": {"()": _Once}},
         "handlers": {
-            "stderr": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stderr",
-                "formatter": "chosen",
-                "filters": ["once"],
-            }
+            "messages": {**handler, "stream": "ext://sys.stderr", "filters": ["once"]},
+            "requests": {**handler, "stream": "ext://sys.__stderr__"},  # they hold nothing that has to be escaped
         },
-        "root": {"handlers": handlers, "level": others},
+        "root": {"handlers": ["messages"], "level": others},
         "loggers": {
-            **{name: {"level": own} for name in ("edge_st.server", "edge_st.access")},
+            "edge_st.server": {"level": own},
+            "edge_st.access": {"level": own, "handlers": ["requests"], "propagate": False},
             **{name: {"level": others} for name in ("edge_st", "edge_st_runtime", "uvicorn")},
             "asyncio": {"level": "WARNING"},
         },
@@ -107,12 +108,18 @@ def _milliseconds(seconds: float) -> float:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _shown(value: object) -> str:
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    if not isinstance(value, str):
+        return str(value)
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 class _Once(logging.Filter):
