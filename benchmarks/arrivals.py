@@ -128,8 +128,17 @@ class Load:
         )
         return "\r\n".join(lines).encode()
 
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection that waits for a request, and that the server did not close for idleness."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
+
     async def _post(self, content: bytes) -> int:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self.host, self.port)
+        reader, writer = self._kept() or await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(self._head(len(content)) + content)
             head_lines = (await reader.readuntil(b"\r\n\r\n")).lower()
