@@ -135,6 +135,7 @@ class Service:
         if not self.config.lazy:
             for each in self._models:
                 await each.load()
+        self.scheduler.start()
         if self.config.unload_after is not None:
             self._unloading = asyncio.ensure_future(self._unload_idle(self.config.unload_after))
 

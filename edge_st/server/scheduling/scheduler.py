@@ -56,6 +56,11 @@ class Scheduler:
         self._workers: list[threading.Thread] = []
         self._closed = False
 
+    def start(self) -> None:
+        """Start the threads, which else the first job does."""
+        with self._lock:
+            self._begin()
+
     def submit(self, job: Job, identity: bytes) -> None:
         """Have ``job`` computed; ``identity`` is that of its model.
 
@@ -66,7 +71,7 @@ class Scheduler:
             if self._closed:
                 raise _ended()
             self._admit(job.size, small)
-            self._start()
+            self._begin()
             if not self._lanes[False]:
                 self._progress = time.perf_counter()
             for place in sorted(range(len(keys)), key=lambda place: -len(job.tokens.ids[place])):
@@ -106,7 +111,7 @@ class Scheduler:
                 retry_after=min(max(1, seconds), _LONGEST_RETRY),
             )
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
         if not self._workers:
             for small in self._lanes:
                 for number in range(self.threads):
