@@ -23,11 +23,22 @@ model.rank("a query", texts)
 print(model.info()["engine"], end="")
 """
 _COMMANDS = """
-import pathlib, sys
+import os, pathlib, signal, socket, threading, time
 from edge_st.cli import main
+
+def ask_and_end():
+    with socket.socket(socket.AF_UNIX) as client:
+        while client.connect_ex("serve.sock"):
+            time.sleep(0.05)
+        client.sendall(b'POST /embed HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 16\\r\\n\\r\\n{{"inputs":"one"}}')
+        assert b" 200 " in client.recv(1024)
+    os.kill(os.getpid(), signal.SIGTERM)
+
 pathlib.Path("texts.txt").write_text("one text\\nanother one\\na third\\n")
 pathlib.Path("pairs.tsv").write_text("5\\tone\\tone\\n1\\tone\\ttwo\\n3\\tone text\\tthree\\n")
 for command in {commands!r}:
+    if command[0] == "serve":
+        threading.Thread(target=ask_and_end, daemon=True).start()
     assert main(command) == 0, command
 """
 _MEASURING = {"bench", "tune"}  # which take half a minute
@@ -67,6 +78,7 @@ def commands(dense: str, sparse: str, cross: str) -> dict[str, list[list[str]]]:
         "pull": [["pull", NAME, "pulled"]],
         "verify": [["verify", dense]],
         "eval": [["eval", dense, "pairs.tsv"]],
+        "serve": [["serve", dense, "--uds", "serve.sock"]],
         "bench": [["bench", dense]],
         "tune": [["tune", dense]],
         "doctor": [["doctor"]],

@@ -148,7 +148,7 @@ def test_levels(level: str, shown: int, monkeypatch: pytest.MonkeyPatch) -> None
     config = log_config("json", level)
     config["root"]["level"] = "CRITICAL"  # what pytest looks for stays
     own = config["loggers"]["edge_st.server"]
-    config["loggers"] = {"edge_st.some": own | {"handlers": ["stderr"], "propagate": False}}
+    config["loggers"] = {"edge_st.some": own | {"handlers": ["messages"], "propagate": False}}
     logging.config.dictConfig(config)
     logger = logging.getLogger("edge_st.some.part")
     for number in (logging.DEBUG, logging.INFO, logging.WARNING):

@@ -112,9 +112,12 @@ def beside_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     asked: list[Any] = []
     run = ort_sessions.Session.run
     monkeypatch.setattr(LoadOptions, "on_cpu", property(lambda _: False))
-    monkeypatch.setattr(
-        ort_sessions.Session, "run", lambda self, outputs, feeds: (asked.append(outputs), run(self, outputs, feeds))[1]
-    )
+
+    def noted(self: ort_sessions.Session, outputs: list[str], feeds: dict[str, Any], **how: bool) -> list[Any]:
+        asked.append(outputs)
+        return run(self, outputs, feeds, **how)
+
+    monkeypatch.setattr(ort_sessions.Session, "run", noted)
     return asked
 
 
