@@ -48,10 +48,12 @@ def save_multi_vector(
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("[0-9]_*", "edge_st.json"))
     kinds = list(_KINDS)
     write_json(folder / "modules.json", [_entry(number, kind) for number, kind in enumerate(kinds)])
-    config = json.loads((source / "sentence_bert_config.json").read_text(encoding="utf-8"))
+    config = _read(source / "sentence_bert_config.json")
     lengths = {"query_length": query_length, "document_length": document_length, "query_expansion": query_expansion}
     given = {name: value for name, value in lengths.items() if value is not None}
     write_json(folder / "sentence_bert_config.json", config | given)
+    tokens = {"mask_token": "[MASK]", "unk_token": "[UNK]"}
+    write_json(folder / "tokenizer_config.json", tokens | _read(source / "tokenizer_config.json"))
     settings = {
         "model_type": "MultiVectorEncoder",
         "prompts": dict(prompts or {}),
@@ -84,6 +86,10 @@ def save_multi_vector(
 def dense_weight(dim: int = DIM, hidden: int = HIDDEN, seed: int = 3) -> NDArray[np.float32]:
     """Random weights (dim, hidden) of the Dense module."""
     return np.random.default_rng(seed).standard_normal((dim, hidden)).astype(np.float32)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _entry(number: int, kind: str) -> dict[str, Any]:
