@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Ids
-from .best import Allowed, Best
+from .best import NO_ROW, Allowed, Best
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 PRECISIONS = ("int8",)
 _TOKENS = 65_536
+_SPARE = 16
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,31 @@ def find(queries: Sequence[Floats], parts: Sequence[Part], k: int, threshold: fl
 
 
 def _one(query: Floats, parts: Sequence[Part], k: int, threshold: float | None) -> Any:
-    best = Best(1, k, threshold)
+    best = Best(1, k + _SPARE)
     for part in parts if len(query) else ():
         row, starts = 0, np.concatenate([[0], part.ends[:-1]])
         while row < len(part.ends):
             last = max(row + 1, int(np.searchsorted(part.ends, starts[row] + _TOKENS, side="right")))
             best.offer(_scores(query, part, row, last, starts), part.start + row)
             row = last
-    return best.ranked()
+    rows = np.sort(best.ranked()[1][0])
+    rows = rows[rows != NO_ROW]
+    scores, found = np.full((1, k), -np.inf, dtype=np.float32), np.full((1, k), NO_ROW)
+    if len(rows):
+        exact = Best(1, k, threshold)
+        exact.offer(np.array([[_alone(query, parts, row) for row in rows.tolist()]], dtype=np.float32), 0)
+        scores, places = exact.ranked()
+        found = np.where(places == NO_ROW, NO_ROW, rows[places])
+    return scores, found
+
+
+def _alone(query: Floats, parts: Sequence[Part], row: int) -> Any:
+    """The score of a row by itself, so that equal vectors have equal scores."""
+    part = [part for part in parts if part.start <= row][-1]
+    place = row - part.start
+    first = part.ends[place - 1] if place else 0
+    own = part.codec.decode({name: column[first : part.ends[place]] for name, column in part.columns.items()})
+    return (query @ own.T).max(axis=1).sum()
 
 
 def _scores(query: Floats, part: Part, row: int, last: int, starts: Ids) -> Floats:
