@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_st_runtime.errors import EdgeSTError, OptionError
+from edge_st_runtime.errors import EdgeSTError, OptionError, WrongClassError
 
 from ..arguments import load, load_encoder
 
@@ -18,20 +18,29 @@ if TYPE_CHECKING:
 def load_named(name: str | None, index: "type[AnyIndex] | None" = None) -> "Model":
     """The model ``name``, of the class that ``index`` takes; None: of either class that an index takes.
 
-    An index records a model folder by its absolute path, so that it is found from anywhere.
+    An index records a model folder by its absolute path, so that it is found from anywhere. Raises OptionError for a
+    model of the other class, and where an index of token vectors is given no model.
     """
-    from edge_st import MultiVectorEncoder, MultiVectorIndex
-
     from ...hub.names import existing_folder
 
-    if index is None:
-        model: Model = load_encoder(name)
-    else:
-        model = MultiVectorEncoder(name) if index is MultiVectorIndex else load(name)
+    model = load_encoder(name) if index is None else _of_index(name, index)
     if name is not None:
         folder = existing_folder(name)
         model.model_card_data.model_name = name if folder is None else str(folder.resolve())
     return model
+
+
+def _of_index(name: str | None, index: "type[AnyIndex]") -> "Model":
+    from edge_st import MultiVectorEncoder, MultiVectorIndex
+
+    if index is not MultiVectorIndex:
+        return load(name)
+    if name is None:
+        raise OptionError("the index holds token vectors, and no model for these is bundled; name its own with --model")
+    try:
+        return MultiVectorEncoder(name)
+    except WrongClassError as error:
+        raise OptionError(f"{error}: the index holds token vectors, which a MultiVectorEncoder gives") from error
 
 
 def model_of(path: str, name: str | None) -> "Model":

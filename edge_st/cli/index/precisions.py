@@ -8,21 +8,21 @@ from edge_st_runtime.errors import OptionError
 if TYPE_CHECKING:
     from .models import Model
 
-_OF_TEXTS = ("float32", "float16", "int8", "binary")
-_OF_TOKENS = ("int8",)
+OF_TEXTS = ("float32", "float16", "int8", "binary")
+OF_TOKENS = ("int8",)
 
 
 def add_precisions(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
         "--precision",
-        choices=tuple(dict.fromkeys([*_OF_TEXTS, *_OF_TOKENS])),
-        help=f"precision in which embeddings are stored and scanned: {', '.join(_OF_TEXTS)} (default: {_OF_TEXTS[0]}); "
-        f"for a multi-vector model {', '.join(_OF_TOKENS)} (default: {_OF_TOKENS[0]})",
+        choices=tuple(dict.fromkeys([*OF_TEXTS, *OF_TOKENS])),
+        help=f"precision in which embeddings are stored and scanned: {', '.join(OF_TEXTS)} (default: {OF_TEXTS[0]}); "
+        f"for a multi-vector model {', '.join(OF_TOKENS)} (default: {OF_TOKENS[0]})",
     )
     parser.add_argument(
         "--rescore",
-        choices=_OF_TEXTS[:3],
+        choices=OF_TEXTS[:3],
         help="store a second, finer copy, with which the best rows of a scan are scored again",
     )
 
@@ -32,7 +32,7 @@ def precisions(args: argparse.Namespace, model: "Model") -> dict[str, Any]:
     from edge_st import MultiVectorEncoder
 
     is_of_tokens = isinstance(model, MultiVectorEncoder)
-    fitting = _OF_TOKENS if is_of_tokens else _OF_TEXTS
+    fitting = OF_TOKENS if is_of_tokens else OF_TEXTS
     precision = fitting[0] if args.precision is None else args.precision
     if precision not in fitting:
         raise OptionError(
