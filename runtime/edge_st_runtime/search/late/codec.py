@@ -106,5 +106,5 @@ class TokenCodec:
     def decode(self, columns: Columns) -> Floats:
         """The vectors (n, dim) of ``columns`` (n, width)."""
         rest = self.levels.decode(columns["codes"], self.dim) * columns["scales"].astype(np.float32)
-        found: Floats = (self.centroids[columns["centroids"][:, 0]] + rest) @ self.rotation.T
-        return found
+        turned = self.centroids[columns["centroids"][:, 0]] + rest
+        return np.asarray(turned @ self.rotation.T, dtype=np.float32)

@@ -77,12 +77,11 @@ def _best(query: Floats, parts: Sequence[Part], may: Sequence[Ids], k: int, most
     owners = np.searchsorted(bounds, best, side="right") - 1
     rows = np.empty(len(best), dtype=np.int64)
     scores = np.empty(len(best), dtype=np.float32)
+    # Each is scored alone: the last digits of a product depend on what is computed beside it.
     for place, (owner, number) in enumerate(zip(owners.tolist(), (best - bounds[owners]).tolist(), strict=True)):
         part, row = parts[owner], chosen[owner][number : number + 1]
         rows[place] = part.start + row[0]
-        scores[place] = _of_block(turned[owner], near[owner], part, *_spans(part, row))[
-            0
-        ]  # alone, whatever is beside it
+        scores[place] = _of_block(turned[owner], near[owner], part, *_spans(part, row))[0]
     order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
 

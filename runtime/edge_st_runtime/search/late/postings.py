@@ -78,7 +78,7 @@ class Postings:
 
 
 def _distinct(nearest: NDArray[np.uint16], ends: Ids) -> Iterator[tuple[Ids, Ids]]:
-    """The centroids (n,) and passages (n,) that belong together, by centroid, each pair once; some passages at a time."""
+    """The centroids (n,) and passages (n,) that belong together, each pair once, by centroid, in portions."""
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     first = 0
     while first < len(ends):
