@@ -133,6 +133,7 @@ class Runner:
             checked=request.output.checked,
             places=distinct.first,
             tokens=request.output.keeps_tokens,
+            outputs=request.output.outputs,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:

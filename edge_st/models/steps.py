@@ -70,7 +70,7 @@ class Steps:
     def _wanted(self) -> Wanted:
         length = self.pipeline.prompt_length(self.prompt, self.limit)
         extra = {**self.output.extra, **({} if length is None else {"prompt_length": length})}
-        return Wanted(self.output.select, extra, self.output.checked, self.output.keeps_tokens)
+        return Wanted(self.output.select, extra, self.output.checked, self.output.keeps_tokens, self.output.outputs)
 
 
 def steps_of(model: BaseModel, output: Output, task: str | None = None, prompt_name: str | None = None) -> Steps:

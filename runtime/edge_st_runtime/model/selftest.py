@@ -124,12 +124,13 @@ def _characters(text: TextOrPair) -> int:
 
 
 def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives for ``texts``, in the shape of ``golden.embeddings``."""
+    """What the route gives for ``texts``, in the shape of ``golden.embeddings``; of several heads the dense one."""
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
         length = route.pipeline.prompt_length(prompt, route.limit)
     gives = SCORES if folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
-    batches = route.pipeline.run(
+    pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
+    batches = pipeline.run(
         texts,
         lambda features: np.asarray(features[gives]),
         limit=route.limit,
@@ -137,6 +138,7 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
         prompt=prompt,
         extra={} if length is None else {"prompt_length": length},
         tokens=False,
+        outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
