@@ -19,7 +19,9 @@ def main(model: str, questions: str, answers: str) -> None:
     flag = M3Embedder(model, use_fp16=False, devices="cpu")
     found: dict[str, Any] = {}
     for name, options in asked["encode"].items():
-        encoded = flag.encode(asked["texts"], return_dense=True, return_sparse=True, return_colbert_vecs=True, **options)
+        encoded = flag.encode(
+            asked["texts"], return_dense=True, return_sparse=True, return_colbert_vecs=True, **options
+        )
         found[f"{name}/dense"] = encoded["dense_vecs"]
         lexical = [{token: float(weight) for token, weight in each.items()} for each in encoded["lexical_weights"]]
         found[f"{name}/lexical"] = np.array(json.dumps(lexical))

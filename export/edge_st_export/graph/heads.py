@@ -20,7 +20,7 @@ from ..original.head_files import HeadWeights, Linear
 #: what the names of their weights begin with
 PREFIX = "heads/"
 _LEAST_LENGTH = 1e-12
-_AXES_AS_INPUT = 18  # the opset from which ReduceL2 has them so
+_LAST = np.array([-1])
 _BATCH, _TOKENS = "batch_size", "sequence_length"
 
 
@@ -34,25 +34,23 @@ def add_heads_to_onnx(path: Path, heads: HeadWeights) -> None:
     import onnx
 
     model = onnx.load(path, load_external_data=False)
-    _Onnx(model).add(heads)
+    _OnnxHeads(model).add(heads)
     onnx.save_model(model, path)
 
 
-class _Onnx:
+class _OnnxHeads:
     """The nodes to add to an onnx.ModelProto."""
 
     def __init__(self, model: Any) -> None:
         self._graph = model.graph
-        opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
-        self._axes_as_input = opset >= _AXES_AS_INPUT
 
     def add(self, heads: HeadWeights) -> None:
-        hidden, width = HIDDEN_STATES[0], self._graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+        hidden = HIDDEN_STATES[0]
         first = self._node("Gather", hidden, self._constant("first", np.array(0)), axis=1)
-        self._output(SENTENCE_EMBEDDING, self._normalized(first, "dense"), [_BATCH, width])
+        self._output(SENTENCE_EMBEDDING, self._normalized(first, "dense"), [_BATCH, heads.width])
         if heads.sparse is not None:
             positive = self._node("Relu", self._linear(hidden, heads.sparse, "sparse"))
-            weights = self._node("Squeeze", positive, self._constant("last", np.array([-1])))
+            weights = self._node("Squeeze", positive, self._constant("last", _LAST))
             self._output(TOKEN_WEIGHTS, weights, [_BATCH, _TOKENS])
         if heads.colbert is not None:
             vectors = self._normalized(self._linear(hidden, heads.colbert, "colbert"), "colbert")
@@ -63,12 +61,9 @@ class _Onnx:
         return self._node("Add", product, self._constant(f"{name}/bias", layer.bias))
 
     def _normalized(self, x: str, name: str) -> str:
-        if self._axes_as_input:
-            length = self._node("ReduceL2", x, self._constant(f"{name}/axis", np.array([-1])), keepdims=1)
-        else:
-            length = self._node("ReduceL2", x, axes=[-1], keepdims=1)
+        squares = self._node("ReduceSum", self._node("Mul", x, x), self._constant(f"{name}/axis", _LAST), keepdims=1)
         least = self._constant(f"{name}/least", np.array(_LEAST_LENGTH, dtype=np.float32))
-        return self._node("Div", x, self._node("Max", length, least))
+        return self._node("Div", x, self._node("Max", self._node("Sqrt", squares), least))
 
     def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         from onnx import helper
@@ -109,7 +104,7 @@ def _openvino_with_heads(path: Path, heads: HeadWeights) -> Any:
     found = {SENTENCE_EMBEDDING: _openvino_normalized(ops, first)}
     if heads.sparse is not None:
         positive = ops.relu(_openvino_linear(ops, hidden, heads.sparse))
-        found[TOKEN_WEIGHTS] = ops.squeeze(positive, ops.constant(np.array([-1])))
+        found[TOKEN_WEIGHTS] = ops.squeeze(positive, ops.constant(_LAST))
     if heads.colbert is not None:
         found[TOKEN_EMBEDDINGS] = _openvino_normalized(ops, _openvino_linear(ops, hidden, heads.colbert))
     for name, node in found.items():
@@ -124,5 +119,5 @@ def _openvino_linear(ops: Any, x: Any, layer: Linear) -> Any:
 
 
 def _openvino_normalized(ops: Any, x: Any) -> Any:
-    length = ops.reduce_l2(x, ops.constant(np.array([-1])), keep_dims=True)
+    length = ops.reduce_l2(x, ops.constant(_LAST), keep_dims=True)
     return ops.divide(x, ops.maximum(length, ops.constant(np.float32(_LEAST_LENGTH))))

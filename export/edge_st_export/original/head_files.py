@@ -42,13 +42,15 @@ class Linear:
 class HeadWeights:
     """The layers behind the transformer, None for a head that is not there; ``sparse`` has one output.
 
-    ``skipped`` are the token ids without a weight, ``vocabulary`` is the number of ids.
+    ``width`` is that of the transformer, ``vocabulary`` the number of token ids. ``skipped`` are the ids without a
+    weight.
     """
 
+    width: int
+    vocabulary: int
     sparse: Linear | None
     colbert: Linear | None
     skipped: tuple[int, ...]
-    vocabulary: int
 
     @property
     def entries(self) -> dict[str, dict[str, Any]]:
@@ -88,10 +90,11 @@ def read_head_files(source: Source, original: Any, layout: ModelFolder) -> HeadW
     width = int(transformer.auto_model.config.hidden_size)
     names = [getattr(tokenizer, name) for name in _SKIPPED]
     return HeadWeights(
+        width=width,
+        vocabulary=int(transformer.auto_model.config.vocab_size),
         sparse=_linear(files[SPARSE], width, 1) if SPARSE in files else None,
         colbert=_linear(files[MULTI_VECTOR], width) if MULTI_VECTOR in files else None,
         skipped=tuple(sorted({tokenizer.convert_tokens_to_ids(name) for name in names if name is not None})),
-        vocabulary=int(transformer.auto_model.config.vocab_size),
     )
 
 
