@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.model.classes import BGE_M3
-from edge_st_runtime.model.heads import MULTI_VECTOR, SPARSE
+from edge_st_runtime.model.heads import DENSE, MULTI_VECTOR, SPARSE
 from edge_st_runtime.modules.heads import Head, LexicalWeights
+from edge_st_runtime.modules.specs import Module
 
 from .all_heads import AllHeads, OfText
 from .base import BaseModel
 from .inputs import check_text, check_texts
 from .pair_scores import as_pairs_of_texts, checked_weights, lexical_score, scores_of
 from .processing import CallOptions
+from .request import Request
+
+if TYPE_CHECKING:
+    from .multi_process import Pool
 
 Encoded: TypeAlias = dict[str, Any]
 _MAX_LENGTH = 512
@@ -77,6 +82,7 @@ class BGEM3(BaseModel):
         return_sparse: bool | None = None,
         return_colbert_vecs: bool | None = None,
         *,
+        pool: "Pool | None" = None,
         show_progress_bar: bool | None = None,
     ) -> Encoded:
         """What the heads give for a text, or a list of them, in one pass; None for a head that is not asked.
@@ -86,27 +92,24 @@ class BGEM3(BaseModel):
         - "colbert_vecs": an array (tokens - 1, dim) float32 for each text, of vectors of length 1, without the first
           token.
 
-        ``max_length`` is the limit in tokens, ``batch_size`` the most texts in a batch. Arguments that are None have
-        the constructor's values. A text's vectors do not depend on its neighbours.
+        ``max_length`` is the limit in tokens, ``batch_size`` the most texts in a batch, ``pool`` what
+        `start_multi_process_pool` gives. Arguments that are None have the constructor's values. A text's vectors do not
+        depend on its neighbours.
 
         Raises InputTypeError or InputError for what is no text, before any work; OptionError for a head that the folder
         lacks, and where no head is asked; TextTooLongError with ``truncation="error"``.
         Source: FlagEmbedding's BGEM3FlagModel.encode.
         """
-        single = isinstance(sentences, str)
-        texts = (
-            [check_text(sentences, "sentences")]
-            if single
-            else check_texts(sentences, "sentences", "a str or a list of str")
-        )
-        asked = (
+        texts, single = _texts(sentences, "sentences")
+        output = self._asked(
             self.return_dense if return_dense is None else return_dense,
             self.return_sparse if return_sparse is None else return_sparse,
             self.return_colbert_vecs if return_colbert_vecs is None else return_colbert_vecs,
         )
         length = self.passage_max_length if max_length is None else max_length
-        found = self._of_texts(texts, *asked, batch_size=batch_size, length=length, show_progress_bar=show_progress_bar)
-        return _joined(found, asked, self._runner.width, single=single)
+        request = self._request_for(texts, output, batch_size, length)
+        found = self._runner.run(request, pool=pool, show_progress_bar=show_progress_bar)
+        return _joined(found, output, self._runner.width, single=single)
 
     def encode_queries(
         self, queries: str | Sequence[str], batch_size: int | None = None, max_length: int | None = None, **asked: Any
@@ -140,7 +143,7 @@ class BGEM3(BaseModel):
         negative beside a longer one; here no score depends on the other pairs.
         Source: FlagEmbedding's BGEM3FlagModel.compute_score.
         """
-        weights = checked_weights(weights_for_different_modes)
+        weights, output = checked_weights(weights_for_different_modes), self._asked(True, True, True)
         pairs, single = as_pairs_of_texts(sentence_pairs)
         if not pairs:
             return []
@@ -151,8 +154,8 @@ class BGEM3(BaseModel):
         scores: dict[str, list[float]] = {}
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):
             queries, passages = zip(*pairs[start : start + _PAIRS_AT_ONCE], strict=True)
-            asked = self._of_texts(list(queries), True, True, True, batch_size=batch_size, length=lengths[0])
-            given = self._of_texts(list(passages), True, True, True, batch_size=batch_size, length=lengths[1])
+            asked = self._runner.run(self._request_for(list(queries), output, batch_size, lengths[0]))
+            given = self._runner.run(self._request_for(list(passages), output, batch_size, lengths[1]))
             for name, values in scores_of(asked, given, weights).items():
                 scores.setdefault(name, []).extend(values.tolist())
         return {name: values[0] for name, values in scores.items()} if single else dict(scores)
@@ -192,65 +195,60 @@ class BGEM3(BaseModel):
         return {**super().info(), "dimension": self.get_embedding_dimension(), "heads": list(self._heads)}
 
     @property
-    def _heads(self) -> list[str]:
-        modules = next(iter(self._runner.folder.routes.values())).modules
-        return sorted(module.kind for module in modules if isinstance(module, Head))
+    def _modules(self) -> tuple[Module, ...]:
+        return self._runner.folder.routes[self._runner.main_route].modules
 
-    def _of_texts(
-        self,
-        texts: list[str],
-        dense: bool,
-        sparse: bool,
-        colbert: bool,
-        *,
-        batch_size: int | None,
-        length: int | None,
-        show_progress_bar: bool | None = False,
-    ) -> list[OfText]:
-        self._check_heads(sparse=sparse, colbert=colbert)
+    @property
+    def _heads(self) -> list[str]:
+        inside = {module.kind for module in self._modules if isinstance(module, Head)}
+        return [name for name in (DENSE, SPARSE, MULTI_VECTOR) if name in inside]
+
+    def _asked(self, dense: bool, sparse: bool, colbert: bool) -> AllHeads:
+        """What these heads give; raises OptionError for one that the folder lacks, and for none."""
+        for head, asked in ((SPARSE, sparse), (MULTI_VECTOR, colbert)):
+            if asked and head not in self._heads:
+                names = " and ".join(self._heads).replace("_", "-")
+                raise OptionError(f"{self._runner.folder.path} has no {head.replace('_', '-')} head; it has {names}")
         if not (dense or sparse or colbert):
             raise OptionError(
                 "no head is asked; expected return_dense, return_sparse or return_colbert_vecs to be True"
             )
-        modules = next(iter(self._runner.folder.routes.values())).modules
-        skipped = next((module.skipped for module in modules if isinstance(module, LexicalWeights)), ())
+        skipped = next((module.skipped for module in self._modules if isinstance(module, LexicalWeights)), ())
+        return AllHeads(dense, sparse, colbert, skipped)
+
+    def _request_for(self, texts: list[str], output: AllHeads, batch_size: int | None, length: int | None) -> Request:
         limit = {"text": {"max_length": self._length(length)}}
         size = self.batch_size if batch_size is None else batch_size
-        output = AllHeads(dense, sparse, colbert, skipped)
-        request = self._request(texts, CallOptions(processing_kwargs=limit), None, "", size, output)
-        found: list[OfText] = self._runner.run(request, show_progress_bar=show_progress_bar)
-        return found
-
-    def _check_heads(self, *, sparse: bool, colbert: bool) -> None:
-        for head, asked in ((SPARSE, sparse), (MULTI_VECTOR, colbert)):
-            if asked and head not in self._heads:
-                raise OptionError(
-                    f"{self._runner.folder.path} has no {head.replace('_', '-')} head; it has "
-                    f"{' and '.join(self._heads).replace('_', '-')}"
-                )
+        return self._request(texts, CallOptions(processing_kwargs=limit), None, "", size, output)
 
     def _length(self, value: int | None) -> int | None:
         """``value``; without one 512, or the number of the model's positions where that is less."""
         if value is not None:
             check_count("max_length", value)
             return value
-        return min(_MAX_LENGTH, next(iter(self._runner.folder.routes.values())).positions or _MAX_LENGTH)
+        return min(_MAX_LENGTH, self._runner.folder.routes[self._runner.main_route].positions or _MAX_LENGTH)
 
 
-def _instructed(texts: str | Sequence[str], name: str, instruction: str | None, form: str) -> str | list[str]:
-    """``texts`` after the ``instruction``, put together by ``form``; checked first."""
-    single = isinstance(texts, str)
-    checked = [check_text(texts, name)] if single else check_texts(texts, name, "a str or a list of str")
+def _texts(texts: Any, name: str) -> tuple[list[str], bool]:
+    """The texts in the argument called ``name``, and whether it was a single one; raises as `check_texts`."""
+    if isinstance(texts, str):
+        return [check_text(texts, name)], True
+    return check_texts(texts, name, "a str or a list of str"), False
+
+
+def _instructed(texts: Any, name: str, instruction: str | None, form: str) -> str | list[str]:
+    """``texts`` after the ``instruction``, put together by ``form``."""
+    checked, single = _texts(texts, name)
     if instruction is not None:
         checked = [form.replace("\\n", "\n").format(instruction, text) for text in checked]
     return checked[0] if single else checked
 
 
-def _joined(found: list[OfText], asked: tuple[bool, bool, bool], width: int, *, single: bool) -> Encoded:
+def _joined(found: list[OfText], output: AllHeads, width: int, *, single: bool) -> Encoded:
     rows = np.stack([each.dense for each in found]) if found else np.empty((0, width), dtype=np.float32)
-    parts: tuple[Any, ...] = rows, [each.lexical for each in found], [each.colbert for each in found]
-    names = "dense_vecs", "lexical_weights", "colbert_vecs"
-    return {
-        name: (part[0] if single else part) if wanted else None
-        for name, part, wanted in zip(names, parts, asked, strict=True)
+    parts: dict[str, tuple[bool, Any]] = {
+        "dense_vecs": (output.dense, rows),
+        "lexical_weights": (output.sparse, [each.lexical for each in found]),
+        "colbert_vecs": (output.colbert, [each.colbert for each in found]),
     }
+    return {name: (part[0] if single else part) if asked else None for name, (asked, part) in parts.items()}

@@ -39,8 +39,9 @@ def checked_weights(weights: Sequence[float] | None) -> tuple[float, float, floa
     """The weights of dense, sparse and colbert scores; raises OptionError unless they are three with a sum."""
     if weights is None:
         return 1.0, 1.0, 1.0
-    numbers = [value for value in weights if isinstance(value, int | float) and math.isfinite(value)]
-    if len(numbers) != 3 or len(weights) != 3 or not sum(numbers):
+    given = list(weights) if isinstance(weights, Sequence) else []
+    numbers = [value for value in given if isinstance(value, int | float) and math.isfinite(value)]
+    if len(numbers) != 3 or len(given) != 3 or not sum(numbers):
         raise OptionError(
             f"weights_for_different_modes is {weights!r}; expected three numbers, those of dense, sparse and colbert "
             "scores, whose sum is not 0"

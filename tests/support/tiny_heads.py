@@ -37,11 +37,11 @@ _BIAS = _random.standard_normal(WIDTH).astype(np.float32)
 
 @dataclass(frozen=True)
 class GraphOfHeads(TinyGraph):
-    """A tiny graph with the outputs of the ``heads`` besides its own; NaN is the weight of the token ``broken``."""
+    """A tiny graph with the outputs of the ``heads`` besides its own; with ``broken`` the weights of tokens are NaN."""
 
     inputs: Sequence[str] = ("input_ids", "attention_mask")
     heads: Sequence[str] = ("sentence_embedding", "token_weights", "token_embeddings")
-    broken: int | None = None
+    broken: bool = False
 
     def save(self, path: Path) -> Path:
         """Write the graph as an ONNX file."""
@@ -49,15 +49,17 @@ class GraphOfHeads(TinyGraph):
         model = onnx.load(str(path))
         node, graph = helper.make_node, model.graph
         tokens = graph.output[0].name
-        sparse = _SPARSE if self.broken is None else np.full_like(_SPARSE, np.nan)
+        sparse = np.full_like(_SPARSE, np.nan) if self.broken else _SPARSE
         values = {"sparse": sparse, "colbert": _COLBERT, "bias": _BIAS, "first": np.array(0), "last": np.array([-1])}
+        values["zero"] = np.array(0, dtype=np.float32)
         graph.initializer.extend(numpy_helper.from_array(value, f"head/{name}") for name, value in values.items())
         graph.node.extend(
             [
                 node("Gather", [tokens, "head/first"], ["head/cls"], axis=1),
                 node("LpNormalization", ["head/cls"], ["sentence_embedding"], axis=-1, p=2),
                 node("MatMul", [tokens, "head/sparse"], ["head/weights"]),
-                node("Relu", ["head/weights"], ["head/positive"]),
+                node("Less", ["head/weights", "head/zero"], ["head/negative"]),
+                node("Where", ["head/negative", "head/zero", "head/weights"], ["head/positive"]),
                 node("Squeeze", ["head/positive", "head/last"], ["token_weights"]),
                 node("MatMul", [tokens, "head/colbert"], ["head/projected"]),
                 node("Add", ["head/projected", "head/bias"], ["head/shifted"]),

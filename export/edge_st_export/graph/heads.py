@@ -49,7 +49,7 @@ class _OnnxHeads:
         first = self._node("Gather", hidden, self._constant("first", np.array(0)), axis=1)
         self._output(SENTENCE_EMBEDDING, self._normalized(first, "dense"), [_BATCH, heads.width])
         if heads.sparse is not None:
-            positive = self._node("Relu", self._linear(hidden, heads.sparse, "sparse"))
+            positive = self._positive(self._linear(hidden, heads.sparse, "sparse"))
             weights = self._node("Squeeze", positive, self._constant("last", _LAST))
             self._output(TOKEN_WEIGHTS, weights, [_BATCH, _TOKENS])
         if heads.colbert is not None:
@@ -59,6 +59,11 @@ class _OnnxHeads:
     def _linear(self, x: str, layer: Linear, name: str) -> str:
         product = self._node("MatMul", x, self._constant(f"{name}/weight", np.ascontiguousarray(layer.weight.T)))
         return self._node("Add", product, self._constant(f"{name}/bias", layer.bias))
+
+    def _positive(self, x: str) -> str:
+        """ReLU; unlike the operator of this name it leaves NaN as it is in every engine, so that it is noticed."""
+        zero = self._constant("zero", np.array(0, dtype=np.float32))
+        return self._node("Where", self._node("Less", x, zero), zero, x)
 
     def _normalized(self, x: str, name: str) -> str:
         squares = self._node("ReduceSum", self._node("Mul", x, x), self._constant(f"{name}/axis", _LAST), keepdims=1)
@@ -103,7 +108,8 @@ def _openvino_with_heads(path: Path, heads: HeadWeights) -> Any:
     first = ops.gather(hidden, ops.constant(np.array(0)), ops.constant(np.array(1)))
     found = {SENTENCE_EMBEDDING: _openvino_normalized(ops, first)}
     if heads.sparse is not None:
-        positive = ops.relu(_openvino_linear(ops, hidden, heads.sparse))
+        weights, zero = _openvino_linear(ops, hidden, heads.sparse), ops.constant(np.float32(0))
+        positive = ops.select(ops.less(weights, zero), zero, weights)  # ReLU, which leaves NaN as it is
         found[TOKEN_WEIGHTS] = ops.squeeze(positive, ops.constant(_LAST))
     if heads.colbert is not None:
         found[TOKEN_EMBEDDINGS] = _openvino_normalized(ops, _openvino_linear(ops, hidden, heads.colbert))

@@ -73,7 +73,7 @@ def read_heads(path: Path) -> Heads | None:
 
 def _sparse(entry: Fields) -> tuple[Module, ...]:
     skipped = entry.items("skipped_token_ids")
-    if not all(isinstance(each, int) and each >= 0 for each in skipped):
+    if not all(type(each) is int and each >= 0 for each in skipped):
         raise WrongValueError(f"skipped_token_ids is {skipped}; expected token ids")
     head = Head(SPARSE, TOKEN_WEIGHTS, weights_sha256=entry.text("weights_sha256"))
     return head, LexicalWeights(entry.count("dimension"), tuple(sorted(skipped)))
