@@ -108,13 +108,13 @@ def _linear(path: Path, width: int, outputs: int | None = None) -> Linear:
             f"{path} cannot be read as the weights of a linear layer ({str(error).splitlines()[0]:.200}); it is never "
             "opened in a way that runs code: download it again"
         ) from error
-    shapes = {name: tuple(value.shape) for name, value in found.items()} if _is_weights(found) else found
-    rows = len(found["weight"]) if _is_weights(found) and "weight" in found else 0
-    if shapes != {"weight": (outputs or rows, width), "bias": (outputs or rows,)}:
+    shapes = {name: tuple(value.shape) for name, value in found.items()} if _is_weights(found) else {}
+    rows = outputs or next(iter(shapes.get("weight", ())), 0)
+    if shapes != {"weight": (rows, width), "bias": (rows,)} or not rows:
         count = outputs or "any"
         raise DamagedFileError(
-            f"{path} holds {shapes!r:.200}; expected weight ({count}, {width}) and bias ({count},), those of a linear "
-            "layer behind this transformer: download it again"
+            f"{path} holds {shapes or found!r:.200}; expected weight ({count}, {width}) and bias ({count},), those of a "
+            "linear layer behind this transformer: download it again"
         )
     weight, bias = (found[name].float().numpy() for name in ("weight", "bias"))
     return Linear(weight, bias)

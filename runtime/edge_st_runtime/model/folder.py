@@ -98,7 +98,7 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
     router, steps = read_steps(path)
     heads = read_heads(path)
     if opened_by_head(path, heads, model_type):
-        return _by_head(read_folder(path, SENTENCE_TRANSFORMER), heads, model_type)
+        return _by_head(read_folder(path, SENTENCE_TRANSFORMER, pooling), heads, model_type)
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
