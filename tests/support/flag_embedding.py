@@ -16,7 +16,7 @@ def main(model: str, questions: str, answers: str) -> None:
     from FlagEmbedding.inference.embedder.encoder_only.m3 import M3Embedder
 
     asked = json.loads(Path(questions).read_text(encoding="utf-8"))
-    flag = M3Embedder(model, use_fp16=False, devices="cpu")
+    flag = M3Embedder(model, use_fp16=False, devices="cpu", colbert_dim=asked["colbert_dim"])
     found: dict[str, Any] = {}
     for name, options in asked["encode"].items():
         encoded = flag.encode(

@@ -113,8 +113,8 @@ def _linear(path: Path, width: int, outputs: int | None = None) -> Linear:
     if shapes != {"weight": (rows, width), "bias": (rows,)} or not rows:
         count = outputs or "any"
         raise DamagedFileError(
-            f"{path} holds {shapes or found!r:.200}; expected weight ({count}, {width}) and bias ({count},), those of a "
-            "linear layer behind this transformer: download it again"
+            f"{path} holds {shapes or found!r:.200}; expected weight ({count}, {width}) and bias ({count},), those of "
+            "a linear layer behind this transformer: download it again"
         )
     weight, bias = (found[name].float().numpy() for name in ("weight", "bias"))
     return Linear(weight, bias)

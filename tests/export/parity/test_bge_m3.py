@@ -30,12 +30,13 @@ from tests.support.made_once import MadeOnce
 
 HEADS = {"return_sparse": True, "return_colbert_vecs": True}
 NAMES = ("colbert", "sparse", "dense", "sparse+dense", "colbert+sparse+dense")
+COLBERT = 24
 WEIGHTS = [0.4, 0.2, 0.4]
 
 
 @pytest.fixture(scope="module")
 def original(once: MadeOnce) -> Path:
-    path: Path = once("bge-m3", lambda folder: save_bge_m3(folder, colbert=24))
+    path: Path = once("bge-m3", lambda folder: save_bge_m3(folder, colbert=COLBERT))
     return path
 
 
@@ -97,7 +98,7 @@ def test_each_class_opens_the_folder_with_its_head(report: ExportReport, in_torc
         assert lexical_difference({str(token): weight for token, weight in found.items()}, lexical) <= 1e-5
     assert (sparse.get_embedding_dimension(), sparse.similarity_fn_name) == (410, "dot")
     several = MultiVectorEncoder(report.path, **options)
-    assert (several.get_embedding_dimension(), several.similarity_fn_name) == (24, "meanmaxsim")
+    assert (several.get_embedding_dimension(), several.similarity_fn_name) == (COLBERT, "meanmaxsim")
     for vectors, (_, _, colbert) in zip(several.encode(list(ALL)), wanted, strict=True):
         np.testing.assert_allclose(vectors, colbert, atol=1e-5)
 
@@ -211,37 +212,37 @@ def test_int8_goes_through_the_gate_with_all_heads(tmp_path: Path) -> None:
         export_model(original, tmp_path / "strict", int8=strict, engines=["onnx"], quiet=True)
 
 
-@pytest.mark.slow
-def test_flagembedding_itself(original: Path, report: ExportReport, engine: str, tmp_path: Path) -> None:
-    """FlagEmbedding's own code, which `pip` fetches, on the same model."""
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path / "flag")]
+LENGTHS = {"max_query_length": POSITIONS, "max_passage_length": POSITIONS}
+QUESTIONS: dict[str, Any] = {
+    "colbert_dim": COLBERT,
+    "texts": ALL,
+    "pairs": PAIRS,
+    "encode": {"alone": {"batch_size": 1, "max_length": POSITIONS}, "cut": {"batch_size": 7, "max_length": 12}},
+    "compute_score": {
+        "even": {"batch_size": 1, **LENGTHS},
+        "weighted": {"batch_size": 16, **LENGTHS, "weights_for_different_modes": WEIGHTS},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def answers(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What FlagEmbedding's own code, which pip fetches, gives for `QUESTIONS`."""
+    folder = tmp_path_factory.mktemp("flag")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder / "packages")]
     subprocess.run([*command, "FlagEmbedding==1.4.2"], check=True, timeout=300)
-    lengths = {"max_query_length": POSITIONS, "max_passage_length": POSITIONS}
-    questions: dict[str, Any] = {
-        "texts": ALL,
-        "pairs": PAIRS,
-        "encode": {"alone": {"batch_size": 1, "max_length": POSITIONS}, "cut": {"batch_size": 7, "max_length": 12}},
-        "compute_score": {
-            "even": {"batch_size": 1, **lengths},
-            "weighted": {"batch_size": 16, **lengths, "weights_for_different_modes": WEIGHTS},
-        },
-    }
-    (tmp_path / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
+    (folder / "questions.json").write_text(json.dumps(QUESTIONS), encoding="utf-8")
     script = Path(__file__).parents[2] / "support/flag_embedding.py"
-    words = [
-        sys.executable,
-        str(script),
-        str(original),
-        str(tmp_path / "questions.json"),
-        str(tmp_path / "answers.npz"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "flag")}
-    subprocess.run(
-        [sys.executable, *map(str, files)], check=True, timeout=600, env=environment, cwd=tmp_path, capture_output=True
-    )
-    answers = np.load(tmp_path / "answers.npz")
+    command = [sys.executable, *map(str, (script, original, folder / "questions.json", folder / "answers.npz"))]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "packages")}
+    subprocess.run(command, check=True, timeout=600, env=environment, cwd=folder, capture_output=True)
+    return np.load(folder / "answers.npz")
+
+
+@pytest.mark.slow
+def test_flagembedding_itself(report: ExportReport, engine: str, answers: Any) -> None:
     model = BGEM3(report.path, backend=engine, dtype="float32")
-    for name, options in questions["encode"].items():
+    for name, options in QUESTIONS["encode"].items():
         found = model.encode(list(ALL), **options, **HEADS)
         np.testing.assert_allclose(found["dense_vecs"], answers[f"{name}/dense"], atol=1e-5)
         for place, lexical in enumerate(json.loads(str(answers[f"{name}/lexical"]))):
@@ -253,7 +254,7 @@ def test_flagembedding_itself(original: Path, report: ExportReport, engine: str,
                 assert lexical_difference(own, wanted) <= 1e-5
             matrix = model.compute_lexical_matching_score(found["lexical_weights"], found["lexical_weights"])
             np.testing.assert_allclose(matrix, answers["lexical matching"], rtol=1e-5, atol=1e-5)
-    for name, options in questions["compute_score"].items():
+    for name, options in QUESTIONS["compute_score"].items():
         scores: Any = model.compute_score(list(PAIRS), **options)
         for kind in NAMES:
             np.testing.assert_allclose(scores[kind], answers[f"score {name}/{kind}"], rtol=0, atol=1e-5)
