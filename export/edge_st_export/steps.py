@@ -12,12 +12,12 @@ from edge_st.verification.outputs import plain_output
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.machine.cpu import has_bfloat16
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
-from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder, read_folder
+from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
-from .folder.head_parity import check_heads, with_heads
+from .folder.head_parity import compare_heads
 from .folder.layout import save_layout
 from .folder.parity import GraphReport, check_gate, parity
 from .folder.record import write_record
@@ -28,8 +28,7 @@ from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder
 from .original.adapters import merged
-from .original.head_files import HeadWeights, read_head_files
-from .original.head_reference import head_reference
+from .original.head_files import notes_on, read_head_files
 from .original.loading import Source, find_source, load_original
 from .original.reference import Reference, compute_reference
 from .original.texts import is_golden, texts_for
@@ -37,12 +36,6 @@ from .original.unbatched import comparable
 from .plan import Plan
 from .progress import Progress, silent_libraries
 from .report import ExportReport, Int8MissedError
-
-_LIMIT = 512  # tokens, for a model that names none
-_HEADS_NOTE = (
-    "the graphs have BGE-M3's heads: edge_st.BGEM3 gives all in one pass; SentenceTransformer, SparseEncoder and "
-    "MultiVectorEncoder open the folder with one each"
-)
 
 
 def run(plan: Plan) -> ExportReport:
@@ -58,8 +51,7 @@ def run(plan: Plan) -> ExportReport:
             weights = weights_digest_of(model, layout)
             heads = read_head_files(source, model, layout)
             leading = find_leading_modules(model, layout, heads)
-            if heads is not None:
-                write_heads_file(heads, folder)
+            write_heads_file(heads, folder)
             reference = _encode_reference(original, layout, progress)
             written = write_graphs(
                 leading, plan.engines, plan.optimize, plan.halves, reference[0].golden_texts, progress
@@ -69,12 +61,11 @@ def run(plan: Plan) -> ExportReport:
             notes += check_half(graphs)
             int8 = _quantize(folder, reference, plan, progress)
             graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
-            if heads is not None:
-                graphs, notes = _compare_heads(folder, graphs, model, heads, plan), [*notes, _HEADS_NOTE]
+            graphs, golden = compare_heads(folder, graphs, model, heads, plan.gate)
             progress.step("writing the record")
-            write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries})
+            write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries, **golden})
             _check_finished(folder, reference, plan)
-    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *int8.notes]
+    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *notes_on(heads), *int8.notes]
     report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
     if int8.missed is not None:
         raise Int8MissedError(int8.missed, report, int8.accepting)
@@ -99,19 +90,6 @@ def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) ->
         raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
     with converting("encoding with the original", "check it with sentence-transformers"):
         return compute_reference(model, original.prompts, layout.tasks, texts)
-
-
-def _compare_heads(
-    folder: Path, graphs: Sequence[GraphReport], model: Any, heads: HeadWeights, plan: Plan
-) -> list[GraphReport]:
-    """``graphs`` with the parity of their heads; raises ExportError where a float32 graph's are below the gate."""
-    route = read_folder(folder).routes[ONLY_ROUTE]
-    limit = route.max_seq_length(None) or _LIMIT
-    with converting("running the heads of the original", "report this bug"):
-        reference = head_reference(model, heads, [str(text) for text in texts_for(SENTENCE_TRANSFORMER, limit)], limit)
-    found = [with_heads(folder, graph, reference) for graph in graphs]
-    check_heads(found, plan.gate)
-    return found
 
 
 def _tables(folder: Path) -> GraphVariant:

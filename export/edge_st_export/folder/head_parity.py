@@ -1,5 +1,6 @@
 """The parity of the heads of a folder's graphs with the original's."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,33 +9,54 @@ import numpy as np
 
 from edge_st.models.bge_m3 import BGEM3
 from edge_st.verification.comparison import FLOAT32_DIFFERENCE
+from edge_st.verification.heads import GOLDEN_HEADS, ends, open_heads
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.folder import ONLY_ROUTE, read_folder
 from edge_st_runtime.vectors.parity import cosines
 
-from ..errors import ExportError
-from ..original.head_reference import HeadReference
+from ..errors import ExportError, converting
+from ..original.head_files import HeadWeights
+from ..original.head_reference import HeadReference, head_reference
+from ..original.texts import is_golden, texts_for
 from .parity import GraphReport
+
+_LIMIT = 512  # tokens, for a model that names none
 
 
 @dataclass(frozen=True)
 class HeadParity:
     """How near a graph's heads are to the original's, over all texts.
 
-    ``dense`` and ``token_vectors`` are the lowest and ``token_vectors_mean`` the mean cosine of two vectors.
-    ``token_weights_difference`` is the largest difference of two weights, ``token_weights_scale`` the largest weight.
+    ``dense``, ``token_vectors`` and ``lexical`` are the lowest cosines of two vectors, ``token_vectors_mean`` is the
+    mean. ``token_weights_difference`` is the largest difference of two weights, ``token_weights_scale`` the largest weight.
     """
 
     dense: float
     token_vectors: float
     token_vectors_mean: float
+    lexical: float
     token_weights_difference: float
     token_weights_scale: float
 
 
-def open_heads(folder: Path, variant: GraphVariant) -> BGEM3:
-    """The folder with this graph, all heads of it."""
-    return BGEM3(folder, backend=variant.engine, dtype=variant.dtype, model_kwargs={"file_name": variant.file})
+def compare_heads(
+    folder: Path, graphs: Sequence[GraphReport], original: Any, heads: HeadWeights | None, gate: float
+) -> tuple[list[GraphReport], dict[str, Any]]:
+    """``graphs`` with the parity of their ``heads``, and what the record says of what the original's give.
+
+    A model with one head has None. Raises ExportError where the heads of a float32 graph are below the ``gate``.
+    """
+    if heads is None:
+        return list(graphs), {}
+    limit = read_folder(folder).routes[ONLY_ROUTE].max_seq_length(None) or _LIMIT
+    texts = [text for text in texts_for(SENTENCE_TRANSFORMER, limit) if isinstance(text, str)]
+    with converting("running the heads of the original", "report this bug"):
+        reference = head_reference(original, heads, texts, limit)
+    found = [with_heads(folder, graph, reference) for graph in graphs]
+    check_heads(found, gate)
+    return found, golden_heads(reference)
 
 
 def with_heads(folder: Path, report: GraphReport, reference: HeadReference) -> GraphReport:
@@ -61,6 +83,7 @@ def head_parity(model: BGEM3, reference: HeadReference) -> HeadParity:
         dense=_least(cosines(found["dense_vecs"], reference.dense)),
         token_vectors=_least(vectors),
         token_vectors_mean=float(vectors.mean()),
+        lexical=min(map(cosine_of_weights, found["lexical_weights"], reference.lexical)) if sparse else 1.0,
         token_weights_difference=_difference(found["lexical_weights"], reference.lexical) if sparse else 0.0,
         token_weights_scale=max((max(each.values(), default=0.0) for each in reference.lexical), default=0.0),
     )
@@ -83,6 +106,20 @@ def check_heads(reports: list[GraphReport], gate: float) -> None:
             )
 
 
+def golden_heads(reference: HeadReference) -> dict[str, Any]:
+    """The record's entry with what the original's heads give for the golden texts; see `edge_st.verification.heads`."""
+    rows = [place for place, text in enumerate(reference.texts) if is_golden(text)]
+    kept = [ends(reference.colbert[row]).tolist() for row in rows] if reference.colbert else []
+    lexical = [reference.lexical[row] for row in rows] if any(reference.lexical) else []
+    return {
+        GOLDEN_HEADS: {
+            "max_length": reference.limit,
+            "lexical": [{token: round(weight, 7) for token, weight in each.items()} for each in lexical],
+            "token_vectors": [[[round(value, 7) for value in vector] for vector in vectors] for vectors in kept],
+        }
+    }
+
+
 def _least(values: Any) -> float:
     return float(np.nan_to_num(values, nan=-1).min())
 
@@ -98,3 +135,10 @@ def _difference(found: list[dict[str, Any]], wanted: tuple[dict[str, float], ...
     """The largest difference of two weights of the same token; a token that is missing weighs 0."""
     pairs = zip(found, wanted, strict=True)
     return float(max((abs(a.get(token, 0) - b.get(token, 0)) for a, b in pairs for token in {*a, *b}), default=0))
+
+
+def cosine_of_weights(one: dict[str, Any], other: dict[str, float]) -> float:
+    """The cosine of two sparse embeddings; 1 where both are empty."""
+    tokens = [*{*one, *other}]
+    a, b = (np.array([[each.get(token, 0) for token in tokens]], dtype=np.float32) for each in (one, other))
+    return float(cosines(a, b)[0])

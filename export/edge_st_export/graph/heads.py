@@ -24,9 +24,10 @@ _LAST = np.array([-1])
 _BATCH, _TOKENS = "batch_size", "sequence_length"
 
 
-def write_heads_file(heads: HeadWeights, folder: Path) -> None:
-    """Write heads.json into the model folder."""
-    (folder / HEADS_FILE).write_text(json.dumps(heads.entries, indent=1) + "\n", encoding="utf-8")
+def write_heads_file(heads: HeadWeights | None, folder: Path) -> None:
+    """Write heads.json into the model folder; nothing for None, a model with one head."""
+    if heads is not None:
+        (folder / HEADS_FILE).write_text(json.dumps(heads.entries, indent=1) + "\n", encoding="utf-8")
 
 
 def add_heads_to_onnx(path: Path, heads: HeadWeights) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from edge_st.verification.heads import open_heads
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.regular import is_there
 from edge_st_runtime.model.heads import HEADS_FILE, MULTI_VECTOR, SPARSE
 from edge_st_runtime.vectors.parity import cosines
 
-from ..folder.head_parity import open_heads
+from ..folder.head_parity import cosine_of_weights
 from ..original.texts import ORDINARY, questions
 from .gate import LEXICAL, TOKEN_VECTORS, Gate
 
@@ -45,7 +46,7 @@ class HeadStandard:
             shares[TOKEN_VECTORS] = float(cosines(own, wanted).mean())
         if self._wanted["lexical_weights"] is not None:
             pairs = zip(found["lexical_weights"], self._wanted["lexical_weights"], strict=True)
-            shares[LEXICAL] = float(np.mean([_cosine(own, wanted) for own, wanted in pairs]))
+            shares[LEXICAL] = float(np.mean([cosine_of_weights(own, wanted) for own, wanted in pairs]))
         return shares
 
     def _given(self, variant: GraphVariant) -> dict[str, Any]:
@@ -57,12 +58,3 @@ class HeadStandard:
             return_colbert_vecs=MULTI_VECTOR in heads,
             show_progress_bar=False,
         )
-
-
-def _cosine(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """The cosine of two sparse embeddings; 1 where both are empty."""
-    if not one and not other:
-        return 1.0
-    tokens = [*{*one, *other}]
-    a, b = (np.array([[each.get(token, 0) for token in tokens]], dtype=np.float32) for each in (one, other))
-    return float(cosines(a, b)[0])

@@ -11,7 +11,7 @@ from typing import Any
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import DamagedFileError, UnsupportedModelError
 from edge_st_runtime.files.regular import is_there
-from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
+from edge_st_runtime.model.classes import MULTI_VECTOR_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from edge_st_runtime.model.fingerprint import weights_digest
 from edge_st_runtime.model.folder import ONLY_ROUTE, ModelFolder
 from edge_st_runtime.model.heads import DENSE, MULTI_VECTOR, SPARSE, WEIGHT_FILES
@@ -96,6 +96,15 @@ def read_head_files(source: Source, original: Any, layout: ModelFolder) -> HeadW
         colbert=_linear(files[MULTI_VECTOR], width) if MULTI_VECTOR in files else None,
         skipped=tuple(sorted({tokenizer.convert_tokens_to_ids(name) for name in names if name is not None})),
     )
+
+
+def notes_on(heads: HeadWeights | None) -> list[str]:
+    """What to do with an exported folder that has ``heads``."""
+    if heads is None:
+        return []
+    classes = {SENTENCE_TRANSFORMER: heads, SPARSE_ENCODER: heads.sparse, MULTI_VECTOR_ENCODER: heads.colbert}
+    names = " and ".join(name for name, head in classes.items() if head is not None)
+    return [f"the graphs have several heads: {names} open the folder with one each, edge_st.BGEM3 with all in one pass"]
 
 
 def _linear(path: Path, width: int, outputs: int | None = None) -> Linear:

@@ -28,7 +28,7 @@ from tests.export.bge_m3_in_torch import InTorch
 from tests.export.originals import load_original
 from tests.support.made_once import MadeOnce
 
-HEADS = {"return_sparse": True, "return_colbert_vecs": True}
+HEADS: dict[str, Any] = {"return_sparse": True, "return_colbert_vecs": True}
 NAMES = ("colbert", "sparse", "dense", "sparse+dense", "colbert+sparse+dense")
 COLBERT = 24
 WEIGHTS = [0.4, 0.2, 0.4]
@@ -130,6 +130,24 @@ def test_what_the_folder_says(report: ExportReport, original: Path, copy: Path, 
     )
 
 
+def test_verify_looks_at_the_heads(report: ExportReport, tmp_path: Path) -> None:
+    rows = [row for found in verify_folder(report.path).values() for row in found]
+    assert [row.output for row in rows].count("lexical weights") == [row.output for row in rows].count("token vectors")
+    assert sum(row.output == "token vectors" for row in rows) == 2
+    assert all(row.equal for row in rows)
+    copy = Path(shutil.copytree(report.path, tmp_path / "copy"))
+    record = json.loads((copy / "edge_st.json").read_text(encoding="utf-8"))
+    record["golden_heads"]["token_vectors"][2][1][0] += 0.1
+    record["golden_heads"]["lexical"][0]["30"] = 0.01
+    (copy / "edge_st.json").write_text(json.dumps(record), encoding="utf-8")
+    unequal = [row.output for found in verify_folder(copy).values() for row in found if not row.equal]
+    assert unequal == ["lexical weights", "token vectors"] * 2
+    record["golden_heads"]["lexical"] = 3
+    (copy / "edge_st.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(DamagedFileError, match=r"golden_heads\.lexical is 3; expected a list"):
+        verify_folder(copy)
+
+
 def test_a_head_alone_and_the_fingerprint(report: ExportReport, copy: Path, tmp_path: Path) -> None:
     (copy / "colbert_linear.pt").unlink()
     torch.manual_seed(33)
@@ -189,8 +207,8 @@ def test_heads_of_a_model_that_pools_otherwise(copy: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("worse", [{"token_vectors": 0.9999}, {"dense": 0.99}, {"token_weights_difference": 0.001}])
 def test_the_gate(worse: dict[str, float]) -> None:
-    heads = {"dense": 1.0, "token_vectors": 1.0, "token_vectors_mean": 1.0, "token_weights_difference": 0.0,
-             "token_weights_scale": 2.0}  # fmt: skip
+    heads = {"dense": 1.0, "token_vectors": 1.0, "token_vectors_mean": 1.0, "lexical": 1.0,
+             "token_weights_difference": 0.0, "token_weights_scale": 2.0}  # fmt: skip
     graph = ("onnx/model.onnx", "onnx", "float32", (), 1.0, 1.0, 0.0, 1.0, 1.0)
     check_heads([GraphReport(*graph, heads=heads), GraphReport(*graph)], 0.99999)
     with pytest.raises(ExportError, match=r"the heads of onnx/model\.onnx reach a cosine of"):
@@ -205,6 +223,7 @@ def test_int8_goes_through_the_gate_with_all_heads(tmp_path: Path) -> None:
     assert {graph.engine for graph in graphs} == {"onnx", "openvino"}
     assert all(graph.heads["token_vectors_mean"] >= 0.995 for graph in graphs)
     assert all({"token_vectors", "lexical"} <= attempt.shares.keys() for attempt in report.tried)
+    assert all(row.equal for found in verify_folder(report.path).values() for row in found)
     for kind in (SparseEncoder, MultiVectorEncoder, BGEM3):
         assert kind(report.path, backend="onnx", dtype="int8").info()["dtype"] == "int8"
     strict = Int8(parse_gate("agreement=0.8,token_vectors=0.99999"))
