@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .evaluation.input_example import InputExample
     from .index.corpus import Index
     from .index.multi_vector import MultiVectorIndex
+    from .models.bge_m3 import BGEM3
     from .models.cross_encoder import CrossEncoder
     from .models.multi_vector_encoder import MultiVectorEncoder
     from .models.sentence_transformer import SentenceTransformer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .version import __version__
 
 __all__ = [
+    "BGEM3",
     "BM25",
     "CrossEncoder",
     "EdgeSTError",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BGEM3": "edge_st.models.bge_m3",
     "BM25": "edge_st_runtime.store.sparse.bm25",
     "CrossEncoder": "edge_st.models.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",

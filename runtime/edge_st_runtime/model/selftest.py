@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..engines.backend import engine_version
+from ..engines.signature import SENTENCE_EMBEDDING
 from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
@@ -123,12 +124,13 @@ def _characters(text: TextOrPair) -> int:
 
 
 def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives for ``texts``, in the shape of ``golden.embeddings``."""
+    """What the route gives for ``texts``, in the shape of ``golden.embeddings``; of several heads the dense one."""
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
         extra = route.pipeline.prompt_features(prompt, route.limit)
-    gives = result_of(folder.model_type)
-    batches = route.pipeline.run(
+    gives = SENTENCE_EMBEDDING if folder.by_head else result_of(folder.model_type)
+    pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
+    batches = pipeline.run(
         texts,
         lambda features: np.asarray(features[gives]),
         limit=route.limit,
@@ -136,6 +138,7 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
         prompt=prompt,
         extra=extra,
         tokens=False,
+        outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
