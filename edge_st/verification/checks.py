@@ -13,7 +13,7 @@ from ..models.classes import Model
 from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
-from .outputs import QUANTIZED, TOKENS, Output, outputs_of, output_rows, plain_output
+from .outputs import QUANTIZED, TOKENS, Output, output_rows, outputs_of, plain_output
 from .variants import GraphVariant, open_variant, recorded_variants, runs_here
 
 
@@ -60,7 +60,7 @@ def _of_texts(rows: NDArray[Any], counts: NDArray[np.int64] | None) -> list[NDAr
 
 
 def golden_output(model: Model, texts: list[Any], golden: Golden) -> Any:
-    """The output of ``model`` to compare with the original's: an array, or the rows of each text where that has more."""
+    """The output of ``model`` to compare with the original's: an array, or the token vectors of each text."""
     if golden.counts is not None:
         return _of_texts(*output_rows(model, texts, golden.prompt_name, golden.task))
     found = plain_output(model, texts, golden.prompt_name, golden.task)
@@ -77,10 +77,9 @@ def compare(model: Model, original: Any, texts: list[Any], threshold: float = FL
     outputs = outputs_of(model, original.prompts, fine=threshold >= LOSSLESS_COSINE)
     found = [_tried(name, output, model, original, texts, threshold) for name, output in outputs.items()]
     plain = next(iter(outputs.values()))
-    one_by_one = [plain(model, [text]) for text in texts]
-    single = sum(one_by_one, []) if isinstance(one_by_one[0], list) else np.concatenate(one_by_one)
-    scores = isinstance(model, CrossEncoder)
-    return [*found, compared("one by one", single, plain(model, texts), threshold, scores=scores)]
+    together, alone = plain(model, texts), [row for text in texts for row in plain(model, [text])]
+    single = alone if isinstance(together, list) else np.stack(alone)
+    return [*found, compared("one by one", single, together, threshold, scores=isinstance(model, CrossEncoder))]
 
 
 def _tried(name: str, output: Output, model: Model, original: Any, texts: list[Any], threshold: float) -> Comparison:

@@ -1,10 +1,8 @@
 """Whether documents rank as with the original: by the scores of pairs, or by those of token vectors (MaxSim)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_st.verification.comparison import FLOAT32_DIFFERENCE, queries_in_order
 from edge_st_runtime.arrays import Floats
@@ -13,6 +11,8 @@ from edge_st_runtime.vectors.parity import rows_of
 
 from ..original.reference import Reference, ReferencePart
 from ..original.texts import ranked_pairs
+
+_TASKS = ("query", "document")
 
 
 def in_order(found: Sequence[Floats], reference: Reference) -> tuple[int, int]:
@@ -33,24 +33,18 @@ def in_order(found: Sequence[Floats], reference: Reference) -> tuple[int, int]:
 def _by_token_vectors(found: Sequence[Floats], reference: Reference) -> tuple[int, int]:
     """The same by the MaxSim of `ranked_pairs`; (0, 0) where the reference does not have them."""
     parts = {part.task: (part, own) for part, own in zip(reference, found, strict=True)}
-    queries, documents = (set(parts[task][0].texts) if task in parts else set() for task in ("query", "document"))
+    queries, documents = (set(parts[task][0].texts) if task in parts else set() for task in _TASKS)
     pairs = [(query, document) for query, document in ranked_pairs() if query in queries and document in documents]
     if not pairs:
         return 0, 0
-    given, wanted = (_scores(parts, pairs, own=own) for own in (True, False))
+    asked, answers = zip(*pairs, strict=True)
+    (query, of_queries), (document, of_documents) = (parts[task] for task in _TASKS)
+    given = maxsim_pairwise(_vectors(query, of_queries, asked), _vectors(document, of_documents, answers))
+    wanted = maxsim_pairwise(_vectors(query, query.embeddings, asked), _vectors(document, document.embeddings, answers))
     return queries_in_order(pairs, given, wanted, FLOAT32_DIFFERENCE)
 
 
-def _scores(
-    parts: dict[str | None, tuple[ReferencePart, Floats]], pairs: Sequence[tuple[str, str]], *, own: bool
-) -> NDArray[Any]:
-    """The MaxSim (pairs,) of each query with its document, by the model's ``own`` vectors or by the original's."""
-    sides = []
-    for place, task in enumerate(("query", "document")):
-        part, given = parts[task]
-        rows = {text: number for number, text in enumerate(part.texts)}
-        vectors = given if own else part.embeddings
-        sides.append([vectors[rows_of([rows[pair[place]]], part.counts)] for pair in pairs])
-    scores: NDArray[Any] = maxsim_pairwise(*sides)
-    return scores
-
+def _vectors(part: ReferencePart, rows: Floats, texts: Sequence[str]) -> list[Floats]:
+    """The token vectors (tokens, dim) of each of ``texts`` out of the ``rows`` of all texts of the part."""
+    places = {text: place for place, text in enumerate(part.texts)}
+    return [rows[rows_of([places[text]], part.counts)] for text in texts]

@@ -34,11 +34,12 @@ class GraphReport:
 
     ``cosine_min`` and ``cosine_mean`` are over the texts. For a model that scores pairs there is one cosine a label:
     that of its scores for all pairs, each less their mean; for one that gives token vectors one a token. ``in_order``
-    of ``queries`` then rank their documents as the original does. ``golden_min`` is the lowest cosine over the golden texts alone. ``max_abs_difference`` is to be
-    read against ``scale``, the original's largest absolute value. ``milliseconds`` is the median for one short text on
-    the machine of the export; ``megabytes`` (10⁶ bytes) is the graph with its weights. ``fused`` counts the operators
-    that ONNX Runtime fused, over the graphs of all routes. ``arithmetic`` is "float32" where a graph for GPUs was
-    emulated on a CPU, whose speed then says nothing; None where the graph itself ran.
+    of ``queries`` then rank their documents as the original does. ``golden_min`` is the lowest cosine over the golden
+    texts alone. ``max_abs_difference`` is to be read against ``scale``, the original's largest absolute value.
+    ``milliseconds`` is the median for one short text on the machine of the export; ``megabytes`` (10⁶ bytes) is the
+    graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all routes.
+    ``arithmetic`` is "float32" where a graph for GPUs was emulated on a CPU, whose speed then says nothing; None where
+    the graph itself ran.
     """
 
     file: str

@@ -20,10 +20,10 @@ _LOW = 1  # per cent of the texts are below `Quality.cosine_p1`
 class Quality:
     """What a variant keeps of the float32 one.
 
-    ``cosine_mean`` and ``cosine_p1`` are the mean and the 1st percentile of the texts' cosines, for token vectors of the
-    tokens' cosines. For a model that scores
-    pairs they are over its labels: the correlation of a label's scores. ``agreement`` is the share of the queries that
-    have the same passage in the first place. For a classifier it is the share of the pairs with the same label.
+    ``cosine_mean`` and ``cosine_p1`` are the mean and the 1st percentile of the texts' cosines, or of the tokens' where
+    these have vectors. For a model that scores pairs they are over its labels: the correlation of a label's scores.
+    ``agreement`` is the share of the queries that have the same passage in the first place. For a classifier it is the
+    share of the pairs with the same label.
     """
 
     cosine_mean: float

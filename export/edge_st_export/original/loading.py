@@ -148,7 +148,7 @@ def _of_colbert(folder: Path, wanted: str | None) -> str:
     """The class that a ColBERT model of PyLate or Stanford becomes; raises WrongClassError where another is wanted."""
     if wanted not in (None, MULTI_VECTOR_ENCODER):
         raise WrongClassError(
-            f"{folder} is a ColBERT model, not a {wanted}; it becomes a {MULTI_VECTOR_ENCODER}: leave task out (--task)",
+            f"{folder} is a ColBERT model, not a {wanted}; leave out task (--task) to export a {MULTI_VECTOR_ENCODER}",
             MULTI_VECTOR_ENCODER,
         )
     return MULTI_VECTOR_ENCODER

@@ -60,8 +60,10 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[
 
     ``routes`` are the routes that run the choice, on ``device``. The golden texts that use no named prompt are run, and
     the least cosine to the original's vectors must reach `GraphRecord.least_golden`; logits of pairs are compared by
-    their correlation. Of models that give token vectors, queries and documents are run, too, with their prompts. The result is cached in the user's cache folder, under the graph's checksums, the engine's
-    version and the CPU. Where it cannot be cached, every load runs the short texts alone, in a third of the time.
+    their correlation. Models that give token vectors run them as queries and documents too, with their prompts.
+
+    The result is cached in the user's cache folder, under the graph's checksums, the engine's version and the CPU.
+    Where it cannot be cached, every load runs the short texts alone, in a third of the time.
 
     There is no test in float32, without an entry in the record, and where the environment has EDGE_ST_SELF_TEST=0.
     """

@@ -38,7 +38,9 @@ PROMPTS = {"query": "the quick search: ", "document": "a sea: "}
 TOKENS = "token_embeddings"
 
 
-def projection(width: int = HIDDEN, dim: int = DIM, *, bias: bool = False, activation: Any = None, **options: Any) -> Dense:
+def projection(
+    width: int = HIDDEN, dim: int = DIM, *, bias: bool = False, activation: Any = None, **options: Any
+) -> Dense:
     """A Dense over tokens."""
     return Dense(width, dim, bias, activation or nn.Identity(), module_input_name=TOKENS, **options)
 
@@ -97,7 +99,7 @@ def marked(tokens: Mapping[str, bool]) -> Callable[[], Tokenizer]:
 
 
 def pylate(dense: str = "pylate.models.Dense.Dense", **settings: Any) -> Build:
-    """The builder of a folder as PyLate saves it, with these ``settings``; ``dense`` is what it calls the projection."""
+    """The builder of a folder as PyLate saves it, with ``settings``; ``dense`` is what it calls the projection."""
 
     def build(folder: Path) -> Path:
         torch.manual_seed(5)
@@ -122,7 +124,7 @@ def pylate(dense: str = "pylate.models.Dense.Dense", **settings: Any) -> Build:
 
 
 def stanford(**metadata: Any) -> Build:
-    """The builder of a folder as Stanford's ColBERT saves it: all weights in one file, settings in artifact.metadata."""
+    """The builder of a folder as Stanford's ColBERT saves it: one file of weights, and artifact.metadata."""
 
     def build(folder: Path) -> Path:
         tokenizer = marked({"[unused0]": True, "[unused1]": True})
@@ -155,7 +157,9 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     "late-distilbert": Case(
         "DistilBERT",
         "Dense, MultiVectorMask, Normalize; queries of exactly 24 tokens, all attended to",
-        late(**but(DISTILBERT, tokens=DISTILBERT["tokens"] | {"mask_token": "[MASK]"}), expansion=fixed(24, attend=True)),
+        late(
+            **but(DISTILBERT, tokens=DISTILBERT["tokens"] | {"mask_token": "[MASK]"}), expansion=fixed(24, attend=True)
+        ),
     ),
     "late-roberta": Case(
         "RoBERTa",
@@ -196,8 +200,11 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
         "Dense, MultiVectorMask of some tokens, Normalize",
         late(mask={"keep_only_token_ids": list(range(0, 410, 3))}, prompts=PROMPTS),
     ),
-    "late-mean": Case("BERT", "Dense with Tanh, MultiVectorMask, Normalize; mean of maxima",
-        late(lambda: projection(activation=nn.Tanh()), expansion=fixed(32), similarity="meanmaxsim")),
+    "late-mean": Case(
+        "BERT",
+        "Dense with Tanh, MultiVectorMask, Normalize; mean of maxima",
+        late(lambda: projection(activation=nn.Tanh()), expansion=fixed(32), similarity="meanmaxsim"),
+    ),
     "late-pooled": Case(
         "BERT",
         "Dense, MultiVectorMask, Normalize, HierarchicalTokenPooling",
@@ -218,7 +225,5 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
         "its projection; queries of exactly 24 tokens, all attended to",
         stanford(query_maxlen=24, doc_maxlen=44, attend_to_mask_tokens=True, mask_punctuation=True),
     ),
-    "stanford-bare": Case(
-        "BERT as Stanford's ColBERT saves it", "its projection; the defaults", stanford()
-    ),
+    "stanford-bare": Case("BERT as Stanford's ColBERT saves it", "its projection; the defaults", stanford()),
 }
