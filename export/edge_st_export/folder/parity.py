@@ -134,9 +134,9 @@ def parity(found: Floats, part: ReferencePart) -> Any:
 def check_gate(reports: Iterable[GraphReport], gate: float, *, dense: bool) -> None:
     """Raise ExportError where a float32 variant's lowest cosine is below ``gate``, or not a number.
 
-    Only the direction of ``dense`` vectors counts. For scores and sparse weights no value may differ by more than 1e-4
-    times the scale either, and every query must rank its documents as the original does. A lowered gate leaves these
-    two checks out.
+    Only the direction of ``dense`` vectors counts. For scores, sparse weights and token vectors no value may differ by
+    more than 1e-4 times the scale either, and every query must rank its documents as the original does. A lowered gate
+    leaves these two checks out.
     """
     for report in reports:
         if report.dtype != "float32":
