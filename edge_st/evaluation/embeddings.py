@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.errors import OptionError
@@ -83,6 +84,11 @@ class EmbeddingEvaluator(BaseEvaluator):
     def _as_main(self, main: str | SimilarityFunction | None) -> SimilarityFunction | None:
         """The main similarity function, or None; raises OptionError for one that is not of these embeddings."""
         return parse_similarity(main, self._functions) if main else None
+
+
+def taken(embeddings: Any, places: NDArray[np.int64]) -> Any:
+    """The embeddings of the texts at ``places`` (n,), from an array (texts, dim), a SparseMatrix or a list."""
+    return [embeddings[place] for place in places] if isinstance(embeddings, list | tuple) else embeddings[places]
 
 
 def _kind_of(model: Any) -> str:

@@ -15,7 +15,7 @@ from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from ..progress import progress_bar
 from . import ranking
-from .embeddings import EmbeddingEvaluator
+from .embeddings import EmbeddingEvaluator, taken
 from .evaluator import Metrics, folder_of, given
 from .ranking import Hits
 from .statistics import Values
@@ -161,7 +161,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
                     texts = [self.corpus[place] for place in part]
                     documents = self._embed_side(corpus_model or model, "document", texts)
                 else:
-                    documents = _taken(corpus_embeddings, part)
+                    documents = taken(corpus_embeddings, part)
                 for name, function in functions.items():
                     scores, found = top_k(queries, documents, depth, function)
                     best[name] = keep_best(depth, best[name], (scores, part[found]))
@@ -248,11 +248,6 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
                 corpus_prompt_name=self.corpus_prompt_name,
             ),
         }
-
-
-def _taken(embeddings: Any, places: NDArray[np.int64]) -> Any:
-    """The embeddings of the texts at ``places``."""
-    return [embeddings[place] for place in places] if isinstance(embeddings, list | tuple) else embeddings[places]
 
 
 def averages(found: Mapping[str, Mapping[int, Values]]) -> ByMetric:
