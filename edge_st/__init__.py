@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .evaluation.input_example import InputExample
     from .index.corpus import Index
     from .models.cross_encoder import CrossEncoder
+    from .models.multi_vector_encoder import MultiVectorEncoder
     from .models.sentence_transformer import SentenceTransformer
     from .models.sparse_encoder import SparseEncoder
     from .retrieval.retriever import Retriever
@@ -30,6 +31,7 @@ __all__ = [
     "Index",
     "InputExample",
     "InvertedIndex",
+    "MultiVectorEncoder",
     "Retriever",
     "SentenceTransformer",
     "SimilarityFunction",
@@ -49,6 +51,7 @@ _HOMES = {
     "Index": "edge_st.index.corpus",
     "InputExample": "edge_st.evaluation.input_example",
     "InvertedIndex": "edge_st_runtime.store.sparse.inverted",
+    "MultiVectorEncoder": "edge_st.models.multi_vector_encoder",
     "Retriever": "edge_st.retrieval.retriever",
     "SentenceTransformer": "edge_st.models.sentence_transformer",
     "SimilarityFunction": "edge_st_runtime.vectors.similarity",

@@ -19,6 +19,7 @@ from edge_st_runtime.vectors.dense import (
     quantize,
     quantize_matrices,
 )
+from edge_st_runtime.vectors.maxsim import maxsim, maxsim_pairwise, mean_maxsim, mean_maxsim_pairwise
 from edge_st_runtime.vectors.similarity import (
     Similarity,
     SimilarityFunction,
@@ -51,6 +52,10 @@ __all__ = [
     "http_get",
     "information_retrieval",
     "manhattan_sim",
+    "maxsim",
+    "maxsim_pairwise",
+    "mean_maxsim",
+    "mean_maxsim_pairwise",
     "mine_hard_negatives",
     "normalize_embeddings",
     "pairwise_angle_sim",

@@ -17,6 +17,7 @@ from edge_st_runtime.errors import InputError
 from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
 from ..protocols.answering import Answer, answer, answer_body
+from ..protocols.engine import check_served
 from ..protocols.writing import written
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
@@ -41,6 +42,7 @@ def make_handler(model: str | Path | Model, **options: Any) -> Handler:
     """
     if isinstance(model, str | Path):
         model = open_model(model, local_files_only=True, **options)
+    check_served(model)
     loaded = model
     if os.environ.get(_INITIALIZATION) == _SNAP_START:
         _prepare_snapshots(loaded)

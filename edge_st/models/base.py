@@ -127,7 +127,7 @@ class BaseModel(Described):
         check_count("batch_size", batch_size)
         resolved = resolve_prompt(self.prompts, self.default_prompt_name, prompt_name, prompt)
         settings, _ = processed(self._runner, options.processing_kwargs)
-        return Request(texts, singular, route, resolved, batch_size, output, settings)
+        return Request(texts, singular, route, options.task, resolved, batch_size, output, settings)
 
     def _call_options(self, method: str, kwargs: Mapping[str, Any]) -> CallOptions:
         """``kwargs`` of ``method``; raises OptionError for those that it does not have."""
@@ -169,12 +169,13 @@ class BaseModel(Described):
         settings, cuts = processed(self._runner, processing_kwargs)
         if not texts:
             return {}
-        pipeline, limit = self._runner.pipelines[route], settings.limits[route]
-        length = pipeline.prompt_length(prompt, limit)
+        pipeline, limit = self._runner.pipelines[route], self._runner.limit(route, task, settings)
+        expansion = self._runner.task(route, task).expansion
+        found = pipeline.tokenize(texts, limit if cuts else None, prompt, expansion)
         return {
-            **self._runner.with_types(pipeline.tokenize(texts, limit if cuts else None, prompt), route),
+            **self._runner.with_types(found, route),
             "modality": "text",
-            **({} if length is None else {"prompt_length": length}),
+            **pipeline.prompt_features(prompt, limit),
         }
 
     def tokenize(self, texts: Any, **kwargs: Any) -> dict[str, Any]:

@@ -4,17 +4,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edge_st_runtime.errors import WrongClassError
-from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, MULTI_VECTOR_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 
 from .cross_encoder import CrossEncoder
+from .multi_vector_encoder import MultiVectorEncoder
 from .sentence_transformer import SentenceTransformer
 from .sparse_encoder import SparseEncoder
 
-Model: TypeAlias = SentenceTransformer | CrossEncoder | SparseEncoder
+Model: TypeAlias = SentenceTransformer | CrossEncoder | SparseEncoder | MultiVectorEncoder
 _CLASSES: dict[str, type[Model]] = {
     SENTENCE_TRANSFORMER: SentenceTransformer,
     CROSS_ENCODER: CrossEncoder,
     SPARSE_ENCODER: SparseEncoder,
+    MULTI_VECTOR_ENCODER: MultiVectorEncoder,
 }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions
+from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction, SimilarityFunctions
 
 from .base import BaseModel
 from .inputs import check_text, check_texts
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from edge_st_runtime.text.splitting import Splitter
 
 _UNLIMITED = 256
-#: what a folder may name that a class of another kind wrote; its default is taken, as in sentence-transformers
-_OF_TOKEN_VECTORS = (None, "", "maxsim", "mean_maxsim")
 
 
 class Encoder(BaseModel, ABC):
@@ -31,9 +29,11 @@ class Encoder(BaseModel, ABC):
     _saved_settings: ClassVar[tuple[str, ...]] = (*BaseModel._saved_settings, "similarity_fn_name")
     _default_similarity: ClassVar[SimilarityFunction]
     _similarity_functions: ClassVar[SimilarityFunctions]
+    #: what a folder may name that a class of another kind wrote; the default is taken, as in sentence-transformers
+    _of_another_kind: ClassVar[tuple[str, ...]] = ("maxsim", "meanmaxsim", "mean_maxsim")
     #: the arguments of `encode` after ``prompt``, in order
     _after_prompt: ClassVar[tuple[str, ...]]
-    SUPPORTED_SIMILARITY_FN_NAMES: ClassVar[tuple[str, ...]] = tuple(SimilarityFunction.possible_values())
+    SUPPORTED_SIMILARITY_FN_NAMES: ClassVar[tuple[str, ...]] = tuple(function.value for function in FUNCTIONS)
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Encoder(BaseModel, ABC):
         from edge_st_runtime.text.splitting import Splitter
 
         route = self._runner.route("document")
-        limit = self._runner.settings.limits[route]
+        limit = self._runner.limit(route, "document")
         most = max_tokens if max_tokens is not None else _UNLIMITED if limit is None else limit
         check_count("max_tokens", most)
         if limit is not None and most > limit:
@@ -129,7 +129,7 @@ class Encoder(BaseModel, ABC):
     def similarity_fn_name(self, value: str | SimilarityFunction | None) -> None:
         name = value.value if isinstance(value, SimilarityFunction) else value
         if name is not None and name not in self.SUPPORTED_SIMILARITY_FN_NAMES:
-            hint = " Use sentence-transformers' MultiVectorEncoder for MaxSim late-interaction scoring."
+            hint = " Use edge_st.MultiVectorEncoder for MaxSim late-interaction scoring."
             raise OptionError(
                 f"{type(self).__name__} only supports similarity_fn_name in {self.SUPPORTED_SIMILARITY_FN_NAMES}, "
                 f"got {value!r}.{hint if name == 'maxsim' else ''}"
@@ -149,6 +149,7 @@ class Encoder(BaseModel, ABC):
         return {**super().info(), "dimension": self.get_embedding_dimension(), "similarity": self.similarity_fn_name}
 
     def _settings_of(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        saved_name = saved.get("similarity_fn_name")
-        name = self._default_similarity.value if saved_name in _OF_TOKEN_VECTORS else saved_name
+        name = saved.get("similarity_fn_name")
+        if not name or name in self._of_another_kind:
+            name = self._default_similarity.value
         return {**super()._settings_of(saved), "similarity_fn_name": name}

@@ -31,7 +31,10 @@ def _identity(runner: Runner, weights: str, settings: Mapping[str, Any]) -> Mode
     model, applied = runner.model, runner.settings
     routes = {
         name: RouteIdentity(
-            model.routes[name].pipeline.tokenizer.identity(), applied.applied_to(route.modules), applied.limits[name]
+            model.routes[name].pipeline.tokenizer.identity(),
+            applied.applied_to(route.modules),
+            applied.limits[name],
+            model.routes[name].tasks,
         )
         for name, route in model.folder.routes.items()
     }

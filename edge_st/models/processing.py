@@ -70,6 +70,9 @@ def _of_text(runner: Runner, text: Mapping[str, Any]) -> Processing:
         raise OptionError(f"truncation in processing_kwargs is {truncation!r}; expected one of {list(_CUTS)}")
     settings = runner.settings
     if not _CUTS[truncation]:
-        return Processing(replace(settings, limits=changed_limits(runner, None), truncation="error"), cuts=False)
+        whole = replace(settings, limits=changed_limits(runner, None), truncation="error", of_call=True)
+        return Processing(whole, cuts=False)
     limit = text.get("max_length")
-    return Processing(settings if limit is None else replace(settings, limits=changed_limits(runner, limit)))
+    if limit is None:
+        return Processing(settings)
+    return Processing(replace(settings, limits=changed_limits(runner, limit), of_call=True))

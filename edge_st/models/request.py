@@ -14,13 +14,14 @@ class Request:
     """Checked ``texts`` (texts or pairs) with all that decides what the model gives for them.
 
     ``singular`` says that the caller gave one text and not a list. ``route`` is the name of the route through a Router,
-    "" in models without one. ``prompt`` goes before each text. A batch has at most ``batch_size`` texts. ``settings``
-    are those of the model at the moment of the call, with what the call changes of them.
+    "" in models without one, ``task`` what the texts are for. ``prompt`` goes before each text. A batch has at most
+    ``batch_size`` texts. ``settings`` are those of the model at the moment of the call, with what the call changes.
     """
 
     texts: Sequence[TextOrPair]
     singular: bool
     route: str
+    task: str | None
     prompt: str | None
     batch_size: int
     output: Output

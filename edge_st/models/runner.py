@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_st_runtime.engines.devices import engine_of
-from edge_st_runtime.engines.signature import SCORES, SENTENCE_EMBEDDING
 from edge_st_runtime.errors import NotFiniteError, OptionError
 from edge_st_runtime.machine.threads import thread_count
 from edge_st_runtime.model.choosing import LoadOptions
-from edge_st_runtime.model.classes import CROSS_ENCODER
+from edge_st_runtime.model.classes import result_of
 from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.loading import load_model
 from edge_st_runtime.model.pipeline import Pipeline
 from edge_st_runtime.model.repeats import find_distinct
+from edge_st_runtime.model.tasks import Task
 from edge_st_runtime.model.variants import Choice
 from edge_st_runtime.modules.specs import Features
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .multi_process import Answer, Pool
 
 _DEFAULT_WORKERS = 4
-_TASKS = (None, "query", "document")
+_TASKS, _PLAIN = (None, "query", "document"), Task()
 logger = logging.getLogger(__name__)
 
 
@@ -100,6 +100,15 @@ class Runner:
         """The graph that the main route runs, and why."""
         return self.model.routes[self.main_route].choice
 
+    def task(self, route: str, name: str | None) -> Task:
+        """What the task called ``name`` changes on ``route``."""
+        return self.model.routes[route].tasks.get(name or "", _PLAIN)
+
+    def limit(self, route: str, task: str | None, settings: Settings | None = None) -> int | None:
+        """The number of tokens that texts for ``task`` are cut to by ``settings`` (None: those of now)."""
+        settings = self.settings if settings is None else settings
+        return self.task(route, task).limit(settings.limits[route], of_call=settings.of_call)
+
     def run(
         self,
         request: Request,
@@ -120,8 +129,7 @@ class Runner:
         """The result for all texts, in their order. A text that occurs several times is computed once."""
         if not request.texts:
             return request.output.empty(self.width)
-        pipeline, limit = self.pipelines[request.route], request.settings.limits[request.route]
-        prompt_length = pipeline.prompt_length(request.prompt, limit)
+        pipeline, limit = self.pipelines[request.route], self.limit(request.route, request.task, request.settings)
         distinct = find_distinct(request.texts)
         batches = pipeline.run(
             distinct.texts,
@@ -129,10 +137,11 @@ class Runner:
             limit=limit,
             prompt=request.prompt,
             batch_size=request.batch_size,
-            extra={**request.output.extra, **({} if prompt_length is None else {"prompt_length": prompt_length})},
+            extra={**request.output.extra, **pipeline.prompt_features(request.prompt, limit)},
             checked=request.output.checked,
             places=distinct.first,
             tokens=request.output.keeps_tokens,
+            expansion=self.task(request.route, request.task).expansion,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )
         with progress_bar(len(request.texts), show_progress_bar) as advance:
@@ -156,7 +165,8 @@ class Runner:
 
         distinct, settings = find_distinct(request.texts), request.settings
         if settings.truncation == "error":  # counted here, where the place of a text among all is known
-            limit, tokenizer = settings.limits[request.route], self.pipelines[request.route].tokenizer
+            limit = self.limit(request.route, request.task, settings)
+            tokenizer = self.pipelines[request.route].tokenizer
             truncation_guard("error", limit, distinct, request.prompt, tokenizer)
             settings = replace(settings, truncation="silent")
 
@@ -213,9 +223,9 @@ class Runner:
         pipeline = self.main_pipeline
         if pipeline.width is not None:
             return pipeline.width
-        name = SCORES if self.folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
+        name = result_of(self.folder.model_type)
         ((_, rows),) = pipeline.run(["a"], lambda features: features[name], limit=self.main_limit, batch_size=1)
-        return int(rows.shape[1])
+        return int(rows.shape[-1])
 
     @property
     def device(self) -> str:

@@ -12,12 +12,14 @@ from .truncation import Truncation
 class Settings:
     """Each route's limit in tokens, None for none, and what happens to texts beyond it.
 
-    ``include_prompt`` overrides that of every Pooling; None leaves each its own.
+    ``include_prompt`` overrides that of every Pooling; None leaves each its own. ``of_call`` says that the limits are
+    those of one call, which go before those of a task.
     """
 
     limits: Mapping[str, int | None]
     truncation: Truncation = "silent"
     include_prompt: bool | None = None
+    of_call: bool = False
 
     def applied_to(self, modules: tuple[Module, ...]) -> tuple[Module, ...]:
         """``modules`` with ``include_prompt``."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_st_runtime.model.pipeline import Batch, Pipeline, Rows, Wanted
+from edge_st_runtime.text.expansion import QueryExpansion
 from edge_st_runtime.text.tokens import TextOrPair, Tokens
 
 from .base import BaseModel
@@ -30,6 +31,7 @@ class Steps:
     limit: int | None
     prompt: str | None
     kind: tuple[Any, ...]
+    expansion: QueryExpansion | None = None
 
     def tokens(self, texts: Sequence[TextOrPair], *, cut_left: bool | None = None) -> Tokens:
         """The tokens of ``texts``, each after the prompt and cut to the limit, on the tokenizer's own side for None.
@@ -37,9 +39,7 @@ class Steps:
         Raises InputError for texts that the tokenizer or the model cannot take, OptionError where the tokenizer cannot
         cut on that side.
         """
-        tokenizer = self.pipeline.tokenizer
-        cutting = tokenizer if cut_left is None else tokenizer.cutting(left=cut_left)
-        found = cutting(texts, self.limit, self.prompt)
+        found = self.pipeline.tokens(texts, self.limit, self.prompt, self.expansion, cut_left=cut_left)
         self.pipeline.check(texts, found)
         return found
 
@@ -68,8 +68,7 @@ class Steps:
 
     @cached_property
     def _wanted(self) -> Wanted:
-        length = self.pipeline.prompt_length(self.prompt, self.limit)
-        extra = {**self.output.extra, **({} if length is None else {"prompt_length": length})}
+        extra = {**self.output.extra, **self.pipeline.prompt_features(self.prompt, self.limit)}
         return Wanted(self.output.select, extra, self.output.checked, self.output.keeps_tokens)
 
 
@@ -83,4 +82,6 @@ def steps_of(model: BaseModel, output: Output, task: str | None = None, prompt_n
     prompt = resolve_prompt(model.prompts, model.default_prompt_name, prompt_name, None) or None
     runner = model._runner
     route = runner.route(task)
-    return Steps(runner.pipelines[route], output, runner.settings.limits[route], prompt, (route, prompt, output))
+    limit, expansion = runner.limit(route, task), runner.task(route, task).expansion
+    kind = (route, prompt, output, limit, expansion)
+    return Steps(runner.pipelines[route], output, limit, prompt, kind, expansion)

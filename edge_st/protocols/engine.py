@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
+from edge_st_runtime.errors import OptionError
 from edge_st_runtime.machine.parallel import parallel_map
 from edge_st_runtime.text.tokens import TextOrPair, Tokens
 from edge_st_runtime.vectors.sparse import SparseMatrix
@@ -30,6 +31,15 @@ _TASKS = {
     CrossEncoder: "scores pairs",
     SparseEncoder: "gives sparse embeddings",
 }
+
+
+def check_served(model: Model) -> None:
+    """Raise OptionError for a model that no answer is made of: a MultiVectorEncoder."""
+    if not isinstance(model, tuple(_TASKS)):
+        raise OptionError(
+            f"{model!r} gives a vector for every token, which no route answers with; expected "
+            f"{', '.join(kind.__name__ for kind in _TASKS)}. Use it from Python: edge_st.{type(model).__name__}"
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..models.classes import Model, open_model
 from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from ..protocols.described import Described
+from ..protocols.engine import check_served
 from .config import ModelConfig
 from .joining import Loaded
 
@@ -72,6 +73,7 @@ class Served:
         start = time.perf_counter()
         options: dict[str, Any] = {"num_threads": self._threads, **self.config.options}
         model = open_model(self.config.model, **options)
+        check_served(model)
         _warm_up(model)
         self._created = int(Path(model.info()["path"]).stat().st_mtime)
         logger.info("loaded %s (%r) in %.1f s", self.name, model, time.perf_counter() - start)

@@ -18,7 +18,8 @@ class TokenBatch:
     ``input_ids`` and ``attention_mask`` are (batch, tokens) int64; the mask is 1 for a text's tokens, 0 for padding.
     ``token_type_ids`` has the same shape, or is None where every token is of type 0. ``alone`` says that this is the
     only batch of its call, so that an engine may use all threads for it. ``urgent`` says that it does not wait until a
-    thread is free: it is computed on its caller's own, where the engine can do that.
+    thread is free: it is computed on its caller's own, where the engine can do that. ``expansion`` (batch, tokens) bool
+    are the tokens that fill up queries; None where nothing does.
     """
 
     input_ids: Ids
@@ -26,6 +27,7 @@ class TokenBatch:
     token_type_ids: Ids | None = None
     alone: bool = False
     urgent: bool = False
+    expansion: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -35,5 +37,6 @@ class TokenBatch:
 
     def features(self) -> dict[str, Any]:
         """The arrays, under the names that sentence-transformers gives them."""
-        features = {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
-        return features if self.token_type_ids is None else {**features, "token_type_ids": self.token_type_ids}
+        optional = {"token_type_ids": self.token_type_ids, "query_expansion_positions": self.expansion}
+        given = {name: values for name, values in optional.items() if values is not None}
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **given}

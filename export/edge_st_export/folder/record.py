@@ -10,8 +10,8 @@ from edge_st_runtime.files.reading import read_json, sha256
 from edge_st_runtime.model.classes import SPARSE_ENCODER, TASKS
 from edge_st_runtime.model.fingerprint import ModelIdentity, RouteIdentity
 from edge_st_runtime.model.folder import read_folder
-from edge_st_runtime.model.loading import open_tokenizer
 from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
+from edge_st_runtime.model.tokenizers import open_tokenizer
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 
 from ..original.loading import Source

@@ -7,8 +7,8 @@ from typing import Any
 
 from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.model.batching import pad_batch
-from edge_st_runtime.model.loading import open_tokenizer
 from edge_st_runtime.model.route import Route
+from edge_st_runtime.model.tokenizers import open_tokenizer
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..errors import converting

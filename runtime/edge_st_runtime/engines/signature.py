@@ -41,7 +41,8 @@ def _token_type_ids(batch: TokenBatch) -> NDArray[np.int64]:
 
 
 def _position_ids(batch: TokenBatch) -> NDArray[np.int64]:
-    return np.maximum(np.cumsum(batch.attention_mask, axis=1) - 1, 0)
+    counted = batch.attention_mask if batch.expansion is None else batch.attention_mask | batch.expansion
+    return np.maximum(np.cumsum(counted, axis=1) - 1, 0)
 
 
 FEEDS: dict[str, Callable[[TokenBatch], NDArray[np.int64]]] = {

@@ -52,13 +52,14 @@ def pad_batch(
     pad_left: bool,
     step: int = 1,
     limit: int | None = None,
+    least: int = 0,
 ) -> TokenBatch:
-    """Token lists as arrays (texts, `padded_length`), padded with ``pad_id`` and type 0."""
+    """Token lists as arrays (texts, `padded_length`), padded with ``pad_id`` and type 0, to ``least`` columns."""
     lengths = np.array([len(row) for row in ids])
     if len(ids) == 1 and _HUGE < len(ids[0]) == padded_length(len(ids[0]), step, limit):
         everywhere = np.broadcast_to(np.int64(1), (1, len(ids[0])))  # takes no memory
         return TokenBatch(_alone(ids[0]), everywhere, None if type_ids is None else _alone(type_ids[0]))
-    columns = np.arange(padded_length(lengths.max(initial=0), step, limit))
+    columns = np.arange(padded_length(lengths.max(initial=least), step, limit))
     attended = columns >= (len(columns) - lengths)[:, None] if pad_left else columns < lengths[:, None]
     return TokenBatch(
         _fill(ids, attended, pad_id),

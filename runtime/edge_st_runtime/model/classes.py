@@ -4,21 +4,25 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..engines.signature import SCORES
+from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError, WrongClassError
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module, Normalize, Pooling
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
+MULTI_VECTOR_ENCODER = "MultiVectorEncoder"
 #: the task of each class, as edge_st.json and the manifest name it
 TASKS = {
     SENTENCE_TRANSFORMER: "sentence-embedding",
     CROSS_ENCODER: "cross-encoder",
     SPARSE_ENCODER: "sparse-encoder",
+    MULTI_VECTOR_ENCODER: "multi-vector-encoder",
 }
+#: the feature that a model of a class gives, where it is not the sentence embedding
+_RESULT = {CROSS_ENCODER: SCORES, MULTI_VECTOR_ENCODER: TOKEN_EMBEDDINGS}
 _CLASSIFIER, _CAUSAL, _MASKED = "ForSequenceClassification", "ForCausalLM", "ForMaskedLM"
 #: the architectures that a class opens without modules.json; with others it would need weights that no file holds
-_PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,)}
+_PLAIN = {CROSS_ENCODER: (_CLASSIFIER, _CAUSAL), SPARSE_ENCODER: (_MASKED,), MULTI_VECTOR_ENCODER: ()}
 #: the class that Model2Vec names in config.json; of a folder without modules.json
 STATIC_MODEL = "StaticModel"
 #: modules and transformer tasks that only models of one class have
@@ -28,8 +32,14 @@ _TELLING = {
     "SparseStaticEmbedding": SPARSE_ENCODER,
     "LogitScore": CROSS_ENCODER,
     "sequence-classification": CROSS_ENCODER,
+    "MultiVectorMask": MULTI_VECTOR_ENCODER,
 }
 Plain = tuple[Mapping[str, Any], tuple[Module, ...]]
+
+
+def result_of(model_type: str) -> str:
+    """The feature that a model of this class gives: "sentence_embedding", "scores" or "token_embeddings"."""
+    return _RESULT.get(model_type, SENTENCE_EMBEDDING)
 
 
 def find_model_type(
@@ -58,6 +68,12 @@ def find_model_type(
 
 def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
     endings = _PLAIN.get(wanted or "")
+    if endings == ():
+        raise UnsupportedModelError(
+            f"{path} is a {architecture} without modules.json; a {wanted} needs one that names a MultiVectorMask, or "
+            f"its projection would have random weights. To use it as an embedding model, open it with "
+            f"edge_st.{SENTENCE_TRANSFORMER}"
+        )
     if endings and not architecture.endswith(endings):
         raise UnsupportedModelError(
             f"{path} is a {architecture} without modules.json; a {wanted} needs {' or '.join(endings)}, or its head "

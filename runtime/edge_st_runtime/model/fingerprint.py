@@ -8,7 +8,7 @@ precision class give another fingerprint.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,20 @@ from ..modules.router import Router
 from ..modules.sparse import SparseAutoEncoder
 from ..modules.specs import Module
 from .graph_files import weight_files
+from .tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
 class RouteIdentity:
-    """What decides the vectors of one route, apart from its weights; ``tokenizer`` is its `Tokenizer.identity`."""
+    """What decides the vectors of one route, apart from its weights; ``tokenizer`` is its `Tokenizer.identity`.
+
+    ``tasks`` are those that have a limit of their own, or an expansion.
+    """
 
     tokenizer: Mapping[str, Any]
     modules: Iterable[Module]
     max_seq_length: int | None
+    tasks: Mapping[str, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +62,9 @@ class ModelIdentity:
         """A digest of each part of the fingerprint, to say which parts of two models differ."""
         parts = self._parts()
         described: Mapping[str, Mapping[str, Any]] = parts.pop("roads")
-        for part in ("tokenizer", "modules", "max_seq_length"):
-            parts[part] = {name: route[part] for name, route in described.items()}
+        for part in ("tokenizer", "modules", "max_seq_length", "tasks"):
+            found = {name: route[part] for name, route in described.items() if part in route}
+            parts |= {part: found} if found else {}
         return {name: _digest(part)[:16] for name, part in parts.items()}
 
     def _parts(self) -> dict[str, Any]:
@@ -107,10 +113,12 @@ def graph_digest(graph: Path) -> str:
 
 
 def _describe_route(route: RouteIdentity) -> dict[str, Any]:
+    tasks = {name: _describe(task) for name, task in route.tasks.items()}
     return {
         "tokenizer": route.tokenizer,
         "modules": [_describe(module) for module in route.modules],
         "max_seq_length": route.max_seq_length,
+        **({"tasks": tasks} if tasks else {}),
     }
 
 

@@ -3,34 +3,34 @@
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ..engines.backend import Backend, EngineOptions, open_backend
-from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import EXPORT, DamagedFileError, EdgeSTError, EngineError, EngineMissingError, OptionError, ProviderError
 from ..files.reading import reading
 from ..files.regular import file_error, is_there
 from ..machine.parallel import Workers
 from ..machine.threads import VARIABLE, thread_count
 from ..modules.sparse import open_sparse_static
-from ..modules.specs import Pooling
+from ..modules.specs import Module, Pooling
 from ..modules.static import open_static
-from ..text.tokenizer import TextTokenizer
+from ..modules.token_mask import MultiVectorMask
 from ..text.tokens import Tokenizer
 from .choosing import Candidates, LoadOptions, UnfitError, choices_for, without_failed
-from .classes import CROSS_ENCODER
+from .classes import result_of
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .folder import ModelFolder, read_folder
 from .graph_files import leads_out, readable_weights
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
 from .record import Record
-from .route import BAG, SPARSE_STATIC, STATIC, WORDS, Route, pooled_by
+from .route import BAG, SPARSE_STATIC, STATIC, Route, pooled_by
 from .selftest import RouteUnderTest, self_test
+from .tasks import Task, read_tasks
+from .tokenizers import open_tokenizer
 from .variants import Choice
 
 _logger = logging.getLogger(__name__)
@@ -48,11 +48,15 @@ _READ = (
 
 @dataclass(frozen=True, eq=False)
 class LoadedRoute:
-    """A route of the model, ready to run. ``limit`` is the max_seq_length in its folder, None where it has none."""
+    """A route of the model, ready to run. ``limit`` is the max_seq_length in its folder, None where it has none.
+
+    ``tasks`` are those that have a limit of their own, or an expansion.
+    """
 
     pipeline: Pipeline
     choice: Choice
     limit: int | None
+    tasks: Mapping[str, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,53 +169,27 @@ def _test(model: LoadedModel, options: LoadOptions) -> None:
             raise UnfitError(choice, error) from error
 
 
-def open_tokenizer(route: Route) -> tuple[Tokenizer, int | None]:
-    """The tokenizer of a route, and its limit in tokens (None: no limit).
-
-    Raises MissingFileError, DamagedFileError where it knows more tokens than the transformer has embeddings for, and
-    OptionError for a limit that leaves no room for a text.
-    """
-    if route.kind in (WORDS, BAG):
-        from ..text.word_tokenizer import read_bag_tokenizer, read_word_tokenizer
-
-        with reading(route.path):
-            return (read_bag_tokenizer if route.kind == BAG else read_word_tokenizer)(route.path), None
-    with reading(route.path / "tokenizer_config.json"):
-        tokenizer = _read_tokenizer(route)
-    if route.kind != STATIC:
-        check_vocabulary(route.path, tokenizer.size, route.rows.get("input_ids"), tokenizer.added)
-    limit = tokenizer.own_limit if route.kind == STATIC else route.max_seq_length(tokenizer.model_max_length)
-    tokenizer.check_limit(limit)
-    return tokenizer, limit
-
-
-def _read_tokenizer(route: Route) -> Any:
-    if route.messages is not None:
-        from ..text.chat import ChatTokenizer
-
-        return ChatTokenizer(route.path, route.messages, route.template_arguments)
-    if route.model2vec:
-        from ..text.model2vec import Model2VecTokenizer
-
-        return Model2VecTokenizer(route.path)
-    special = route.kind not in (STATIC, SPARSE_STATIC)
-    return TextTokenizer(route.path, lower_case=route.lower_case, special_tokens=special)
-
-
 def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptions) -> LoadedModel:
     heads: dict[Path, tuple[Tokenizer, int | None, Backend]] = {}
-    scores = folder.model_type == CROSS_ENCODER
     routes = {}
     for name, route in folder.routes.items():
         if route.path not in heads:
             heads[route.path] = _open_head(folder, route, choices[name], options)
         tokenizer, limit, backend = heads[route.path]
-        modules = remaining_modules(route, backend, choices[name])
+        modules = _resolved(remaining_modules(route, backend, choices[name]), tokenizer)
         check_word_weights(route, tokenizer.size)
-        width = check_widths(modules, {backend.meaning: backend.width}, SCORES if scores else SENTENCE_EMBEDDING)
+        width = check_widths(modules, {backend.meaning: backend.width}, result_of(folder.model_type))
         pipeline = Pipeline(tokenizer, backend, modules, width, _one_by_one(route, choices[name]), options.background)
-        routes[name] = LoadedRoute(pipeline, choices[name], limit)
+        routes[name] = LoadedRoute(pipeline, choices[name], limit, read_tasks(route, tokenizer))
     return LoadedModel(folder, routes)
+
+
+def _resolved(modules: tuple[Module, ...], tokenizer: Tokenizer) -> tuple[Module, ...]:
+    """``modules``, of which those that name tokens have their ids."""
+    return tuple(
+        module.resolved(tokenizer.tokenizer.token_to_id) if isinstance(module, MultiVectorMask) else module
+        for module in modules
+    )
 
 
 def _one_by_one(route: Route, choice: Choice) -> bool:

@@ -24,6 +24,7 @@ from ..errors import EngineError, InputError
 from ..machine.background import resting
 from ..machine.parallel import parallel_map
 from ..modules.specs import Features, Module, Pooling, apply_modules
+from ..text.expansion import QueryExpansion
 from ..text.tokens import TextOrPair, Tokenizer, Tokens, joined
 from ..text.windows import windows
 from .batching import pad_batch, plan_batches
@@ -93,6 +94,7 @@ class Pipeline:
         checked: Sequence[str] = RESULTS,
         places: Rows | None = None,
         tokens: bool = True,
+        expansion: QueryExpansion | None = None,
     ) -> Iterator[tuple[Rows, R]]:
         """Run all ``texts``; for each batch, give the positions of its texts and its result.
 
@@ -100,13 +102,14 @@ class Pipeline:
         features. Texts are tokenized a window at a time, while batches of the window before still run, and batches are
         made of texts of similar length, so memory is bounded however many texts there are.
 
-        ``limit`` is the number of tokens that a text is truncated to, ``prompt`` is put before each text. ``extra`` are
-        features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. ``inspect`` is
+        ``limit`` is the number of tokens that a text is truncated to, ``prompt`` is put before each text, ``expansion``
+        fills it up. ``extra`` are features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse
+        embeddings, "task" for token vectors. ``inspect`` is
         called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
         Without ``tokens`` an engine that pools gives no token embeddings.
         """
-        batches = self._batches(texts, limit, prompt, batch_size, inspect, places)
+        batches = self._batches(texts, limit, prompt, batch_size, inspect, places, expansion)
         wanted = Wanted(select, extra, checked, tokens)
         return parallel_map(partial(self.compute, wanted, places=places), batches, self.backend.concurrency)
 
@@ -118,10 +121,11 @@ class Pipeline:
         batch_size: int,
         inspect: Callable[[Rows, Tokens], None] | None,
         places: Rows | None,
+        expansion: QueryExpansion | None,
     ) -> Iterator[Batch]:
         start = 0
         for window in windows(texts, short=self.background):
-            tokens = self.tokens(window, limit, prompt)
+            tokens = self.tokens(window, limit, prompt, expansion)
             if inspect is not None:
                 inspect(np.arange(start, start + len(window)), tokens)
             self.check(window, tokens, start=start, places=places)
@@ -147,15 +151,28 @@ class Pipeline:
     def plan(self, tokens: Tokens, batch_size: int) -> list[Rows]:
         """The rows of each batch of texts with ``tokens``; see `plan_batches`."""
         engine, most = self.backend, 1 if self.one_by_one else batch_size
-        lengths = np.array([len(ids) for ids in tokens.ids])
+        lengths = np.array([max(len(ids), tokens.least) for ids in tokens.ids])
         return list(plan_batches(lengths, engine.token_budget, most, engine.concurrency, engine.least_tokens))
 
-    def tokens(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> Tokens:
-        """The tokens of ``texts``, each after ``prompt`` and cut to ``limit``."""
+    def tokens(
+        self,
+        texts: Sequence[TextOrPair],
+        limit: int | None,
+        prompt: str | None = None,
+        expansion: QueryExpansion | None = None,
+        *,
+        cut_left: bool | None = None,
+    ) -> Tokens:
+        """The tokens of ``texts``, each after ``prompt`` and cut to ``limit``; ``expansion`` is noted beside them.
+
+        ``cut_left`` says on which side they are cut, None on the tokenizer's own. Raises OptionError where the
+        tokenizer cannot cut on that side.
+        """
+        tokenizer = self.tokenizer if cut_left is None else self.tokenizer.cutting(left=cut_left)
         if not self.background:
-            return self.tokenizer(texts, limit, prompt)
+            return replace(tokenizer(texts, limit, prompt), expansion=expansion)
         with resting():
-            return joined([self.tokenizer([text], limit, prompt) for text in texts])
+            return replace(joined([tokenizer([text], limit, prompt) for text in texts]), expansion=expansion)
 
     def compute(self, wanted: Wanted, batch: Batch, places: Rows | None = None) -> tuple[Rows, Any]:
         """The positions of the texts of ``batch``, and its result; raises as `run` does."""
@@ -228,11 +245,18 @@ class Pipeline:
     def _padded(self, tokens: Tokens, rows: Rows, pad_left: bool, step: int = 1) -> TokenBatch:
         ids = [tokens.ids[row] for row in rows]
         type_ids = None if tokens.type_ids is None else [tokens.type_ids[row] for row in rows]
-        return pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit)
+        padded = pad_batch(ids, type_ids, self.tokenizer.pad_id, pad_left, step, tokens.limit, tokens.least)
+        return padded if tokens.expansion is None else tokens.expansion(padded)
 
-    def tokenize(self, texts: Sequence[TextOrPair], limit: int | None, prompt: str | None = None) -> dict[str, Any]:
+    def tokenize(
+        self,
+        texts: Sequence[TextOrPair],
+        limit: int | None,
+        prompt: str | None = None,
+        expansion: QueryExpansion | None = None,
+    ) -> dict[str, Any]:
         """The inputs of the graph for ``texts``, as one batch in their order."""
-        tokens = self.tokenizer(texts, limit, prompt)
+        tokens = replace(self.tokenizer(texts, limit, prompt), expansion=expansion)
         return self._padded(tokens, np.arange(len(texts)), self.tokenizer.pad_left).features()
 
     def prompt_length(self, prompt: str | None, limit: int | None) -> int | None:
@@ -241,6 +265,11 @@ class Pipeline:
         Raises OptionError where the prompt leaves no room for a text.
         """
         return (self.tokenizer.prompt_length(prompt, limit) or None) if prompt else None
+
+    def prompt_features(self, prompt: str | None, limit: int | None) -> dict[str, int]:
+        """What the modules are told of the prompt: its length, where there is one; raises as `prompt_length`."""
+        length = self.prompt_length(prompt, limit)
+        return {} if length is None else {"prompt_length": length}
 
     @property
     def pools(self) -> bool:

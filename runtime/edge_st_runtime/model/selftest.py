@@ -16,14 +16,13 @@ import numpy as np
 
 from ..arrays import Floats
 from ..engines.backend import engine_version
-from ..engines.signature import SCORES, SENTENCE_EMBEDDING
 from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
 from ..machine.local_cache import can_keep, digest, keep, recall
 from ..text.tokens import TextOrPair
 from ..vectors.parity import correlations, cosines
-from .classes import CROSS_ENCODER
+from .classes import CROSS_ENCODER, result_of
 from .folder import SETTINGS_FILE, ModelFolder
 from .pipeline import Pipeline
 from .record import Golden, GraphRecord, Record
@@ -127,15 +126,15 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
     """What the route gives for ``texts``, in the shape of ``golden.embeddings``."""
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
-        length = route.pipeline.prompt_length(prompt, route.limit)
-    gives = SCORES if folder.model_type == CROSS_ENCODER else SENTENCE_EMBEDDING
+        extra = route.pipeline.prompt_features(prompt, route.limit)
+    gives = result_of(folder.model_type)
     batches = route.pipeline.run(
         texts,
         lambda features: np.asarray(features[gives]),
         limit=route.limit,
         batch_size=_BATCH,
         prompt=prompt,
-        extra={} if length is None else {"prompt_length": length},
+        extra=extra,
         tokens=False,
     )
     try:

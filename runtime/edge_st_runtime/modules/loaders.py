@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..engines.signature import SCORES
+from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import EXPORT, DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json, reading, whole_number, wrong
 from ..files.regular import is_there
@@ -16,9 +16,14 @@ from ..files.weights import read_safetensors
 from .activations import SOFTMAX_FAMILY, Activation, PReLU, find_activation
 from .pooling import POOLING
 from .sparse import LOGARITHMS, STRATEGIES, SparseAutoEncoder, SpladePooling
-from .specs import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, Pooling, WordWeights
+from .specs import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, NormalizeTokens, Pooling, WordWeights
+from .token_mask import DOCUMENT, MultiVectorMask
 from .token_pooling import HierarchicalTokenPooling
 
+_NORMALIZES: dict[str, type[Normalize] | type[NormalizeTokens]] = {
+    SENTENCE_EMBEDDING: Normalize,
+    TOKEN_EMBEDDINGS: NormalizeTokens,
+}
 _LEGACY_MODES = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -97,12 +102,34 @@ def _layer_norm(folder: Path) -> LayerNorm:
     return LayerNorm(weight, _tensor(weights, "norm.bias", folder, weight.shape))
 
 
-def _normalize(folder: Path) -> Normalize:
+def _normalize(folder: Path) -> Normalize | NormalizeTokens:
     config = read_optional_json(folder / "config.json")
-    for key in ("module_input_name", "module_output_name"):
-        if config.get(key) not in (None, "sentence_embedding"):
-            raise UnsupportedModelError(f"{folder}: Normalize with {key} {config[key]!r}; expected sentence_embedding")
-    return Normalize()
+    name = config.get("module_input_name") or SENTENCE_EMBEDDING
+    output = config.get("module_output_name") or name
+    if name != output or name not in _NORMALIZES:
+        raise UnsupportedModelError(
+            f"{folder}: Normalize of {name!r} into {output!r}; expected {' or '.join(_NORMALIZES)}, into itself"
+        )
+    return _NORMALIZES[name]()
+
+
+def _multi_vector_mask(folder: Path) -> MultiVectorMask:
+    config = read_optional_json(folder / "config.json")
+    words, tasks = _texts(config, "skiplist_words", ()), _texts(config, "skiplist_tasks", (DOCUMENT,))
+    kept = config.get("keep_only_token_ids")
+    if kept is not None and not (isinstance(kept, list) and all(type(each) is int for each in kept)):
+        raise wrong("keep_only_token_ids", kept, "a list of token ids")
+    return MultiVectorMask(words, tasks, None if kept is None else tuple(kept))
+
+
+def _texts(config: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    found = config.get(name)
+    if found is None:
+        return default
+    found = [found] if isinstance(found, str) else found
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise wrong(name, found, "a list of texts")
+    return tuple(found)
 
 
 def _cnn(folder: Path) -> CNN:
@@ -174,6 +201,7 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
     "Dense": _dense,
     "LayerNorm": _layer_norm,
     "Normalize": _normalize,
+    "MultiVectorMask": _multi_vector_mask,
     "Dropout": lambda _folder: Dropout(),
     "CNN": _cnn,
     "LSTM": lambda _folder: InGraph("LSTM"),

@@ -1,8 +1,9 @@
 """The modules after the transformer, as frozen specs that map features to features.
 
 Features are a dictionary with sentence-transformers' names: ``token_embeddings`` (batch, tokens, hidden),
-``sentence_embedding`` (batch, dim), ``attention_mask`` (batch, tokens), ``prompt_length`` (an int),
-``token_weights_sum`` (batch,). A module returns a new dictionary and never writes into the arrays that it was given.
+``sentence_embedding`` (batch, dim), ``attention_mask`` (batch, tokens), ``prompt_length`` (an int), ``task`` (a str or
+None), ``token_weights_sum`` (batch,). A module returns a new dictionary and never writes into the arrays that it was
+given.
 Source: sentence-transformers' modules of these names.
 """
 
@@ -132,6 +133,20 @@ class Normalize:
     def widths(self, widths: Widths) -> Widths:
         """Unchanged."""
         checked_width(self, widths, "sentence_embedding")
+        return widths
+
+
+@dataclass(frozen=True)
+class NormalizeTokens:
+    """Scale each token's vector to unit Euclidean length: a Normalize that reads ``token_embeddings``."""
+
+    def __call__(self, features: Features) -> Features:
+        """Normalize ``token_embeddings``."""
+        return {**features, "token_embeddings": normalize(features["token_embeddings"])}
+
+    def widths(self, widths: Widths) -> Widths:
+        """Unchanged."""
+        checked_width(self, widths, "token_embeddings")
         return widths
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Ids
 from ..errors import DamagedFileError, OptionError
+from .expansion import QueryExpansion
 
 TextOrPair: TypeAlias = str | tuple[str, str]
 
@@ -19,13 +20,19 @@ class Tokens:
 
     ``type_ids`` have the same shapes, or are None where all are 0. ``counts`` (texts,) int64 are the numbers of tokens
     before truncation to ``limit``, including special tokens; of a long text with more than ``limit`` tokens, not all
-    are counted.
+    are counted. ``expansion`` says how the texts are to be filled up, None where they are not.
     """
 
     ids: list[NDArray[np.int32]]
     type_ids: list[NDArray[np.int32]] | None
     counts: NDArray[np.int64]
     limit: int | None
+    expansion: QueryExpansion | None = None
+
+    @property
+    def least(self) -> int:
+        """The fewest tokens that a text has once it is filled up."""
+        return 0 if self.expansion is None else self.expansion.length
 
 
 def joined(parts: Sequence[Tokens]) -> Tokens:
@@ -36,6 +43,7 @@ def joined(parts: Sequence[Tokens]) -> Tokens:
         [types for part in parts for types in part.type_ids or map(np.zeros_like, part.ids)] if typed else None,
         np.concatenate([part.counts for part in parts]),
         parts[0].limit,
+        parts[0].expansion,
     )
 
 

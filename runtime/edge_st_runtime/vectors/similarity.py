@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, OptionError
 from .dense import as_matrix, normalize
+from .maxsim import maxsim, maxsim_pairwise, mean_maxsim, mean_maxsim_pairwise
 
 Similarity: TypeAlias = Callable[[Any, Any], NDArray[Any]]
 
@@ -78,16 +79,18 @@ class SimilarityFunction(Enum):
     DOT = "dot"  # noqa: PIE796 - an alias, as in sentence-transformers
     EUCLIDEAN = "euclidean"
     MANHATTAN = "manhattan"
+    MAXSIM = "maxsim"
+    MEAN_MAXSIM = "meanmaxsim"
 
     @staticmethod
     def to_similarity_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function that compares every pair; raises OptionError for an unknown name."""
-        return FUNCTIONS[parse_similarity(similarity_function)][0]
+        return _ALL[_parsed(similarity_function, _ALL)][0]
 
     @staticmethod
     def to_similarity_pairwise_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function that compares row by row; raises OptionError for an unknown name."""
-        return FUNCTIONS[parse_similarity(similarity_function)][1]
+        return _ALL[_parsed(similarity_function, _ALL)][1]
 
     @staticmethod
     def possible_values() -> list[str]:
@@ -95,7 +98,7 @@ class SimilarityFunction(Enum):
         return [function.value for function in SimilarityFunction]
 
 
-#: for each name, the function that compares every pair and the one that compares row by row
+#: for each name, the function that compares every pair and the one that compares row by row; of single vectors
 SimilarityFunctions: TypeAlias = Mapping[SimilarityFunction, tuple[Similarity, Similarity]]
 FUNCTIONS: SimilarityFunctions = {
     SimilarityFunction.COSINE: (cos_sim, pairwise_cos_sim),
@@ -103,15 +106,25 @@ FUNCTIONS: SimilarityFunctions = {
     SimilarityFunction.EUCLIDEAN: (euclidean_sim, pairwise_euclidean_sim),
     SimilarityFunction.MANHATTAN: (manhattan_sim, pairwise_manhattan_sim),
 }
+#: the same for token vectors
+TOKEN_FUNCTIONS: SimilarityFunctions = {
+    SimilarityFunction.MAXSIM: (maxsim, maxsim_pairwise),
+    SimilarityFunction.MEAN_MAXSIM: (mean_maxsim, mean_maxsim_pairwise),
+}
+_ALL: SimilarityFunctions = {**FUNCTIONS, **TOKEN_FUNCTIONS}
 
 
 def parse_similarity(name: str | SimilarityFunction) -> SimilarityFunction:
-    """The SimilarityFunction called ``name``; raises OptionError for an unknown one."""
-    try:
-        return SimilarityFunction(name)
-    except ValueError:
-        known = ", ".join(map(repr, SimilarityFunction.possible_values()))
-        raise OptionError(f"similarity function {name!r} is not known; expected one of {known}") from None
+    """The SimilarityFunction of single vectors that is called ``name``; raises OptionError for another one."""
+    return _parsed(name, FUNCTIONS)
+
+
+def _parsed(name: str | SimilarityFunction, known: SimilarityFunctions) -> SimilarityFunction:
+    found = next((function for function in known if name in (function, function.value)), None)
+    if found is None:
+        names = ", ".join(repr(function.value) for function in known)
+        raise OptionError(f"similarity function {name!r} is not known; expected one of {names}")
+    return found
 
 
 def _matrices(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -181,14 +181,14 @@ def test_similarity_function_is_saved_or_given(tmp_path: Path, full: Any) -> Non
     assert (given.similarity_fn_name, given.truncate_dim) == ("euclidean", 4)
     with pytest.raises(ValueError, match=r"only supports similarity_fn_name in \('cosine', 'dot', .*, got 'hamming'"):
         given.similarity_fn_name = "hamming"
-    with pytest.raises(ValueError, match=r"got 'maxsim'\. Use sentence-transformers' MultiVectorEncoder"):
+    with pytest.raises(ValueError, match=r"got 'maxsim'\. Use edge_st.MultiVectorEncoder"):
         given.similarity_fn_name = "maxsim"
     given.similarity_fn_name = None
     assert given.similarity_fn_name == "cosine"
     assert SentenceTransformer.SUPPORTED_SIMILARITY_FN_NAMES == ("cosine", "dot", "euclidean", "manhattan")
 
 
-@pytest.mark.parametrize("saved", ["maxsim", "mean_maxsim"])
+@pytest.mark.parametrize("saved", ["maxsim", "meanmaxsim", "mean_maxsim"])
 def test_a_saved_similarity_of_token_vectors_is_the_default(saved: str, tmp_path: Path) -> None:
     folder = TinyModel(settings={"similarity_fn_name": saved}).save(tmp_path)
     assert SentenceTransformer(folder, backend="onnx").similarity_fn_name == "cosine"

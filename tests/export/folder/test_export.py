@@ -145,18 +145,18 @@ class TestRefusals:
                 {"modules.json": [{"type": "sentence_transformers.models.Transformer"}, {"type": "mine.Head"}]},
                 "mine.Head",
             ),
-            ({"modules.json": [{"type": "sentence_transformers.models.MultiVectorMask"}]}, "MultiVectorMask"),
+            ({"modules.json": [{"type": "sentence_transformers.models.Unheard"}]}, "Unheard"),
             (
                 {
                     "modules.json": [
-                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "MultiVectorMask")
+                        {"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Unheard")
                     ]
                 },
-                "'MultiVectorMask'.*Dense",
+                "'Unheard'.*Dense",
             ),
             (
-                {"config.json": {}, "config_sentence_transformers.json": {"model_type": "MultiVectorEncoder"}},
-                "is a MultiVectorEncoder",
+                {"config.json": {}, "config_sentence_transformers.json": {"model_type": "AudioEncoder"}},
+                "is a AudioEncoder",
             ),
         ],
     )
@@ -259,9 +259,9 @@ class TestTheHub:
         assert hub.requested() == set(files)
 
     def test_an_unsupported_model_is_not_downloaded(self, hub: HubServer, tmp_path: Path) -> None:
-        rows = [{"type": "sentence_transformers.models.MultiVectorMask", "path": ""}]
+        rows = [{"type": "sentence_transformers.models.Unheard", "path": ""}]
         hub.add("me/colbert", {"modules.json": json.dumps(rows).encode(), "model.safetensors": b"large"})
-        with pytest.raises(UnsupportedModelError, match="MultiVectorMask"):
+        with pytest.raises(UnsupportedModelError, match="Unheard"):
             export_model("me/colbert", tmp_path / "out")
         assert hub.requested() == {"modules.json"}
 

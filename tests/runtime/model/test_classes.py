@@ -78,8 +78,8 @@ def test_a_class_whose_head_would_have_random_weights(architecture: str, wanted:
 
 
 def test_a_class_that_is_not_run() -> None:
-    with pytest.raises(UnsupportedModelError, match=f"is a MultiVectorEncoder; this version runs {', '.join(TASKS)}"):
-        find_model_type(FOLDER, {"model_type": "MultiVectorEncoder"}, "", None)
+    with pytest.raises(UnsupportedModelError, match=f"is a AudioEncoder; this version runs {', '.join(TASKS)}"):
+        find_model_type(FOLDER, {"model_type": "AudioEncoder"}, "", None)
 
 
 @pytest.mark.parametrize("model_type", [3, ["CrossEncoder"], {"a": 1}], ids=str)

@@ -78,7 +78,7 @@ def test_plain_transformers_folder(config: dict[str, Any], mode: str, tmp_path: 
             "'custom_st.Pooling', which is custom code.*Expected .*Transformer, CLIP.*Dense.*Pooling.*or a Router",
         ),
         ([entry("Transformer"), {"path": "1_Pooling"}], "names the module ''"),
-        ([entry("Transformer"), entry("MultiVectorMask", "1")], "module 'MultiVectorMask'.*this version runs"),
+        ([entry("Transformer"), entry("Unheard", "1")], "module 'Unheard'.*this version runs"),
         ([entry("MultiVectorMask")], "first module is MultiVectorMask; expected one of Transformer, CLIPModel"),
         ([entry("Pooling")], "first module is Pooling"),
     ],

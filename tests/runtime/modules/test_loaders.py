@@ -9,7 +9,16 @@ import pytest
 from edge_st_runtime.errors import DamagedFileError, MissingFileError, UnsupportedModelError
 from edge_st_runtime.modules.activations import ACTIVATIONS
 from edge_st_runtime.modules.loaders import load_module
-from edge_st_runtime.modules.specs import CNN, Dense, Dropout, LayerNorm, Normalize, Pooling, WordWeights
+from edge_st_runtime.modules.specs import (
+    CNN,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Normalize,
+    NormalizeTokens,
+    Pooling,
+    WordWeights,
+)
 from tests.support.tiny_models import write_json, write_safetensors
 
 WEIGHT, BIAS = np.arange(6, dtype="f4").reshape(3, 2), np.ones(3, dtype="f4")
@@ -126,13 +135,21 @@ def test_modules_without_files(tmp_path: Path) -> None:
     assert load_module("Dropout", tmp_path) == Dropout()
 
 
-def test_normalize_of_something_else(tmp_path: Path) -> None:
+def test_normalize_of_token_vectors(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"module_input_name": "token_embeddings"})
-    with pytest.raises(UnsupportedModelError, match=r"'token_embeddings'; expected sentence_embedding"):
+    assert load_module("Normalize", tmp_path) == NormalizeTokens()
+
+
+@pytest.mark.parametrize(
+    "config", [{"module_input_name": "scores"}, {"module_output_name": "token_embeddings"}], ids=str
+)
+def test_normalize_of_something_else(config: dict[str, str], tmp_path: Path) -> None:
+    write_json(tmp_path / "config.json", config)
+    with pytest.raises(UnsupportedModelError, match=r"expected sentence_embedding or token_embeddings, into itself"):
         load_module("Normalize", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["MultiVectorMask", "Transformer", ""])
+@pytest.mark.parametrize("name", ["Unheard", "Transformer", ""])
 def test_unknown_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         UnsupportedModelError,

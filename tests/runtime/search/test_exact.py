@@ -8,7 +8,7 @@ import pytest
 
 from edge_st_runtime.errors import InputError, OptionError
 from edge_st_runtime.search.exact import top_k
-from edge_st_runtime.vectors.similarity import SimilarityFunction, cos_sim, dot_score
+from edge_st_runtime.vectors.similarity import FUNCTIONS, SimilarityFunction, cos_sim, dot_score
 
 generator = np.random.default_rng(5)
 QUERIES = generator.standard_normal((7, 8)).astype(np.float32)
@@ -27,11 +27,11 @@ def check(found: tuple[Any, Any], expected: tuple[Any, Any]) -> None:
     assert (found[0].dtype, found[1].dtype) == (np.float32, np.int64)
 
 
-@pytest.mark.parametrize("name", SimilarityFunction.possible_values())
+@pytest.mark.parametrize("similarity", FUNCTIONS, ids=lambda similarity: similarity.value)
 @pytest.mark.parametrize("chunks", [(100, 500_000), (1, 1), (2, 10), (7, 101), (3, 100)], ids=str)
 @pytest.mark.parametrize("k", [1, 10, 101, 1000])
-def test_as_brute_force(k: int, chunks: tuple[int, int], name: str) -> None:
-    score = SimilarityFunction.to_similarity_fn(name)
+def test_as_brute_force(k: int, chunks: tuple[int, int], similarity: SimilarityFunction) -> None:
+    score = similarity.to_similarity_fn(similarity)
     check(top_k(QUERIES, CORPUS, k, score, *chunks), brute_force(QUERIES, CORPUS, k, score))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import DamagedFileError
 from ...files.fields import Fields
 from ...search.codes import PRECISIONS
-from ...vectors.similarity import SimilarityFunction
+from ...vectors.similarity import FUNCTIONS
 from ..segment_file import REPAIR, Entry, checked_column, read_segment, verify_segment
 from ..segment_folder import listed
 from .segment import Layout, Segment
@@ -31,7 +31,7 @@ def read_layout(path: Path, manifest: Mapping[str, Any]) -> Layout:
     for segment in fields.objects("segments"):
         segment.count("rows", 1, _MOST_ROWS)
     settings = fields.object("settings")
-    settings.choice("similarity", [each.value for each in SimilarityFunction])
+    settings.choice("similarity", [each.value for each in FUNCTIONS])
     model = settings.optional_object("model")
     if model is not None:
         model.text("name")
