@@ -9,9 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.store.dense.index import VectorIndex
-from edge_st_runtime.store.dense.segment import Layout, Rows
-from edge_st_runtime.store.dense.snapshot import SearchOptions, Snapshot, encoded_id, hashes_of
-from edge_st_runtime.store.dense.strings import Strings
+from edge_st_runtime.store.dense.layout import DenseLayout, DenseVectors
+from edge_st_runtime.store.dense.snapshot import VectorSnapshot
+from edge_st_runtime.store.rows.segment import Rows
+from edge_st_runtime.store.rows.snapshot import SearchOptions, encoded_id, hashes_of
+from edge_st_runtime.store.rows.strings import Strings
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
@@ -28,7 +30,7 @@ def vector(seed: int) -> Any:
     return np.random.default_rng(seed).integers(-9, 10, DIM).astype(np.float32)
 
 
-def rows_of(known: Sequence[Known], layout: Layout) -> Rows:
+def rows_of(known: Sequence[Known], layout: DenseLayout) -> Rows[DenseVectors]:
     vectors = np.array([vector(int(text)) for _, text, _ in known], dtype=np.float32).reshape(-1, DIM)
     ids, texts = [encoded_id(found) for found, _, _ in known], [text.encode() for _, text, _ in known]
     metadata = [json.dumps(found).encode() for _, _, found in known]
@@ -66,7 +68,7 @@ class Small:
             del self.held[found]
 
 
-def check(snapshot: Snapshot, held: dict[Any, int]) -> None:
+def check(snapshot: VectorSnapshot, held: dict[Any, int]) -> None:
     """Compare the content of ``snapshot`` and its search results with brute force."""
     rows = snapshot.rows().tolist()
     assert len(snapshot) == len(rows)

@@ -147,7 +147,8 @@ def _input_format(args: argparse.Namespace) -> "InputFormat":
 def _check_target(path: Path) -> bool:
     """Whether there is an index in ``path``; raises FolderError where there is anything else."""
     from edge_st_runtime.files.regular import is_there
-    from edge_st_runtime.store.dense.index import MANIFEST, check_free
+    from edge_st_runtime.store.rows.free import check_free
+    from edge_st_runtime.store.rows.index import MANIFEST
     from edge_st_runtime.store.segment_file import REPAIR
 
     if is_there(path / MANIFEST, REPAIR):

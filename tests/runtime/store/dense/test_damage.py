@@ -13,8 +13,9 @@ from edge_st_runtime.errors import (
     FolderError,
     MissingFileError,
 )
-from edge_st_runtime.store.dense.index import MANIFEST, VectorIndex
-from edge_st_runtime.store.dense.snapshot import SearchOptions, encoded_id
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.rows.index import MANIFEST
+from edge_st_runtime.store.rows.snapshot import SearchOptions, encoded_id
 from tests.support.damage import flip, replace_columns, rewrite
 from tests.support.small_vectors import CHANGES, DIM, DOT, Small, check, files_of, vector
 

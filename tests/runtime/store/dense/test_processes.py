@@ -14,7 +14,8 @@ from edge_st_runtime.errors import (
     FolderError,
     OptionError,
 )
-from edge_st_runtime.store.dense.index import MANIFEST, MIGRATION, VectorIndex
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.rows.index import MANIFEST, MIGRATION
 from tests.support.small_vectors import Small, check, files_of, migrated, settings
 
 
