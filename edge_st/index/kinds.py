@@ -13,7 +13,8 @@ from ..models.encoder import Encoder
 class VectorKind(Protocol):
     """One kind of vectors: how they are checked, computed, stored and searched.
 
-    ``vectors`` are those of several rows or queries as this kind has them in memory: a sequence that can be sliced.
+    ``vectors`` are those of several rows or queries as this kind has them in memory: a sequence that can be sliced, or
+    where `documents` gives them and `stored` takes them, an iterator.
     """
 
     @property

@@ -1,7 +1,7 @@
 """Token vectors as the kind of vectors of an index."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..models.multi_vector_encoder import MultiVectorEncoder
 from .embeddings import check_width
 from .token_embeddings import check_token_embeddings, width_of
 
+_TEXTS = 128
 _logger = logging.getLogger(__name__)
 
 
@@ -56,10 +57,10 @@ class Tokens:
         if found is not None:
             check_width(found, dim)
 
-    def documents(self, model: Encoder, texts: Sequence[str], dim: int) -> list[Floats]:  # noqa: ARG002 - the model's
-        """Token vectors of each text."""
-        found: list[Floats] = model.encode_document(texts, show_progress_bar=False)
-        return found
+    def documents(self, model: Encoder, texts: Sequence[str], dim: int) -> Iterator[Floats]:  # noqa: ARG002 - the model's
+        """Token vectors of each text; 128 texts are encoded at a time, as those of all may not fit in memory."""
+        for at in range(0, len(texts), _TEXTS):
+            yield from model.encode_document(texts[at : at + _TEXTS], show_progress_bar=False)
 
     def queries(self, model: Encoder, texts: Sequence[str], dim: int) -> list[Floats]:  # noqa: ARG002 - the model's
         """Token vectors of each text."""
@@ -71,7 +72,7 @@ class Tokens:
         is_single = isinstance(query, np.ndarray) and query.ndim == 2
         return check_token_embeddings([query] if is_single else query, "query"), is_single
 
-    def stored(self, snapshot: TokenSnapshot, vectors: Sequence[Floats]) -> TokenVectors:
+    def stored(self, snapshot: TokenSnapshot, vectors: Iterable[Floats]) -> TokenVectors:
         """The codes of ``vectors``."""
         return snapshot.layout.encode(vectors)
 

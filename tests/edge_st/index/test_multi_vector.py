@@ -33,6 +33,7 @@ class Counted(MultiVectorEncoder):
 
     def encode_document(self, inputs: Any = None, *arguments: Any, **options: Any) -> Any:
         """Raises InputError where more than ``stop_after`` texts would be encoded."""
+        assert len(inputs) <= 128  # the token vectors of a portion need not fit in memory
         if self.stop_after is not None and len(self.documents) + len(inputs) > self.stop_after:
             raise InputError("stopped")
         self.documents += inputs

@@ -1,6 +1,6 @@
 """How segments store token vectors: encoded by one codec, one row's after the other's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,14 +71,22 @@ class TokenLayout:
     texts: bool
     codec: TokenCodec | None
 
-    def encode(self, vectors: Sequence[Floats]) -> TokenVectors:
-        """The token vectors (tokens, dim) of each row as they are stored; the first ones train the codec."""
-        ends = np.cumsum(np.fromiter(map(len, vectors), dtype=np.int64, count=len(vectors)))
-        if not len(ends) or not ends[-1]:
-            return TokenVectors(self.codec, {}, ends)
-        tokens = np.concatenate([found for found in vectors if len(found)])
-        codec = self.codec or TokenCodec.trained(tokens, self.precision)
-        return TokenVectors(codec, codec.encode(tokens), ends)
+    def encode(self, vectors: Iterable[Floats]) -> TokenVectors:
+        """The token vectors (tokens, dim) of each row as they are stored; read and encoded 65,536 tokens at a time.
+
+        Where there is no codec yet, the first of these train it. Raises InputError for vectors that are too large.
+        """
+        lengths: list[int] = []
+        codec, encoded = self.codec, list[Columns]()
+        for block in _blocks(vectors):
+            lengths += map(len, block)
+            tokens = np.concatenate(block)
+            if len(tokens):
+                codec = codec or TokenCodec.trained(tokens, self.precision)
+                encoded.append(codec.encode(tokens))
+        names = encoded[0] if encoded else ()
+        columns = {name: np.concatenate([found[name] for found in encoded]) for name in names}
+        return TokenVectors(codec, columns, np.cumsum(np.array(lengths, dtype=np.int64)))
 
     def opened(self, columns: Columns, rows: int) -> TokenVectors:
         """The token vectors of a segment; raises DamagedFileError for columns of another layout."""
@@ -118,6 +126,19 @@ class TokenLayout:
         codec = _codec(parts) or self.codec
         names = codec.columns if codec is not None and len(ends) and ends[-1] else ()
         return TokenVectors(codec, {name: np.concatenate(list(_numbers(parts, name))) for name in names}, ends)
+
+
+def _blocks(vectors: Iterable[Floats]) -> Iterator[list[Floats]]:
+    """The token vectors of so many rows at a time that they have 65,536 tokens, or somewhat more."""
+    block, tokens = list[Floats](), 0
+    for found in vectors:
+        block.append(found)
+        tokens += len(found)
+        if tokens >= _TOKENS:
+            yield block
+            block, tokens = [], 0
+    if block:
+        yield block
 
 
 def _codec(parts: Sequence[Part]) -> TokenCodec | None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,20 @@ def test_codes_are_copied_when_segments_are_merged(small: Small) -> None:
     small.index.compact()
     for row, found in enumerate(small.held):
         np.testing.assert_array_equal(decoded(small.index.snapshot, row), before[found])
+
+
+def test_tokens_are_encoded_a_block_at_a_time(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored does not depend on the blocks, once there is a codec; the first block trains it."""
+    layout, vectors = small.index.snapshot.layout, [token_vectors(seed) for seed in range(30)]
+    expected = layout.encode(vectors)
+    monkeypatch.setattr("edge_st_runtime.store.tokens.layout._TOKENS", 7)
+    found = layout.encode(iter(vectors))
+    assert found.ends.tolist() == expected.ends.tolist()
+    for name, column in expected.columns.items():
+        np.testing.assert_array_equal(found.columns[name], column)
+    trained: Any = replace(layout, codec=None).encode(vectors).codec
+    first = replace(layout, codec=None).encode(vectors[:5]).codec  # of 0, 1, 2, 3 and 4 tokens
+    np.testing.assert_array_equal(trained.centroids, first.centroids)
 
 
 def test_another_codec_comes_with_a_migration(small: Small) -> None:
