@@ -10,14 +10,14 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from ..arrays import Floats
 from ..engines.backend import engine_version
-from ..engines.signature import TOKEN_EMBEDDINGS
+from ..engines.signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
@@ -134,12 +134,17 @@ def _characters(text: TextOrPair) -> int:
 
 
 def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives for ``texts``, in the shape of ``golden.embeddings`` unless it has other tokens."""
+    """What the route gives for ``texts``, in the shape of ``golden.embeddings`` unless it has other tokens.
+
+    Of several heads it is the dense one.
+    """
     with reading(folder.path / SETTINGS_FILE):
         prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
         extra = route.pipeline.prompt_features(prompt, route.limit)
-    select = _token_rows if golden.counts is not None else partial(_rows, result_of(folder.model_type))
-    batches = route.pipeline.run(
+    gives = SENTENCE_EMBEDDING if folder.by_head else result_of(folder.model_type)
+    select = _token_rows if golden.counts is not None else partial(_rows, gives)
+    pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
+    batches = pipeline.run(
         texts,
         select,
         limit=route.limit,
@@ -147,6 +152,7 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
         prompt=prompt,
         extra=extra,
         tokens=golden.counts is not None,
+        outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
