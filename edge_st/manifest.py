@@ -14,7 +14,7 @@ from edge_st_runtime.errors import DamagedFileError, MissingFileError, OptionErr
 
 from .yaml_files import parse_yaml
 
-TASKS = ("sentence-embedding", "cross-encoder", "sparse-encoder")
+TASKS = ("sentence-embedding", "cross-encoder", "sparse-encoder", "multi-vector-encoder")
 POOLINGS = ("cls", "lasttoken", "max", "mean", "mean_sqrt_len_tokens", "weightedmean")
 MANIFEST_NAME = "models_manifest.yaml"
 _MULTILINGUAL = "multilingual"

@@ -17,8 +17,8 @@ from edge_st_runtime.vectors.sparse import SparseMatrix
 from .inputs import Inputs
 from .random_pairs import Pair
 
-#: embeddings (n, dim), or scores of pairs (n,)
-Outputs: TypeAlias = Floats | SparseMatrix
+#: embeddings (n, dim), n token vectors (tokens, dim), or scores of pairs (n,)
+Outputs: TypeAlias = Floats | SparseMatrix | list[Floats]
 #: how many texts, or pairs of texts, are computed before their outputs are written
 PORTION, PAIR_PORTION = 512, 128
 
@@ -68,6 +68,8 @@ def joined(parts: Sequence[Outputs]) -> Outputs:
     """Several outputs of the same width as one, row after row."""
     if isinstance(parts[0], SparseMatrix):
         return SparseMatrix.concatenate([part for part in parts if isinstance(part, SparseMatrix)])
+    if isinstance(parts[0], list):
+        return [each for part in parts if isinstance(part, list) for each in part]
     return np.concatenate([np.asarray(part) for part in parts])
 
 
@@ -76,14 +78,17 @@ def _digest(texts: Sequence[str | Pair]) -> str:
 
 
 def _write(path: Path, portion: Portion) -> None:
-    outputs = portion.outputs
-    arrays: dict[str, Any] = (
-        {"indptr": outputs.indptr, "indices": outputs.indices, "values": outputs.values, "dim": outputs.dim}
-        if isinstance(outputs, SparseMatrix)
-        else {"dense": outputs}
-    )
+    arrays = _arrays(portion.outputs)
     with replacing(path) as part, part.open("xb") as file:
         np.savez(file, seconds=portion.seconds, peak_memory=portion.peak_memory, **arrays)
+
+
+def _arrays(outputs: Outputs) -> dict[str, Any]:
+    if isinstance(outputs, SparseMatrix):
+        return {"indptr": outputs.indptr, "indices": outputs.indices, "values": outputs.values, "dim": outputs.dim}
+    if isinstance(outputs, list):
+        return {"tokens": np.concatenate(outputs), "lengths": [len(each) for each in outputs]}
+    return {"dense": outputs}
 
 
 def _read(path: Path) -> Portion | None:
@@ -92,6 +97,8 @@ def _read(path: Path) -> Portion | None:
             seconds, peak = float(found["seconds"]), int(found["peak_memory"])
             if "dense" in found:
                 return Portion(found["dense"], seconds, peak)
+            if "tokens" in found:
+                return Portion(np.split(found["tokens"], np.cumsum(found["lengths"])[:-1]), seconds, peak)
             sparse = SparseMatrix(found["indptr"], found["indices"], found["values"], int(found["dim"]))
             return Portion(sparse, seconds, peak)
     except Exception:  # noqa: BLE001 - whatever a missing or damaged archive makes NumPy raise

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
-from edge_st_runtime.model.classes import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, MULTI_VECTOR_ENCODER, SPARSE_ENCODER
 from edge_st_runtime.vectors import similarity, sparse_similarity
 from edge_st_runtime.vectors.dense import dequantize, normalize, quantize, value_ranges
 from edge_st_runtime.vectors.similarity import SimilarityFunction, SimilarityFunctions
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
+from ..evaluation.embeddings import DENSE, MULTI_VECTOR, SPARSE, taken
 from ..models.model_card import ModelCardData
 from ..models.sparse_encoder import SparseEncoder
 from .cache import Outputs
@@ -38,7 +39,12 @@ class ModelDescription:
 
 
 class CachedModel:
-    """A model that looks its outputs up, by the side and the text or pair."""
+    """A model that looks its outputs up, by the side and the text or pair.
+
+    ``kind`` is that of its embeddings.
+    """
+
+    kind: ClassVar[str] = DENSE
 
     def __init__(self, description: ModelDescription, outputs: Mapping[Side, tuple[Inputs, Outputs]]) -> None:
         self.description = description
@@ -57,7 +63,6 @@ class CachedModel:
 class CachedCrossEncoder(CachedModel):
     """A cross-encoder with one label."""
 
-    sparse = False
     num_labels = 1
 
     def predict(self, inputs: Sequence[Sequence[str]], **_: Any) -> Floats:
@@ -69,7 +74,6 @@ class CachedCrossEncoder(CachedModel):
 class CachedEncoder(CachedModel):
     """A dense encoder whose embeddings are truncated to ``truncate_dim``; all but queries are kept in ``precision``."""
 
-    sparse = False
     _similarities: ClassVar[SimilarityFunctions] = similarity.FUNCTIONS
 
     def __init__(
@@ -97,7 +101,7 @@ class CachedEncoder(CachedModel):
 
     def encode_query(self, inputs: Sequence[str], **_: Any) -> Any:
         """Embeddings (n, dim) of queries, in float32."""
-        return self._truncated("query")[self._rows("query", inputs)]
+        return taken(self._truncated("query"), self._rows("query", inputs))
 
     def encode_document(self, inputs: Sequence[str], **_: Any) -> Any:
         """Embeddings (n, dim) of documents: float32 values as `as_stored` gives them."""
@@ -106,7 +110,7 @@ class CachedEncoder(CachedModel):
     def _look_up(self, side: Side, texts: Sequence[str]) -> Any:
         if side not in self._stored:
             self._stored[side] = as_stored(self._truncated(side), self.precision)
-        return self._stored[side][self._rows(side, texts)]
+        return taken(self._stored[side], self._rows(side, texts))
 
     def _truncated(self, side: Side) -> Any:
         found = self._outputs[side]
@@ -146,7 +150,7 @@ class CachedEncoder(CachedModel):
 class CachedSparseEncoder(CachedEncoder):
     """A sparse encoder."""
 
-    sparse = True
+    kind = SPARSE
     _similarities = sparse_similarity.FUNCTIONS
     sparsity = staticmethod(SparseEncoder.sparsity)
 
@@ -158,6 +162,20 @@ class CachedSparseEncoder(CachedEncoder):
         return 8 * found.nnz / len(found)
 
 
+class CachedMultiVectorEncoder(CachedEncoder):
+    """A multi-vector encoder, whose embeddings are a list of token vectors (tokens, dim)."""
+
+    kind = MULTI_VECTOR
+    _similarities = similarity.TOKEN_FUNCTIONS
+    prompts: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def vector_bytes(self) -> float:
+        """Bytes of a document's token vectors, on average."""
+        found: Any = self._outputs["document"]
+        return 4 * (self.dimension or 0) * sum(map(len, found)) / len(found)
+
+
 def cached_model(
     description: ModelDescription,
     outputs: Mapping[Side, tuple[Inputs, Outputs]],
@@ -167,16 +185,23 @@ def cached_model(
     """The model of this description, with these outputs."""
     if description.model_type == CROSS_ENCODER:
         return CachedCrossEncoder(description, outputs)
-    kind = CachedSparseEncoder if description.model_type == SPARSE_ENCODER else CachedEncoder
+    kind = _ENCODERS.get(description.model_type, CachedEncoder)
     return kind(description, outputs, truncate_dim, precision)
+
+
+_ENCODERS: Mapping[str, type[CachedEncoder]] = {
+    SPARSE_ENCODER: CachedSparseEncoder,
+    MULTI_VECTOR_ENCODER: CachedMultiVectorEncoder,
+}
 
 
 def as_stored(vectors: Outputs, precision: str) -> Outputs:
     """Embeddings (n, dim) as an index of this precision holds them: normalized, quantized, and back in float32.
 
-    A bit becomes -1 or 1, an int8 or uint8 code the middle of its step. float32 and sparse ones stay as they are.
+    A bit becomes -1 or 1, an int8 or uint8 code the middle of its step. float32, sparse ones and token vectors stay as
+    they are.
     """
-    if precision == "float32" or isinstance(vectors, SparseMatrix):
+    if precision == "float32" or isinstance(vectors, SparseMatrix | list):
         return vectors
     unit = normalize(vectors)
     ranges = value_ranges(unit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.classes import CROSS_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, MULTI_VECTOR_ENCODER
 
 from ..evaluation.candidates import bm25_candidates
 from ..evaluation.datasets import Dataset, RetrievalData, TripletData
@@ -47,6 +47,11 @@ def check_fits(data: Dataset, model_type: str) -> None:
         raise OptionError(
             f"{data.name} holds triplets, which compare embeddings; a cross-encoder scores pairs: give it pairs with a "
             "score or a label, or a folder in BEIR's layout"
+        )
+    if model_type == MULTI_VECTOR_ENCODER and not isinstance(data, RetrievalData | TripletData):
+        raise OptionError(
+            f"{data.name} holds pairs of texts that are alike; a multi-vector model compares queries with documents: "
+            "give it triplets, or a folder in BEIR's layout"
         )
 
 

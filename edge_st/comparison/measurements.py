@@ -15,6 +15,8 @@ from ..evaluation import (
     CrossEncoderCorrelationEvaluator,
     EmbeddingSimilarityEvaluator,
     InformationRetrievalEvaluator,
+    MultiVectorInformationRetrievalEvaluator,
+    MultiVectorTripletEvaluator,
     SparseBinaryClassificationEvaluator,
     SparseEmbeddingSimilarityEvaluator,
     SparseInformationRetrievalEvaluator,
@@ -22,6 +24,7 @@ from ..evaluation import (
     TripletEvaluator,
 )
 from ..evaluation.datasets import Dataset, PairData, RetrievalData, SimilarityData, TripletData
+from ..evaluation.embeddings import DENSE, MULTI_VECTOR, SPARSE
 from ..evaluation.information_retrieval import averages, flat
 from ..evaluation.significance import Statistic
 from ..evaluation.statistics import Values, average_precision, average_ranks, spearman
@@ -45,6 +48,17 @@ _OF_PAIRS: Mapping[type, tuple[Any, Any, Any]] = {
         SparseBinaryClassificationEvaluator,
         CrossEncoderClassificationEvaluator,
     ),
+}
+#: those of each kind of embeddings
+_OF_TRIPLETS: Mapping[str, Any] = {
+    DENSE: TripletEvaluator,
+    SPARSE: SparseTripletEvaluator,
+    MULTI_VECTOR: MultiVectorTripletEvaluator,
+}
+_OF_RETRIEVAL: Mapping[str, Any] = {
+    DENSE: InformationRetrievalEvaluator,
+    SPARSE: SparseInformationRetrievalEvaluator,
+    MULTI_VECTOR: MultiVectorInformationRetrievalEvaluator,
 }
 
 
@@ -131,8 +145,7 @@ def _pairs(data: PairData, model: Any) -> Measurement:
 
 
 def _triplets(data: TripletData, model: Any) -> Measurement:
-    kind = SparseTripletEvaluator if model.sparse else TripletEvaluator
-    evaluator = kind(data.anchors, data.positives, data.negatives)
+    evaluator = _OF_TRIPLETS[model.kind](data.anchors, data.positives, data.negatives)
     metrics = evaluator(model)
     ((near, far),) = evaluator.similarities(model).values()
     won = (near > far).astype(np.float64)
@@ -154,8 +167,7 @@ def _triplets(data: TripletData, model: Any) -> Measurement:
 
 
 def _retrieval(data: RetrievalData, model: Any) -> Measurement:
-    kind = SparseInformationRetrievalEvaluator if model.sparse else InformationRetrievalEvaluator
-    evaluator = kind(data.queries, data.corpus, data.relevant_docs, ndcg_at_k=[_RANK])
+    evaluator = _OF_RETRIEVAL[model.kind](data.queries, data.corpus, data.relevant_docs, ndcg_at_k=[_RANK])
     rankings = _rankings(evaluator, data, model)
     found = evaluator.by_query(evaluator.hits_of(rankings))
     qualities = found["ndcg@k"][_RANK]
@@ -210,7 +222,7 @@ def _scored(data: SimilarityData | PairData, known: list[Any], model: Any) -> tu
         evaluator = of_scores(list(zip(data.sentences1, data.sentences2, strict=True)), known)
         return evaluator, np.asarray(evaluator.scores_of(model))
     options = {"precision": model.precision} if model.quantized and isinstance(data, SimilarityData) else {}
-    evaluator = (of_sparse if model.sparse else of_dense)(data.sentences1, data.sentences2, known, **options)
+    evaluator = (of_sparse if model.kind == SPARSE else of_dense)(data.sentences1, data.sentences2, known, **options)
     (scores,) = evaluator.similarities(model).values()
     return evaluator, np.asarray(scores)
 

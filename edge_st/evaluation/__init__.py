@@ -14,6 +14,9 @@ from .evaluator import BaseEvaluator, SentenceEvaluator
 from .information_retrieval import InformationRetrievalEvaluator
 from .input_example import InputExample
 from .mse import MSEEvaluator
+from .multi_vector import MultiVectorRerankingEvaluator, MultiVectorTripletEvaluator
+from .multi_vector_distillation import MultiVectorDistillationEvaluator
+from .multi_vector_retrieval import MultiVectorInformationRetrievalEvaluator, MultiVectorNanoBEIREvaluator
 from .nano_beir import NanoBEIREvaluator
 from .paraphrase_mining import ParaphraseMiningEvaluator
 from .rank_fusion import ReciprocalRankFusionEvaluator
@@ -43,6 +46,11 @@ __all__ = [
     "InformationRetrievalEvaluator",
     "InputExample",
     "MSEEvaluator",
+    "MultiVectorDistillationEvaluator",
+    "MultiVectorInformationRetrievalEvaluator",
+    "MultiVectorNanoBEIREvaluator",
+    "MultiVectorRerankingEvaluator",
+    "MultiVectorTripletEvaluator",
     "NanoBEIREvaluator",
     "ParaphraseMiningEvaluator",
     "ReciprocalRankFusionEvaluator",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
-from .embeddings import EmbeddingEvaluator, as_names
+from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics, best_of, check_same_length
 from .input_example import FromSentencePairs
 from .statistics import at_best_thresholds, average_precision, best_accuracy, best_f1, matthews_correlation
@@ -55,7 +55,7 @@ class BinaryClassificationEvaluator(FromSentencePairs, EmbeddingEvaluator):
             if label not in (0, 1):
                 raise InputError(f"labels[{place}] is {label!r}; expected 0 or 1")
         self.sentences1, self.sentences2, self.labels = sentences1, sentences2, labels
-        self.similarity_fn_names = as_names(similarity_fn_names)
+        self.similarity_fn_names = self._as_names(similarity_fn_names)
 
     def __call__(self, model: Any, output_path: str | Path | None = None, epoch: int = -1, steps: int = -1) -> Metrics:
         """The metrics as ``FUNCTION_METRIC``; with several similarity functions also the largest as ``max_METRIC``."""

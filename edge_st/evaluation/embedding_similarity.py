@@ -11,7 +11,7 @@ from edge_st_runtime.vectors.dense import check_precision
 from edge_st_runtime.vectors.parity import pearson
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
-from .embeddings import EmbeddingEvaluator, as_main, as_names
+from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics, best_of, check_same_length, given
 from .input_example import FromSentencePairs
 from .statistics import spearman
@@ -50,8 +50,8 @@ class EmbeddingSimilarityEvaluator(FromSentencePairs, EmbeddingEvaluator):
         check_same_length(sentences1=sentences1, sentences2=sentences2, scores=scores)
         check_precision(precision)
         self.sentences1, self.sentences2, self.scores = sentences1, sentences2, scores
-        self.main_similarity = as_main(main_similarity)
-        self.similarity_fn_names = as_names(similarity_fn_names, self.main_similarity)
+        self.main_similarity = self._as_main(main_similarity)
+        self.similarity_fn_names = self._as_names(similarity_fn_names, self.main_similarity)
         self.precision = precision
         self.csv_file = "_".join(filter(None, ("similarity_evaluation", name, precision, "results.csv")))
 

@@ -15,7 +15,7 @@ from edge_st_runtime.vectors.similarity import SimilarityFunction
 
 from ..progress import progress_bar
 from . import ranking
-from .embeddings import EmbeddingEvaluator, as_main
+from .embeddings import EmbeddingEvaluator, taken
 from .evaluator import Metrics, folder_of, given
 from .ranking import Hits
 from .statistics import Values
@@ -92,7 +92,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
         self.mrr_at_k, self.ndcg_at_k, self.accuracy_at_k = mrr_at_k, ndcg_at_k, accuracy_at_k
         self.precision_recall_at_k, self.map_at_k = precision_recall_at_k, map_at_k
         self.score_functions = score_functions
-        self.main_score_function = as_main(main_score_function)
+        self.main_score_function = self._as_main(main_score_function)
         self.query_prompt, self.query_prompt_name = query_prompt, query_prompt_name
         self.corpus_prompt, self.corpus_prompt_name = corpus_prompt, corpus_prompt_name
         self.write_predictions = write_predictions
@@ -135,8 +135,8 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
     ) -> dict[str, ByMetric]:
         """The metrics of each score function, as ``found["cosine"]["ndcg@k"][10]``.
 
-        ``corpus_model`` encodes the corpus in place of ``model``. With ``corpus_embeddings`` (documents, dim) the
-        corpus is not encoded.
+        ``corpus_model`` encodes the corpus in place of ``model``. With ``corpus_embeddings``, an array (documents, dim)
+        or a list, the corpus is not encoded.
         """
         ranked = self.search(model, corpus_model, corpus_embeddings)
         if self.write_predictions and output_path is not None:
@@ -148,7 +148,7 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
 
     def search(self, model: Any, corpus_model: Any = None, corpus_embeddings: Any = None) -> dict[str, Ranked]:
         """Scores and corpus positions (queries, ranks) for each score function, up to the largest k of any metric."""
-        functions = self.score_functions or {model.similarity_fn_name: model.similarity}
+        functions = self.score_functions or self._functions_of(model)
         depth = max(k for _, _, k in self._columns())
         queries = self._embed_side(model, "query", self.queries)
         empty = np.empty((len(self.queries), 0), dtype=np.float32), np.empty((len(self.queries), 0), dtype=np.int64)
@@ -161,12 +161,16 @@ class InformationRetrievalEvaluator(EmbeddingEvaluator):
                     texts = [self.corpus[place] for place in part]
                     documents = self._embed_side(corpus_model or model, "document", texts)
                 else:
-                    documents = corpus_embeddings[part]
+                    documents = taken(corpus_embeddings, part)
                 for name, function in functions.items():
                     scores, found = top_k(queries, documents, depth, function)
                     best[name] = keep_best(depth, best[name], (scores, part[found]))
                 advance(len(part))
         return best
+
+    def _functions_of(self, model: Any) -> ScoreFunctions:
+        """The score function of ``model``, under its name."""
+        return {model.similarity_fn_name: model.similarity}
 
     def _embed_side(self, model: Any, side: str, texts: Sequence[str]) -> Any:
         prompts = {

@@ -95,6 +95,7 @@ class NanoBEIREvaluator(MultiDatasetEvaluator):
             "main_score_function": main_score_function,
             "write_predictions": write_predictions,
             **self._truncation,
+            **self._more_options,
         }
         self.evaluators = [self._evaluator(name, options) for name in self.dataset_names]
 
@@ -102,6 +103,11 @@ class NanoBEIREvaluator(MultiDatasetEvaluator):
     def _truncation(self) -> dict[str, int | None]:
         """The argument that limits the dimensions, and its value."""
         return {"truncate_dim": self.truncate_dim}
+
+    @property
+    def _more_options(self) -> dict[str, Any]:
+        """Further options of the evaluators of all datasets."""
+        return {}
 
     @property
     def _suffix(self) -> str:

@@ -20,7 +20,7 @@ class RerankingEvaluator(EmbeddingEvaluator):
 
     ``samples`` are dictionaries, or a dictionary of them, with a ``query``, and ``positive`` and ``negative``: lists of
     documents, or one document. A sample with an empty list is left out. In nDCG, equal scores share their gains, as in
-    scikit-learn.
+    scikit-learn. Where ``similarity_fct`` is None, it is the model's own.
 
     Raises InputError for a sample that lacks one of these, and where no sample is left. Source: sentence-transformers'
     class of this name.
@@ -32,7 +32,7 @@ class RerankingEvaluator(EmbeddingEvaluator):
         at_k: int = 10,
         name: str = "",
         write_csv: bool = True,
-        similarity_fct: Similarity = cos_sim,
+        similarity_fct: Similarity | None = cos_sim,
         batch_size: int = 64,
         show_progress_bar: bool = False,
         use_batched_encoding: bool = True,
@@ -80,7 +80,8 @@ class RerankingEvaluator(EmbeddingEvaluator):
         ends = np.cumsum([len(sample["positive"]) + len(sample["negative"]) for sample in self.samples])
         starts = [0, *ends[:-1].tolist()]
         rows = enumerate(zip(self.samples, starts, ends.tolist(), strict=True))
-        found = [self._measures(each, queries[i : i + 1], documents[a:b]) for i, (each, a, b) in rows]
+        score = self._similarity_of(model)
+        found = [self._measures(each, score(queries[i : i + 1], documents[a:b])) for i, (each, a, b) in rows]
         return mean_measures(found)._asdict()
 
     def compute_metrics_individual(self, model: Any) -> dict[str, float]:
@@ -90,7 +91,8 @@ class RerankingEvaluator(EmbeddingEvaluator):
             for sample in self.samples:
                 query = self._embed(model, [sample["query"]], "query", False)
                 texts = [*sample["positive"], *sample["negative"]]
-                found.append(self._measures(sample, query, self._embed(model, texts, "document", False)))
+                documents = self._embed(model, texts, "document", False)
+                found.append(self._measures(sample, self._similarity_of(model)(query, documents)))
                 advance(1)
         return mean_measures(found)._asdict()
 
@@ -101,8 +103,13 @@ class RerankingEvaluator(EmbeddingEvaluator):
     def _embed(self, model: Any, texts: Sequence[str], side: str, show: bool) -> Any:
         return self.embed_inputs(model, texts, encode_fn_name=side, show_progress_bar=show)
 
-    def _measures(self, sample: Mapping[str, Any], query: Any, documents: Any) -> RankMeasures:
-        scores = np.asarray(self.similarity_fct(query, documents)).reshape(-1)
+    def _similarity_of(self, model: Any) -> Similarity:
+        """The function of this evaluator, or that of ``model``."""
+        found: Similarity = self.similarity_fct or model.similarity
+        return found
+
+    def _measures(self, sample: Mapping[str, Any], of_documents: Any) -> RankMeasures:
+        scores = np.asarray(of_documents).reshape(-1)
         relevant = [1] * len(sample["positive"]) + [0] * len(sample["negative"])
         return scored_measures(relevant, scores, self.at_k, np.argsort(-scores, kind="stable"))
 

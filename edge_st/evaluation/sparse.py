@@ -14,7 +14,7 @@ from edge_st_runtime.vectors.sparse import SparseMatrix
 
 from .binary_classification import BinaryClassificationEvaluator
 from .embedding_similarity import EmbeddingSimilarityEvaluator
-from .embeddings import EmbeddingEvaluator
+from .embeddings import SPARSE, EmbeddingEvaluator
 from .evaluator import BaseEvaluator, Metrics, given
 from .mse import MSEEvaluator
 from .reranking import RerankingEvaluator
@@ -40,7 +40,7 @@ class SparseEvaluator(EmbeddingEvaluator):
     """Keeps at most ``max_active_dims`` dimensions, and adds the sparsity of the embeddings to the metrics."""
 
     _functions: ClassVar[SimilarityFunctions] = sparse_similarity.FUNCTIONS
-    _sparse = True
+    _kind = SPARSE
     max_active_dims: int | None
     calls: list[EncodeCall]
 

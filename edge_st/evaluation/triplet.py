@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.vectors.similarity import SimilarityFunction
 
-from .embeddings import EmbeddingEvaluator, as_main, as_names
+from .embeddings import EmbeddingEvaluator
 from .evaluator import Metrics, check_same_length, given
 from .input_example import columns
-
-_NO_MARGIN = dict.fromkeys(("cosine", "dot", "manhattan", "euclidean"), 0)
 
 
 class TripletEvaluator(EmbeddingEvaluator):
@@ -27,6 +25,9 @@ class TripletEvaluator(EmbeddingEvaluator):
     Raises InputError for lists of different lengths, OptionError for an unknown similarity function or any other
     margin. Source: sentence-transformers' class of this name.
     """
+
+    #: the similarity functions that can be named
+    _names: ClassVar[tuple[str, ...]] = ("cosine", "dot", "manhattan", "euclidean")
 
     def __init__(
         self,
@@ -55,9 +56,10 @@ class TripletEvaluator(EmbeddingEvaluator):
         self.anchors, self.positives, self.negatives = anchors, positives, negatives
         if main_distance_function != "deprecated" and main_similarity_function is None:
             main_similarity_function = main_distance_function
-        self.main_similarity_function = as_main(main_similarity_function)
-        self.similarity_fn_names = _as_names(similarity_fn_names, self.main_similarity_function)
-        self.margin = _as_margin(margin)
+        self.main_similarity_function = self._as_main(main_similarity_function)
+        self._check_known("similarity_fn_names", "names", similarity_fn_names or ())
+        self.similarity_fn_names = self._as_names(similarity_fn_names, self.main_similarity_function)
+        self.margin = self._as_margin(margin)
 
     @classmethod
     def from_input_examples(cls, examples: Iterable[Any], **kwargs: Any) -> Self:
@@ -91,25 +93,21 @@ class TripletEvaluator(EmbeddingEvaluator):
 
     def get_config_dict(self) -> dict[str, Any]:
         """The settings needed to interpret the metrics."""
-        margin = None if self.margin == _NO_MARGIN else self.margin
+        margin = self.margin if any(self.margin.values()) else None
         return {**given(margin=margin), **super().get_config_dict()}
 
-
-def _as_names(names: Sequence[str] | None, main: SimilarityFunction | None) -> list[str]:
-    unknown = sorted(set(names or ()) - set(_NO_MARGIN), key=str)
-    if unknown:
+    def _as_margin(self, margin: Any) -> dict[str, float]:
+        if isinstance(margin, Mapping):
+            self._check_known("margin", "keys", margin)
+        if margin is None or isinstance(margin, Mapping):
+            return {**dict.fromkeys(self._names, 0), **(margin or {})}
+        if isinstance(margin, int | float):
+            return dict.fromkeys(self._names, margin)
         raise OptionError(
-            f"`similarity_fn_names` got unexpected names {unknown}, expected names in {list(_NO_MARGIN)}."
+            f"`margin` should be a float or a dictionary with keys in {list(self._names)}. Got {margin!r}"
         )
-    return as_names(names, main)
 
-
-def _as_margin(margin: Any) -> dict[str, float]:
-    if isinstance(margin, Mapping) and set(margin) - set(_NO_MARGIN):
-        unknown = sorted(set(margin) - set(_NO_MARGIN), key=str)
-        raise OptionError(f"`margin` got unexpected keys {unknown}, expected keys in {list(_NO_MARGIN)}.")
-    if margin is None or isinstance(margin, Mapping):
-        return {**_NO_MARGIN, **(margin or {})}
-    if isinstance(margin, int | float):
-        return dict.fromkeys(_NO_MARGIN, margin)
-    raise OptionError(f"`margin` should be a float or a dictionary with keys in {list(_NO_MARGIN)}. Got {margin!r}")
+    def _check_known(self, option: str, kind: str, names: Iterable[str]) -> None:
+        unknown = sorted(set(names) - set(self._names), key=str)
+        if unknown:
+            raise OptionError(f"`{option}` got unexpected {kind} {unknown}, expected {kind} in {list(self._names)}.")

@@ -1,15 +1,11 @@
-"""Embeddings that callers pass: checked, and scaled for the index's similarity."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Embeddings that callers pass, checked."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.vectors.dense import as_array, normalize
-from edge_st_runtime.vectors.similarity import SimilarityFunction, parse_similarity
+from edge_st_runtime.vectors.dense import as_array
 
 
 def check_embeddings(embeddings: ArrayLike, name: str = "embeddings") -> Floats:
@@ -32,18 +28,7 @@ def check_embeddings(embeddings: ArrayLike, name: str = "embeddings") -> Floats:
     return found
 
 
-def check_dim(vectors: Floats, dim: int) -> None:
-    """Raise InputError unless vectors (n, width) have ``dim`` dimensions."""
-    if vectors.shape[1] != dim:
-        raise InputError(f"embeddings of {vectors.shape[1]} dimensions; expected {dim}, as the index has")
-
-
-def scaled(vectors: Floats, settings: Mapping[str, Any]) -> Floats:
-    """Vectors (n, dim) as an index with these settings stores and compares them: normalized for the cosine."""
-    return normalize(vectors) if settings["similarity"] == SimilarityFunction.COSINE.value else vectors
-
-
-def stored_similarity(settings: Mapping[str, Any]) -> SimilarityFunction:
-    """The similarity of vectors that are `scaled`: the dot product for the cosine."""
-    similarity = parse_similarity(settings["similarity"])
-    return SimilarityFunction.DOT_PRODUCT if similarity == SimilarityFunction.COSINE else similarity
+def check_width(width: int, dim: int) -> None:
+    """Raise InputError unless ``width``, the dimensions of embeddings that were given, is ``dim``."""
+    if width != dim:
+        raise InputError(f"embeddings of {width} dimensions; expected {dim}, as the index has")

@@ -1,28 +1,26 @@
 """Checked rows into an index, one portion at a time: known texts are copied, the others encoded."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.dense.index import VectorIndex
-from edge_st_runtime.store.dense.snapshot import Snapshot
+from edge_st_runtime.store.rows.index import RowIndex
+from edge_st_runtime.store.rows.layout import all_of
+from edge_st_runtime.store.rows.snapshot import Snapshot
 
-from ..models.sentence_transformer import SentenceTransformer
+from ..models.encoder import Encoder
 from ..progress import progress_bar
-from .embeddings import check_dim, scaled
+from .kinds import VectorKind
 from .models import Models
 from .rows import NewRows
 
-#: the stored form of vectors: arrays (n, …) by name
-Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
-
-def append_rows(store: VectorIndex, models: Models, rows: NewRows, show_progress_bar: bool | None) -> None:
+def append_rows(
+    store: RowIndex[Any, Any], kind: VectorKind, models: Models, rows: NewRows, show_progress_bar: bool | None
+) -> None:
     """Add ``rows``, in place of those with the same ids; the texts of rows without vectors are encoded.
 
     Raises InputError for vectors of another width, and for vectors without the texts that the index stores;
@@ -34,42 +32,35 @@ def append_rows(store: VectorIndex, models: Models, rows: NewRows, show_progress
     if rows.vectors is None:
         model = models.required(store.snapshot, "texts")
     else:
-        check_dim(rows.vectors, store.settings["dim"])
+        kind.check_dim(rows.vectors, store.settings["dim"])
     with progress_bar(len(rows), show_progress_bar) as advance:
-        for portion in rows.portions():
-            columns = _columns(store.snapshot, model, portion)
-            store.append(portion.stored(columns, keeps_texts=store.settings["texts"]))
+        for portion in rows.portions(kind.portion):
+            vectors = _stored(store.snapshot, kind, model, portion)
+            store.append(portion.stored(vectors, keeps_texts=store.settings["texts"]))
             advance(len(portion))
 
 
-def _columns(snapshot: Snapshot, model: SentenceTransformer | None, rows: NewRows) -> Columns:
+def _stored(snapshot: Snapshot[Any, Any], kind: VectorKind, model: Encoder | None, rows: NewRows) -> Any:
+    """The vectors of ``rows`` as the index stores them."""
     if rows.vectors is not None:
-        return _from_vectors(snapshot, rows.vectors)
+        return kind.stored(snapshot, rows.vectors)
     assert model is not None
     assert rows.texts is not None
-    return _from_texts(snapshot, model, rows.texts)
+    return _from_texts(snapshot, kind, model, rows.texts)
 
 
-def _from_vectors(snapshot: Snapshot, vectors: Floats) -> Columns:
-    return snapshot.layout.encode(scaled(vectors, snapshot.settings))
-
-
-def _from_texts(snapshot: Snapshot, model: SentenceTransformer, texts: Sequence[str]) -> Columns:
-    """The columns of known texts as the index has them, and of new texts as the model encodes them."""
+def _from_texts(snapshot: Snapshot[Any, Any], kind: VectorKind, model: Encoder, texts: Sequence[str]) -> Any:
+    """Those of known texts as the index has them, and of new texts as the model encodes them."""
     rows = snapshot.encoded([text.encode() for text in texts])
     is_new = rows == NO_ROW
-    known = snapshot.columns(rows[~is_new])
+    known = snapshot.stored(rows[~is_new])
     new_texts = [text for text, new in zip(texts, is_new.tolist(), strict=True) if new]
     if not new_texts:
         return known
-    vectors = model.encode_document(new_texts, truncate_dim=snapshot.layout.dim, show_progress_bar=False)
-    return _merged(_from_vectors(snapshot, vectors), known, is_new)
-
-
-def _merged(new: Columns, known: Columns, is_new: NDArray[np.bool_]) -> Columns:
-    """One column for each name: rows of ``new`` where ``is_new`` (n,), rows of ``known`` elsewhere."""
-    merged = {}
-    for name, column in new.items():
-        merged[name] = np.empty((len(is_new), *column.shape[1:]), dtype=column.dtype)
-        merged[name][is_new], merged[name][~is_new] = column, known[name]
-    return merged
+    new = kind.stored(snapshot, kind.documents(model, new_texts, snapshot.settings["dim"]))
+    if len(new_texts) == len(texts):
+        return new
+    layout, count = snapshot.layout, len(new_texts)
+    both = layout.joined([all_of(new, count), all_of(known, len(texts) - count)])
+    places = np.concatenate([np.flatnonzero(is_new), np.flatnonzero(~is_new)])
+    return layout.joined([(both, np.argsort(places))])

@@ -10,7 +10,7 @@ from edge_st_runtime.arrays import Ids
 from edge_st_runtime.checks import check_ordered, described
 from edge_st_runtime.errors import InputError, InputTypeError
 from edge_st_runtime.search.best import NO_ROW
-from edge_st_runtime.store.dense.snapshot import Snapshot, encoded_id
+from edge_st_runtime.store.rows.snapshot import Snapshot, encoded_id
 from edge_st_runtime.unicode import check_unicode
 
 Id: TypeAlias = str | int
@@ -47,12 +47,12 @@ def check_ids(ids: Iterable[Id]) -> list[Id]:
     return checked
 
 
-def find_rows(snapshot: Snapshot, checked: Sequence[Id]) -> Ids:
+def find_rows(snapshot: Snapshot[Any, Any], checked: Sequence[Id]) -> Ids:
     """The row (n,) of each id of `check_ids`, -1 where there is none."""
     return snapshot.find([encoded_id(found) for found in checked])
 
 
-def existing_rows(snapshot: Snapshot, checked: Sequence[Id], folder: Path) -> Ids:
+def existing_rows(snapshot: Snapshot[Any, Any], checked: Sequence[Id], folder: Path) -> Ids:
     """The row (n,) of each id of `check_ids`; raises InputError for one that the index in ``folder`` does not hold."""
     rows = find_rows(snapshot, checked)
     missing = np.flatnonzero(rows == NO_ROW)
@@ -64,7 +64,7 @@ def existing_rows(snapshot: Snapshot, checked: Sequence[Id], folder: Path) -> Id
     return rows
 
 
-def check_unused(snapshot: Snapshot, checked: Sequence[Id], *, are_counted: bool) -> None:
+def check_unused(snapshot: Snapshot[Any, Any], checked: Sequence[Id], *, are_counted: bool) -> None:
     """Raise InputError for an id that is in use; ``are_counted`` says that the caller gave no ids."""
     used = np.flatnonzero(find_rows(snapshot, checked) != NO_ROW)
     if not len(used):

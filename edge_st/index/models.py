@@ -2,36 +2,36 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeVar
 
 from edge_st_runtime.checks import described
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.store.dense.snapshot import Snapshot
+from edge_st_runtime.store.rows.snapshot import Snapshot
 
-from ..models.sentence_transformer import SentenceTransformer
+from ..models.encoder import Encoder
 
-Model: TypeAlias = SentenceTransformer | str | Path
+M = TypeVar("M", bound=Encoder)
 
 
-def opened_model(model: Model | None) -> SentenceTransformer | None:
-    """``model``, opened where it is a folder or a name.
+def opened_model(model: Encoder | str | Path | None, kind: type[Encoder]) -> Any:
+    """``model``, opened as a ``kind`` where it is a folder or a name.
 
     Raises OptionError for any other type, and what opening a model raises.
     """
-    if model is None or isinstance(model, SentenceTransformer):
+    if model is None or isinstance(model, kind):
         return model
     if not isinstance(model, str | Path):
-        raise OptionError(f"model is {described(model)}; expected a SentenceTransformer, or a folder or name of one")
-    return SentenceTransformer(model)
+        raise OptionError(f"model is {described(model)}; expected a {kind.__name__}, or a folder or name of one")
+    return kind(model)
 
 
-def identity_of(model: SentenceTransformer) -> dict[str, Any]:
+def identity_of(model: Encoder) -> dict[str, Any]:
     """What an index records of its model: the fingerprint, to compare; its name and the fingerprint's parts, to say."""
     name = str(model.model_card_data.model_name)
     return {"name": name, "fingerprint": model.fingerprint, "parts": model.fingerprint_parts}
 
 
-def check_model(model: SentenceTransformer, settings: Mapping[str, Any], folder: Path) -> None:
+def check_model(model: Encoder, settings: Mapping[str, Any], folder: Path) -> None:
     """Raise OptionError unless the index in ``folder`` records the fingerprint of ``model``."""
     recorded, given = settings.get("model"), identity_of(model)
     if recorded is None:
@@ -60,20 +60,21 @@ class Models:
     model of its snapshot.
     """
 
-    def __init__(self, folder: Path, model: SentenceTransformer | None, settings: Mapping[str, Any]) -> None:
-        self._folder = folder
-        self._by_fingerprint: dict[str, SentenceTransformer] = {}
+    def __init__(self, folder: Path, opened: str, model: Encoder | None, settings: Mapping[str, Any]) -> None:
+        """``opened`` is the class that opens the folder, for messages."""
+        self._folder, self._opened = folder, opened
+        self._by_fingerprint: dict[str, Encoder] = {}
         #: of each model what it was set to when its fingerprint was right
         self._set_to: dict[str, Any] = {}
         if model is not None:
             self.add(model, settings["model"]["fingerprint"])
 
-    def of(self, snapshot: Snapshot) -> SentenceTransformer | None:
+    def of(self, snapshot: Snapshot[Any, Any]) -> Encoder | None:
         """The model that made the embeddings in ``snapshot``; None where it was not given."""
         recorded = snapshot.settings.get("model")
         return None if recorded is None else self._by_fingerprint.get(recorded["fingerprint"])
 
-    def required(self, snapshot: Snapshot, purpose: str) -> SentenceTransformer:
+    def required(self, snapshot: Snapshot[Any, Any], purpose: str) -> Encoder:
         """As `of`; raises OptionError, which names the ``purpose``, where there is none.
 
         Raises OptionError, too, for a model whose fingerprint has changed since it was given, as by its
@@ -90,22 +91,23 @@ class Models:
             )
         raise OptionError(
             f"the index was opened without its model {recorded['name']} (fingerprint {recorded['fingerprint']}), "
-            f"which {purpose} needs: Index.open({str(self._folder)!r}, model=…) with that model, or its folder or name"
+            f"which {purpose} needs: {self._opened}.open({str(self._folder)!r}, model=…) with that model, or its "
+            "folder or name"
         )
 
-    def _check_unchanged(self, model: SentenceTransformer, snapshot: Snapshot) -> None:
+    def _check_unchanged(self, model: Encoder, snapshot: Snapshot[Any, Any]) -> None:
         key, now = snapshot.settings["model"]["fingerprint"], model.changeable()
         if self._set_to[key] != now:
             check_model(model, snapshot.settings, self._folder)
             self._set_to = {**self._set_to, key: now}
 
-    def check(self, snapshot: Snapshot) -> None:
+    def check(self, snapshot: Snapshot[Any, Any]) -> None:
         """Raise OptionError where models were given, but not the one that made the embeddings in ``snapshot``."""
         if self.of(snapshot) is None:
             for model in self._by_fingerprint.values():
                 check_model(model, snapshot.settings, self._folder)
 
-    def add(self, model: SentenceTransformer, fingerprint: str) -> None:
+    def add(self, model: Encoder, fingerprint: str) -> None:
         """Have ``model`` beside the others."""
         self._by_fingerprint = {**self._by_fingerprint, fingerprint: model}
         self._set_to = {**self._set_to, fingerprint: model.changeable()}

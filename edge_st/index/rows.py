@@ -5,53 +5,50 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from numpy.typing import ArrayLike
-
-from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import described
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.store.dense.segment import Rows
-from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
-from edge_st_runtime.store.dense.strings import Strings
+from edge_st_runtime.store.rows.layout import V
+from edge_st_runtime.store.rows.segment import Rows
+from edge_st_runtime.store.rows.snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.rows.strings import Strings
 from edge_st_runtime.unicode import check_unicode
 
 from ..models.inputs import check_texts
-from .embeddings import check_embeddings
 from .ids import Id, new_ids
 
 Metadata: TypeAlias = Mapping[str, Any]
-#: rows of one portion: texts that are encoded and written at once, or finished vectors that are written at once
-TEXTS, VECTORS = 1024, 65_536
+#: how many texts are encoded and written at once
+TEXTS = 1024
 _NO_METADATA = b"{}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NewRows:
-    """Checked rows, n of them: ``ids``, ``metadata`` as JSON, and ``texts`` or ``vectors`` (n, dim) or both."""
+    """Checked rows: ``ids``, ``metadata`` as JSON, and ``texts`` or ``vectors`` of the index's kind or both."""
 
     ids: list[Id]
     texts: Sequence[str] | None
     metadata: Sequence[bytes]
-    vectors: Floats | None
+    vectors: Any
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def portions(self) -> Iterator["NewRows"]:
-        """The same rows, divided into portions."""
-        size = TEXTS if self.vectors is None else VECTORS
+    def portions(self, size: int) -> Iterator["NewRows"]:
+        """The same rows, divided into portions of ``size``; of `TEXTS` where they have no vectors yet."""
+        size = TEXTS if self.vectors is None else size
         for at in range(0, len(self), size):
             part = slice(at, at + size)
             texts = None if self.texts is None else self.texts[part]
             vectors = None if self.vectors is None else self.vectors[part]
             yield NewRows(self.ids[part], texts, self.metadata[part], vectors)
 
-    def stored(self, columns: Mapping[str, Any], *, keeps_texts: bool) -> Rows:
-        """The rows as the store takes them; ``columns`` are those of their vectors."""
+    def stored(self, vectors: V, *, keeps_texts: bool) -> Rows[V]:
+        """The rows as the store takes them, with their ``vectors`` as it stores them."""
         ids = [encoded_id(found) for found in self.ids]
         texts = [text.encode() for text in self.texts] if keeps_texts and self.texts is not None else None
         return Rows(
-            columns,
+            vectors,
             Strings.of(ids),
             hashes_of(ids),
             Strings.of(self.metadata),
@@ -64,20 +61,18 @@ def check_rows(
     texts: Iterable[str] | None,
     ids: Iterable[Id] | None,
     metadata: Iterable[Metadata | None] | None,
-    embeddings: ArrayLike | None = None,
+    vectors: Any = None,
     *,
     next_id: int = 0,
 ) -> NewRows:
-    """All rows, checked; without ``ids`` they are numbered from ``next_id``.
+    """All rows, checked; ``vectors`` are so already. Without ``ids`` they are numbered from ``next_id``.
 
-    Raises InputTypeError for a text, id, dictionary or number of another type. Raises InputError where texts, ids,
-    metadata and embeddings differ in number, for an id that occurs twice, for metadata that JSON cannot hold, and for
-    embeddings that are not (n, dim) or not finite.
+    Raises InputTypeError for a text, id or dictionary of another type. Raises InputError where texts, ids, metadata and
+    vectors differ in number, for an id that occurs twice, and for metadata that JSON cannot hold.
     """
-    if texts is None and embeddings is None:
+    if texts is None and vectors is None:
         raise InputError("texts and embeddings are both None; expected one of them at least")
     checked = None if texts is None else check_texts(texts, "texts")
-    vectors = None if embeddings is None else check_embeddings(embeddings)
     count = len(vectors) if checked is None and vectors is not None else len(checked or ())
     if vectors is not None and len(vectors) != count:
         raise InputError(f"embeddings has {len(vectors)} rows for {count} texts; expected one for each")

@@ -16,6 +16,7 @@ from edge_st_runtime.text.windows import windows
 
 from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder
+from ..models.multi_vector_encoder import MultiVectorEncoder
 from ..models.results import to_tensor
 from ..models.sentence_transformer import SentenceTransformer
 from ..models.sparse_encoder import SparseEncoder
@@ -28,12 +29,19 @@ try:
 except ImportError as error:
     raise PackageMissingError('edge_st.integrations.mteb needs mteb 2; pip install "edge-st[mteb]"') from error
 
+try:
+    from mteb.models import MultiVectorSearchEncoderWrapper as _TokenSearch
+except ImportError:  # mteb of before the middle of 2026, which runs all other models
+    _TokenSearch = None
+
 _FRAMEWORKS = {"onnx": "ONNX", "openvino": "OpenVINO", "numpy": "NumPy"}
 _BESIDE_THE_FINGERPRINT = ("engine", "dtype", "dimension", "similarity", "max_active_dims", "activation_fn")
 _HUB_CACHE = "models--"
+#: mteb's names of functions that it calls otherwise
+_SCORING_FUNCTIONS = {"maxsim": "MaxSim", "meanmaxsim": "MaxSim"}
 
 
-def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | CrossEncoderWrapper":
+def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | MultiVectorWrapper | CrossEncoderWrapper":
     """Wrap ``model`` for mteb's functions, such as ``mteb.evaluate(as_mteb_model(model), tasks)``.
 
     Prompts, batches and scores are those of mteb's own wrappers of sentence-transformers' classes. mteb stores results
@@ -43,7 +51,7 @@ def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | Cros
     ``ResultCache.load_results`` finds such results with ``load_experiments="match_name"``.
 
     Raises OptionError for anything but a model of edge-st, for a cross-encoder with several labels, and for a ``name``
-    without an owner.
+    without an owner; PackageMissingError where mteb is too old for a MultiVectorEncoder.
     """
     if name is not None and "/" not in name:
         raise OptionError(f"name is {name!r}; expected 'owner/name', under which mteb stores the results")
@@ -52,8 +60,8 @@ def as_mteb_model(model: Any, name: str | None = None) -> "EncoderWrapper | Cros
             return wrapper(model, name)
     found = repr(model) if isinstance(model, str | Path) else f"a {type(model).__module__}.{type(model).__name__}"
     raise OptionError(
-        f"as_mteb_model got {found}; expected a loaded SentenceTransformer, SparseEncoder or CrossEncoder of edge_st "
-        "(mteb.evaluate takes sentence-transformers' own as they are)"
+        f"as_mteb_model got {found}; expected a loaded SentenceTransformer, SparseEncoder, MultiVectorEncoder or "
+        "CrossEncoder of edge_st (mteb.evaluate takes sentence-transformers' own as they are)"
     )
 
 
@@ -114,6 +122,37 @@ class SparseEncoderWrapper(EncoderWrapper):
         return super().encode(inputs, task_metadata=task_metadata, convert_to_sparse_tensor=passed_on, **kwargs)
 
 
+class MultiVectorWrapper(_TokenSearch or object):  # type: ignore[misc]  # as EncoderWrapper
+    """A MultiVectorEncoder as mteb's SearchProtocol: mteb runs it on retrieval and reranking only.
+
+    Raises PackageMissingError where mteb does not know such models yet.
+    """
+
+    def __init__(self, model: MultiVectorEncoder, name: str | None = None) -> None:
+        if _TokenSearch is None:
+            raise PackageMissingError("this mteb does not know multi-vector models yet; pip install -U mteb")
+        self.model = model
+        self._name = name
+        self._encoder = EncoderWrapper(model, name)
+
+    @property
+    def mteb_model_meta(self) -> ModelMeta:
+        """The model's metadata, as of this call."""
+        return _meta(self.model, self._name, "late-interaction")
+
+    def _encode(self, inputs: Iterable[Mapping[str, Any]], **kwargs: Any) -> Any:
+        """Token vectors (tokens, dim) of the texts in the batches; the mixin calls this."""
+        return self._encoder.encode(inputs, **kwargs)
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Scores (n, m) of every query with every document, as the tensor that mteb expects."""
+        return self._encoder.similarity(embeddings1, embeddings2)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Scores (n,) of each query with the document at its place, as the tensor that mteb expects."""
+        return self._encoder.similarity_pairwise(embeddings1, embeddings2)
+
+
 class CrossEncoderWrapper:
     """A CrossEncoder as mteb's CrossEncoderProtocol."""
 
@@ -145,9 +184,10 @@ class CrossEncoderWrapper:
         return np.concatenate([np.zeros(0, dtype=np.float32), *scores])
 
 
-_WRAPPERS: dict[type, Callable[..., EncoderWrapper | CrossEncoderWrapper]] = {
+_WRAPPERS: dict[type, Callable[..., EncoderWrapper | MultiVectorWrapper | CrossEncoderWrapper]] = {
     SentenceTransformer: EncoderWrapper,
     SparseEncoder: SparseEncoderWrapper,
+    MultiVectorEncoder: MultiVectorWrapper,
     CrossEncoder: CrossEncoderWrapper,
 }
 
@@ -160,13 +200,14 @@ def _texts(batches: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _meta(model: Encoder | CrossEncoder, name: str | None, model_type: str) -> ModelMeta:
     info = model.info()
     similarity = info.get("similarity")
+    function = similarity and _SCORING_FUNCTIONS.get(similarity, similarity)
     return ModelMeta.create_empty(
         overwrites={
             "name": name or _name_of(Path(info["path"])),
             "revision": info["fingerprint"],
             "max_tokens": model.max_seq_length,
             "embed_dim": info.get("dimension"),
-            "similarity_fn_name": similarity and ScoringFunction(similarity),
+            "similarity_fn_name": function and ScoringFunction(function),
             "framework": [_FRAMEWORKS[info["engine"]]],
             "model_type": [model_type],
             "experiment_kwargs": {key: info[key] for key in _BESIDE_THE_FINGERPRINT if info.get(key) is not None},

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_st_runtime.errors import EXPORT, DamagedFileError, MissingFileError
 from edge_st_runtime.model.record import FLOAT32_COSINE, LOSSLESS_COSINE, Golden, Record, read_record
@@ -13,7 +14,7 @@ from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
 from .heads import head_comparisons
-from .outputs import QUANTIZED, Output, outputs_of, plain_output
+from .outputs import QUANTIZED, TOKENS, Output, output_rows, outputs_of, plain_output
 from .variants import GraphVariant, open_variant, recorded_variants, runs_here
 
 
@@ -50,13 +51,25 @@ def _against_golden(folder: Path, record: Record, variant: GraphVariant, thresho
         )
     texts, scores, most = list(record.golden_texts), isinstance(model, CrossEncoder), most_difference(model, threshold)
     return [
-        compared(golden.name, golden_output(model, texts, golden), golden.embeddings, threshold, most, scores=scores)
+        compared(golden.name, golden_output(model, texts, golden), _wanted(golden), threshold, most, scores=scores)
         for golden in record.golden
     ]
 
 
+def _wanted(golden: Golden) -> Any:
+    """What `golden_output` is compared with."""
+    return golden.embeddings if golden.counts is None else _of_texts(golden.embeddings, golden.counts)
+
+
+def _of_texts(rows: NDArray[Any], counts: NDArray[np.int64] | None) -> list[NDArray[Any]]:
+    """The rows of each text."""
+    return [] if counts is None else np.split(rows, np.cumsum(counts)[:-1])
+
+
 def golden_output(model: Model, texts: list[Any], golden: Golden) -> Any:
-    """The output of ``model`` to compare with the original's, ``golden.embeddings``."""
+    """The output of ``model`` to compare with the original's: an array, or the token vectors of each text."""
+    if golden.counts is not None:
+        return _of_texts(*output_rows(model, texts, golden.prompt_name, golden.task))
     found = plain_output(model, texts, golden.prompt_name, golden.task)
     return found if golden.dimensions is None else found[:, golden.dimensions] * (golden.embeddings != 0)
 
@@ -71,18 +84,16 @@ def compare(model: Model, original: Any, texts: list[Any], threshold: float = FL
     outputs = outputs_of(model, original.prompts, fine=threshold >= LOSSLESS_COSINE)
     found = [_tried(name, output, model, original, texts, threshold) for name, output in outputs.items()]
     plain = next(iter(outputs.values()))
-    single = np.concatenate([plain(model, [text]) for text in texts])
-    scores = isinstance(model, CrossEncoder)
-    return [*found, compared("one by one", single, plain(model, texts), threshold, scores=scores)]
+    together, alone = plain(model, texts), [row for text in texts for row in plain(model, [text])]
+    single = alone if isinstance(together, list) else np.stack(alone)
+    return [*found, compared("one by one", single, together, threshold, scores=isinstance(model, CrossEncoder))]
 
 
 def _tried(name: str, output: Output, model: Model, original: Any, texts: list[Any], threshold: float) -> Comparison:
     """Compare one output. Where a model raises an error instead, the comparison is not equal and names the error."""
     try:
         found, wanted = output(model, texts), output(original, texts)
-        if isinstance(
-            found, list
-        ):  # token embeddings: the original keeps padding on the left, and has a row for a text without tokens
+        if name == TOKENS:  # the original keeps padding on the left, and has a row for a text without tokens
             wanted = [rows[len(rows) - len(own) :] for own, rows in zip(found, wanted, strict=True)]
         least = min(threshold, LOSSLESS_COSINE) if name in QUANTIZED else threshold
         most, scores = most_difference(model, threshold), isinstance(model, CrossEncoder)

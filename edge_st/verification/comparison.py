@@ -57,6 +57,9 @@ def compared(
     ``scores`` says that rows are pairs of texts and columns their scores for each label.
     """
     a, b = _rows(found), _rows(wanted)
+    if isinstance(found, list) and isinstance(wanted, list) and _counts(found) != _counts(wanted):
+        name = f"{output} (another number of vectors for some texts)"
+        return Comparison(name, float("nan"), float("inf"), 1.0, least, most)
     if a.shape != b.shape:
         name = f"{output} (shape {a.shape}, original {b.shape})"
         return Comparison(name, float("nan"), float("inf"), 1.0, least, most)
@@ -79,6 +82,11 @@ def queries_in_order(
     groups = [np.arange(end - count, end) for end, count in zip(ends, counts, strict=True) if count > 1]
     steps = [np.diff(wanted[rows][np.argsort(-found[rows], kind="stable")]) for rows in groups]
     return sum(bool((step <= 2 * most).all()) for step in steps), len(groups)
+
+
+def _counts(values: list[Any]) -> list[int]:
+    """How many rows each text has."""
+    return [len(np.atleast_2d(value)) for value in values]
 
 
 def _rows(values: Any) -> Rows:

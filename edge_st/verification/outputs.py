@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..models.classes import Model
 from ..models.cross_encoder import CrossEncoder
 from ..models.encoder import Encoder
+from ..models.multi_vector_encoder import MultiVectorEncoder
 from ..models.sentence_transformer import SentenceTransformer
 
 #: computes an output of a model for texts or pairs
@@ -18,7 +19,7 @@ Outputs: TypeAlias = dict[str, Output]
 #: a small batch: the original pads a batch to its longest text, which takes much memory for long texts
 _FEW = 4
 _ENOUGH_FOR_RANGES = 100
-QUANTIZED = ("int8", "binary")
+QUANTIZED, TOKENS = ("int8", "binary"), "token embeddings"
 _QUIET = {"batch_size": _FEW, "show_progress_bar": False}
 
 
@@ -31,6 +32,8 @@ def outputs_of(model: Model, prompts: Mapping[str, str | None], *, fine: bool) -
         return _of_cross_encoder(model, prompts)
     if isinstance(model, SentenceTransformer):
         return _of_sentence_transformer(model, prompts, fine=fine)
+    if isinstance(model, MultiVectorEncoder):
+        return _of_multi_vector_encoder(model, prompts)
     return _of_encoder(
         model, prompts, {"8 active dimensions": {"max_active_dims": 8}}, {"convert_to_sparse_tensor": False}
     )
@@ -66,7 +69,15 @@ def _of_sentence_transformer(model: SentenceTransformer, prompts: Mapping[str, s
     task = {"task": model.tasks[0]}
     outputs |= {precision: _repeated(_encode("encode", {**task, "precision": precision})) for precision in QUANTIZED}
     if model.has_token_embeddings:
-        outputs["token embeddings"] = _encode("encode", {**task, "output_value": "token_embeddings"})
+        outputs[TOKENS] = _encode("encode", {**task, "output_value": "token_embeddings"})
+    return outputs
+
+
+def _of_multi_vector_encoder(model: MultiVectorEncoder, prompts: Mapping[str, str | None]) -> Outputs:
+    given = {"convert_to_numpy": True}
+    outputs = _of_encoder(model, prompts, {"normalized": {"normalize_embeddings": True}}, given)
+    if "similarity" in outputs:
+        outputs |= {"similarity": _token_similarity, "similarity_pairwise": _token_similarity_pairwise}
     return outputs
 
 
@@ -82,8 +93,29 @@ def _of_cross_encoder(model: CrossEncoder, prompts: Mapping[str, str | None]) ->
     return outputs | ({"rank": _rank} if model.num_labels == 1 else {})
 
 
+def output_rows(
+    model: Any, texts: list[Any], prompt_name: str | None, task: str | None
+) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """As `plain_output`; then the numbers (texts,) of rows of each text, or None where each has one."""
+    if not gives_tokens(model):
+        return plain_output(model, texts, prompt_name, task), None
+    given = model.encode(texts, prompt_name=prompt_name, task=task, convert_to_numpy=True, **_QUIET)
+    found = [np.asarray(rows, dtype=np.float32) for rows in given]
+    return np.concatenate(found), np.array([len(rows) for rows in found], dtype=np.int64)
+
+
+def gives_tokens(model: Any) -> bool:
+    """Whether a model of either library gives a vector for each token, not one for a text."""
+    return "maxsim" in getattr(model, "SUPPORTED_SIMILARITY_FN_NAMES", ())
+
+
 def plain_output(model: Any, texts: list[Any], prompt_name: str | None, task: str | None) -> NDArray[Any]:
-    """The plain output of a model of either library: vectors (texts, dim), or logits (pairs, labels)."""
+    """The plain output of a model of either library: vectors (texts, dim), or logits (pairs, labels).
+
+    Token vectors are those of all texts, one below the other: (tokens of all texts, dim).
+    """
+    if gives_tokens(model):
+        return output_rows(model, texts, prompt_name, task)[0]
     if hasattr(model, "predict"):
         return _predict({"activation_fn": as_they_are, "prompt_name": prompt_name})(model, texts)
     dense = {"convert_to_sparse_tensor": False} if hasattr(model, "sparsity") else {}
@@ -116,6 +148,20 @@ def _plain(found: Any) -> Any:
 def _repeated(encode: Output) -> Output:
     """The same with the texts repeated: ranges for quantization taken from few texts cause a warning."""
     return lambda model, texts: encode(model, texts * math.ceil(_ENOUGH_FOR_RANGES / len(texts)))
+
+
+def _token_similarity(model: Any, texts: list[str]) -> NDArray[Any]:
+    """The scores of texts as queries with the same texts as documents."""
+    return np.asarray(model.similarity(*_queries_and_documents(model, texts)))
+
+
+def _token_similarity_pairwise(model: Any, texts: list[str]) -> NDArray[Any]:
+    return np.asarray(model.similarity_pairwise(*_queries_and_documents(model, texts)))[:, np.newaxis]
+
+
+def _queries_and_documents(model: Any, texts: list[str]) -> tuple[Any, Any]:
+    options = {"convert_to_numpy": True, **_QUIET}
+    return model.encode_query(texts, **options), model.encode_document(texts, **options)
 
 
 def _similarity(model: Any, texts: list[str]) -> NDArray[Any]:

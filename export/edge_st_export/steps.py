@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_st.models.classes import open_model
-from edge_st.verification.outputs import plain_output
+from edge_st.verification.outputs import gives_tokens, plain_output
 from edge_st.verification.variants import GraphVariant
 from edge_st_runtime.machine.cpu import has_bfloat16
 from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER
@@ -86,7 +86,8 @@ def _encode_reference(original: Any, layout: ModelFolder, progress: Progress) ->
     limits = [route.max_seq_length(None) or 0 for route in layout.routes.values() if route.needs_graph]
     wanted = texts_for(layout.model_type, max(limits, default=0))
     model, texts = comparable(original, wanted, layout.tasks)
-    if not any(map(is_golden, texts)):
+    tokens = gives_tokens(original)
+    if not any(is_golden(text, tokens=tokens) for text in texts):
         raise ExportError("the original encodes none of the comparison texts; check it with sentence-transformers")
     with converting("encoding with the original", "check it with sentence-transformers"):
         return compute_reference(model, original.prompts, layout.tasks, texts)

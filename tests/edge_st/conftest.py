@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
+from edge_st import CrossEncoder, MultiVectorEncoder, SentenceTransformer, SparseEncoder
 from edge_st.models.classes import Model
 from tests.support.hub_server import HubServer, hub_server, use
+from tests.support.tiny_multi_vector import save_multi_vector
 from tests.support.tiny_pair_models import ONE, SPARSE, THREE
 
 if TYPE_CHECKING:
@@ -42,11 +43,18 @@ def sparse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def models(cross_encoder_folders: dict[int, Path], sparse_folder: Path) -> dict[str, Model]:
+def multi_vector_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A late-interaction model's folder."""
+    return save_multi_vector(tmp_path_factory.mktemp("models") / "late", tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def models(cross_encoder_folders: dict[int, Path], sparse_folder: Path, multi_vector_folder: Path) -> dict[str, Model]:
     """The bundled model and tiny ones of the other kinds, on one engine."""
     return {
         "dense": SentenceTransformer(),
         "sparse": SparseEncoder(sparse_folder, backend="onnx"),
+        "late": MultiVectorEncoder(multi_vector_folder, backend="onnx"),
         "cross": CrossEncoder(cross_encoder_folders[1], backend="onnx"),
         "classifier": CrossEncoder(cross_encoder_folders[3], backend="onnx"),
     }

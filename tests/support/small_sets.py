@@ -52,5 +52,5 @@ def write_sets(folder: Path) -> dict[str, Path]:
 
 def plain(metrics: dict[str, float]) -> dict[str, float]:
     """An evaluator's metrics by the names that a comparison gives them."""
-    found = {re.sub("^(cosine|dot)_|_(cosine|dot)$", "", name): value for name, value in metrics.items()}
+    found = {re.sub("^(cosine|dot|maxsim)_|_(cosine|dot)$", "", name): value for name, value in metrics.items()}
     return {"ap" if name == "average_precision" else name: value for name, value in found.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.rows.snapshot import encoded_id, hashes_of
 
 
 class SeenIds:

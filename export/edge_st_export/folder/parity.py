@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from edge_st.verification.comparison import FLOAT32_DIFFERENCE, queries_in_order
-from edge_st.verification.outputs import plain_output
+from edge_st.verification.comparison import FLOAT32_DIFFERENCE
+from edge_st.verification.outputs import output_rows, plain_output
 from edge_st.verification.variants import GraphVariant, open_variant
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.model.record import FLOAT32_COSINE
 from edge_st_runtime.text.tokens import TextOrPair
-from edge_st_runtime.vectors.parity import correlations, cosines
+from edge_st_runtime.vectors.parity import correlations, cosines, rows_of
 
 from ..errors import ExportError
 from ..original.reference import Reference, ReferencePart
-from ..original.texts import ALL, is_golden
+from ..original.texts import ALL
+from .ordering import in_order
 from .paths import graph_files
 
 GATE = FLOAT32_COSINE
@@ -32,13 +33,13 @@ class GraphReport:
     """The parity of one variant with the original, over all texts or pairs, and what the variant costs.
 
     ``cosine_min`` and ``cosine_mean`` are over the texts. For a model that scores pairs there is one cosine a label:
-    that of its scores for all pairs, each less their mean. ``in_order`` of ``queries`` then rank their documents as
-    the original does. ``golden_min`` is the lowest cosine over the golden texts alone. ``max_abs_difference`` is to be
-    read against ``scale``, the original's largest absolute value. ``milliseconds`` is the median for one short text on
-    the machine of the export; ``megabytes`` (10⁶ bytes) is the graph with its weights. ``fused`` counts the operators
-    that ONNX Runtime fused, over the graphs of all routes. ``arithmetic`` is "float32" where a graph for GPUs was
-    emulated on a CPU, whose speed then says nothing; None where the graph itself ran. ``heads`` is the parity of the
-    heads of a graph that has several.
+    that of its scores for all pairs, each less their mean; for one that gives token vectors one a token. ``in_order``
+    of ``queries`` then rank their documents as the original does. ``golden_min`` is the lowest cosine over the golden
+    texts alone. ``max_abs_difference`` is to be read against ``scale``, the original's largest absolute value.
+    ``milliseconds`` is the median for one short text on the machine of the export; ``megabytes`` (10⁶ bytes) is the
+    graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all routes.
+    ``arithmetic`` is "float32" where a graph for GPUs was emulated on a CPU, whose speed then says nothing; None where
+    the graph itself ran. ``heads`` is the parity of the heads of a graph that has several.
     """
 
     file: str
@@ -69,10 +70,13 @@ class GraphReport:
 
 
 def measure(folder: Path, variant: GraphVariant, reference: Reference, device: str | None = None) -> GraphReport:
-    """Run ``variant`` of ``folder`` over the texts of the reference, on the CPU or ``device``."""
+    """Run ``variant`` of ``folder`` over the texts of the reference, on the CPU or ``device``.
+
+    Raises ExportError where it gives another number of token vectors than the original.
+    """
     model = open_variant(folder, variant, device)
-    texts = [text for part in reference for text in part.texts]
-    found = [plain_output(model, list(part.texts), part.prompt_name, part.task) for part in reference]
+    texts = [text for part in reference for text in _text_of_rows(part)]
+    found = [_rows(model, part) for part in reference]
     both = list(zip(found, reference, strict=True))  # the dimension may differ from route to route
     differences = np.concatenate([np.abs(own - part.embeddings).max(axis=1) for own, part in both])
     cosine = np.concatenate([parity(own, part) for own, part in both])
@@ -80,7 +84,7 @@ def measure(folder: Path, variant: GraphVariant, reference: Reference, device: s
     worst = int(
         np.argmax(np.nan_to_num(differences, nan=np.inf)) if scores else np.argmin(np.nan_to_num(cosine, nan=-1))
     )
-    in_order, queries = _in_order(found[0], reference[0]) if scores else (0, 0)
+    ordered, queries = in_order(found, reference)
     return GraphReport(
         file=variant.file,
         engine=variant.engine,
@@ -93,10 +97,28 @@ def measure(folder: Path, variant: GraphVariant, reference: Reference, device: s
         megabytes=megabytes(folder, variant.file),
         scale=max(float(np.abs(part.embeddings).max()) for part in reference),
         golden_min=min(_golden_min(own, part) for own, part in both),
-        in_order=in_order,
+        in_order=ordered,
         queries=queries,
         worst_text=texts[worst],
     )
+
+
+def _rows(model: Any, part: ReferencePart) -> Floats:
+    """What ``model`` gives for the part's texts, with as many rows for each as the original has."""
+    found, counts = output_rows(model, list(part.texts), part.prompt_name, part.task)
+    if counts is None or part.counts is None or np.array_equal(counts, part.counts):
+        return found
+    place = int(np.flatnonzero(counts != part.counts)[0])
+    raise ExportError(
+        f"the model gives {counts[place]} token vectors for {str(part.texts[place])[:60]!r} with task={part.task!r}, "
+        f"the original {part.counts[place]}; report this bug"
+    )
+
+
+def _text_of_rows(part: ReferencePart) -> list[TextOrPair]:
+    """The text of each row."""
+    counts = [1] * len(part.texts) if part.counts is None else part.counts.tolist()
+    return [text for text, count in zip(part.texts, counts, strict=True) for _ in range(count)]
 
 
 def megabytes(folder: Path, file: str) -> float:
@@ -113,9 +135,9 @@ def parity(found: Floats, part: ReferencePart) -> Any:
 def check_gate(reports: Iterable[GraphReport], gate: float, *, dense: bool) -> None:
     """Raise ExportError where a float32 variant's lowest cosine is below ``gate``, or not a number.
 
-    Only the direction of ``dense`` vectors counts. For scores and sparse weights no value may differ by more than 1e-4
-    times the scale either, and every query must rank its documents as the original does. A lowered gate leaves these
-    two checks out.
+    Only the direction of ``dense`` vectors counts. For scores, sparse weights and token vectors no value may differ by
+    more than 1e-4 times the scale either, and every query must rank its documents as the original does. A lowered gate
+    leaves these two checks out.
     """
     for report in reports:
         if report.dtype != "float32":
@@ -134,20 +156,11 @@ def check_gate(reports: Iterable[GraphReport], gate: float, *, dense: bool) -> N
 
 def _golden_min(found: Floats, part: ReferencePart) -> float:
     """The lowest `parity` over the golden texts alone, which a self-test will compare; 1 without golden texts."""
-    rows = [row for row, text in enumerate(part.texts) if is_golden(text)]
-    if not rows:
+    rows = rows_of(part.golden_places, part.counts)
+    if not len(rows):
         return 1.0
     golden = replace(part, texts=tuple(part.golden_texts), embeddings=part.embeddings[rows])
     return float(np.nan_to_num(parity(found[rows], golden), nan=-1).min())
-
-
-def _in_order(found: Floats, part: ReferencePart) -> tuple[int, int]:
-    """How many queries rank their documents as the original does, and of how many."""
-    if part.embeddings.shape[1] > 1:
-        return 0, 0
-    scale = max(1.0, float(np.abs(part.embeddings).max()))
-    pairs = [text for text in part.texts if not isinstance(text, str)]
-    return queries_in_order(pairs, found[:, 0], part.embeddings[:, 0], FLOAT32_DIFFERENCE * scale)
 
 
 def _milliseconds(model: Any, part: ReferencePart) -> float:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_st_runtime.files.reading import read_json, sha256
-from edge_st_runtime.model.classes import SPARSE_ENCODER, TASKS
+from edge_st_runtime.model.classes import MULTI_VECTOR_ENCODER, SPARSE_ENCODER, TASKS
 from edge_st_runtime.model.fingerprint import ModelIdentity, RouteIdentity
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import FILE_NAME, FORMAT_VERSION, Golden
+from edge_st_runtime.model.tasks import read_tasks
 from edge_st_runtime.model.tokenizers import open_tokenizer
 from edge_st_runtime.vectors.sparse import SparseMatrix, select_max_active_dims
 
@@ -23,6 +24,8 @@ from .paths import INT8_FILES
 _DTYPES = ("float16", "bfloat16", "float32", "int8")
 #: how many values of a sparse golden vector are stored
 _KEPT = 32
+#: the digits of golden values; of token vectors there are many, and 5 digits change a cosine by less than 1e-8
+_DIGITS, _TOKEN_DIGITS = 7, 5
 #: in the order of the record; the runtime takes the first that the CPU can run
 _INT8 = (
     *INT8_FILES,
@@ -102,7 +105,7 @@ def _identity(folder: Path, weights: str) -> tuple[int | None, str]:
     routes = {}
     for name, route in model.routes.items():
         tokenizer, limit = open_tokenizer(route)
-        routes[name] = RouteIdentity(tokenizer.identity(), route.modules, limit)
+        routes[name] = RouteIdentity(tokenizer.identity(), route.modules, limit, read_tasks(route, tokenizer))
     limits = [route.max_seq_length for route in routes.values() if route.max_seq_length is not None]
     identity = ModelIdentity(
         weights=weights,
@@ -140,12 +143,17 @@ def _versions() -> dict[str, str]:
 
 
 def _vectors(golden: Golden, model_type: str) -> dict[str, Any]:
-    """The golden vectors: all values of dense ones, the largest values of sparse ones by dimension."""
-    rounded: list[Any] = [[round(value, 7) for value in row] for row in golden.embeddings.tolist()]
+    """The golden vectors: all values of dense ones, the largest values of sparse ones by dimension.
+
+    Of token vectors the rows of all texts, and how many each text has.
+    """
+    digits = _TOKEN_DIGITS if model_type == MULTI_VECTOR_ENCODER else _DIGITS
+    rounded: list[Any] = [[round(value, digits) for value in row] for row in golden.embeddings.tolist()]
     if model_type == SPARSE_ENCODER:
         sparse = select_max_active_dims(SparseMatrix.from_dense(golden.embeddings), _KEPT)
-        rounded = [{index: round(value, 7) for index, value in row.items()} for row in sparse.to_dicts()]
-    return {"prompt_name": golden.prompt_name, "task": golden.task, "embeddings": rounded}
+        rounded = [{index: round(value, digits) for index, value in row.items()} for row in sparse.to_dicts()]
+    counts = {} if golden.counts is None else {"counts": golden.counts.tolist()}
+    return {"prompt_name": golden.prompt_name, "task": golden.task, **counts, "embeddings": rounded}
 
 
 def _write(folder: Path, content: Mapping[str, Any]) -> None:

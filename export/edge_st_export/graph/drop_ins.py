@@ -140,7 +140,7 @@ def record_variant(folder: Path, variant: GraphVariant) -> None:
         reference = compute_reference(original, original.prompts, original.tasks, texts)
     else:
         reference = tuple(
-            ReferencePart(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings)
+            ReferencePart(golden.prompt_name, golden.task, record.golden_texts, golden.embeddings, golden.counts)
             for golden in record.golden
         )
     add_graph(folder, measure(folder, variant, reference))

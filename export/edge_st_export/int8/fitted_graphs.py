@@ -11,6 +11,7 @@ from edge_st_runtime.arrays import TokenBatch
 from edge_st_runtime.model.batching import pad_batch
 from edge_st_runtime.model.choosing import LoadOptions
 from edge_st_runtime.model.loading import LoadedRoute, load_model
+from edge_st_runtime.model.tasks import Task
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..folder.paths import ONNX_FILE
@@ -73,10 +74,16 @@ def _fit_graph(
 
 
 def _batches(route: LoadedRoute, texts: Sequence[TextOrPair]) -> Iterator[TokenBatch]:
-    """Each text as a batch of one, without padding; texts without tokens are skipped."""
+    """Each text as a batch of one, without padding; texts without tokens are skipped.
+
+    Where queries are filled up with a token that is scored, each text comes once more as such a query.
+    """
     tokenizer = route.pipeline.tokenizer
-    tokens = tokenizer(texts, route.limit)
-    for place, ids in enumerate(tokens.ids):
-        type_ids = None if tokens.type_ids is None else [tokens.type_ids[place]]
-        if len(ids):
-            yield pad_batch([ids], type_ids, tokenizer.pad_id, pad_left=False)
+    for task in (Task(), *(task for task in route.tasks.values() if task.expansion is not None)):
+        tokens = tokenizer(texts, task.limit(route.limit))
+        least = 0 if task.expansion is None else task.expansion.length
+        for place, ids in enumerate(tokens.ids):
+            type_ids = None if tokens.type_ids is None else [tokens.type_ids[place]]
+            if len(ids):
+                batch = pad_batch([ids], type_ids, tokenizer.pad_id, pad_left=False, least=least)
+                yield batch if task.expansion is None else task.expansion(batch)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_st.verification.outputs import plain_output
+from edge_st.verification.outputs import gives_tokens, plain_output
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.vectors.parity import correlations, cosines
@@ -20,9 +20,10 @@ _LOW = 1  # per cent of the texts are below `Quality.cosine_p1`
 class Quality:
     """What a variant keeps of the float32 one.
 
-    ``cosine_mean`` and ``cosine_p1`` are the mean and the 1st percentile of the texts' cosines. For a model that scores
-    pairs they are over its labels: the correlation of a label's scores. ``agreement`` is the share of the queries that
-    have the same passage in the first place. For a classifier it is the share of the pairs with the same label.
+    ``cosine_mean`` and ``cosine_p1`` are the mean and the 1st percentile of the texts' cosines, or of the tokens' where
+    these have vectors. For a model that scores pairs they are over its labels: the correlation of a label's scores.
+    ``agreement`` is the share of the queries that have the same passage in the first place. For a classifier it is the
+    share of the pairs with the same label.
     """
 
     cosine_mean: float
@@ -70,10 +71,18 @@ class Standard:
         return self._scored(model) if self._scores else self._encoded(model)
 
     def _encoded(self, model: Any) -> _Given:
+        if gives_tokens(model):
+            return self._encoded_tokens(model)
         asked = plain_output(model, self._queries, None, self._query)
         documents = plain_output(model, [*self._passages, *ORDINARY], None, self._document)
         found = np.asarray(model.similarity(asked, documents[: len(self._passages)]))
         return _Given((asked, documents), found.argmax(axis=1))
+
+    def _encoded_tokens(self, model: Any) -> _Given:
+        asked = model.encode_query(self._queries, show_progress_bar=False)
+        documents = model.encode_document([*self._passages, *ORDINARY], show_progress_bar=False)
+        found = np.asarray(model.similarity(asked, documents[: len(self._passages)]))
+        return _Given((np.concatenate(asked), np.concatenate(documents)), found.argmax(axis=1))
 
     def _scored(self, model: Any) -> _Given:
         pairs = [pair for pair in ranked_pairs() if pair[0] in self._queries]

@@ -6,13 +6,13 @@ from edge_st.models.classes import open_model
 from edge_st.verification.checks import compare
 from edge_st.verification.comparison import Comparison
 from edge_st.verification.variants import GraphVariant, open_variant, recorded_variants, runs_here
-from edge_st_runtime.model.classes import TASKS
+from edge_st_runtime.model.classes import MULTI_VECTOR_ENCODER, TASKS
 from edge_st_runtime.model.folder import read_folder
 from edge_st_runtime.model.record import GraphRecord, read_record
 
 from ..progress import silent_libraries
 from .loading import find_source, load_original
-from .texts import texts_for
+from .texts import texts_for, texts_of_task
 from .unbatched import comparable
 
 
@@ -28,7 +28,10 @@ def compare_with_original(
     source = find_source(original, None, None, TASKS[described.model_type])
     with silent_libraries():
         loaded = load_original(source, trust_remote_code=trust_remote_code)
-        reference, texts = comparable(loaded, texts_for(described.model_type), described.tasks)
+        texts = texts_for(described.model_type)
+        if described.model_type == MULTI_VECTOR_ENCODER:  # the texts that each output was measured on
+            texts = list(texts_of_task(texts, None))
+        reference, texts = comparable(loaded, texts, described.tasks)
         return {
             variant: compare(open_variant(folder, variant), reference, texts, threshold)
             for variant, threshold in _variants(folder)

@@ -14,10 +14,10 @@ from edge_st.hub.files import router_files
 from edge_st.hub.names import existing_folder, hub_name
 from edge_st.hub.repository import Repository
 from edge_st.hub.transfer import list_files
-from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError
+from edge_st_runtime.errors import FolderNotFoundError, UnsupportedModelError, WrongClassError
 from edge_st_runtime.files.reading import read_optional_json
 from edge_st_runtime.files.regular import is_there
-from edge_st_runtime.model.classes import find_model_type
+from edge_st_runtime.model.classes import MULTI_VECTOR_ENCODER, find_model_type, foreign_colbert
 from edge_st_runtime.model.folder import (
     MODULES_FILE,
     ONLY_ROUTE,
@@ -27,10 +27,10 @@ from edge_st_runtime.model.folder import (
     read_routers,
     read_steps,
 )
-from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longest_input
+from edge_st_runtime.model.route import CLIP, FIRST, MASKED, TRANSFORMER, longest_input, transformer_config
 from edge_st_runtime.modules.loaders import LOADERS
 
-from ..errors import converting
+from ..errors import ExportError, converting
 from .adapters import CONFIG_FILE as ADAPTER_FILE
 from .adapters import Adapter, find_adapters, put_on, with_bases
 from .architectures import check_architectures
@@ -40,6 +40,8 @@ from .tasks import organization, wanted_type
 _DESCRIPTIONS = ("modules.json", "config.json", SETTINGS_FILE, ADAPTER_FILE)
 _NEED_A_GRAPH = (TRANSFORMER, CLIP, MASKED, "LSTM")
 _OTHER_FRAMEWORKS = {".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".tflite", ".gguf", ".xml", ".mlmodel"}
+#: the task of the transformers of ColPali and its kind
+_OF_PICTURES = "retrieval"
 _OTHER_FOLDERS = ("onnx/", "openvino/", "coreml/")
 
 
@@ -67,9 +69,10 @@ def find_source(
     """Find ``model``: the folder of that name if there is one, else the model of that name on the Hub.
 
     Its configuration files are checked (see `check_supported`) before its weights are downloaded. Weights of other
-    frameworks are not downloaded. ``task`` is "sentence-embedding", "cross-encoder" or "sparse-encoder"; with None the
-    model itself says. The base model of an adapter is found, too. Raises UnsupportedModelError, FolderError, HubError,
-    PackageMissingError for an adapter without PEFT, and OptionError for an unknown task.
+    frameworks are not downloaded. ``task`` is "sentence-embedding", "cross-encoder", "sparse-encoder" or
+    "multi-vector-encoder"; with None the model itself says. The base model of an adapter is found, too. Raises
+    UnsupportedModelError, FolderError, HubError, PackageMissingError for an adapter without PEFT, and OptionError for
+    an unknown task.
     """
     wanted = wanted_type(task)
     folder = existing_folder(model)
@@ -124,7 +127,10 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
     """
     settings, architecture = read_optional_json(folder / SETTINGS_FILE), plain_architecture(folder) or ""
     _, routes = read_steps(folder)
-    model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, routes))
+    if foreign_colbert(settings, architecture):
+        model_type = _of_colbert(folder, wanted)
+    else:
+        model_type = find_model_type(folder, settings, architecture, wanted, module_kinds(folder, routes))
     for (first, _), *others in routes.values():
         unknown = [kind for kind, _ in others if kind not in LOADERS]
         if first not in FIRST or unknown:
@@ -134,7 +140,29 @@ def check_supported(folder: Path, wanted: str | None = None) -> tuple[str, bool]
             )
     steps = [step for steps in routes.values() for step in steps]
     check_architectures(path for kind, path in steps if kind in (TRANSFORMER, CLIP, MASKED))
+    _check_texts(path for kind, path in steps if kind == TRANSFORMER)
     return model_type, any(kind in _NEED_A_GRAPH for kind, _ in steps)
+
+
+def _of_colbert(folder: Path, wanted: str | None) -> str:
+    """The class that a ColBERT model of PyLate or Stanford becomes; raises WrongClassError where another is wanted."""
+    if wanted not in (None, MULTI_VECTOR_ENCODER):
+        raise WrongClassError(
+            f"{folder} is a ColBERT model, not a {wanted}; leave out task (--task) to export a {MULTI_VECTOR_ENCODER}",
+            MULTI_VECTOR_ENCODER,
+        )
+    return MULTI_VECTOR_ENCODER
+
+
+def _check_texts(folders: Iterable[Path]) -> None:
+    """Raise UnsupportedModelError for a transformer that compares texts with pages as pictures, such as ColPali's."""
+    for folder in folders:
+        file, config = transformer_config(folder)
+        if config.get("transformer_task") == _OF_PICTURES:
+            raise UnsupportedModelError(
+                f"{folder / file}: transformer_task is {_OF_PICTURES!r}, that of models which compare texts with pages "
+                "as pictures; expected a model of texts"
+            )
 
 
 def load_original(source: Source, *, trust_remote_code: bool) -> Any:
@@ -165,8 +193,13 @@ def load_original(source: Source, *, trust_remote_code: bool) -> Any:
 def _load(folder: Path, source: Source, *, trust_remote_code: bool) -> Any:
     import sentence_transformers
 
+    version = sentence_transformers.__version__
+    if not hasattr(sentence_transformers, source.model_type):
+        raise ExportError(
+            f"sentence-transformers {version} has no {source.model_type}; pip install -U sentence-transformers"
+        )
     hint = "if it runs code of its own that you trust: trust_remote_code=True (--trust-remote-code)"
-    with converting(f"sentence-transformers {sentence_transformers.__version__} loading {source.name}", hint):
+    with converting(f"sentence-transformers {version} loading {source.name}", hint):
         return getattr(sentence_transformers, source.model_type)(
             str(folder),
             device="cpu",

@@ -3,13 +3,20 @@
 from collections.abc import Mapping
 
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER, TASKS
+from edge_st_runtime.model.classes import (
+    CROSS_ENCODER,
+    MULTI_VECTOR_ENCODER,
+    SENTENCE_TRANSFORMER,
+    SPARSE_ENCODER,
+    TASKS,
+)
 
 _TYPES = {task: model_type for model_type, task in TASKS.items()}
 _ORGANIZATIONS: Mapping[str, str] = {
     CROSS_ENCODER: "cross-encoder",
     SENTENCE_TRANSFORMER: "sentence-transformers",
     SPARSE_ENCODER: "sparse-encoder",
+    MULTI_VECTOR_ENCODER: "sentence-transformers",  # which itself looks nowhere for one
 }
 
 

@@ -1,10 +1,11 @@
 """The comparison texts and pairs, on which an exported model is compared with its original."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from edge_st_runtime.model.classes import CROSS_ENCODER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, MULTI_VECTOR_ENCODER, SPARSE_ENCODER
 from edge_st_runtime.text.tokens import TextOrPair
 
 ORDINARY = (
@@ -87,6 +88,8 @@ _LONG_TOKENS = 1000
 
 #: the record stores the original's vectors of these, so that a folder can be checked without the original
 GOLDEN = (*ORDINARY[:6], "İstanbul ıssız ŞİŞLİ ß ẞ ﬁne ﬂag Ǆ", DIFFICULT[-1])
+#: of these it stores the vectors of every token, which take more room
+GOLDEN_TOKENS = (GOLDEN[1], GOLDEN[5], GOLDEN[6])
 ALL = ORDINARY + DIFFICULT
 #: each text with one of the others
 PAIRS = tuple(zip(ALL, ALL[31:] + ALL[:31], strict=True))
@@ -117,11 +120,24 @@ def texts_for(model_type: str, limit: int = 0) -> list[TextOrPair]:
     if model_type == CROSS_ENCODER:
         return [*PAIRS, *ranked_pairs()]
     long = [LONG] if limit >= _LONG_TOKENS else []
-    if model_type == SPARSE_ENCODER:
+    if model_type in (SPARSE_ENCODER, MULTI_VECTOR_ENCODER):
         return [*ALL, *long, *(text for passage, queries in questions() for text in (passage, *queries))]
     return [*ALL, *long]
 
 
-def is_golden(text: TextOrPair) -> bool:
-    """Whether the record stores what the original gives for this text or pair."""
+def texts_of_task(texts: Sequence[TextOrPair], task: str | None) -> tuple[TextOrPair, ...]:
+    """Those of ``texts`` that a model of queries and documents is asked for with ``task``.
+
+    The queries of `questions` are no documents, nor the passages queries; without a task they are neither.
+    """
+    passages = {passage for passage, _ in questions()}
+    queries = {query for _, asked in questions() for query in asked}
+    others = {"query": passages, "document": queries}.get(task or "", passages | queries)
+    return tuple(text for text in texts if text not in others)
+
+
+def is_golden(text: TextOrPair, *, tokens: bool = False) -> bool:
+    """Whether the record stores what the original gives for this text or pair, or for its ``tokens``."""
+    if tokens:
+        return text in GOLDEN_TOKENS
     return text in (GOLDEN if isinstance(text, str) else GOLDEN_PAIRS)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
-from ..errors import UnsupportedModelError, WrongClassError
+from ..errors import EXPORT, UnsupportedModelError, WrongClassError
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module, Normalize, Pooling
 
@@ -36,12 +36,27 @@ _TELLING = {
     "sequence-classification": CROSS_ENCODER,
     "MultiVectorMask": MULTI_VECTOR_ENCODER,
 }
+#: what PyLate writes into config_sentence_transformers.json; what Stanford's ColBERT names in config.json
+_PYLATE, _STANFORD = ("query_prefix", "document_prefix"), "HF_ColBERT"
+#: late-interaction models that look at pages as pictures, such as ColPali
+_OF_PICTURES = "ForRetrieval"
 Plain = tuple[Mapping[str, Any], tuple[Module, ...]]
 
 
 def result_of(model_type: str) -> str:
     """The feature that a model of this class gives: "sentence_embedding", "scores" or "token_embeddings"."""
     return _RESULT.get(model_type, SENTENCE_EMBEDDING)
+
+
+def foreign_colbert(settings: Mapping[str, Any], architecture: str) -> str | None:
+    """Who saved a ColBERT model in a form of their own, "PyLate" or "Stanford's ColBERT"; None for other folders.
+
+    The arguments are those of `find_model_type`. Source: sentence-transformers' MultiVectorEncoder.
+    """
+    own = settings.get("model_type")
+    if own == "ColBERT" or (own in (None, SENTENCE_TRANSFORMER) and any(key in settings for key in _PYLATE)):
+        return "PyLate"
+    return "Stanford's ColBERT" if own is None and architecture == _STANFORD else None
 
 
 def find_model_type(
@@ -55,6 +70,11 @@ def find_model_type(
     Raises WrongClassError where the class is not the ``wanted`` one. Raises UnsupportedModelError for a class that
     this version does not run, and for a transformer that lacks weights which the ``wanted`` class needs.
     """
+    writer = foreign_colbert(settings, architecture)
+    if writer is not None:
+        raise UnsupportedModelError(
+            f"{path} is a ColBERT model as {writer} saves it; make a {MULTI_VECTOR_ENCODER} of it {EXPORT}"
+        )
     own = settings.get("model_type") or (CROSS_ENCODER if architecture.endswith(_CLASSIFIER) else None)
     own = own or next((model_type for kind, model_type in _TELLING.items() if kind in kinds), None)
     if own is None and architecture:
@@ -69,6 +89,11 @@ def find_model_type(
 
 
 def _check_plain(path: Path, architecture: str, wanted: str | None) -> None:
+    if architecture.endswith(_OF_PICTURES):
+        raise UnsupportedModelError(
+            f"{path} is a {architecture}, which compares texts with pages as pictures; expected a model of texts, such "
+            "as answerdotai/answerai-colbert-small-v1"
+        )
     endings = _PLAIN.get(wanted or "")
     if endings == ():
         raise UnsupportedModelError(

@@ -30,6 +30,8 @@ ONLY_ROUTE = ""
 Step = tuple[str, Path]
 ROUTERS = ("Router", "Asym")
 _PACKAGE = "sentence_transformers."
+#: of another package, but without code of its own: sentence-transformers takes it for its Dense
+_ALIASES = {"pylate.models.Dense.Dense": "Dense"}
 #: what makes a graph without config.json one of these classes
 _CONFIG_OF = {
     name: f"{{}} is missing, without which a graph is not known to be a {name}; write it: "
@@ -208,6 +210,8 @@ def _entries(path: Path) -> list[dict[str, Any]]:
 
 
 def _kind(dotted: str, path: Path) -> str:
+    if dotted in _ALIASES:
+        return _ALIASES[dotted]
     if not dotted.startswith(_PACKAGE):
         raise UnsupportedModelError(
             f"{path / 'modules.json'} names the module {dotted!r}, which is custom code; custom code is never run. "

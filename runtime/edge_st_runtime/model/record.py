@@ -1,8 +1,9 @@
 """``edge_st.json``: the exporter's record of a model folder."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ..files.fields import Fields
 from ..files.reading import CORRECT, WrongValueError, inside, read_json, reading, sha256
 from ..files.regular import is_there
 from ..text.tokens import TextOrPair
+from ..vectors.parity import rows_of
 from .graph_files import weight_files
 
 FILE_NAME = "edge_st.json"
@@ -73,13 +75,20 @@ class Golden:
     """What the original gave for the golden texts with this prompt and task: vectors (texts, dim), or logits of pairs.
 
     For sparse vectors only the largest values are stored. ``dimensions`` (dim,) int64 are then the dimensions that the
-    columns of ``embeddings`` stand for, and a value that was not stored is 0.
+    columns of ``embeddings`` stand for, and a value that was not stored is 0. For token vectors, ``embeddings`` are
+    those of all texts (tokens of all texts, dim), and ``counts`` (texts,) int64 says how many each text has.
     """
 
     prompt_name: str | None
     task: str | None
     embeddings: Floats
     dimensions: NDArray[np.int64] | None = None
+    counts: NDArray[np.int64] | None = None
+
+    def at(self, places: Sequence[int]) -> "Golden":
+        """The same for the texts at ``places`` alone."""
+        counts = None if self.counts is None else self.counts[list(places)]
+        return replace(self, embeddings=self.embeddings[rows_of(places, self.counts)], counts=counts)
 
     @property
     def name(self) -> str:
@@ -180,6 +189,7 @@ def read_record(folder: Path) -> Record | None:
 
 def _parse(path: Path, content: Fields) -> Record:
     files, golden = content.objects_by_name("files"), content.object("golden")
+    texts = tuple(text if isinstance(text, str) else tuple(text) for text in golden.items("texts"))
     return Record(
         path=path,
         task=content.text("task"),
@@ -187,24 +197,37 @@ def _parse(path: Path, content: Fields) -> Record:
         fingerprint=content.text("fingerprint"),
         files={name: (entry.text("sha256"), entry.count("bytes")) for name, entry in files.items()},
         graphs=tuple(map(_graph, content.objects("graphs"))),
-        golden_texts=tuple(text if isinstance(text, str) else tuple(text) for text in golden.items("texts")),
-        golden=tuple(map(_golden, golden.objects("vectors"))),
+        golden_texts=texts,
+        golden=tuple(_golden(entry, len(texts)) for entry in golden.objects("vectors")),
         default_dtype=content.optional("default_dtype", lambda name: content.choice(name, _DEFAULT_DTYPES)),
     )
 
 
-def _golden(entry: Fields) -> Golden:
+def _golden(entry: Fields, texts: int) -> Golden:
     rows, dimensions = entry.items("embeddings"), None
     if rows and isinstance(rows[0], dict):
         dimensions = np.array(sorted({int(dimension) for row in rows for dimension in row}), dtype=np.int64)
         rows = [[row.get(str(dimension), 0) for dimension in dimensions.tolist()] for row in rows]
     if len({len(row) for row in rows}) > 1:
         raise WrongValueError("the golden vectors have different lengths")
-    embeddings = np.asarray(rows, dtype=np.float32)
+    counts = entry.optional("counts", entry.items)
+    if counts is not None:
+        _check_counts(counts, texts, len(rows))
+    embeddings = np.asarray(rows, dtype=np.float32) if rows or counts is None else np.zeros((0, 0), dtype=np.float32)
     if embeddings.ndim != 2:
         raise WrongValueError(f"the golden vectors have the shape {embeddings.shape}; expected (texts, dimensions)")
     prompt_name, task = (entry.optional(name, entry.text) for name in ("prompt_name", "task"))
-    return Golden(prompt_name, task, embeddings, dimensions)
+    return Golden(
+        prompt_name, task, embeddings, dimensions, None if counts is None else np.array(counts, dtype=np.int64)
+    )
+
+
+def _check_counts(counts: list[Any], texts: int, rows: int) -> None:
+    whole = all(type(count) is int and 0 <= count <= rows for count in counts)
+    if not whole or len(counts) != texts or sum(counts) != rows:
+        raise WrongValueError(
+            f"golden.vectors.counts is {counts!r:.80}; expected how many of the {rows} rows each of {texts} texts has"
+        )
 
 
 def _graph(entry: Fields) -> GraphRecord:

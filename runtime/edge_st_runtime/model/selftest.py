@@ -10,39 +10,49 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from ..arrays import Floats
 from ..engines.backend import engine_version
-from ..engines.signature import SENTENCE_EMBEDDING
+from ..engines.signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
 from ..machine.local_cache import can_keep, digest, keep, recall
+from ..modules.specs import Features
+from ..modules.token_mask import TASK
 from ..text.tokens import TextOrPair
 from ..vectors.parity import correlations, cosines
 from .classes import CROSS_ENCODER, result_of
 from .folder import SETTINGS_FILE, ModelFolder
 from .pipeline import Pipeline
 from .record import Golden, GraphRecord, Record
+from .tasks import Task
 from .variants import Choice
 
 VARIABLE = "EDGE_ST_SELF_TEST"
 _KIND = "self-test"
 _BATCH = 4
 _SHORT = 200  # characters
+#: what a model gives that has not as many token vectors for a text as the original
+_NO_ROWS: Floats = np.full((1, 1), np.nan, dtype=np.float32)
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class RouteUnderTest:
-    """A route's pipeline, its limit in tokens, and the path of its graph relative to the model folder."""
+    """A route's pipeline, its limit in tokens, and the path of its graph relative to the model folder.
+
+    ``tasks`` are those that change how their texts become tokens.
+    """
 
     pipeline: Pipeline
     limit: int | None
     graph: str
+    tasks: Mapping[str, Task] = field(default_factory=dict)
 
 
 def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[str, RouteUnderTest]) -> None:
@@ -50,8 +60,10 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[
 
     ``routes`` are the routes that run the choice, on ``device``. The golden texts that use no named prompt are run, and
     the least cosine to the original's vectors must reach `GraphRecord.least_golden`; logits of pairs are compared by
-    their correlation. The result is cached in the user's cache folder, under the graph's checksums, the engine's
-    version and the CPU. Where it cannot be cached, every load runs the short texts alone, in a third of the time.
+    their correlation. Models that give token vectors run them as queries and documents too, with their prompts.
+
+    The result is cached in the user's cache folder, under the graph's checksums, the engine's version and the CPU.
+    Where it cannot be cached, every load runs the short texts alone, in a third of the time.
 
     There is no test in float32, without an entry in the record, and where the environment has EDGE_ST_SELF_TEST=0.
     """
@@ -103,9 +115,9 @@ def _measured(folder: ModelFolder, record: Record, routes: Mapping[str, RouteUnd
     compare = correlations if folder.model_type == CROSS_ENCODER else cosines
     for part in record.golden:
         route = routes.get(folder.route(part.task))
-        if route is None or part.prompt_name is not None:
+        if route is None or (part.prompt_name is not None and part.counts is None):
             continue
-        expected = replace(part, embeddings=part.embeddings[places])
+        expected = part.at(places)
         found = _outputs(folder, texts, expected, route)
         if found.shape != expected.embeddings.shape:
             return -1.0
@@ -124,27 +136,49 @@ def _characters(text: TextOrPair) -> int:
 
 
 def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives for ``texts``, in the shape of ``golden.embeddings``; of several heads the dense one."""
+    """What the route gives for ``texts``, in the shape of ``golden.embeddings`` unless it has other tokens.
+
+    Of several heads it is the dense one.
+    """
+    task = route.tasks.get(golden.task or "", Task())
+    limit = task.limit(route.limit)
     with reading(folder.path / SETTINGS_FILE):
-        prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
-        extra = route.pipeline.prompt_features(prompt, route.limit)
+        name = golden.prompt_name or folder.settings.get("default_prompt_name")
+        prompt = (folder.settings.get("prompts") or {}).get(name)
+        extra = route.pipeline.prompt_features(prompt, limit)
     gives = SENTENCE_EMBEDDING if folder.by_head else result_of(folder.model_type)
+    select = _token_rows if golden.counts is not None else partial(_rows, gives)
     pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
     batches = pipeline.run(
         texts,
-        lambda features: np.asarray(features[gives]),
-        limit=route.limit,
+        select,
+        limit=limit,
         batch_size=_BATCH,
         prompt=prompt,
-        extra=extra,
-        tokens=False,
+        extra=extra if golden.counts is None else {TASK: golden.task, **extra},
+        tokens=golden.counts is not None,
+        expansion=task.expansion,
         outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
     except EdgeSTError as error:
         raise EngineError(f"the self-test could not run {route.graph}: {error}") from error
-    found = np.stack([rows[place] for place in range(len(texts))])
+    texts_rows = [rows[place] for place in range(len(texts))]
+    if golden.counts is not None and [len(found) for found in texts_rows] != golden.counts.tolist():
+        return _NO_ROWS
+    found = np.concatenate(texts_rows)
     if golden.dimensions is not None:
         return found[:, golden.dimensions] * (golden.embeddings != 0)
     return found[:, : golden.embeddings.shape[1]]
+
+
+def _rows(gives: str, features: Features) -> list[Floats]:
+    """The row (1, dim) of each text."""
+    return [row[np.newaxis] for row in np.asarray(features[gives])]
+
+
+def _token_rows(features: Features) -> list[Floats]:
+    """The token vectors (tokens, dim) of each text that are scored."""
+    masks = features["attention_mask"].astype(bool)
+    return [rows[mask] for rows, mask in zip(features[TOKEN_EMBEDDINGS], masks, strict=True)]

@@ -26,6 +26,9 @@ from .segment_file import REPAIR, SEGMENT_NAME, Entry, check_entry, synced
 T = TypeVar("T")
 FORMAT_VERSION = 2
 INDEX, POSTINGS = "index.json", "postings.json"
+#: the manifest's name for the file by whose parameters the vectors of all segments are encoded, where there is one
+CODEC = "codec"
+_EXPECTED = "expected the folder of an index"
 _LOCK, _CHECKSUM = ".lock", "sha256"
 _UNFINISHED = re.compile(r"\.[a-z]+\.json\.[0-9a-f]{32}")
 
@@ -63,12 +66,25 @@ def read_manifest(folder: Path, name: str, kind: str) -> dict[str, Any]:
     return manifest
 
 
+def recorded_kind(folder: Path, name: str) -> str:
+    """The class that wrote the manifest ``name`` in ``folder``, as it says itself; nothing else of it is checked.
+
+    Raises FolderNotFoundError, NotAFolderError, FolderError for a folder without this manifest, DamagedFileError.
+    """
+    if not is_folder(folder, _EXPECTED):
+        raise FolderNotFoundError(f"{folder} is not there; {_EXPECTED}")
+    path = folder / name
+    if not is_there(path, REPAIR):
+        raise FolderError(f"{folder} has no {name}; {_EXPECTED}")
+    return Fields(read_json(path, REPAIR), path, REPAIR).text("kind")
+
+
 def _check_entries(manifest: Fields) -> None:
     """Raise DamagedFileError unless every file that ``manifest`` lists has a name of its own, a size and a checksum."""
     manifest.object("settings")
     names: set[str] = set()
-    for segment in manifest.objects("segments"):
-        for entry in (segment, segment.optional_object("deleted")):
+    for owner in (manifest.optional_object(CODEC), *manifest.objects("segments")):
+        for entry in (owner, None if owner is None else owner.optional_object("deleted")):
             if entry is None:
                 continue
             name = check_entry(entry)
@@ -133,7 +149,9 @@ def check_alone(folder: Path, name: str) -> None:
 
 
 def listed(manifest: Mapping[str, Any]) -> Iterator[Entry]:
-    """The entry of every file that ``manifest`` lists: segments, and lists of deleted rows."""
+    """The entry of every file that ``manifest`` lists: the codec, segments, and lists of deleted rows."""
+    if manifest.get(CODEC):
+        yield manifest[CODEC]
     for entry in manifest["segments"]:
         yield entry
         if entry.get("deleted"):

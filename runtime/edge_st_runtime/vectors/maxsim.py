@@ -8,7 +8,8 @@ too. All functions raise InputError for other shapes and different widths, Optio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..checks import check_count
 from ..errors import InputError, OptionError
 from .dense import as_matrix, as_numbers
 
-#: products of a query's token with a document's token that are in memory at once
+#: numbers that are in memory at once: products of tokens, and the vectors of the documents that are compared
 _AT_ONCE = 4_000_000
 #: the score of a document without a token; lower than any real one
 EMPTY_DOCUMENT = -1e9
@@ -40,7 +41,7 @@ def maxsim(
     A score is the sum, over the query's tokens, of the largest dot product with one of the document's tokens.
     ``a_mask`` and ``b_mask`` are masks (n, tokens), or lists of masks: tokens where they are 0 do not count, and other
     numbers in ``a_mask`` are weights. ``length_normalize`` divides by the number of the query's tokens.
-    ``chunk_elements`` bounds the products that are in memory at once; None: 4 million. A query without tokens scores 0,
+    ``chunk_elements`` bounds the numbers that are in memory at once; None: 4 million. A query without tokens scores 0,
     a document without tokens -1e9.
     """
     _check_device(device)
@@ -50,12 +51,14 @@ def maxsim(
     if chunk_elements is not None:
         check_count("chunk_elements", chunk_elements)
     budget = _AT_ONCE if chunk_elements is None else chunk_elements
-    for rows in _chunks(queries.lengths, budget // max(1, documents.longest)):
-        tokens, weights, starts = queries.joined(rows)
-        for columns in _chunks(documents.lengths, budget // len(tokens)):
-            others, _, places = documents.joined(columns)
+    for rows in _chunks(queries.lengths, isqrt(budget)):
+        tokens, starts = queries.joined(rows)
+        weights = queries.joined_weights(rows)
+        for columns in _chunks(documents.lengths, budget // sum(tokens.shape)):
+            others, places = documents.joined(columns)
             best = np.maximum.reduceat(tokens @ others.T, places, axis=1).astype(np.float32, copy=False)
-            scores[np.ix_(rows, columns)] = np.add.reduceat(best * weights[:, None], starts, axis=0)
+            weighted = best if weights is None else best * weights[:, None]
+            scores[np.ix_(rows, columns)] = np.add.reduceat(weighted, starts, axis=0)
     return _finished(scores, queries, documents, length_normalize=length_normalize)
 
 
@@ -83,11 +86,10 @@ def maxsim_pairwise(
         )
     _check_widths(queries, documents)
     scores = np.zeros(len(queries), dtype=np.float32)
-    for place, (query, weights, document) in enumerate(
-        zip(queries.items, queries.weights, documents.items, strict=True)
-    ):
+    for place, (query, document) in enumerate(zip(queries.items, documents.items, strict=True)):
         if len(query) and len(document):
-            scores[place] = ((query @ document.T).max(axis=1).astype(np.float32) * weights).sum()
+            best = (query @ document.T).max(axis=1).astype(np.float32, copy=False)
+            scores[place] = (best if queries.weights is None else best * queries.weights[place]).sum()
     return _finished(scores, queries, documents, length_normalize=length_normalize)
 
 
@@ -117,34 +119,33 @@ def mean_maxsim_pairwise(
     return maxsim_pairwise(a, b, a_mask, b_mask, chunk_elements, length_normalize, device)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Side:
-    """The token vectors of several texts: ``items`` (tokens, dim), without those that do not count, and their weights.
+    """The token vectors of several texts: ``items`` (tokens, dim), without those that do not count.
 
-    ``width`` is that of the vectors, None where there are none.
+    ``width`` is that of the vectors, None where there are none. ``weights`` (tokens,) are those of each item's tokens;
+    None where all are 1.
     """
 
     items: Sequence[NDArray[Any]]
-    weights: Sequence[NDArray[Any]]
     width: int | None
+    weights: Sequence[Floats] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    @property
+    @cached_property
     def lengths(self) -> list[int]:
         return [len(item) for item in self.items]
 
-    @property
-    def longest(self) -> int:
-        return max(self.lengths, default=0)
+    def joined(self, places: Sequence[int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The vectors of the items at ``places``, none of which is empty, and where each begins."""
+        starts = np.cumsum([0, *(self.lengths[place] for place in places[:-1])])
+        return np.concatenate([self.items[place] for place in places]), starts
 
-    def joined(self, places: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-        """The vectors and weights of the items at ``places``, none of which is empty, and where each begins."""
-        lengths = [len(self.items[place]) for place in places]
-        starts = np.cumsum([0, *lengths[:-1]])
-        vectors = np.concatenate([self.items[place] for place in places])
-        return vectors, np.concatenate([self.weights[place] for place in places]), starts
+    def joined_weights(self, places: Sequence[int]) -> Floats | None:
+        """The weights of the items at ``places``; None where all are 1."""
+        return None if self.weights is None else np.concatenate([self.weights[place] for place in places])
 
 
 def _side(embeddings: Any, mask: Any, name: str) -> _Side:
@@ -156,16 +157,20 @@ def _side(embeddings: Any, mask: Any, name: str) -> _Side:
             raise InputError(f"{name} has the shape {padded.shape}; expected (n, tokens, dim) or (tokens, dim)")
         padded = padded[None] if padded.ndim == 2 else padded
         if mask is None:
-            return _kept(list(padded), [row.any(axis=1) for row in padded], padded.shape[2])
+            return _Side([row[row.any(axis=1)] for row in padded], padded.shape[2])
     listed = embeddings if padded is None else padded
     items = [_item(item, f"{name}[{place}]") for place, item in enumerate(listed)]
     width = next((item.shape[1] for item in items if item.size), None)
     if mask is None:
-        return _Side(items, [np.ones(len(item), dtype=np.float32) for item in items], width)
-    return _kept(items, _masks(mask, items, f"{name}_mask"), width)
+        return _Side(items, width)
+    masks = _masks(mask, items, f"{name}_mask")
+    kept = [item[marked != 0] for item, marked in zip(items, masks, strict=True)]
+    return _Side(kept, width, [marked[marked != 0].astype(np.float32) for marked in masks])
 
 
 def _item(item: Any, name: str) -> NDArray[Any]:
+    if isinstance(item, np.ndarray) and item.dtype == np.float32 and item.ndim == 2 and item.size:
+        return item
     found = as_matrix(item, name)
     if not np.size(found):
         return found.reshape(0, found.shape[-1])
@@ -176,8 +181,11 @@ def _item(item: Any, name: str) -> NDArray[Any]:
 
 def _masks(mask: Any, items: Sequence[NDArray[Any]], name: str) -> list[NDArray[Any]]:
     """A mask for each of ``items``, as long as it; raises InputError for masks of other lengths."""
-    listed = mask if isinstance(mask, list | tuple) else np.atleast_2d(as_numbers(mask, name))
-    rows = [as_numbers(row, name) for row in listed]
+    of_each = isinstance(mask, list | tuple) and any(map(np.ndim, mask))
+    rows = [as_numbers(row, name) for row in (mask if of_each else np.atleast_2d(as_numbers(mask, name)))]
+    other = next((row.shape for row in rows if row.ndim != 1), None)
+    if other is not None:
+        raise InputError(f"`{name}` has a mask of the shape {other}; expected (tokens,)")
     rows = rows * len(items) if len(rows) == 1 else rows
     if len(rows) != len(items):
         raise InputError(f"`{name}` has {len(rows)} masks for {len(items)} items; expected one for each")
@@ -185,11 +193,6 @@ def _masks(mask: Any, items: Sequence[NDArray[Any]], name: str) -> list[NDArray[
     if covered != longest:
         raise InputError(f"`{name}` covers {covered} tokens, but the padded embeddings have {longest}.")
     return [np.pad(row, (0, max(0, len(item) - len(row))))[: len(item)] for row, item in zip(rows, items, strict=True)]
-
-
-def _kept(items: Sequence[NDArray[Any]], masks: Sequence[NDArray[Any]], width: int | None) -> _Side:
-    kept = [(item[mask != 0], mask[mask != 0].astype(np.float32)) for item, mask in zip(items, masks, strict=True)]
-    return _Side([item for item, _ in kept], [weights for _, weights in kept], width)
 
 
 def _chunks(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
@@ -238,5 +241,5 @@ def _check_widths(queries: _Side, documents: _Side) -> None:
 
 
 def _check_device(device: str | None) -> None:
-    if device not in (None, "cpu"):
+    if str(device) not in ("None", "cpu"):
         raise OptionError(f"device is {device!r}; NumPy computes the scores on the CPU: leave it out")

@@ -1,5 +1,6 @@
 """Parity: how near the vectors or scores of a model are to those of another, such as the original."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -8,6 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 
 Rows: TypeAlias = NDArray[np.float64]
+
+
+def rows_of(places: Sequence[int], counts: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The rows of the texts at ``places``, of which each has as many as ``counts`` (texts,) says; None: one each."""
+    if counts is None:
+        return np.asarray(places, dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    found = [np.arange(starts[place], starts[place] + counts[place]) for place in places]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
 def cosines(found: NDArray[Any], wanted: NDArray[Any]) -> Rows:

@@ -85,12 +85,12 @@ class SimilarityFunction(Enum):
     @staticmethod
     def to_similarity_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function that compares every pair; raises OptionError for an unknown name."""
-        return _ALL[_parsed(similarity_function, _ALL)][0]
+        return _ALL[parse_similarity(similarity_function, _ALL)][0]
 
     @staticmethod
     def to_similarity_pairwise_fn(similarity_function: "str | SimilarityFunction") -> Similarity:
         """The function that compares row by row; raises OptionError for an unknown name."""
-        return _ALL[_parsed(similarity_function, _ALL)][1]
+        return _ALL[parse_similarity(similarity_function, _ALL)][1]
 
     @staticmethod
     def possible_values() -> list[str]:
@@ -114,12 +114,8 @@ TOKEN_FUNCTIONS: SimilarityFunctions = {
 _ALL: SimilarityFunctions = {**FUNCTIONS, **TOKEN_FUNCTIONS}
 
 
-def parse_similarity(name: str | SimilarityFunction) -> SimilarityFunction:
-    """The SimilarityFunction of single vectors that is called ``name``; raises OptionError for another one."""
-    return _parsed(name, FUNCTIONS)
-
-
-def _parsed(name: str | SimilarityFunction, known: SimilarityFunctions) -> SimilarityFunction:
+def parse_similarity(name: str | SimilarityFunction, known: SimilarityFunctions = FUNCTIONS) -> SimilarityFunction:
+    """The one of the ``known`` functions that is called ``name``; raises OptionError for another one."""
     found = next((function for function in known if name in (function, function.value)), None)
     if found is None:
         names = ", ".join(repr(function.value) for function in known)

@@ -15,8 +15,13 @@ import pytest
 
 from edge_st.cli import main
 from edge_st.comparison import compare
-from edge_st.evaluation import CrossEncoderClassificationEvaluator, SparseBinaryClassificationEvaluator
-from tests.support.small_sets import FIRST, PAIRS, SECOND, plain, write_sets
+from edge_st.evaluation import (
+    CrossEncoderClassificationEvaluator,
+    MultiVectorInformationRetrievalEvaluator,
+    MultiVectorTripletEvaluator,
+    SparseBinaryClassificationEvaluator,
+)
+from tests.support.small_sets import FIRST, PAIRS, RETRIEVAL, SECOND, THIRD, plain, write_sets
 
 Records = list[dict[str, Any]]
 #: each data set's name and primary metric
@@ -154,6 +159,31 @@ def test_models_of_each_kind_side_by_side(
         ),
         abs=1e-6,
     )
+
+
+def test_a_multi_vector_model_beside_a_dense_one(
+    folder: Path,
+    tiny_folder: Path,
+    multi_vector_folder: Path,
+    models: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = [str(tiny_folder), str(multi_vector_folder)]
+    found = by_set(run(capsys, *arguments(folder, "nearer.tsv", "pets", *names), "--backend", "onnx"))
+    evaluators = {
+        "nearer": MultiVectorTripletEvaluator(FIRST, SECOND, THIRD),
+        "pets-test": MultiVectorInformationRetrievalEvaluator(
+            RETRIEVAL.queries, RETRIEVAL.corpus, RETRIEVAL.relevant_docs
+        ),
+    }
+    for name, evaluator in evaluators.items():
+        _, late = found[name]
+        assert (late["measure"], late["variant"]["dimension"]) == (MEASURES[name], 8)
+        assert late["metrics"] == pytest.approx(plain(models["late"].evaluate(evaluator)), abs=1e-6)
+        assert late["variant"]["vector_bytes"] > 4 * 8
+        assert late["difference"]["interval"]["value"] == pytest.approx(
+            late["quality"]["value"] - found[name][0]["quality"]["value"]
+        )
 
 
 @pytest.mark.usefixtures("at_once")

@@ -66,6 +66,9 @@ def test_no_data_set(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         ("cross", "pairs.tsv", ["--precision", "int8"], "{name} is a CrossEncoder; --precision takes dense embeddings"),
         ("sparse", "pairs.tsv", ["--truncate-dim", "4"], "{name} is a SparseEncoder; --truncate-dim takes dense embed"),
         ("sparse", "pairs.tsv", ["--precision", "binary"], "{name} is a SparseEncoder; --precision takes dense embed"),
+        ("late", "pairs.tsv", [], "pairs holds pairs of texts that are alike; a multi-vector model compares queries "),
+        ("late", "alike.tsv", [], "alike holds pairs of texts that are alike; a multi-vector model compares queries "),
+        ("late", "nearer.tsv", ["--precision", "int8"], "{name} is a MultiVectorEncoder; --precision takes dense emb"),
         ("classifier", "alike.tsv", [], "{name} gives a pair 3 scores, expected one; measure classes with "),
         ("dense", "alike.tsv", ["--truncate-dim", "8", "9999"], "--truncate-dim 9999: {name} has "),
         ("dense", "alike.tsv", ["--backend", "steam"], "backend"),
@@ -74,9 +77,15 @@ def test_no_data_set(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 )
 def test_what_does_not_fit_the_model(
     kind: str, data: str, options: list[str], message: str, folder: Path, tmp_path: Path, tiny_folder: Path,
-    sparse_folder: Path, cross_encoder_folders: dict[int, Path], capsys: pytest.CaptureFixture[str],
+    sparse_folder: Path, multi_vector_folder: Path, cross_encoder_folders: dict[int, Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    found = {"cross": cross_encoder_folders[1], "classifier": cross_encoder_folders[3], "sparse": sparse_folder}
+    found = {
+        "cross": cross_encoder_folders[1],
+        "classifier": cross_encoder_folders[3],
+        "sparse": sparse_folder,
+        "late": multi_vector_folder,
+    }
     model = found.get(kind, tiny_folder)
     error = refused(capsys, str(model), str(folder / data), "--cache", str(tmp_path / "cache"), *options)
     assert message.format(name=model.name) in error

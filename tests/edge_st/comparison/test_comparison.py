@@ -20,6 +20,8 @@ from edge_st.evaluation import (
     CrossEncoderCorrelationEvaluator,
     EmbeddingSimilarityEvaluator,
     InformationRetrievalEvaluator,
+    MultiVectorInformationRetrievalEvaluator,
+    MultiVectorTripletEvaluator,
     SparseBinaryClassificationEvaluator,
     SparseEmbeddingSimilarityEvaluator,
     SparseInformationRetrievalEvaluator,
@@ -31,12 +33,17 @@ from edge_st.evaluation.datasets import Dataset, RetrievalData
 from edge_st.evaluation.information_retrieval import flat
 from edge_st.models.classes import Model
 from edge_st_runtime.errors import OptionError
-from edge_st_runtime.model.classes import CROSS_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
+from edge_st_runtime.model.classes import CROSS_ENCODER, MULTI_VECTOR_ENCODER, SENTENCE_TRANSFORMER, SPARSE_ENCODER
 from edge_st_runtime.vectors.sparse import SparseMatrix
 from tests.support.small_sets import FIRST, PAIRS, RETRIEVAL, SECOND, SETS, SIMILARITY, THIRD, TRIPLETS, plain
 
 ZIPPED = list(zip(FIRST, SECOND, strict=True))
-TYPES = {"dense": SENTENCE_TRANSFORMER, "sparse": SPARSE_ENCODER, "cross": CROSS_ENCODER}
+TYPES = {
+    "dense": SENTENCE_TRANSFORMER,
+    "sparse": SPARSE_ENCODER,
+    "late": MULTI_VECTOR_ENCODER,
+    "cross": CROSS_ENCODER,
+}
 
 
 @pytest.mark.parametrize("data", SETS.values(), ids=SETS)
@@ -128,6 +135,20 @@ def test_embeddings_are_looked_up_in_any_order(kind: str, models: dict[str, Any]
     assert (again.similarity_fn_name, again.dimension) == (model.similarity_fn_name, model.get_embedding_dimension())
 
 
+def test_token_vectors_are_looked_up_in_any_order(models: dict[str, Any]) -> None:
+    model = models["late"]
+    again = cached(model, SIDES[1:])
+    texts = [FIRST[place] for place in (5, 0, 5, 9)]
+    queries, documents = model.encode_query(texts), model.encode_document(texts)
+    for found, expected in ((again.encode_query(texts), queries), (again.encode_document(texts), documents)):
+        for vectors, wanted in zip(found, expected, strict=True):
+            same(vectors, wanted)
+    for name in ("similarity", "similarity_pairwise"):
+        same(getattr(again, name)(queries, documents), getattr(model, name)(queries, documents))
+    tokens = sum(map(len, model.encode_document(FIRST)))
+    assert again.vector_bytes == pytest.approx(4 * model.get_embedding_dimension() * tokens / len(FIRST))
+
+
 @pytest.mark.parametrize("dim", [None, 8, 100, 256])
 @pytest.mark.parametrize("precision", [None, "int8", "uint8", "binary", "ubinary"])
 def test_an_evaluators_precision_and_a_cut_are_the_models_own(dim: int | None, precision: str | None,
@@ -176,6 +197,8 @@ EVALUATORS: dict[tuple[str, str], Any] = {
     ("sparse", "pairs"): lambda: SparseBinaryClassificationEvaluator(*LABELLED),
     ("sparse", "triplets"): lambda: SparseTripletEvaluator(FIRST, SECOND, THIRD),
     ("sparse", "retrieval"): lambda: SparseInformationRetrievalEvaluator(*RETRIEVED),
+    ("late", "triplets"): lambda: MultiVectorTripletEvaluator(FIRST, SECOND, THIRD),
+    ("late", "retrieval"): lambda: MultiVectorInformationRetrievalEvaluator(*RETRIEVED),
     ("cross", "similarity"): lambda: CrossEncoderCorrelationEvaluator(ZIPPED, SIMILARITY.scores),
     ("cross", "pairs"): lambda: CrossEncoderClassificationEvaluator(ZIPPED, PAIRS.labels),
 }

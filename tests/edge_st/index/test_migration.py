@@ -9,7 +9,7 @@ import pytest
 
 from edge_st import Index, SentenceTransformer
 from edge_st_runtime.errors import DamagedFileError, FolderError, InputError, OptionError
-from edge_st_runtime.store.dense import index as vector_index
+from edge_st_runtime.store.rows import index as row_index
 from tests.support.indexed import TEXTS, Counted, check, exact, ids_of, names
 from tests.support.tiny_models import MEAN, TinyModel
 
@@ -168,7 +168,7 @@ def test_a_full_disk_at_the_end(
 
     index = Index.build(model, TEXTS, tmp_path / "x")
     with monkeypatch.context() as patch:
-        patch.setattr(vector_index, "replace", full)
+        patch.setattr(row_index, "replace", full)
         with pytest.raises(FolderError, match=r"cannot write to .*No space left"):
             index.migrate(other)
     check_search(index, model, TEXTS)

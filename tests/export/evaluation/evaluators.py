@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 from sentence_transformers.base import evaluation as their_base
 from sentence_transformers.cross_encoder import evaluation as their_cross
+from sentence_transformers.multi_vector_encoder import evaluation as their_multi_vector
 from sentence_transformers.sentence_transformer import evaluation as their_dense
 from sentence_transformers.sparse_encoder import evaluation as their_sparse
 
@@ -32,7 +33,7 @@ SEEDS = (0, 1, 2)
 NAMES = sorted(
     {
         name
-        for module in (their_base, their_dense, their_sparse, their_cross)
+        for module in (their_base, their_dense, their_sparse, their_multi_vector, their_cross)
         for name in module.__all__
         if name not in LEFT_OUT and not re.match("CE[A-Z]", name)
     }
@@ -50,7 +51,7 @@ class Library:
         return next((getattr(module, name) for module in self.modules if hasattr(module, name)), None)
 
     def model(self, kind: str = "dense", **options: Any) -> stand_ins.StandIn:
-        """A stand-in of this ``kind``: "dense", "sparse" or "cross"."""
+        """A stand-in of this ``kind``: "dense", "sparse", "multi-vector" or "cross"."""
         return self.models[kind](**options)
 
     def similarity(self, name: str, kind: str = "dense") -> Any:
@@ -58,7 +59,7 @@ class Library:
         return self.models[kind](similarity=name).similarity
 
 
-THEIRS = Library([their_base, their_dense, their_sparse, their_cross], stand_ins.THEIRS)
+THEIRS = Library([their_base, their_dense, their_sparse, their_multi_vector, their_cross], stand_ins.THEIRS)
 OURS = Library([evaluation], stand_ins.OURS)
 
 
@@ -67,11 +68,11 @@ def of(name: str, /, *arguments: Any, **options: Any) -> Build:
     return lambda library: getattr(library, name)(*deepcopy(arguments), **deepcopy(options))
 
 
-def assert_same(build: Build, folder: Path, kind: str = "dense", **model: Any) -> Any:
+def assert_same(build: Build, folder: Path, kind: str = "dense", *, tolerance: float = TOLERANCE, **model: Any) -> Any:
     """Run both libraries' evaluators twice each and compare all they give; returns the first metrics of theirs."""
     wanted = outcome(THEIRS, build, THEIRS.model(kind, **model), folder / "theirs")
     found = outcome(OURS, build, OURS.model(kind, **model), folder / "ours")
-    unequal = differences(found, wanted)
+    unequal = differences(found, wanted, tolerance)
     assert not unequal, "\n".join(unequal)
     return wanted["answers"][0]
 

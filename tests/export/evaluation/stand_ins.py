@@ -1,7 +1,7 @@
 """Models that only look numbers up: the same for both libraries, as PyTorch's tensors and as NumPy's arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -182,6 +182,55 @@ class OurSparse(TheirSparse):
         return our_select_max_active_dims(edge_st.SparseMatrix.from_dense(rows), most)
 
 
+class TheirMultiVector(StandIn):
+    """Of a multi-vector encoder in PyTorch: a text has one to six tokens, a "skipped" one none."""
+
+    prompts: ClassVar[Mapping[str, str]] = {"query": "ask: ", "document": ""}
+
+    @property
+    def similarity(self) -> Any:
+        return st.SimilarityFunction.to_similarity_fn(self.similarity_fn_name)
+
+    @property
+    def similarity_pairwise(self) -> Any:
+        return st.SimilarityFunction.to_similarity_pairwise_fn(self.similarity_fn_name)
+
+    def _tensor(self, rows: Rows) -> Any:
+        return torch.from_numpy(rows)
+
+    def _encode(
+        self,
+        sentences: Any,
+        route: str,
+        *,
+        batch_size: int = 32,
+        prompt: str | None = None,
+        prompt_name: str | None = None,
+        show_progress_bar: bool | None = None,  # noqa: ARG002 - there is none
+    ) -> Any:
+        self.asked.add((route, prompt, prompt_name, batch_size))
+        counts = [0 if "skipped" in text else 1 + crc32(text.encode()) % 6 for text in sentences]
+        return [
+            self._tensor(self.numbers((route, prompt, prompt_name, text), self.dim * count).reshape(count, self.dim))
+            for text, count in zip(sentences, counts, strict=True)
+        ]
+
+
+class OurMultiVector(TheirMultiVector):
+    """Of a multi-vector encoder of ours."""
+
+    @property
+    def similarity(self) -> Any:
+        return edge_st.SimilarityFunction.to_similarity_fn(self.similarity_fn_name)
+
+    @property
+    def similarity_pairwise(self) -> Any:
+        return edge_st.SimilarityFunction.to_similarity_pairwise_fn(self.similarity_fn_name)
+
+    def _tensor(self, rows: Rows) -> Any:
+        return rows
+
+
 class Cross(StandIn):
     """Of a cross-encoder: its scores are arrays in both libraries."""
 
@@ -200,5 +249,5 @@ class Cross(StandIn):
         return scores[:, 0] if self.num_labels == 1 else scores
 
 
-THEIRS = {"dense": TheirDense, "sparse": TheirSparse, "cross": Cross}
-OURS = {"dense": OurDense, "sparse": OurSparse, "cross": Cross}
+THEIRS = {"dense": TheirDense, "sparse": TheirSparse, "multi-vector": TheirMultiVector, "cross": Cross}
+OURS = {"dense": OurDense, "sparse": OurSparse, "multi-vector": OurMultiVector, "cross": Cross}

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import mteb
+import numpy as np
 import pytest
 from huggingface_hub import constants
 from mteb.abstasks import AbsTask
-from mteb.models import CrossEncoderProtocol, EncoderProtocol
+from mteb.models import CrossEncoderProtocol, EncoderProtocol, SearchProtocol
 from mteb.results import TaskResult
 from sentence_transformers import CrossEncoder as PeerCrossEncoder
+from sentence_transformers import MultiVectorEncoder as PeerMultiVectorEncoder
 from sentence_transformers import SentenceTransformer as Peer
 from sentence_transformers import SparseEncoder as PeerSparseEncoder
 from tokenizers import Tokenizer
 
-from edge_st import CrossEncoder, SentenceTransformer, SparseEncoder
+from edge_st import CrossEncoder, MultiVectorEncoder, SentenceTransformer, SparseEncoder
 from edge_st.evaluation import (
     BinaryClassificationEvaluator,
     EmbeddingSimilarityEvaluator,
@@ -35,9 +37,11 @@ from tests.export.evaluation.mteb_tasks import (
 )
 from tests.export.originals import bert
 from tests.export.zoo.cross_encoders import classifier
+from tests.export.zoo.multi_vector import late
 from tests.export.zoo.sparse import splade
 from tests.support.tiny_pair_models import TinyCrossEncoder, TinySparseEncoder
 
+RETRIEVAL_TASKS = (LocalRetrieval, LocalReranking)
 ENCODER_TASKS = (LocalRetrieval, LocalReranking, LocalSTS, LocalPairClassification)
 MARGIN = 1e-5
 
@@ -84,6 +88,17 @@ def sparse_folders(english: dict[str, Any], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
+def multi_vector_folders(english: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A random late-interaction model with a prompt for queries and an expansion of them, and its export."""
+    folder = tmp_path_factory.mktemp("multi-vector")
+    prompts = {"query": "the quick search: ", "document": ""}
+    expansion = {"strategy": "fixed", "length": 16, "token": "[MASK]", "attend": False}
+    build = late(prompts=prompts, expansion=expansion, mask={"skiplist_words": [".", ","]}, **english)
+    original = build(folder / "original")
+    return original, export_model(original, folder / "exported", quiet=True).path
+
+
+@pytest.fixture(scope="module")
 def pair_folders(english: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A random cross-encoder, and its export."""
     folder = tmp_path_factory.mktemp("pairs")
@@ -103,6 +118,36 @@ def test_sparse(task: Callable[[], AbsTask], sparse_folders: tuple[Path, Path]) 
     original, exported = sparse_folders
     found = scores(as_mteb_model(SparseEncoder(exported, dtype="float32")), task())
     assert_same(found, scores(PeerSparseEncoder(str(original), device="cpu"), task()))
+
+
+@pytest.mark.parametrize("similarity", ["maxsim", "meanmaxsim"])
+@pytest.mark.parametrize("task", RETRIEVAL_TASKS)
+def test_multi_vector(task: Callable[[], AbsTask], similarity: str, multi_vector_folders: tuple[Path, Path]) -> None:
+    original, exported = multi_vector_folders
+    model = MultiVectorEncoder(exported, dtype="float32", similarity_fn_name=similarity)
+    peer = PeerMultiVectorEncoder(str(original), device="cpu", similarity_fn_name=similarity)
+    found = scores(as_mteb_model(model), task())
+    assert_same(found, scores(peer, task()))
+    assert 0.1 < found["main_score"] < 0.99
+
+
+def test_a_multi_vector_model_runs_on_retrieval_only(multi_vector_folders: tuple[Path, Path]) -> None:
+    wrapped = as_mteb_model(MultiVectorEncoder(multi_vector_folders[1]), name="we/late")
+    assert isinstance(wrapped, SearchProtocol)
+    assert not isinstance(wrapped, EncoderProtocol)
+    meta = wrapped.mteb_model_meta
+    assert (meta.model_type, meta.similarity_fn_name.value) == (["late-interaction"], "MaxSim")
+    assert meta.experiment_kwargs["similarity"] == "maxsim"
+    vectors = [np.ones((2, 3), dtype=np.float32), np.zeros((1, 3), dtype=np.float32)]
+    assert wrapped.similarity_pairwise(vectors, vectors).tolist() == [6.0, 0.0]
+
+
+def test_a_multi_vector_model_needs_a_newer_mteb(
+    multi_vector_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_st.integrations.mteb._TokenSearch", None)
+    with pytest.raises(PackageMissingError, match="pip install -U mteb"):
+        as_mteb_model(MultiVectorEncoder(multi_vector_folders[1]))
 
 
 def test_reranking_by_a_cross_encoder(pair_folders: tuple[Path, Path]) -> None:

@@ -76,6 +76,7 @@ WIDTH = 12
 #: the engines of a case that has no graph
 NUMPY = ("numpy",)
 TRANSFORMER_FILE, POOLING_FILE = "sentence_bert_config.json", "1_Pooling/config.json"
+SETTINGS_FILE = "config_sentence_transformers.json"
 
 
 def saved(

@@ -1,6 +1,7 @@
 """The parity zoo: small random models of every kind, exported and compared with sentence-transformers."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from transformers import CONFIG_MAPPING
 
@@ -31,6 +32,10 @@ KINDS: Mapping[str, Mapping[str, Case]] = {
     "### Cross-encoders": CROSS_ENCODERS,
     "### Sparse encoders": {**SPARSE_ENCODERS, **NEWER_SPARSE},
 }
+if find_spec("sentence_transformers.multi_vector_encoder"):  # since 6.0
+    from tests.export.zoo.multi_vector import MULTI_VECTOR_ENCODERS
+
+    KINDS = {**KINDS, "### Multi-vector encoders": MULTI_VECTOR_ENCODERS}
 CASES: dict[str, Case] = {name: case for cases in KINDS.values() for name, case in cases.items()}
 #: not in the tables, which are those of today's versions
 CASES |= {f"newest-{kind}": case for kind, case in NEWEST.items() if kind in CONFIG_MAPPING}

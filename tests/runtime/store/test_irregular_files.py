@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError, FolderError
-from edge_st_runtime.store.dense.index import VectorIndex, check_free
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.rows.free import check_free
 from edge_st_runtime.store.sparse.bm25 import BM25
 from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from tests.support.irregular import IRREGULAR

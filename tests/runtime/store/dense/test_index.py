@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import FolderError, OptionError
-from edge_st_runtime.store.dense import changes
-from edge_st_runtime.store.dense import index as vector_index
-from edge_st_runtime.store.dense import manifest as index_files
-from edge_st_runtime.store.dense.index import MANIFEST, VectorIndex
-from edge_st_runtime.store.dense.manifest import merged_from
-from edge_st_runtime.store.dense.snapshot import SearchOptions, encoded_id
+from edge_st_runtime.store.dense.index import VectorIndex
+from edge_st_runtime.store.rows import changes
+from edge_st_runtime.store.rows import index as row_index
+from edge_st_runtime.store.rows import manifest as index_files
+from edge_st_runtime.store.rows.index import MANIFEST
+from edge_st_runtime.store.rows.manifest import merged_from
+from edge_st_runtime.store.rows.snapshot import SearchOptions, encoded_id
 from tests.support.small_vectors import DIM, DOT, Small, check, rows_of, settings, vector
 
 KINDS = [("float32", None), ("float16", None), ("int8", "float32"), ("binary", "float32"), ("float16", "float32")]
@@ -37,7 +38,7 @@ def check_all(small: Small) -> None:
     reader = VectorIndex.open(small.index.folder)
     check(reader.snapshot, small.held)
     reader.verify()
-    listed = {entry["name"] for entry in vector_index.listed(reader._manifest)}
+    listed = {entry["name"] for entry in row_index.listed(reader._manifest)}
     assert files(small.index.folder) == {MANIFEST} | listed
 
 
@@ -86,7 +87,7 @@ def test_at_random(tmp_path: Path) -> None:
 
 
 def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("search.blocks", "store.dense.segment", "search.exact", "search.scan", "search.codes"):
+    for module in ("search.blocks", "store.dense.layout", "search.exact", "search.scan", "search.codes"):
         monkeypatch.setattr(f"edge_st_runtime.{module}.ROWS", 8)
     for precision in ("int8", "binary"):
         small = Small.create(tmp_path / precision, precision, "float32")
@@ -95,7 +96,7 @@ def test_blocks_are_transposed_and_merged_at_their_edges(tmp_path: Path, monkeyp
         small.delete(0, 7, 8, 15, 16)
         small.index.compact()
         check_all(small)
-        decoded = small.index.snapshot.segments[0].codes.vectors(np.arange(len(small.held)))
+        decoded = small.index.snapshot.segments[0].vectors.codes.vectors(np.arange(len(small.held)))
         expected = small.index.snapshot.layout.copies[""]
         rows = np.array([vector(seed) for seed in small.held.values()])
         np.testing.assert_array_equal(decoded, expected.decode(expected.encode(rows), DIM))
@@ -182,8 +183,8 @@ def test_rows_with_the_same_text(small: Small) -> None:
     small.delete(5)
     found = small.index.snapshot.encoded([b"3", b"5", b"50", b""]).tolist()
     assert found == [3, 5, -1, -1]
-    columns = small.index.snapshot.columns(np.array([5, 3]))
-    np.testing.assert_array_equal(columns["vectors"], [vector(5), vector(3)])
+    stored = small.index.snapshot.stored(np.array([5, 3]))
+    np.testing.assert_array_equal(stored.finest.vectors(np.arange(2)), [vector(5), vector(3)])
     small.index.compact()
     assert small.index.snapshot.encoded([b"5"]).tolist() == [-1]
 
@@ -192,7 +193,7 @@ def test_rows_with_the_same_text(small: Small) -> None:
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
 def test_search_options(tmp_path: Path, precision: str, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not few:
-        monkeypatch.setattr("edge_st_runtime.store.dense.snapshot._FEW_ROWS", 0)
+        monkeypatch.setattr("edge_st_runtime.store.rows.snapshot._FEW_ROWS", 0)
     small = Small.create(tmp_path, precision, "float32")
     for count in (10, 30, 2):
         small.append(count)
@@ -210,14 +211,14 @@ def test_search_options(tmp_path: Path, precision: str, few: bool, monkeypatch: 
         return [snapshot.id(row) for row in snapshot.search(query, 5, DOT, wanted)[1][0].tolist() if row >= 0]
 
     odd = [seed for seed in wanted if seed % 2]
-    assert found(SearchOptions(rows=rows, multiplier=50)) == best(wanted)
-    assert found(SearchOptions(lambda metadata: metadata["odd"], rows, multiplier=50)) == best(odd)
+    assert found(SearchOptions(rows=rows, candidates=500)) == best(wanted)
+    assert found(SearchOptions(lambda metadata: metadata["odd"], rows, candidates=500)) == best(odd)
     assert found(SearchOptions(lambda _: False, rows)) == []
     assert found(SearchOptions(lambda _: False)) == []
     assert found(SearchOptions(rows=rows[:0])) == []
     for least in (0.0, 30.0, 1e9):
-        assert found(SearchOptions(rows=rows, threshold=least, multiplier=50)) == best(wanted, least)
-        assert found(SearchOptions(threshold=least, multiplier=50)) == best(list(small.held), least)
+        assert found(SearchOptions(rows=rows, threshold=least, candidates=500)) == best(wanted, least)
+        assert found(SearchOptions(threshold=least, candidates=500)) == best(list(small.held), least)
 
 
 def test_statistics(small: Small) -> None:
@@ -250,8 +251,8 @@ def test_create_where_one_is(small: Small, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     small.index.close()
-    checks = iter([lambda _: None, vector_index.check_free])  # as if another process had created it meanwhile
-    monkeypatch.setattr(vector_index, "check_free", lambda folder: next(checks)(folder))
+    checks = iter([lambda _: None, row_index.check_free])  # as if another process had created it meanwhile
+    monkeypatch.setattr(row_index, "check_free", lambda folder: next(checks)(folder))
     with pytest.raises(FolderError, match="already holds an index; add to it with"):
         VectorIndex.create(small.index.folder, settings())
     VectorIndex.open(small.index.folder, "a").close()

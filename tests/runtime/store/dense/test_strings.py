@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge_st_runtime.errors import DamagedFileError
-from edge_st_runtime.store.dense.snapshot import encoded_id, hashes_of
-from edge_st_runtime.store.dense.strings import Keys, Strings, content_hash
+from edge_st_runtime.store.rows.snapshot import encoded_id, hashes_of
+from edge_st_runtime.store.rows.strings import Keys, Strings, content_hash
 
 MANY = [b"", b"a", b"\0", "ümläut 🙂".encode(), b"x" * 100_000, b"", b"a"]
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...arrays import Ids
 from ..segment_file import Column, Entry, verify_segment, write_segment
+from .layout import Layout, V
 from .manifest import DELETED_ROWS
-from .segment import Layout, Part, Rows, Segment, columns_of
+from .segment import Part, Rows, Segment, columns_of
 from .snapshot import Snapshot
 
 
-def rows_by_segment(snapshot: Snapshot, rows: Ids) -> list[Ids]:
+def rows_by_segment(snapshot: Snapshot[Any, Any], rows: Ids) -> list[Ids]:
     """``rows`` (n,), numbered through all segments, as the row numbers within each segment."""
     bounds = [(start, start + len(segment)) for segment, start in snapshot.numbered]
     return [rows[(rows >= start) & (rows < end)] - start for start, end in bounds]
@@ -20,11 +22,11 @@ def rows_by_segment(snapshot: Snapshot, rows: Ids) -> list[Ids]:
 
 def write_change(
     folder: Path,
-    snapshot: Snapshot,
+    snapshot: Snapshot[Any, V],
     entries: Sequence[Entry],
     deleted: Sequence[Ids],
     merged: int,
-    new: Rows | None = None,
+    new: Rows[V] | None = None,
 ) -> list[Entry]:
     """Write the files of a change to ``folder``; return the entries of all segments after it.
 
@@ -34,7 +36,7 @@ def write_change(
     """
     for entry in entries[merged:]:
         verify_segment(folder, entry)
-    parts: list[Part] = [
+    parts: list[Part[V]] = [
         (segment, np.setdiff1d(segment.live, rows))
         for segment, rows in zip(snapshot.segments[merged:], deleted[merged:], strict=True)
     ]
@@ -45,7 +47,7 @@ def write_change(
     return [*marked, *_written(folder, snapshot.layout, parts)]
 
 
-def _without(folder: Path, entry: Entry, segment: Segment, rows: Ids) -> list[Entry]:
+def _without(folder: Path, entry: Entry, segment: Segment[Any], rows: Ids) -> list[Entry]:
     """``entry`` with ``rows`` marked as deleted too; no entry if no other row is left."""
     if not len(rows):
         return [entry]
@@ -56,7 +58,7 @@ def _without(folder: Path, entry: Entry, segment: Segment, rows: Ids) -> list[En
     return [{**entry, "deleted": write_segment(folder, {DELETED_ROWS: Column.of(dead)})}]
 
 
-def _written(folder: Path, layout: Layout, parts: Sequence[Part]) -> list[Entry]:
+def _written(folder: Path, layout: Layout[V], parts: Sequence[Part[V]]) -> list[Entry]:
     """The entry of a new segment with the rows of ``parts``; none if there are no rows."""
     rows = sum(len(rows) for _, rows in parts)
     if not rows:

@@ -1,7 +1,7 @@
-"""The manifest of a vector index: open the segments that it lists, and decide which of them to merge."""
+"""The manifest of an index: its checks, the segments that it lists, and which of them to merge."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +10,41 @@ from numpy.typing import NDArray
 
 from ...errors import DamagedFileError
 from ...files.fields import Fields
-from ...search.codes import PRECISIONS
-from ...vectors.similarity import FUNCTIONS
 from ..segment_file import REPAIR, Entry, checked_column, read_segment, verify_segment
 from ..segment_folder import listed
-from .segment import Layout, Segment
+from .layout import Layout, V
+from .segment import Segment
 
 DELETED_ROWS = "rows"
 _MERGED = 8
 _MOST_DIMENSIONS, _MOST_ROWS = 2**20, 2**31 - 1
 
 
-def read_layout(path: Path, manifest: Mapping[str, Any]) -> Layout:
-    """The layout of the segments that ``manifest``, the content of ``path``, lists.
+def check_manifest(path: Path, manifest: Mapping[str, Any], similarities: Collection[str]) -> Fields:
+    """The settings in ``manifest``, the content of ``path``.
 
-    Raises DamagedFileError where a setting, or a number of rows, is not one that an index writes.
+    Raises DamagedFileError where what all indexes have in common, such as the similarity and the numbers of rows, is
+    not as an index writes it.
     """
     fields = Fields(manifest, path, REPAIR)
     fields.count("added")
     for segment in fields.objects("segments"):
         segment.count("rows", 1, _MOST_ROWS)
     settings = fields.object("settings")
-    settings.choice("similarity", [each.value for each in FUNCTIONS])
+    settings.choice("similarity", similarities)
     model = settings.optional_object("model")
     if model is not None:
         model.text("name")
         model.text("fingerprint")
-    return Layout(
-        dim=settings.count("dim", 1, _MOST_DIMENSIONS),
-        precision=settings.choice("precision", PRECISIONS),
-        rescore=settings.choice("rescore", [None, *PRECISIONS]),
-        texts=settings.flag("texts"),
-    )
+    return settings
 
 
-def open_segment(folder: Path, layout: Layout, entry: Entry) -> Segment:
+def dimensions(settings: Fields) -> int:
+    """The number of dimensions in ``settings``; raises DamagedFileError where there is none that can be."""
+    return settings.count("dim", 1, _MOST_DIMENSIONS)
+
+
+def open_segment(folder: Path, layout: Layout[V], entry: Entry) -> Segment[V]:
     """The segment of ``entry``, memory-mapped; raises DamagedFileError or MissingFileError."""
     columns, allowed = read_segment(folder, entry), _allowed(folder, entry)
     try:
