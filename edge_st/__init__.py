@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from . import util
     from .evaluation.input_example import InputExample
     from .index.corpus import Index
+    from .index.multi_vector import MultiVectorIndex
+    from .models.bge_m3 import BGEM3
     from .models.cross_encoder import CrossEncoder
     from .models.multi_vector_encoder import MultiVectorEncoder
     from .models.sentence_transformer import SentenceTransformer
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .version import __version__
 
 __all__ = [
+    "BGEM3",
     "BM25",
     "CrossEncoder",
     "EdgeSTError",
@@ -32,6 +35,7 @@ __all__ = [
     "InputExample",
     "InvertedIndex",
     "MultiVectorEncoder",
+    "MultiVectorIndex",
     "Retriever",
     "SentenceTransformer",
     "SimilarityFunction",
@@ -45,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BGEM3": "edge_st.models.bge_m3",
     "BM25": "edge_st_runtime.store.sparse.bm25",
     "CrossEncoder": "edge_st.models.cross_encoder",
     "EdgeSTError": "edge_st_runtime.errors",
@@ -52,6 +57,7 @@ _HOMES = {
     "InputExample": "edge_st.evaluation.input_example",
     "InvertedIndex": "edge_st_runtime.store.sparse.inverted",
     "MultiVectorEncoder": "edge_st.models.multi_vector_encoder",
+    "MultiVectorIndex": "edge_st.index.multi_vector",
     "Retriever": "edge_st.retrieval.retriever",
     "SentenceTransformer": "edge_st.models.sentence_transformer",
     "SimilarityFunction": "edge_st_runtime.vectors.similarity",

@@ -1,6 +1,7 @@
 """Indexes that are killed and shared, for as long as it is asked for.
 
-``python -m tests.soak_index kills 200`` kills a writer at so many random moments; ``python -m tests.soak_index readers
+``python -m tests.soak_index kills 200`` kills a writer at so many random moments, with ``tokens`` after it one of a
+multi-vector index; ``python -m tests.soak_index readers
 60`` has four processes search for so many seconds while a fifth writes. Both end with what was counted, or raise.
 """
 
@@ -20,7 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_st import Index, SentenceTransformer
+from edge_st import Index, MultiVectorEncoder, MultiVectorIndex, SentenceTransformer
+from edge_st_runtime.store.segment_folder import listed
+from tests.support.tiny_models import TinyModel
+from tests.support.tiny_multi_vector import dense_weight, save_multi_vector
 
 DIM, STABLE, WIDTHS = 48, 200, (256, 64)
 Held = dict[int, str]
@@ -55,17 +59,61 @@ def steps(held: Held, chance: random.Random, first: int = 0) -> Iterator[dict[st
         yield step
 
 
-Models = dict[int, SentenceTransformer]
+class Kind:
+    """Indexes of dense vectors, and two models to migrate between."""
+
+    index: Any = Index
+
+    def __init__(self) -> None:
+        self.models: list[Any] = [SentenceTransformer(truncate_dim=width) for width in WIDTHS]
+
+    def current(self, path: Path) -> int:
+        """The number of the model that the index was built with or moved to last."""
+        return WIDTHS.index(Index.open(path).info()["dim"])
+
+    def create(self, path: Path) -> None:
+        Index.build(self.models[0], [], path, precision="int8", rescore="float32").close()
+
+    def check(self, reader: Any, model: Any, texts: list[str]) -> None:  # noqa: ARG002 - for the other kind
+        """Every text finds itself."""
+        for text, hits in zip(texts, reader.search(texts, top_k=1), strict=True):
+            assert hits[0]["text"] == text, f"{hits} for {text!r}"
 
 
-def write(path: Path, models: Models, seed: int, told: Any) -> None:
+class TokenKind(Kind):
+    """The same for token vectors, of tiny models in ``folder``."""
+
+    index = MultiVectorIndex
+
+    def __init__(self, folder: Path) -> None:
+        TinyModel().save(folder / "tiny")
+        saved = [
+            save_multi_vector(folder / str(seed), folder / "tiny", query_expansion=None, weight=dense_weight(seed=seed))
+            for seed in (1, 2)
+        ]
+        self.models = [MultiVectorEncoder(path) for path in saved]
+
+    def current(self, path: Path) -> int:
+        recorded = MultiVectorIndex.open(path).info()["model"]["fingerprint"]
+        return [model.fingerprint for model in self.models].index(recorded)
+
+    def create(self, path: Path) -> None:
+        MultiVectorIndex.build(self.models[0], [], path).close()
+
+    def check(self, reader: Any, model: Any, texts: list[str]) -> None:
+        """Every text finds a row that scores as itself: the tiny tokenizer does not tell all texts apart."""
+        for text, hits in zip(texts, reader.search(texts, top_k=1), strict=True):
+            own = float(model.similarity(model.encode_query([text]), model.encode_document([text]))[0, 0])
+            assert hits[0]["score"] > own - 0.1, f"{hits} for {text!r}, which scores {own} with itself"
+
+
+def write(path: Path, kind: Kind, seed: int, told: Any) -> None:
     """Change the index in ``path`` until killed: each step is told before it begins, and when it is complete."""
-    with Index.open(path, "a", models[WIDTHS[0]]) as index:
+    with kind.index.open(path, "a", kind.models[kind.current(path)]) as index:
         for step in steps(held_in(index), random.Random(seed)):
             print(json.dumps(step), file=told, flush=True)
             if step["do"] == "migrate":
-                width = index.info()["dim"]
-                index.migrate(models[WIDTHS[width == WIDTHS[0]]])
+                index.migrate(kind.models[1 - kind.current(path)])
             elif step["do"] == "compact":
                 index.compact()
             elif step["do"] == "delete":
@@ -77,20 +125,20 @@ def write(path: Path, models: Models, seed: int, told: Any) -> None:
             print("done", file=told, flush=True)
 
 
-def held_in(index: Index) -> Held:
+def held_in(index: Any) -> Held:
     snapshot = index._store.snapshot
     return {int(snapshot.id(row)): snapshot.text(row) or "" for row in snapshot.rows().tolist()}
 
 
-def kills(times: int, seed: int = 0) -> Counter[str]:
+def kills(times: int, tokens: bool = False) -> Counter[str]:
     """Kill a writer so many times; raises AssertionError for an index that is not what it told to be complete."""
-    chance, counted, held = random.Random(seed), Counter[str](), dict[int, str]()
-    models = {width: SentenceTransformer(truncate_dim=width) for width in WIDTHS}
+    chance, counted, held = random.Random(0), Counter[str](), dict[int, str]()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
-        Index.build(models[WIDTHS[0]], [], path, precision="int8", rescore="float32").close()
+        kind = TokenKind(Path(folder) / "models") if tokens else Kind()
+        kind.create(path)
         for number in range(times):
-            lines = killed(path, models, seed + number, chance.random() ** 2 / 2)
+            lines = killed(path, kind, number, chance.random() ** 2 / 2)
             done = lines.count("done")
             told_steps = [json.loads(line) for line in lines if line != "done"]
             for step in told_steps[:done]:
@@ -98,18 +146,18 @@ def kills(times: int, seed: int = 0) -> Counter[str]:
             begun = told_steps[done:]
             counted.update(complete=done, **{f"killed in {step['do']}": 1 for step in begun})
             allowed = [held, *(change(held, step) for step in begun)]
-            held = check_killed(path, allowed, models[WIDTHS[0]], chance)
+            held = check_killed(path, allowed, kind, chance)
             counted.update(kills=1)
     return counted
 
 
-def killed(path: Path, models: Models, seed: int, seconds: float) -> list[str]:
+def killed(path: Path, kind: Kind, seed: int, seconds: float) -> list[str]:
     """What a forked writer told before it was killed, so long after its first word."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         with suppress(BaseException), os.fdopen(writing, "w") as told:
-            write(path, models, seed, told)
+            write(path, kind, seed, told)
         os._exit(1)
     os.close(writing)
     with os.fdopen(reading) as told:
@@ -121,21 +169,19 @@ def killed(path: Path, models: Models, seed: int, seconds: float) -> list[str]:
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
-def check_killed(path: Path, allowed: list[Held], model: SentenceTransformer, chance: random.Random) -> Held:
+def check_killed(path: Path, allowed: list[Held], kind: Kind, chance: random.Random) -> Held:
     """The index opens, is whole and holds one of ``allowed``: which."""
-    reader = Index.open(path, model=model)
+    model = kind.models[kind.current(path)]
+    reader = kind.index.open(path, model=model)
     reader.verify()
     held = held_in(reader)
     assert held in allowed, f"{len(held)} rows, expected one of {list(map(len, allowed))}"
-    asked = chance.sample(sorted(held), min(len(held), 5))
-    for found, hits in zip(asked, reader.search([held[found] for found in asked], top_k=1), strict=True):
-        assert hits[0]["text"] == held[found], f"{hits} for {held[found]!r}"
-    with Index.open(path, "a"):
+    kind.check(reader, model, [held[found] for found in chance.sample(sorted(held), min(len(held), 5))])
+    with kind.index.open(path, "a"):
         files = {found.name for found in path.iterdir() if not found.name.startswith(".")}
     manifests = [json.loads((path / name).read_text()) for name in files if name.endswith(".json")]
-    entries = [entry for manifest in manifests for entry in manifest["segments"]]
-    listed = {each["name"] for entry in entries for each in (entry, entry["deleted"]) if each}
-    assert {name for name in files if name.startswith("segment-")} == listed, "leftovers"
+    names = {entry["name"] for manifest in manifests for entry in listed(manifest)}
+    assert {name for name in files if name.startswith("segment-")} == names, "leftovers"
     return held
 
 
@@ -221,7 +267,7 @@ def readers(seconds: float, processes: int = 4) -> Counter[str]:
 if __name__ == "__main__":
     name, *given = sys.argv[1:]
     if name == "kills":
-        print(json.dumps(kills(*map(int, given))))
+        print(json.dumps(kills(int(given[0]), given[1:] == ["tokens"])))
     elif name == "readers":
         print(json.dumps(readers(float(given[0]))))
     else:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from edge_st import SentenceTransformer
+    from edge_st import MultiVectorEncoder, SentenceTransformer
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 MODEL_HELP = "a model folder, an installed model or a Hub id (default: the bundled model)"
@@ -37,6 +37,20 @@ def load(model: str | None) -> "SentenceTransformer":
     from edge_st import SentenceTransformer
 
     return SentenceTransformer(model)
+
+
+def load_encoder(model: str | None) -> "SentenceTransformer | MultiVectorEncoder":
+    """As `load`, but a folder of token vectors is opened as what it is; raises WrongClassError for other classes."""
+    from edge_st import MultiVectorEncoder, SentenceTransformer
+    from edge_st_runtime.errors import WrongClassError
+    from edge_st_runtime.model.classes import MULTI_VECTOR_ENCODER
+
+    try:
+        return SentenceTransformer(model)
+    except WrongClassError as error:
+        if model is None or error.model_type != MULTI_VECTOR_ENCODER:
+            raise
+        return MultiVectorEncoder(model)
 
 
 def positive(text: str) -> int:

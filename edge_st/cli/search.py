@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge_st_runtime.errors import InputError, OptionError
 
 from ..input_files import existing
-from .arguments import Subparsers, add_json, add_model, load, not_blank, positive
+from .arguments import Subparsers, add_json, add_model, load_encoder, not_blank, positive
 from .output import NOTHING, print_json, snippet
 from .streams import one_line
 from .text_files import ENDINGS, find_files, note_skipped, read_bytes
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 _WORDS = ("unicode", "letters")
 _DESCRIPTION = f"""\
-Rank passages by meaning. With --hybrid they are ranked by words, too, and both rankings are fused. With --rerank a
-cross-encoder puts the best of them in order. Folders are searched recursively for {", ".join(sorted(ENDINGS))} files;
-hidden ones are left out. Files that are not UTF-8 are skipped with a note.
+Rank passages by meaning, with a vector for each passage or, with a multi-vector (ColBERT) model, for each token. With
+--hybrid they are ranked by words, too, and both rankings are fused. With --rerank a cross-encoder puts the best of them
+in order. Folders are searched recursively for {", ".join(sorted(ENDINGS))} files; hidden ones are left out. Files that
+are not UTF-8 are skipped with a note.
 """
 
 
@@ -120,10 +121,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _fill(args: argparse.Namespace, passages: Sequence[Found]) -> "Retriever":
     """A retriever with the models that the options ask for; the passages' ids are their positions."""
-    from edge_st import BM25, Retriever
+    from edge_st import BM25, MultiVectorEncoder, Retriever
 
     words = BM25(args.words) if args.hybrid else None
-    retriever = Retriever(load(args.model), args.sparse or words, args.rerank)
+    model, sparse = load_encoder(args.model), args.sparse or words
+    if isinstance(model, MultiVectorEncoder):
+        retriever = Retriever(None, sparse, args.rerank, model)
+    else:
+        retriever = Retriever(model, sparse, args.rerank)
     retriever.add([passage.text for passage in passages], show_progress_bar=sys.stderr.isatty())
     for query in args.query:
         if isinstance(retriever.sparse, BM25) and not retriever.sparse.scores(query).any():

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_st_runtime.errors import EXPORT, DamagedFileError, MissingFileError
 from edge_st_runtime.model import graph_files
 from edge_st_runtime.model.folder import ModelFolder
+from edge_st_runtime.model.heads import HEADS_FILE
 from edge_st_runtime.model.route import BAG, SPARSE_STATIC, WORDS, Route, name_prefix
 from edge_st_runtime.model.variants import Criteria, choose_graph
 from edge_st_runtime.modules.router import ROUTER_FILES
@@ -17,7 +18,7 @@ from edge_st_runtime.modules.sparse import sparse_static_file
 #: the files that say which others are needed
 HEADS = ("modules.json", "edge_st.json", "config.json")
 _CONFIGS = (
-    *HEADS, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
+    *HEADS, HEADS_FILE, "config_*.json", "sentence_*_config.json", "tokenizer*.json", "special_tokens_map.json",
     "wordembedding_config.json", "*tokenizer_config.json", "chat_template.jinja",
 )  # fmt: skip
 _WEIGHTS = "model.safetensors"

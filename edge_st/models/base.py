@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_st_runtime.checks import check_count
 from edge_st_runtime.errors import OptionError
 from edge_st_runtime.files.reading import reading
-from edge_st_runtime.model.classes import TASKS
+from edge_st_runtime.model.classes import SENTENCE_TRANSFORMER, TASKS
 from edge_st_runtime.model.folder import SETTINGS_FILE
 from edge_st_runtime.text.tokens import TextOrPair
 from edge_st_runtime.text.windows import windows
@@ -97,7 +97,7 @@ class BaseModel(Described):
             token=token,
         )
         logger.info("Loading %s model from %s.", type(self)._model_type, path)
-        task = TASKS[self._model_type]
+        task = TASKS.get(self._model_type, TASKS[SENTENCE_TRANSFORMER])
         self._runner = with_graph(path, task, convert, lambda path: Runner(path, options, self._model_type, truncation))
         saved = self._runner.folder.settings
         with reading(self._runner.folder.path / SETTINGS_FILE):
@@ -266,6 +266,11 @@ class BaseModel(Described):
 
         folder = self._runner.folder
         changes = changed_files(self._runner, self._settings_of(folder.settings), self._settings_now())
+        if changes and folder.by_head:
+            raise OptionError(
+                f"the settings in {', '.join(changes)} are those of the SentenceTransformer in {folder.path}, which "
+                f"has other heads besides; open it with edge_st.{SENTENCE_TRANSFORMER} to change and save them"
+            )
         files = folder.settings_files
         save_folder(folder.path, path, changes, self._identity, settings_files=files, card=create_model_card)
 

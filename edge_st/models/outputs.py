@@ -44,6 +44,11 @@ class Output(ABC):
         """Features that the modules are given besides those of the graph."""
         return {}
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs to take of a graph with several heads; () for the one of the model's class."""
+        return ()
+
     @abstractmethod
     def select(self, features: Features) -> Any:
         """What is kept of a batch's features: one value for each of its texts."""

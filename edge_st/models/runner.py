@@ -141,6 +141,7 @@ class Runner:
             checked=request.output.checked,
             places=distinct.first,
             tokens=request.output.keeps_tokens,
+            outputs=request.output.outputs,
             expansion=self.task(request.route, request.task).expansion,
             inspect=truncation_guard(request.settings.truncation, limit, distinct, request.prompt, pipeline.tokenizer),
         )

@@ -69,7 +69,7 @@ class Steps:
     @cached_property
     def _wanted(self) -> Wanted:
         extra = {**self.output.extra, **self.pipeline.prompt_features(self.prompt, self.limit)}
-        return Wanted(self.output.select, extra, self.output.checked, self.output.keeps_tokens)
+        return Wanted(self.output.select, extra, self.output.checked, self.output.keeps_tokens, self.output.outputs)
 
 
 def steps_of(model: BaseModel, output: Output, task: str | None = None, prompt_name: str | None = None) -> Steps:

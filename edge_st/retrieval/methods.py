@@ -1,4 +1,4 @@
-"""The search methods of a `Retriever`: dense, sparse and keyword search.
+"""The search methods of a `Retriever`: dense, multi-vector, sparse and keyword search.
 
 Passages are first encoded by every method and then added, so that a failure adds nothing. They are known by their
 position.
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.errors import InputError, OptionError
+from edge_st_runtime.search.best import NO_ROW, Best
 from edge_st_runtime.store.sparse.bm25 import BM25
 from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from edge_st_runtime.vectors.similarity import SimilarityFunction, dot_score
 from edge_st_runtime.vectors.sparse import SparseMatrix
 
+from ..models.multi_vector_encoder import MultiVectorEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from ..models.sparse_encoder import SparseEncoder
 from ..util import semantic_search
@@ -72,6 +74,41 @@ class DenseSearch:
         vector: NDArray[Any] = self._model.encode_query(query, normalize_embeddings=self._normalizes)
         score = dot_score if self._normalizes else self._model.similarity
         return semantic_search(vector, blocks[0], top_k=top_k, score_function=score)[0]
+
+
+class MultiVectorSearch:
+    """Search by token vectors and the model's MaxSim."""
+
+    def __init__(self, model: MultiVectorEncoder) -> None:
+        self._model = model
+        self._vectors: list[Floats] = []
+        #: the passages that ``_vectors`` are of: those with a token that is not skipped
+        self._positions: list[int] = []
+        self._count = 0
+
+    def encode(self, texts: Sequence[str], show_progress_bar: bool | None) -> list[Floats]:
+        """Token vectors (tokens, dim) float32 of each text."""
+        found: list[Floats] = self._model.encode_document(texts, show_progress_bar=show_progress_bar)
+        return found
+
+    def add(self, encoded: list[Floats]) -> None:
+        """Append token vectors; never fails."""
+        for place, vectors in enumerate(encoded, self._count):
+            if len(vectors):
+                self._vectors.append(vectors)
+                self._positions.append(place)
+        self._count += len(encoded)
+
+    def search(self, query: str, top_k: int) -> Ranking:
+        """As `SearchMethod.search`; a query or passage of skipped tokens alone finds nothing and is not found."""
+        vectors = self._model.encode_query(query)
+        if not len(vectors) or not self._vectors:
+            return []
+        best = Best(1, top_k)
+        best.offer(self._model.similarity([vectors], self._vectors), 0)
+        (scores,), (places,) = best.ranked()
+        ranked = zip(places.tolist(), scores.tolist(), strict=True)
+        return [{"corpus_id": self._positions[place], "score": score} for place, score in ranked if place != NO_ROW]
 
 
 class SparseSearch:

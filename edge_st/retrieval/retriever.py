@@ -16,9 +16,10 @@ from ..hub.names import existing_folder
 from ..models.base import BaseModel
 from ..models.cross_encoder import CrossEncoder
 from ..models.inputs import check_text, check_texts
+from ..models.multi_vector_encoder import MultiVectorEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from ..models.sparse_encoder import SparseEncoder
-from .methods import DenseSearch, KeywordSearch, SearchMethod, SparseSearch
+from .methods import DenseSearch, KeywordSearch, MultiVectorSearch, SearchMethod, SparseSearch
 
 Name: TypeAlias = str | Path
 Id: TypeAlias = str | int
@@ -28,14 +29,14 @@ _FUSED, _CANDIDATES = 100, 50
 
 
 class Retriever:
-    """Passages in memory, found by a ``dense`` model, a ``sparse`` model or BM25, or both, then reranked.
+    """Passages in memory, found by models of one or several kinds, then reranked.
 
     Each part is a model, or the folder or name of one; ``sparse`` may also be "bm25" or an empty BM25. Dense embeddings
-    are compared by the model's own similarity, sparse ones by dot product. Threads may search at the same time, but
-    not while passages are added.
+    and token vectors (``multi_vector``) are compared by the model's own similarity, sparse embeddings by dot product.
+    Threads may search at the same time, but not while passages are added.
 
-    Raises OptionError without dense and sparse, for a reranker with several labels, a sparse model with a similarity
-    other than the dot product, and a BM25 that holds texts; and what opening the models raises.
+    Raises OptionError where there is nothing but a reranker, for a reranker with several labels, a sparse model with a
+    similarity other than the dot product, and a BM25 that holds texts; and what opening the models raises.
     Source: Nogueira and Cho, Passage Re-ranking with BERT (2019); sentence-transformers' Retrieve & Re-Rank.
     """
 
@@ -44,12 +45,15 @@ class Retriever:
         dense: SentenceTransformer | Name | None = None,
         sparse: SparseEncoder | BM25 | Name | None = None,
         reranker: CrossEncoder | Name | None = None,
+        multi_vector: MultiVectorEncoder | Name | None = None,
     ) -> None:
-        if dense is None and sparse is None:
+        if dense is None and sparse is None and multi_vector is None:
             raise OptionError(
-                "dense and sparse are both None; expected one at least: Retriever(SentenceTransformer(), 'bm25')"
+                "dense, sparse and multi_vector are all None; expected one at least: "
+                "Retriever(SentenceTransformer(), 'bm25')"
             )
         self.dense = _opened("dense", dense, SentenceTransformer)
+        self.multi_vector = _opened("multi_vector", multi_vector, MultiVectorEncoder)
         _check_words(sparse)
         if isinstance(sparse, BM25):
             self.sparse: SparseEncoder | BM25 | None = sparse
@@ -58,7 +62,7 @@ class Retriever:
         self.reranker = _opened("reranker", reranker, CrossEncoder)
         if self.reranker is not None and self.reranker.num_labels != 1:
             raise OptionError(f"reranker gives {self.reranker.num_labels} scores a pair; expected a model that gives 1")
-        self._methods = list(_methods(self.dense, self.sparse))
+        self._methods = list(_methods(self.dense, self.multi_vector, self.sparse))
         self._texts: list[str] = []
         self._ids: list[Id] = []
         self._known: set[Id] = set()
@@ -83,7 +87,7 @@ class Retriever:
         if not texts:
             return
         encoded = [method.encode(texts, show_progress_bar) for method in self._methods]
-        # the last method goes first: it alone may raise here, and then nothing was added to the dense one
+        # the last method goes first: it alone may raise here, and then nothing was added to the others
         for method, each in zip(reversed(self._methods), reversed(encoded), strict=True):
             method.add(each)
         self._texts += texts
@@ -93,10 +97,10 @@ class Retriever:
     def candidates(self, query: str, top_k: int = 100) -> list[dict[str, Any]]:
         """The ``top_k`` best passages before reranking: ``{"corpus_id": id, "score": float}``, best first.
 
-        With dense or sparse alone the scores are those of the model or of BM25. With both they are those of reciprocal
-        rank fusion of two rankings, each of 100 passages or ``top_k`` if that is more. Sparse embeddings and BM25 find
-        no passage that shares nothing with the query. Raises InputTypeError for a query that is not a str, InputError
-        for a blank one, and OptionError for ``top_k`` below 1.
+        With one of dense, sparse and multi_vector the scores are those of the model or of BM25. With several they are
+        those of reciprocal rank fusion of their rankings, each of 100 passages or ``top_k`` if that is more. Sparse
+        embeddings and BM25 find no passage that shares nothing with the query. Raises InputTypeError for a query that
+        is not a str, InputError for a blank one, and OptionError for ``top_k`` below 1.
         """
         return [{"corpus_id": self._ids[place], "score": score} for place, score in self._find(query, top_k)]
 
@@ -180,9 +184,13 @@ class Retriever:
         return new
 
 
-def _methods(dense: SentenceTransformer | None, sparse: SparseEncoder | BM25 | None) -> Iterable[SearchMethod]:
+def _methods(
+    dense: SentenceTransformer | None, multi_vector: MultiVectorEncoder | None, sparse: SparseEncoder | BM25 | None
+) -> Iterable[SearchMethod]:
     if dense is not None:
         yield DenseSearch(dense)
+    if multi_vector is not None:
+        yield MultiVectorSearch(multi_vector)
     if sparse is not None:
         yield KeywordSearch(sparse) if isinstance(sparse, BM25) else SparseSearch(sparse)
 

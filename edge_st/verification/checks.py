@@ -13,6 +13,7 @@ from ..models.classes import Model
 from ..models.cross_encoder import CrossEncoder
 from ..models.sentence_transformer import SentenceTransformer
 from .comparison import FLOAT32_DIFFERENCE, Comparison, compared
+from .heads import head_comparisons
 from .outputs import QUANTIZED, TOKENS, Output, output_rows, outputs_of, plain_output
 from .variants import GraphVariant, open_variant, recorded_variants, runs_here
 
@@ -32,7 +33,13 @@ def verify_folder(folder: str | Path) -> dict[GraphVariant, list[Comparison]]:
         )
     record.check_files(record.files)
     variants = [(entry, variant) for entry, variant in recorded_variants(record) if runs_here(variant)]
-    return {variant: _against_golden(Path(folder), record, variant, entry.least_golden) for entry, variant in variants}
+    return {
+        variant: [
+            *_against_golden(Path(folder), record, variant, entry.least_golden),
+            *head_comparisons(Path(folder), record, variant),
+        ]
+        for entry, variant in variants
+    }
 
 
 def _against_golden(folder: Path, record: Record, variant: GraphVariant, threshold: float) -> list[Comparison]:

@@ -96,7 +96,7 @@ def add_export(subparsers: Subparsers) -> None:
 def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task",
-        choices=("sentence-embedding", "cross-encoder", "sparse-encoder", "multi-vector-encoder"),
+        choices=("sentence-embedding", "cross-encoder", "sparse-encoder"),
         help="what to make of a plain transformer (default: what the model says it is)",
     )
 

@@ -37,12 +37,12 @@ def export_model(
     become several of them.
 
     Each variant is compared with the original on difficult texts. ``gate`` is the lowest cosine that a float32 variant
-    may have on any text. Scores and sparse weights must also be within 1e-4 of the original's, and 210 queries must
-    rank their documents in its order. float16 and bfloat16 for GPUs are measured on CUDA where there is a GPU, else
-    emulated on the CPU; the cosine must be 0.99 at worst, 0.9 in bfloat16. Where the CPU has bfloat16, OpenVINO in
-    bfloat16 is measured too, and recorded if its lowest cosine is at least 0.9999. ``int8`` adds an int8 graph for each
-    engine, with a gate of its own: see `Int8`. ``force`` replaces an existing model folder. Progress goes to standard
-    error unless ``quiet``.
+    may have on any text, or for any token where these have vectors. Scores, sparse weights and token vectors must also
+    be within 1e-4 of the original's, and 210 queries must rank their documents in its order. float16 and bfloat16 for
+    GPUs are measured on CUDA where there is a GPU, else emulated on the CPU; the cosine must be 0.99 at worst, 0.9 in
+    bfloat16. Where the CPU has bfloat16, OpenVINO in bfloat16 is measured too, and recorded if its lowest cosine is at
+    least 0.9999. ``int8`` adds an int8 graph for each engine, with a gate of its own: see `Int8`. ``force`` replaces an
+    existing model folder. Progress goes to standard error unless ``quiet``.
 
     Raises UnsupportedModelError before any weights are downloaded; ExportError for installed versions that do not fit
     each other, a failed conversion or a float32 variant below the gate; PackageMissingError, OptionError, InputError,

@@ -17,15 +17,18 @@ from edge_st_runtime.model.record import LOSSLESS_COSINE, read_record
 
 from .errors import ExportError, converting
 from .folder.atomic import new_folder
+from .folder.head_parity import compare_heads
 from .folder.layout import save_layout
 from .folder.parity import GraphReport, check_gate, parity
 from .folder.record import write_record
 from .graph.fused import unfused_notes, with_fused
 from .graph.half_parity import check_half, measured
+from .graph.heads import write_heads_file
 from .graph.leading_modules import find_leading_modules, weights_digest_of
 from .graph.writing import write_graphs
 from .int8.quantize import MINUTES, Quantized, quantize_folder
 from .original.adapters import merged
+from .original.head_files import notes_on, read_head_files
 from .original.loading import Source, find_source, load_original
 from .original.reference import Reference, compute_reference
 from .original.texts import is_golden, texts_for
@@ -46,7 +49,9 @@ def run(plan: Plan) -> ExportReport:
         with new_folder(plan.target, force=plan.force) as folder:
             layout = save_layout(model, source, folder)
             weights = weights_digest_of(model, layout)
-            leading = find_leading_modules(model, layout)
+            heads = read_head_files(source, model, layout)
+            leading = find_leading_modules(model, layout, heads)
+            write_heads_file(heads, folder)
             reference = _encode_reference(original, layout, progress)
             written = write_graphs(
                 leading, plan.engines, plan.optimize, plan.halves, reference[0].golden_texts, progress
@@ -56,10 +61,11 @@ def run(plan: Plan) -> ExportReport:
             notes += check_half(graphs)
             int8 = _quantize(folder, reference, plan, progress)
             graphs = [with_fused(folder, graph) for graph in (*graphs, *int8.graphs)]
+            graphs, golden = compare_heads(folder, graphs, model, heads, plan.gate)
             progress.step("writing the record")
-            write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries})
+            write_record(folder, source, weights, reference, graphs, {**written.entries, **int8.entries, **golden})
             _check_finished(folder, reference, plan)
-    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *int8.notes]
+    notes = [*notes, *unfused_notes(graphs), *_source_notes(source, plan), *notes_on(heads), *int8.notes]
     report = ExportReport(plan.target, source.model_type, tuple(graphs), tuple(notes), int8.tried)
     if int8.missed is not None:
         raise Int8MissedError(int8.missed, report, int8.accepting)

@@ -9,14 +9,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from edge_st_runtime.store.dense.index import VectorIndex
-from edge_st_runtime.store.dense.layout import DenseLayout, DenseVectors
+from edge_st_runtime.store.dense.layout import DenseLayout
 from edge_st_runtime.store.dense.snapshot import VectorSnapshot
+from edge_st_runtime.store.rows.index import Mode
 from edge_st_runtime.store.rows.segment import Rows
 from edge_st_runtime.store.rows.snapshot import SearchOptions, encoded_id, hashes_of
 from edge_st_runtime.store.rows.strings import Strings
+from edge_st_runtime.store.tokens.index import TokenIndex
+from edge_st_runtime.store.tokens.layout import TokenLayout
+from edge_st_runtime.store.tokens.snapshot import TokenSnapshot
 from edge_st_runtime.vectors.similarity import SimilarityFunction
+from tests.support.small_tokens import DIM, check_token_search, token_vectors
 
-DIM, DOT = 8, SimilarityFunction.DOT_PRODUCT
+DOT = SimilarityFunction.DOT_PRODUCT
 Known = tuple[Any, str, dict[str, Any]]
 Change: TypeAlias = "Callable[[Small], object]"
 
@@ -30,25 +35,40 @@ def vector(seed: int) -> Any:
     return np.random.default_rng(seed).integers(-9, 10, DIM).astype(np.float32)
 
 
-def rows_of(known: Sequence[Known], layout: DenseLayout) -> Rows[DenseVectors]:
-    vectors = np.array([vector(int(text)) for _, text, _ in known], dtype=np.float32).reshape(-1, DIM)
+def rows_of(known: Sequence[Known], layout: DenseLayout | TokenLayout) -> Rows[Any]:
+    seeds = [int(text) for _, text, _ in known]
+    if isinstance(layout, DenseLayout):
+        vectors: Any = layout.encode(np.array([vector(seed) for seed in seeds], dtype=np.float32).reshape(-1, DIM))
+    else:
+        vectors = layout.encode([token_vectors(seed) for seed in seeds])
     ids, texts = [encoded_id(found) for found, _, _ in known], [text.encode() for _, text, _ in known]
     metadata = [json.dumps(found).encode() for _, _, found in known]
     kept = (Strings.of(texts), hashes_of(texts)) if layout.texts else (None, None)
-    return Rows(layout.encode(vectors), Strings.of(ids), hashes_of(ids), Strings.of(metadata), *kept)
+    return Rows(vectors, Strings.of(ids), hashes_of(ids), Strings.of(metadata), *kept)
 
 
 @dataclass
 class Small:
     """An index open for writing, and its expected content: id → seed of the vector, in order of adding."""
 
-    index: VectorIndex
+    index: Any
     held: dict[Any, int] = field(default_factory=dict)
     added: int = 0
 
     @classmethod
     def create(cls, folder: Path, *kind: Any) -> "Small":
+        """Of dense vectors; ``kind`` are the arguments of `settings`."""
         return cls(VectorIndex.create(folder, settings(*kind)))
+
+    @classmethod
+    def of_tokens(cls, folder: Path, texts: bool = True) -> "Small":
+        """Of token vectors."""
+        made = {"dim": DIM, "precision": "int8", "texts": texts, "similarity": "maxsim", "model": None}
+        return cls(TokenIndex.create(folder, made))
+
+    def open(self, mode: Mode = "r") -> Any:
+        """The index, opened once more."""
+        return type(self.index).open(self.index.folder, mode)
 
     def append(self, count: int, ids: Sequence[Any] | None = None) -> None:
         """Add ``count`` new rows, or rows that replace those with ``ids``."""
@@ -68,7 +88,7 @@ class Small:
             del self.held[found]
 
 
-def check(snapshot: VectorSnapshot, held: dict[Any, int]) -> None:
+def check(snapshot: VectorSnapshot | TokenSnapshot, held: dict[Any, int]) -> None:
     """Compare the content of ``snapshot`` and its search results with brute force."""
     rows = snapshot.rows().tolist()
     assert len(snapshot) == len(rows)
@@ -78,6 +98,14 @@ def check(snapshot: VectorSnapshot, held: dict[Any, int]) -> None:
     assert [snapshot.metadata(row) for row in rows] == [{"odd": seed % 2} for seed in held.values()]
     assert snapshot.find([encoded_id(found) for found in held]).tolist() == rows
     assert snapshot.find([encoded_id("not there")]).tolist() == [-1]
+    if isinstance(snapshot, TokenSnapshot):
+        check_token_search(snapshot, held)
+    else:
+        _check_search(snapshot, held)
+
+
+def _check_search(snapshot: VectorSnapshot, held: dict[Any, int]) -> None:
+    rows = snapshot.rows().tolist()
     queries, vectors = np.stack([vector(-seed) for seed in (-1, -2, -3)]), np.array([vector(s) for s in held.values()])
     expected = queries @ vectors.reshape(-1, DIM).T
     order = np.argsort(-expected, axis=1, kind="stable")[:, :10]
@@ -93,8 +121,19 @@ def files_of(small: Small) -> set[str]:
     return {path.name for path in small.index.folder.iterdir()}
 
 
-def migrated(small: Small) -> VectorIndex:
-    target = small.index.start_migration(settings("float16"))
+def other_settings(small: Small, number: int = 0) -> dict[str, Any]:
+    """Settings to move to, and others to change one's mind to."""
+    if isinstance(small.index, VectorIndex):
+        return settings(["float16", "float32"][number])
+    return {
+        **small.index.settings,
+        "similarity": "meanmaxsim",
+        "model": [None, {"name": "x", "fingerprint": "y"}][number],
+    }
+
+
+def migrated(small: Small) -> Any:
+    target = small.index.start_migration(other_settings(small))
     known = [(found, str(seed), {"odd": seed % 2}) for found, seed in small.held.items()]
     target.append(rows_of(known, target.snapshot.layout))
     return target

@@ -5,7 +5,7 @@ Rows that an earlier run has added are skipped.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,17 @@ from edge_st_runtime.errors import InputError, OptionError
 
 from ..arguments import Subparsers, add_json, positive
 from ..output import print_json
+from .precisions import add_precisions, precisions
 
 if TYPE_CHECKING:
-    from edge_st import Index, SentenceTransformer
     from edge_st_runtime.text.splitting import Chunk
 
+    from ...index.opening import AnyIndex
     from .chunks import Row
     from .documents import InputFormat
+    from .models import Model
 
 _FORMATS = ("auto", "text", "lines", "jsonl", "csv", "tsv")
-_PRECISIONS = ("float32", "float16", "int8", "binary")
 _DESCRIPTION = """\
 Add texts to the index in folder PATH{made}.
 The ending of a file tells its format:
@@ -47,17 +48,7 @@ def add(actions: Subparsers) -> None:
     """Register the actions."""
     made = ", which is made if needed. An existing index must have the\nsame model and settings"
     build = _parser(actions, "build", "build an index from texts in files", made)
-    build.add_argument(
-        "--precision",
-        choices=_PRECISIONS,
-        default="float32",
-        help="precision in which embeddings are stored and scanned (default: float32)",
-    )
-    build.add_argument(
-        "--rescore",
-        choices=_PRECISIONS[:3],
-        help="store a second, finer copy, with which the best rows of a scan are scored again",
-    )
+    add_precisions(build)
     build.add_argument("--no-texts", action="store_true", help="store no texts; results have ids and metadata only")
     build.set_defaults(run=run_build)
     _parser(actions, "add", "add texts in files to an index", "").set_defaults(run=run_add)
@@ -101,30 +92,37 @@ def _parser(actions: Subparsers, name: str, summary: str, made: str) -> argparse
 
 def run_build(args: argparse.Namespace) -> int:
     """Make the index once the first rows are read, or open the one that is there; then add the rows."""
-    from edge_st import Index
-
+    from ...index.opening import index_class, open_index
     from .documents import find_inputs
     from .models import load_named
 
     input_format, path = _input_format(args), Path(args.path)
     is_there = _check_target(path)
     files = find_inputs(args.files, input_format)
-    model = load_named(args.model)
-    settings = {"precision": args.precision, "rescore": args.rescore}
+    model = load_named(args.model, index_class(path) if is_there else None)
+    settings = precisions(args, model)
     counts: Counter[str] = Counter()
     if is_there:
         _check_settings(path, model, args.model, {**settings, "texts": not args.no_texts})
-        with Index.open(path, "a", model) as index:
+        with open_index(path, "a", model) as index:
             return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
     portions = _portions(args, files, input_format, model, counts)
-    with Index.build(model, [], path, [], **settings, store_texts=not args.no_texts) as index:
+    with _new(model, path, settings, store_texts=not args.no_texts) as index:
         return _ingest(args, index, portions, counts)
+
+
+def _new(model: "Model", path: Path, settings: "Mapping[str, Any]", *, store_texts: bool) -> "AnyIndex":
+    """An empty index of the kind that ``model`` fills, open to write."""
+    from edge_st import Index, MultiVectorEncoder, MultiVectorIndex
+
+    kind: Any = MultiVectorIndex if isinstance(model, MultiVectorEncoder) else Index
+    made: AnyIndex = kind.build(model, [], path, [], **settings, store_texts=store_texts)
+    return made
 
 
 def run_add(args: argparse.Namespace) -> int:
     """Open the index with its model, then add the rows."""
-    from edge_st import Index
-
+    from ...index.opening import open_index
     from .documents import find_inputs
     from .models import model_of
 
@@ -132,7 +130,7 @@ def run_add(args: argparse.Namespace) -> int:
     files = find_inputs(args.files, input_format)
     model = model_of(args.path, args.model)
     counts: Counter[str] = Counter()
-    with Index.open(args.path, "a", model) as index:
+    with open_index(args.path, "a", model) as index:
         return _ingest(args, index, _portions(args, files, input_format, model, counts), counts)
 
 
@@ -157,13 +155,12 @@ def _check_target(path: Path) -> bool:
     return False
 
 
-def _check_settings(path: Path, model: "SentenceTransformer", name: str | None, expected: dict[str, Any]) -> None:
+def _check_settings(path: Path, model: "Model", name: str | None, expected: dict[str, Any]) -> None:
     """Raise OptionError where the index in ``path`` has another model or other settings."""
-    from edge_st import Index
-
+    from ...index.opening import open_index
     from .models import check_same
 
-    found = Index.open(path).info()
+    found = open_index(path).info()
     check_same(path, model, name, found["model"])
     other = [f"{name} {found[name]}, not {value}" for name, value in expected.items() if found[name] != value]
     if other:
@@ -177,7 +174,7 @@ def _portions(
     args: argparse.Namespace,
     files: dict[str, bool],
     input_format: "InputFormat",
-    model: "SentenceTransformer",
+    model: "Model",
     counts: "Counter[str]",
 ) -> "Iterator[list[Row]]":
     """The rows in the files. The first portion is read at once, so that its errors are raised before any work.
@@ -202,7 +199,9 @@ def _portions(
     return chain([first], portions)
 
 
-def _ingest(args: argparse.Namespace, index: "Index", portions: "Iterable[list[Row]]", counts: "Counter[str]") -> int:
+def _ingest(
+    args: argparse.Namespace, index: "AnyIndex", portions: "Iterable[list[Row]]", counts: "Counter[str]"
+) -> int:
     """Bring the rows into the index, and print what was done with them."""
     from .ingestion import Ingestion
     from .summary import as_json, as_text, note_on_failure, row_progress

@@ -11,7 +11,7 @@ from ..arguments import Subparsers, add_json
 from ..output import print_json
 
 if TYPE_CHECKING:
-    from edge_st import Index
+    from ...index.opening import AnyIndex
 
 _DESCRIPTION = """\
 Delete rows from the index in folder PATH. The id of a text that was split deletes all its pieces; the id of a further
@@ -40,12 +40,12 @@ def add(actions: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find all rows that are meant, then delete them at once."""
-    from edge_st import Index
+    from ...index.opening import open_index
 
     given = [*args.ids, *(_read_ids(args.ids_from) if args.ids_from else ())]
     if not given and not args.files:
         raise OptionError("nothing to delete; expected an ID, --ids-from FILE or --path FILE")
-    with Index.open(args.path, "a") as index:
+    with open_index(args.path, "a") as index:
         rows = dict.fromkeys([*_with_pieces(index, given), *_of_files(index, args.files)])
         index.delete(list(rows))
         left = len(index)
@@ -65,7 +65,7 @@ def _read_ids(name: str) -> list[str]:
         return [line for _, line in decoded(file, name) if line]
 
 
-def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
+def _with_pieces(index: "AnyIndex", given: Sequence[str]) -> "Iterator[str | int]":
     """The given ids as the index has them, each followed by the ids of its further pieces."""
     from .chunks import chunk_id, first_of, piece_count
 
@@ -78,14 +78,14 @@ def _with_pieces(index: "Index", given: Sequence[str]) -> "Iterator[str | int]":
         yield from (piece for piece, row in found if row is not None and first_of(row["metadata"]) == first)
 
 
-def _as_stored(index: "Index", name: str) -> str | int:
+def _as_stored(index: "AnyIndex", name: str) -> str | int:
     """The id that ``name`` means: the string, or else the integer that it spells."""
     if name not in index and name.lstrip("-").isdecimal() and int(name) in index:
         return int(name)
     return name
 
 
-def _of_files(index: "Index", files: Sequence[str]) -> "Iterator[str | int]":
+def _of_files(index: "AnyIndex", files: Sequence[str]) -> "Iterator[str | int]":
     for name in files:
         found = index.ids({"path": name if name == "<stdin>" else str(Path(name))})
         if not found:

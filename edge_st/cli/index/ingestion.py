@@ -15,7 +15,7 @@ from .seen_ids import SeenIds
 from .summary import ADDED, REMOVED, SKIPPED, UPDATED
 
 if TYPE_CHECKING:
-    from edge_st import Index
+    from ...index.opening import AnyIndex
 
 #: the metadata that holds a hash of the text, in an index that stores no texts
 TEXT_HASH = "text_hash"
@@ -41,7 +41,7 @@ class Ingestion:
     the old one, and pieces that a document no longer has are removed.
     """
 
-    def __init__(self, index: "Index", counts: "Counter[str]", *, update: bool) -> None:
+    def __init__(self, index: "AnyIndex", counts: "Counter[str]", *, update: bool) -> None:
         self._index, self._update, self.counts = index, update, counts
         self._path, self._keeps_texts = index.info()["path"], index.info()["texts"]
         self._seen = SeenIds()

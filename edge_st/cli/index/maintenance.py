@@ -36,9 +36,9 @@ def _parser(
 
 def run_info(args: argparse.Namespace) -> int:
     """Print the settings and the sizes."""
-    from edge_st import Index
+    from ...index.opening import open_index
 
-    found = Index.open(args.path).info()
+    found = open_index(args.path).info()
     if args.json:
         print_json(found)
         return 0
@@ -50,9 +50,9 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_compact(args: argparse.Namespace) -> int:
     """Compact, and print the numbers of segments and bytes before and after."""
-    from edge_st import Index
+    from ...index.opening import open_index
 
-    with Index.open(args.path, "a") as index:
+    with open_index(args.path, "a") as index:
         before = index.info()
         index.compact()
         after = index.info()
@@ -65,12 +65,11 @@ def run_compact(args: argparse.Namespace) -> int:
 
 def run_migrate(args: argparse.Namespace) -> int:
     """Move the index to the other model."""
-    from edge_st import Index
-
+    from ...index.opening import open_index
     from .models import load_named
 
-    with Index.open(args.path, "a") as index:
-        model = load_named(args.model)
+    with open_index(args.path, "a") as index:
+        model: Any = load_named(args.model, type(index))
         index.migrate(model, show_progress_bar=sys.stderr.isatty())
         rows = len(index)
     print(f"{args.path}: {rows} rows of {model.model_card_data.model_name} ({model.fingerprint})")
@@ -79,9 +78,9 @@ def run_migrate(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Verify all files; a wrong checksum is an error."""
-    from edge_st import Index
+    from ...index.opening import open_index
 
-    index = Index.open(args.path)
+    index = open_index(args.path)
     index.verify()
     found = index.info()
     print(f"{args.path}: {found['rows']} rows, {found['bytes']} bytes, all checksums are right")

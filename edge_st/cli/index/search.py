@@ -50,11 +50,10 @@ def add(actions: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open, search and print."""
-    from edge_st import Index
-
+    from ...index.opening import open_index
     from .models import model_of
 
-    index = Index.open(args.path, model=model_of(args.path, args.model))
+    index = open_index(args.path, model=model_of(args.path, args.model))
     found = index.search(args.query, args.k, _filter(args.filter), score_threshold=args.min_score)
     if args.json:
         listed = [

@@ -39,7 +39,7 @@ class GraphReport:
     ``milliseconds`` is the median for one short text on the machine of the export; ``megabytes`` (10⁶ bytes) is the
     graph with its weights. ``fused`` counts the operators that ONNX Runtime fused, over the graphs of all routes.
     ``arithmetic`` is "float32" where a graph for GPUs was emulated on a CPU, whose speed then says nothing; None where
-    the graph itself ran.
+    the graph itself ran. ``heads`` is the parity of the heads of a graph that has several.
     """
 
     file: str
@@ -57,12 +57,13 @@ class GraphReport:
     queries: int = 0
     fused: Mapping[str, int] = field(default_factory=dict)
     arithmetic: str | None = None
+    heads: Mapping[str, float] = field(default_factory=dict)
     worst_text: TextOrPair = field(default="", repr=False)
 
     def entry(self) -> dict[str, Any]:
         """This variant's row in edge_st.json."""
         left_out = {"worst_text", *(() if self.queries else ("in_order", "queries"))}
-        left_out |= set() if self.fused else {"fused"}
+        left_out |= {name for name in ("fused", "heads") if not getattr(self, name)}
         left_out.add("arithmetic" if self.arithmetic is None else "milliseconds")
         kept = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**kept, "cpu_features": list(self.cpu_features)}
@@ -134,9 +135,9 @@ def parity(found: Floats, part: ReferencePart) -> Any:
 def check_gate(reports: Iterable[GraphReport], gate: float, *, dense: bool) -> None:
     """Raise ExportError where a float32 variant's lowest cosine is below ``gate``, or not a number.
 
-    Only the direction of ``dense`` vectors counts. For scores and sparse weights no value may differ by more than 1e-4
-    times the scale either, and every query must rank its documents as the original does. A lowered gate leaves these
-    two checks out.
+    Only the direction of ``dense`` vectors counts. For scores, sparse weights and token vectors no value may differ by
+    more than 1e-4 times the scale either, and every query must rank its documents as the original does. A lowered gate
+    leaves these two checks out.
     """
     for report in reports:
         if report.dtype != "float32":

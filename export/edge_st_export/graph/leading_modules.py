@@ -17,6 +17,7 @@ from edge_st_runtime.model.folder import ModelFolder
 from edge_st_runtime.model.route import BAG, Route
 
 from ..builder.heads import Answers
+from ..original.head_files import HeadWeights
 from ..original.loading import declared_inputs, parameters, torch_routes
 from .composed import Composed
 
@@ -25,11 +26,15 @@ _PLAIN_OUTPUTS = ("last_hidden_state", "logits")
 
 @dataclass(frozen=True, eq=False)
 class LeadingModules:
-    """The ``modules`` that ``route`` begins with, before they have run. Their graph goes into the folder ``path``."""
+    """The ``modules`` that ``route`` begins with, before they have run. Their graph goes into the folder ``path``.
+
+    ``heads`` are added to it behind the transformer.
+    """
 
     path: Path
     modules: Sequence[Any]
     route: Route
+    heads: HeadWeights | None = None
 
     @property
     def transformer_only(self) -> bool:
@@ -109,11 +114,14 @@ class LeadingModules:
         return {"input_ids", "attention_mask"}
 
 
-def find_leading_modules(original: Any, layout: ModelFolder) -> list[LeadingModules]:
-    """Those of every route that needs a graph; routes that share a folder share its graph."""
+def find_leading_modules(original: Any, layout: ModelFolder, heads: HeadWeights | None = None) -> list[LeadingModules]:
+    """Those of every route that needs a graph; routes that share a folder share its graph.
+
+    A model with ``heads`` has one route.
+    """
     modules = torch_routes(original)
     found = {
-        route.path: LeadingModules(route.path, unused_copies(_leading(modules[name], route)), route)
+        route.path: LeadingModules(route.path, unused_copies(_leading(modules[name], route)), route, heads)
         for name, route in layout.routes.items()
         if route.needs_graph
     }

@@ -19,6 +19,7 @@ from ..builder.writing import write_graph
 from ..errors import converting
 from ..folder.paths import ONNX_FILE
 from .external_data import move_weights_beside
+from .heads import add_heads_to_onnx
 from .leading_modules import LeadingModules
 from .optimum_config import described_for_onnx
 from .torch_onnx import trace_with_torch
@@ -40,7 +41,10 @@ def to_onnx(leading: LeadingModules) -> str:
     path.parent.mkdir(parents=True)
     architecture = leading.config.model_type or type(leading.modules[0]).__name__
     with converting(f"the conversion of {architecture} to ONNX", "report the model's architecture"):
-        return BUILDER if _write(leading, path) else _trace(leading, path)
+        maker = BUILDER if _write(leading, path) else _trace(leading, path)
+        if leading.heads is not None:
+            add_heads_to_onnx(path, leading.heads)
+        return maker
 
 
 def _write(leading: LeadingModules, path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import converting
 from ..folder.paths import ONNX_FILE, OPENVINO_FILE
 from .attention import finite_masks
+from .heads import add_heads_to_openvino
 from .leading_modules import LeadingModules
 from .onnx_export import to_onnx
 from .optimum_config import described_for_openvino
@@ -36,6 +37,8 @@ def to_openvino(leading: LeadingModules) -> str:
             export(model, described_for_openvino(leading, model), path, stateful=False, library_name="transformers")
         if leading.prunes:
             prune_openvino(path)
+        if leading.heads is not None:
+            add_heads_to_openvino(path, leading.heads)
     except Exception:  # noqa: BLE001 - the libraries raise anything
         with tempfile.TemporaryDirectory() as scratch:
             if not onnx_file.is_file():

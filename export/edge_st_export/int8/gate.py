@@ -10,7 +10,9 @@ from edge_st_runtime.errors import OptionError
 from .quality import Quality
 
 _QUALITY = ("cosine", "p1", "agreement")
-_METRICS = ("ndcg", "spearman", "ap", "accuracy")
+#: of the heads of a graph that has several
+TOKEN_VECTORS, LEXICAL = "token_vectors", "lexical"
+_METRICS = ("ndcg", "spearman", "ap", "accuracy", TOKEN_VECTORS, LEXICAL)
 _EXAMPLE = "cosine=0.995,p1=0.99,ndcg=0.995"
 _SHARE = 0.995  # of a metric that is not named
 _DIGITS = 10_000  # a lowered gate has four digits
@@ -23,7 +25,8 @@ class Gate:
     ``cosine`` is the least mean cosine with float32, ``p1`` the least 1st percentile of the cosines, ``agreement`` the
     least share of queries with the same passage in the first place: see `Quality`. A share is the int8 variant's metric
     divided by the float32 variant's: of "ndcg" for retrieval sets, "spearman" for scored pairs, "ap" for labelled pairs
-    and "accuracy" for triplets. A share that is not named is 0.995.
+    and "accuracy" for triplets. "token_vectors" and "lexical" are mean cosines of what BGE-M3's other heads give. A
+    share that is not named is 0.995.
     """
 
     cosine: float = 0.995

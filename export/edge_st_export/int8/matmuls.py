@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from edge_st_runtime.arrays import Floats
 
+from ..graph.heads import PREFIX
 from ..graph.tensors import readers_of, values_of, varying
 
 _LEAST = 64  # rows and columns; for a smaller weight, converting its input to int8 does not pay
@@ -71,6 +72,8 @@ def _find_matmuls(graph: Any, folder: Path) -> Iterator[MatMul]:
     for node in graph.node:
         if node.op_type != "MatMul" or node.input[0] not in inputs or not _is_large(constants.get(node.input[1])):
             continue
+        if node.name.startswith(PREFIX):
+            continue  # a head costs next to nothing
         weight, (matmul,) = values_of(constants[node.input[1]], folder), node.output
         adding = None if matmul in results else _addition(readers.get(matmul, []), matmul, constants, weight)
         if adding is None:

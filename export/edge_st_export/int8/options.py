@@ -12,7 +12,7 @@ from edge_st_runtime.model.classes import CROSS_ENCODER
 from edge_st_runtime.text.tokens import TextOrPair
 
 from ..original.texts import ORDINARY, questions, ranked_pairs
-from .gate import Gate
+from .gate import LEXICAL, TOKEN_VECTORS, Gate
 from .search import Attempt
 
 LEAST_TEXTS = 32
@@ -48,7 +48,7 @@ class Int8:
             _check_calibration(self.calibration)
         measured = {_MEASURES[type(data)] for data in self.evaluation}
         for name in self.gate.shares:
-            if name not in measured:
+            if name not in {*measured, TOKEN_VECTORS, LEXICAL}:
                 raise OptionError(
                     f"the gate asks for {name}, which is measured on {_KINDS[name]}; add such data (--eval)"
                 )

@@ -16,6 +16,7 @@ from ..folder.parity import measure
 from ..folder.paths import INT8_FILES, ONNX_FILE, graph_files
 from ..original.reference import Reference
 from .fitted_graphs import FittedGraph, fit_graphs
+from .heads import HeadStandard
 from .kept_fits import Kept, of_attempt, to_attempt
 from .odd_texts import odd_texts
 from .options import Int8
@@ -53,6 +54,7 @@ class Trials:
             raise ExportError("the model has no MatMul with a constant matrix of 64 by 64 or more; leave int8 out")
         self._standard = partial(Standard, plain, described.model_type, described.tasks)
         self.standard = self._standard()
+        self.heads = HeadStandard(folder, GraphVariant(ONNX_FILE, "onnx"), options.gate)
 
     @cached_property
     def quick_standard(self) -> Standard:
@@ -97,7 +99,7 @@ class Trials:
         report, model = measure(self.folder, variant, self.reference), open_variant(self.folder, variant)
         found = Attempt(len(left), len(self.keys), report, self.standard.quality(model))
         shares = {name: value / self.plain_metrics[name] for name, value in self._metrics(model).items()}
-        return replace(found, shares=shares)
+        return replace(found, shares=shares | self.heads.shares(variant))
 
     def _write(self, variant: GraphVariant, keys: Set[str]) -> None:
         self._remove(variant)

@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -35,7 +35,9 @@ class EngineOptions:
     engine's own. ``rows`` are the numbers of ids that the model has embeddings for, by input. ``linked`` says that the
     graph's weights are behind links that lead out of its folder, which engines do not follow. ``pooled`` asks for the
     pooling of token embeddings within the graph, where the engine can do that. In the ``background`` threads of the
-    engine have the lowest priority and never spin, where the engine can do that.
+    engine have the lowest priority and never spin, where the engine can do that. ``outputs`` are the names of those
+    that are taken of a graph with several heads, first the one that `Backend.run` gives; without them the names and
+    shapes of its outputs decide.
     """
 
     num_threads: int
@@ -50,6 +52,7 @@ class EngineOptions:
     linked: bool = False
     pooled: Pooled | None = None
     background: bool = False
+    outputs: tuple[str, ...] = ()
 
 
 class Backend(Protocol):
@@ -77,7 +80,7 @@ class Backend(Protocol):
 
     @property
     def meaning(self) -> str:
-        """What the output of `run` is: "token_embeddings", "sentence_embedding" or "scores"."""
+        """What the output of `run` is: "token_embeddings", "sentence_embedding", "scores" or "token_weights"."""
         ...
 
     @property
@@ -92,6 +95,10 @@ class Backend(Protocol):
 
     def run(self, batch: TokenBatch) -> Floats:
         """The output, as ``meaning`` says: (batch, tokens, hidden), (batch, dim) or (batch, labels), float32."""
+        ...
+
+    def run_outputs(self, batch: TokenBatch, names: Sequence[str]) -> list[Floats]:
+        """Several of the outputs that the options name, in one pass: (batch, …) each, float32."""
         ...
 
     @property
@@ -138,6 +145,10 @@ class InNumPy(PoolsOutside):
 
     def run_pruned(self, batch: TokenBatch, max_active_dims: int) -> tuple[Ids, Floats]:
         """Raise NotImplementedError: these backends do not prune."""
+        raise NotImplementedError
+
+    def run_outputs(self, batch: TokenBatch, names: Sequence[str]) -> list[Floats]:
+        """Raise NotImplementedError: these backends have one output."""
         raise NotImplementedError
 
     def info(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class OrtBackend:
         self.padding_step = 1 if on_cpu else 8  # kernels for attention want multiples of 8
         self.concurrency = options.num_threads if on_cpu else min(2, options.num_threads)
         self.pooled = options.pooled if any(port.name == POOLED for port in session.get_outputs()) else None
-        signature = _signature(graph, session, scores=options.scores)
+        signature = _signature(graph, session, options)
         self._signature = replace(signature, rows=options.rows)
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
@@ -65,6 +65,10 @@ class OrtBackend:
         """Run a graph that prunes; raises EngineError."""
         indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
         return indices, np.asarray(values, dtype=np.float32)
+
+    def run_outputs(self, batch: TokenBatch, names: Sequence[str]) -> list[Floats]:
+        """Run a graph with several heads; raises EngineError."""
+        return [np.asarray(output, dtype=np.float32) for output in self._run(list(names), batch)]
 
     def run_pooled(self, batch: TokenBatch, shares: Mapping[str, Floats]) -> Floats:
         """Run a graph that pools as `pooled` says; raises EngineError."""
@@ -107,12 +111,12 @@ open_graph = OrtBackend
 VERSION = str(ort.__version__)
 
 
-def _signature(graph: Path, session: ort.InferenceSession, *, scores: bool) -> Signature:
+def _signature(graph: Path, session: ort.InferenceSession, options: EngineOptions) -> Signature:
     inputs, outputs = (
         [port for port in _ports(nodes) if not port.name.startswith(SHARES)]
         for nodes in (session.get_inputs(), session.get_outputs())
     )
-    return resolve_signature(graph.name, inputs, outputs, scores=scores)
+    return resolve_signature(graph.name, inputs, outputs, scores=options.scores, wanted=options.outputs)
 
 
 def _ports(nodes: Iterable[Any]) -> list[Port]:

@@ -2,7 +2,7 @@
 
 import os
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -56,13 +56,14 @@ class OpenVinoBackend(PoolsOutside):
         self._options = options
         self.token_budget = options.token_budget or _TOKEN_BUDGET
         model = _read(graph, options)
+        signature = _signature(graph, model, options)  # a compiled model has other names
+        _keep_outputs(model, signature.used)
         in_pairs = _device(options) == "CPU" and ends_the_process(model, options.dtype)
         streams = _forms(graph, options, in_pairs=in_pairs)
         self.concurrency = streams[-1]
         forms = [PerProcess(partial(_compile, model, graph, options, count)) for count in streams]
         self._for_one, self._for_many = forms[0], forms[-1]
         self._for_one.get()
-        signature = _signature(graph, model, scores=options.scores)  # a compiled model has other names
         self._signature = replace(signature, rows=_rows(model, options.rows))
         self.meaning, self.output = self._signature.meaning, self._signature.output
         self.width, self.prunes = self._signature.width, self._signature.prunes
@@ -76,6 +77,10 @@ class OpenVinoBackend(PoolsOutside):
         """Run a graph that prunes; raises EngineError."""
         indices, values = self._run([ACTIVE_INDICES, ACTIVE_VALUES], batch, max_active_dims)
         return indices, values.astype(np.float32, copy=False)
+
+    def run_outputs(self, batch: TokenBatch, names: Sequence[str]) -> list[Floats]:
+        """Run a graph with several heads; raises EngineError."""
+        return [output.astype(np.float32, copy=False) for output in self._run(list(names), batch)]
 
     def _run(self, outputs: list[str], batch: TokenBatch, max_active_dims: int = 1) -> list[NDArray[Any]]:
         form = self._form_for(batch)
@@ -251,8 +256,16 @@ def _check_cache(folder: Any) -> None:
         ) from error
 
 
-def _signature(graph: Path, model: Any, *, scores: bool) -> Signature:
-    return resolve_signature(graph.name, _ports(model.inputs), _ports(model.outputs), scores=scores)
+def _signature(graph: Path, model: Any, options: EngineOptions) -> Signature:
+    ports = _ports(model.inputs), _ports(model.outputs)
+    return resolve_signature(graph.name, *ports, scores=options.scores, wanted=options.outputs)
+
+
+def _keep_outputs(model: Any, names: set[str]) -> None:
+    """Remove all other outputs of ``model``, so that they are not computed."""
+    for result in model.get_results():
+        if not names & result.output(0).get_names() and not names & result.input_value(0).get_names():
+            model.remove_result(result)
 
 
 def _rows(model: Any, stated: Mapping[str, int]) -> dict[str, int]:

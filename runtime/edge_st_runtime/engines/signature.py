@@ -13,6 +13,8 @@ from ..errors import DamagedFileError, UnsupportedModelError
 TOKEN_EMBEDDINGS = "token_embeddings"  # noqa: S105
 SENTENCE_EMBEDDING = "sentence_embedding"
 SCORES = "scores"
+#: the weight of each token of a text (batch, tokens), from which a sparse embedding is made
+TOKEN_WEIGHTS = "token_weights"  # noqa: S105
 #: the input and the outputs by which a sparse graph of edge-st's exporter gives each text's largest weights only
 MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES = "max_active_dims", "active_indices", "active_values"
 #: what the names of the inputs begin with, and the name of the output, of a graph that `pooled_graph` made
@@ -61,6 +63,7 @@ class Signature:
     "sentence_embedding" (batch, dim), for one that compares two texts "scores" (batch, labels). ``width`` is the size
     of its last axis, None where the graph does not say. ``prunes`` says whether the graph can also give the largest
     weights only. ``rows`` are the numbers of ids that the model has embeddings for, by input, as far as known.
+    ``others`` are the outputs that the graph is asked for besides, by their names.
     """
 
     inputs: tuple[Port, ...]
@@ -69,6 +72,12 @@ class Signature:
     width: int | None = None
     prunes: bool = False
     rows: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> set[str]:
+        """The names of all outputs that may be asked for."""
+        return {self.output, *self.others, *((ACTIVE_INDICES, ACTIVE_VALUES) if self.prunes else ())}
 
     def feeds(self, batch: TokenBatch, max_active_dims: int = 1) -> dict[str, NDArray[Any]]:
         """The arrays of ``batch`` for the graph's inputs, each in the dtype that the graph expects.
@@ -91,13 +100,21 @@ def find_tokens(outputs: Sequence[Port]) -> str | None:
     return next((name for name in _TOKEN_NAMES if name in names), names[0] if names else None)
 
 
-def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port], *, scores: bool = False) -> Signature:
+def resolve_signature(
+    file: str,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    *,
+    scores: bool = False,
+    wanted: Sequence[str] = (),
+) -> Signature:
     """Find the inputs and the output of the graph in ``file``.
 
-    With ``scores``, the output is one with two axes that is called "scores" or "logits". Otherwise, or if there is
-    none, an output with three axes is the token embeddings: the one with a usual name, else the first. If there is
-    none either, an output with two axes is the pooled embedding. Raises UnsupportedModelError for unknown inputs, and
-    for a graph without such an output.
+    ``wanted`` are the names of the outputs of a graph with several heads: the first is the output, its name is its
+    meaning. Without them, and with ``scores``, the output is one with two axes that is called "scores" or "logits".
+    Otherwise, or if there is none, an output with three axes is the token embeddings: the one with a usual name, else
+    the first. If there is none either, an output with two axes is the pooled embedding. Raises UnsupportedModelError
+    for unknown inputs, and for a graph without such an output, or without one that is ``wanted``.
     """
     prunes = {MAX_ACTIVE_DIMS, ACTIVE_INDICES, ACTIVE_VALUES} <= {port.name for port in (*inputs, *outputs)}
     inputs = [port for port in inputs if not (prunes and port.name == MAX_ACTIVE_DIMS)]
@@ -107,6 +124,8 @@ def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port]
             f"{file} has the inputs {unknown or 'none'}; expected {', '.join(FEEDS)}. "
             "Export the model again with: edge-st export"
         )
+    if wanted:
+        return _of_heads(file, inputs, outputs, wanted)
     rated = [port for port in outputs if port.rank == 2 and port.name in (SCORES, LOGITS)]
     if scores and rated:
         return Signature(tuple(inputs), rated[0].name, SCORES, rated[0].width)
@@ -123,3 +142,15 @@ def resolve_signature(file: str, inputs: Sequence[Port], outputs: Sequence[Port]
         f"{file} has the outputs {found}; expected token embeddings (batch, tokens, hidden), an embedding "
         "(batch, dim) or, for a CrossEncoder, scores (batch, labels). Export the model again with: edge-st export"
     )
+
+
+def _of_heads(file: str, inputs: Sequence[Port], outputs: Sequence[Port], wanted: Sequence[str]) -> Signature:
+    found = {port.name: port for port in outputs}
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise UnsupportedModelError(
+            f"{file} has the outputs {', '.join(found)}, but no {missing[0]!r}, which this model's head must give; "
+            "export the model again with: edge-st export"
+        )
+    name, *others = wanted
+    return Signature(tuple(inputs), name, name, found[name].width, others=tuple(others))

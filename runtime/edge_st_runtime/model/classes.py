@@ -11,6 +11,8 @@ from ..modules.specs import InGraph, Module, Normalize, Pooling
 
 SENTENCE_TRANSFORMER, CROSS_ENCODER, SPARSE_ENCODER = "SentenceTransformer", "CrossEncoder", "SparseEncoder"
 MULTI_VECTOR_ENCODER = "MultiVectorEncoder"
+#: the class that gives what all heads of a graph give; no folder names it
+BGE_M3 = "BGEM3"
 #: the task of each class, as edge_st.json and the manifest name it
 TASKS = {
     SENTENCE_TRANSFORMER: "sentence-embedding",

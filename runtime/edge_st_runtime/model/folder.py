@@ -1,7 +1,7 @@
 """Read a model folder, as sentence-transformers writes it, into a frozen description. Nothing is executed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .classes import (
     find_model_type,
     plain_model,
 )
+from .heads import Heads, opened_by_head, read_heads
 from .record import Record, read_record
 from .route import FIRST, STATIC, TRANSFORMER, Route, graph_names, read_route, transformer_config
 
@@ -45,7 +46,8 @@ class ModelFolder:
 
     ``model_type`` is the name of the class that opens it. ``routes`` has the routes by name; a model without a
     ``router`` has one, called "". ``steps`` are the modules of each route as kinds and folders. ``settings`` is
-    config_sentence_transformers.json. ``plain`` says that there is no modules.json.
+    config_sentence_transformers.json. ``plain`` says that there is no modules.json, ``by_head`` that the class takes a
+    head of the graph which is not the one that modules.json describes.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class ModelFolder:
     settings: Mapping[str, Any]
     record: Record | None
     plain: bool = False
+    by_head: bool = False
 
     @property
     def pooling_files(self) -> list[str]:
@@ -95,6 +98,9 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
     if architecture == "" and model_type in _CONFIG_OF and not (settings or is_there(path / "config.json")):
         raise MissingFileError(_CONFIG_OF[model_type].format(path / "config.json"))
     router, steps = read_steps(path)
+    heads = read_heads(path)
+    if opened_by_head(path, heads, model_type):
+        return _by_head(read_folder(path, SENTENCE_TRANSFORMER, pooling), heads, model_type)
     kinds = () if settings.get("model_type") else module_kinds(path, steps)
     with reading(path / SETTINGS_FILE):
         model_type = find_model_type(path, settings, architecture or "", model_type, kinds)
@@ -119,6 +125,15 @@ def read_folder(path: Path, model_type: str | None = None, pooling: tuple[str, .
         record=record,
         plain=architecture is not None,
     )
+
+
+def _by_head(folder: ModelFolder, heads: Heads | None, model_type: str | None) -> ModelFolder:
+    """The ``folder`` of a SentenceTransformer as ``model_type`` opens it by one of its ``heads``, or by all."""
+    assert heads is not None
+    assert model_type is not None
+    routes = {name: replace(route, modules=heads.modules_for(model_type)) for name, route in folder.routes.items()}
+    settings = {**folder.settings, **heads.settings_for(model_type)}
+    return replace(folder, model_type=model_type, routes=routes, settings=settings, by_head=True)
 
 
 def _check_takes_pooling(path: Path, model_type: str, pooling: tuple[str, ...], architecture: str | None) -> None:

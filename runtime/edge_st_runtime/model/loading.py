@@ -24,6 +24,7 @@ from .classes import result_of
 from .consistency import check_vocabulary, check_widths, check_word_weights, remaining_modules
 from .folder import ModelFolder, read_folder
 from .graph_files import leads_out, readable_weights
+from .heads import HEADS_FILE
 from .pipeline import Pipeline
 from .quantized import depends_on_batch
 from .record import Record
@@ -36,14 +37,9 @@ from .variants import Choice
 _logger = logging.getLogger(__name__)
 #: the files that loading reads, beside those of the chosen graphs
 _READ = (
-    "modules.json",
-    "*config.json",
-    "config_*.json",
-    "tokenizer.json",
-    "chat_template.jinja",
-    "idf.json",
+    "modules.json", HEADS_FILE, "*config.json", "config_*.json", "tokenizer.json", "chat_template.jinja", "idf.json",
     "model.safetensors",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +245,7 @@ def _open_graph(folder: ModelFolder, route: Route, choice: Choice, options: Load
             linked=leads_out(graph, readable_weights(graph)),
             pooled=None if options.on_cpu else pooled_by(route),
             background=options.background,
+            outputs=route.head_outputs,
         )
         return open_backend(choice.engine, graph, engine_options)
     except (EngineMissingError, ProviderError):

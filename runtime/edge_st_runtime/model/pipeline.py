@@ -19,6 +19,7 @@ from ..engines.signature import (
     SCORES,
     SENTENCE_EMBEDDING,
     TOKEN_EMBEDDINGS,
+    TOKEN_WEIGHTS,
 )
 from ..errors import EngineError, InputError
 from ..machine.background import resting
@@ -56,13 +57,14 @@ class Wanted:
 
     ``extra`` are features for the modules: "prompt_length" for Pooling, "max_active_dims" for sparse embeddings. NaN or
     infinity in one of the features ``checked`` is an error. Without ``tokens`` an engine that pools gives no token
-    embeddings.
+    embeddings. ``outputs`` are those to take of a graph with several heads, in one pass; () takes the usual one.
     """
 
     select: Callable[[Features], Any]
     extra: Features = field(default_factory=dict)
     checked: Sequence[str] = RESULTS
     tokens: bool = True
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,7 @@ class Pipeline:
         checked: Sequence[str] = RESULTS,
         places: Rows | None = None,
         tokens: bool = True,
+        outputs: tuple[str, ...] = (),
         expansion: QueryExpansion | None = None,
     ) -> Iterator[tuple[Rows, R]]:
         """Run all ``texts``; for each batch, give the positions of its texts and its result.
@@ -107,10 +110,10 @@ class Pipeline:
         embeddings, "task" for token vectors. ``inspect`` is
         called with the positions and tokens of each window before it runs. NaN or infinity in one of the features
         ``checked`` raises NotFiniteError, which names the text by its number among ``places`` (None: its position).
-        Without ``tokens`` an engine that pools gives no token embeddings.
+        ``tokens`` and ``outputs`` as in `Wanted`.
         """
         batches = self._batches(texts, limit, prompt, batch_size, inspect, places, expansion)
-        wanted = Wanted(select, extra, checked, tokens)
+        wanted = Wanted(select, extra, checked, tokens, outputs)
         return parallel_map(partial(self.compute, wanted, places=places), batches, self.backend.concurrency)
 
     def _batches(
@@ -178,13 +181,13 @@ class Pipeline:
         """The positions of the texts of ``batch``, and its result; raises as `run` does."""
         # Pad on the right even where the tokenizer pads on the left, so that every token has the position that it has
         # when its text is encoded alone. A graph that pools by itself may rely on padding on the left.
-        pad_left = self.tokenizer.pad_left and self.pools
+        pad_left = self.tokenizer.pad_left and self.pools and not wanted.outputs
         padded = self._padded(batch.tokens, batch.rows, pad_left, self.backend.padding_step)
         padded = replace(padded, alone=batch.alone, urgent=batch.urgent)
         given, modules = {**padded.features(), **wanted.extra}, self.modules
         with resting() if self.background else nullcontext():
             if wanted.tokens or not self._pools_in_graph():
-                features = {**given, **self._run(padded, wanted.extra.get(MAX_ACTIVE_DIMS))}
+                features = {**given, **self._run(padded, wanted)}
             else:
                 features, modules = {**given, **self._run_pooled(padded, given)}, self._modules_after_pooling()
             found = apply_modules(modules, features)
@@ -195,13 +198,16 @@ class Pipeline:
             raise not_finite(self.backend, modules, features, broken, text, place)
         return rows, wanted.select(found)
 
-    def _run(self, batch: TokenBatch, max_active_dims: int | None) -> Features:
+    def _run(self, batch: TokenBatch, wanted: Wanted) -> Features:
         """The output of the graph; only its ``max_active_dims`` largest values where the graph can select them."""
-        width = self.backend.width
+        if wanted.outputs:
+            found = zip(wanted.outputs, self.backend.run_outputs(batch, wanted.outputs), strict=True)
+            return {name: self._without_empty(batch, self._shaped(batch, output, name)) for name, output in found}
+        width, max_active_dims = self.backend.width, wanted.extra.get(MAX_ACTIVE_DIMS)
         if max_active_dims is None or width is None or self.modules or not self.backend.prunes:
             return {self.backend.meaning: self._without_empty(batch, self._shaped(batch, self.backend.run(batch)))}
-        found = self.backend.run_pruned(batch, min(max_active_dims, width))
-        indices, values = (self._shaped(batch, output) for output in found)
+        pruned = self.backend.run_pruned(batch, min(max_active_dims, width))
+        indices, values = (self._shaped(batch, output) for output in pruned)
         return {ACTIVE_INDICES: indices, ACTIVE_VALUES: values, "width": width}
 
     def _pools_in_graph(self) -> bool:
@@ -222,9 +228,10 @@ class Pipeline:
             raise self._misshapen(batch, found, batch.shape[:1])
         return {SENTENCE_EMBEDDING: self._without_empty(batch, found)}
 
-    def _shaped(self, batch: TokenBatch, output: Any) -> Any:
+    def _shaped(self, batch: TokenBatch, output: Any, meaning: str | None = None) -> Any:
         """``output`` itself; raises EngineError where its shape is not that of the batch."""
-        expected = batch.shape if self.backend.meaning == TOKEN_EMBEDDINGS else batch.shape[:1]
+        of_tokens = (meaning or self.backend.meaning) in (TOKEN_EMBEDDINGS, TOKEN_WEIGHTS)
+        expected = batch.shape if of_tokens else batch.shape[:1]
         if output.shape[: len(expected)] != expected:
             raise self._misshapen(batch, output, expected)
         return output

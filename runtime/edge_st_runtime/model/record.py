@@ -147,7 +147,11 @@ class Record:
         """
         folder = self.path.parent
         named = tuple(f"/{graph.file}" for graph in self.graphs)
-        paths = [folder / "modules.json", *(inside(folder, each) for each in graphs if f"/{each}".endswith(named))]
+        paths = [
+            folder / "modules.json",
+            folder / "heads.json",
+            *(inside(folder, each) for each in graphs if f"/{each}".endswith(named)),
+        ]
         for kind, module in modules:
             paths += [module / name for name in (*_CONFIGURATION, *(() if kind == "Transformer" else _WEIGHTS))]
         for path in paths:

@@ -13,6 +13,7 @@ from ..engines.backend import Pooled
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import UnsupportedModelError
 from ..files.reading import read_optional_json, reading, section, whole_number, wrong
+from ..modules.heads import Head
 from ..modules.sparse import SpladePooling
 from ..modules.specs import InGraph, Module, Normalize, Pooling, WordWeights
 
@@ -69,6 +70,12 @@ class Route:
         """The output that a graph with ``modules_in_graph`` gives."""
         inside = self.modules[: self.modules_in_graph]
         return next((module.output for module in reversed(inside) if isinstance(module, InGraph)), self.output)
+
+    @property
+    def head_outputs(self) -> tuple[str, ...]:
+        """The outputs to take of a graph with several heads, that of its last `Head` first; else ()."""
+        found = [module.output for module in self.modules if isinstance(module, Head)]
+        return tuple(dict.fromkeys([*found[::-1], SENTENCE_EMBEDDING])) if found else ()
 
     @property
     def gives_scores(self) -> bool:

@@ -10,14 +10,14 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from ..arrays import Floats
 from ..engines.backend import engine_version
-from ..engines.signature import TOKEN_EMBEDDINGS
+from ..engines.signature import SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
 from ..errors import EdgeSTError, EngineError
 from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
@@ -136,15 +136,20 @@ def _characters(text: TextOrPair) -> int:
 
 
 def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, route: RouteUnderTest) -> Floats:
-    """What the route gives for ``texts``, in the shape of ``golden.embeddings`` unless it has other tokens."""
+    """What the route gives for ``texts``, in the shape of ``golden.embeddings`` unless it has other tokens.
+
+    Of several heads it is the dense one.
+    """
     task = route.tasks.get(golden.task or "", Task())
     limit = task.limit(route.limit)
     with reading(folder.path / SETTINGS_FILE):
         name = golden.prompt_name or folder.settings.get("default_prompt_name")
         prompt = (folder.settings.get("prompts") or {}).get(name)
         extra = route.pipeline.prompt_features(prompt, limit)
-    select = _token_rows if golden.counts is not None else partial(_rows, result_of(folder.model_type))
-    batches = route.pipeline.run(
+    gives = SENTENCE_EMBEDDING if folder.by_head else result_of(folder.model_type)
+    select = _token_rows if golden.counts is not None else partial(_rows, gives)
+    pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
+    batches = pipeline.run(
         texts,
         select,
         limit=limit,
@@ -153,6 +158,7 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
         extra=extra if golden.counts is None else {TASK: golden.task, **extra},
         tokens=golden.counts is not None,
         expansion=task.expansion,
+        outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}

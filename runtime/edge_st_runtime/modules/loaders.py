@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..engines.signature import SCORES, SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS
-from ..errors import EXPORT, DamagedFileError, MissingFileError, UnsupportedModelError
+from ..errors import EXPORT, DamagedFileError, MissingFileError, OptionError, UnsupportedModelError
 from ..files.reading import read_json, read_optional_json, reading, whole_number, wrong
 from ..files.regular import is_there
 from ..files.weights import read_safetensors
@@ -18,6 +18,7 @@ from .pooling import POOLING
 from .sparse import LOGARITHMS, STRATEGIES, SparseAutoEncoder, SpladePooling
 from .specs import CNN, Dense, Dropout, InGraph, LayerNorm, Module, Normalize, NormalizeTokens, Pooling, WordWeights
 from .token_mask import DOCUMENT, MultiVectorMask
+from .token_pooling import HierarchicalTokenPooling
 
 _NORMALIZES: dict[str, type[Normalize] | type[NormalizeTokens]] = {
     SENTENCE_EMBEDDING: Normalize,
@@ -185,6 +186,16 @@ def word_weights(config: Mapping[str, Any]) -> Floats:
     return np.array(weights, dtype=np.float32)
 
 
+def _hierarchical_token_pooling(folder: Path) -> HierarchicalTokenPooling:
+    """Configurations that are older than ``normalize_embeddings`` mean False by its absence."""
+    config = {"normalize_embeddings": False, **read_optional_json(folder / "config.json")}
+    known = ("pool_factor", "num_protected_tokens", "normalize_embeddings", "tasks")
+    try:
+        return HierarchicalTokenPooling(**{name: config[name] for name in known if name in config})
+    except OptionError as error:
+        raise DamagedFileError(f"{folder / 'config.json'}: {error}") from error
+
+
 LOADERS: dict[str, Callable[[Path], Module]] = {
     "Pooling": _pooling,
     "Dense": _dense,
@@ -197,6 +208,7 @@ LOADERS: dict[str, Callable[[Path], Module]] = {
     "WeightedLayerPooling": lambda _folder: InGraph("WeightedLayerPooling", needs_all_layers=True),
     "WordWeights": _word_weights,
     "SpladePooling": _splade_pooling,
+    "HierarchicalTokenPooling": _hierarchical_token_pooling,
     "SparseAutoEncoder": _sparse_auto_encoder,
     "LogitScore": lambda _folder: InGraph("LogitScore", SCORES),
 }

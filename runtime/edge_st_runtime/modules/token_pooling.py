@@ -16,11 +16,11 @@ from ..engines.signature import TOKEN_EMBEDDINGS
 from ..errors import InputError, InputTypeError, OptionError
 from ..vectors.dense import normalize, numbers_as_given
 from .specs import Features, Widths, checked_width
+from .token_mask import DOCUMENT, TASK
 from .ward import ward_clusters
 
 Vectors = NDArray[np.floating]
 Side = Literal["left", "right"]
-_DOCUMENT = "document"
 
 
 class BaseTokenPooling(ABC):
@@ -37,7 +37,7 @@ class BaseTokenPooling(ABC):
 
     def applies_to(self, task: str | None) -> bool:
         """Whether texts for ``task`` are pooled; None is "document"."""
-        return (task or _DOCUMENT) in self.tasks
+        return (task or DOCUMENT) in self.tasks
 
     @abstractmethod
     def pool_one(self, embedding: Vectors) -> Vectors:
@@ -99,7 +99,7 @@ class BaseTokenPooling(ABC):
     def __call__(self, features: Features) -> Features:
         """Pool ``token_embeddings`` over ``attention_mask``; the new ones have their padding on the right."""
         tokens, mask = features[TOKEN_EMBEDDINGS], features["attention_mask"].astype(bool)
-        if not self.applies_to(features.get("task")) or not len(tokens):
+        if not self.applies_to(features.get(TASK)) or not len(tokens):
             return features
         pooled = [self.pool_one(vectors[own]) for vectors, own in zip(tokens, mask, strict=True)]
         lengths = np.array([len(each) for each in pooled])
@@ -152,7 +152,7 @@ class HierarchicalTokenPooling(BaseTokenPooling):
         """As `BaseTokenPooling`'s; where nothing is pooled, the padding stays where it is."""
         if self.pool_factor > 1:
             return super().__call__(features)
-        if not self.normalize_embeddings or not self.applies_to(features.get("task")):
+        if not self.normalize_embeddings or not self.applies_to(features.get(TASK)):
             return features
         return {**features, TOKEN_EMBEDDINGS: _of_unit_length(features[TOKEN_EMBEDDINGS])}
 
@@ -186,7 +186,7 @@ class LambdaTokenPooling(BaseTokenPooling):
 
 
 def _names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (_DOCUMENT,) if tasks is None else (tasks,) if isinstance(tasks, str) else tuple(tasks)
+    return (DOCUMENT,) if tasks is None else (tasks,) if isinstance(tasks, str) else tuple(tasks)
 
 
 def _floats(values: Any, dimensions: int, name: str) -> Vectors:

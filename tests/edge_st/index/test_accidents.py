@@ -47,9 +47,10 @@ def soak(*arguments: object) -> dict[str, int]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("kind", [[], ["tokens"]])
 @pytest.mark.parametrize("times", [12, pytest.param(200, marks=pytest.mark.slow)])
-def test_a_writer_that_is_killed_at_any_moment(times: int) -> None:
-    assert soak("kills", times)["kills"] == times
+def test_a_writer_that_is_killed_at_any_moment(times: int, kind: list[str]) -> None:
+    assert soak("kills", times, *kind)["kills"] == times
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.slow)])

@@ -107,8 +107,8 @@ def test_wrong_parts(tiny_folder: Path, sparse_folder: Path, reranker_folder: Pa
     cosine = SparseEncoder(sparse_folder, similarity_fn_name="cosine")
     several = TinyReranker(labels=3).save(tmp_path / "several")
     wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
-        ({}, OptionError, "dense and sparse are both None"),
-        ({"reranker": "no/such/folder"}, OptionError, "dense and sparse are both None"),
+        ({}, OptionError, "dense, sparse and multi_vector are all None"),
+        ({"reranker": "no/such/folder"}, OptionError, "dense, sparse and multi_vector are all None"),
         ({"sparse": "bm26"}, OptionError, "sparse is 'bm26'; expected 'bm25', a BM25, a SparseEncoder"),
         ({"sparse": "BM25"}, OptionError, "sparse is 'BM25'; expected 'bm25'"),
         ({"dense": BM25()}, OptionError, r"dense is BM25 \(.*\); expected a SentenceTransformer"),

@@ -151,24 +151,24 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     "late-bert": Case("BERT", "Dense, MultiVectorMask, Normalize", late()),
     "late-fixed": Case(
         "BERT",
-        "Dense, MultiVectorMask without punctuation, Normalize; queries of exactly 32 tokens, prompts",
+        "Dense, MultiVectorMask without punctuation, Normalize, queries of exactly 32 tokens, prompts",
         late(expansion=fixed(32), lengths=(None, 40), mask={"skiplist_words": PUNCTUATION}, prompts=PROMPTS),
     ),
     "late-distilbert": Case(
         "DistilBERT",
-        "Dense, MultiVectorMask, Normalize; queries of exactly 24 tokens, all attended to",
+        "Dense, MultiVectorMask, Normalize, queries of exactly 24 tokens, all attended to",
         late(
             **but(DISTILBERT, tokens=DISTILBERT["tokens"] | {"mask_token": "[MASK]"}), expansion=fixed(24, attend=True)
         ),
     ),
     "late-roberta": Case(
         "RoBERTa",
-        "Dense, MultiVectorMask, Normalize; queries of at least 16 tokens",
+        "Dense, MultiVectorMask, Normalize, queries of at least 16 tokens",
         late(**ROBERTA, expansion={"strategy": "min", "length": 16, "token": "<pad>"}, lengths=(24, 44)),
     ),
     "late-xlm-roberta": Case(
         "XLM-RoBERTa, Unigram",
-        "Dense, MultiVectorMask without punctuation in queries either, Normalize; queries of exactly 20 tokens",
+        "Dense, MultiVectorMask without punctuation in queries either, Normalize, queries of exactly 20 tokens",
         late(
             **XLM,
             expansion=fixed(20),
@@ -178,7 +178,7 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     ),
     "late-modernbert": Case(
         "ModernBERT, local attention",
-        "Dense, MultiVectorMask, Normalize; queries of at least 32 tokens, all attended to",
+        "Dense, MultiVectorMask, Normalize, queries of at least 32 tokens, all attended to",
         late(**MODERNBERT, expansion={"strategy": "min", "length": 32, "attend": True}, lengths=(40, None)),
     ),
     "late-mpnet": Case(
@@ -192,7 +192,7 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     ),
     "late-qwen3": Case(
         "Qwen3, padded on the right",
-        "Dense, MultiVectorMask, Normalize; queries of exactly 32 tokens",
+        "Dense, MultiVectorMask, Normalize, queries of exactly 32 tokens",
         late(**but(QWEN3, tokens=EOS_TOKENS | RIGHT), expansion=fixed(32, attend=True)),
     ),
     "late-kept": Case(
@@ -202,7 +202,7 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     ),
     "late-mean": Case(
         "BERT",
-        "Dense with Tanh, MultiVectorMask, Normalize; mean of maxima",
+        "Dense with Tanh, MultiVectorMask, Normalize, mean of maxima",
         late(lambda: projection(activation=nn.Tanh()), expansion=fixed(32), similarity="meanmaxsim"),
     ),
     "late-pooled": Case(
@@ -212,18 +212,18 @@ MULTI_VECTOR_ENCODERS: Mapping[str, Case] = {
     ),
     "pylate": Case(
         "BERT as PyLate saves it",
-        "Dense; queries of exactly 32 tokens",
+        "Dense, queries of exactly 32 tokens",
         pylate(model_type="ColBERT", query_length=32, document_length=44, skiplist_words=PUNCTUATION),
     ),
     "pylate-plain": Case(
         "BERT as older versions of PyLate save it",
-        "Dense; no expansion",
+        "Dense, no expansion",
         pylate(do_query_expansion=False, prompts={"query": "the "}, query_length=30, document_length=44),
     ),
     "stanford": Case(
         "BERT as Stanford's ColBERT saves it",
-        "its projection; queries of exactly 24 tokens, all attended to",
+        "its projection, queries of exactly 24 tokens, all attended to",
         stanford(query_maxlen=24, doc_maxlen=44, attend_to_mask_tokens=True, mask_punctuation=True),
     ),
-    "stanford-bare": Case("BERT as Stanford's ColBERT saves it", "its projection; the defaults", stanford()),
+    "stanford-bare": Case("BERT as Stanford's ColBERT saves it", "its projection, the defaults", stanford()),
 }

@@ -52,6 +52,32 @@ def test_what_a_folder_leaves_open(
 
 
 @pytest.mark.parametrize(
+    ("settings", "architecture", "writer"),
+    [
+        ({"model_type": "ColBERT"}, "", "PyLate"),
+        ({"query_prefix": "[Q] ", "document_prefix": "[D] "}, "", "PyLate"),
+        ({"model_type": DENSE, "document_prefix": "[D] "}, "", "PyLate"),
+        ({"query_prefix": "[Q] "}, "HF_ColBERT", "PyLate"),
+        ({}, "HF_ColBERT", "Stanford's ColBERT"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("wanted", [None, "MultiVectorEncoder", DENSE])
+def test_colbert_models_in_a_form_of_their_own(
+    wanted: str | None, settings: dict[str, Any], architecture: str, writer: str
+) -> None:
+    with pytest.raises(
+        UnsupportedModelError, match=f"is a ColBERT model as {writer} saves it; make a .*edge-st export"
+    ):
+        find_model_type(FOLDER, settings, architecture, wanted)
+
+
+def test_models_of_pages_as_pictures() -> None:
+    with pytest.raises(UnsupportedModelError, match="is a ColPaliForRetrieval, which compares texts with pages"):
+        find_model_type(FOLDER, {}, "ColPaliForRetrieval", None)
+
+
+@pytest.mark.parametrize(
     ("architecture", "wanted", "own"),
     [("", CROSS, DENSE), ("", SPARSE, DENSE), ("BertForSequenceClassification", DENSE, CROSS),
      ("BertForSequenceClassification", SPARSE, CROSS)],

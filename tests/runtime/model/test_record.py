@@ -17,6 +17,7 @@ from tests.support.tiny_graphs import HIDDEN, store_outside
 from tests.support.tiny_models import GOLDEN, MEAN, NORMALIZE, TinyModel, dense, graph_entry, write_json, write_record
 
 ONNX, O3 = "onnx/model.onnx", "onnx/model_O3.onnx"
+TOKENS = {"prompt_name": None, "task": None, "embeddings": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]}
 GRAPHS = [graph_entry(O3, "onnx", cosine_min=0.99999), graph_entry(ONNX, "onnx")]
 
 
@@ -37,6 +38,24 @@ def test_content(folder: Path) -> None:
     assert record.files["README.md"][1] == 4
     assert record.golden_texts == ("a",)
     assert record.golden[0].embeddings.dtype == np.float32
+
+
+def test_golden_vectors_of_tokens(folder: Path) -> None:
+    without = {"prompt_name": "query", "task": "query", "counts": [0, 0, 0], "embeddings": []}
+    write_record(
+        folder, GRAPHS, golden={"texts": ["a", "b", "c"], "vectors": [{**TOKENS, "counts": [1, 0, 2]}, without]}
+    )
+    record = read_record(folder)
+    assert record is not None
+    golden, empty = record.golden
+    assert golden.counts is not None
+    assert golden.counts.tolist() == [1, 0, 2]
+    last = golden.at([2, 1])
+    assert last.counts is not None
+    assert last.counts.tolist() == [2, 0]
+    assert last.embeddings.tolist() == [[3, 4], [5, 6]]
+    assert empty.embeddings.shape == (0, 0)
+    assert empty.at([1]).embeddings.shape == (0, 0)
 
 
 def test_graphs_for_gpus_and_how_they_were_compared(folder: Path) -> None:
@@ -83,6 +102,14 @@ def test_missing_key(key: str, folder: Path) -> None:
         ({"golden": {"texts": "a", "vectors": []}}, "golden.texts is 'a'; expected a list"),
         ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": 1}]}}, "vectors[0].embeddings is 1; expected"),
         ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"embeddings": [[1], []]}]}}, "have different lengths"),
+        ({"golden": {"texts": ["a"], "vectors": [GOLDEN | {"counts": 1}]}}, "vectors[0].counts is 1; expected a list"),
+        ({"golden": {"texts": ["a", "b"], "vectors": [TOKENS | {"counts": [3]}]}}, "counts is [3]; expected how many"),
+        ({"golden": {"texts": ["a", "b"], "vectors": [TOKENS | {"counts": [2, 2]}]}}, "of the 3 rows each of 2 texts"),
+        ({"golden": {"texts": ["a", "b"], "vectors": [TOKENS | {"counts": [4, -1]}]}}, "counts is [4, -1]; expected"),
+        (
+            {"golden": {"texts": ["a", "b"], "vectors": [TOKENS | {"counts": [2, True]}]}},
+            "counts is [2, True]; expected",
+        ),
     ],
     ids=str,
 )

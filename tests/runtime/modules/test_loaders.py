@@ -153,7 +153,7 @@ def test_normalize_of_something_else(config: dict[str, str], tmp_path: Path) -> 
 def test_unknown_module(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         UnsupportedModelError,
-        match=f"module '{name}'.*CNN, Dense, Dropout, LSTM, LayerNorm, LogitScore, MultiVectorMask",
+        match=f"module '{name}'.*CNN, Dense, Dropout, HierarchicalTokenPooling, LSTM, LayerNorm",
     ):
         load_module(name, tmp_path)
 

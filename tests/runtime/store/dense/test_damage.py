@@ -16,21 +16,26 @@ from edge_st_runtime.errors import (
 from edge_st_runtime.store.dense.index import VectorIndex
 from edge_st_runtime.store.rows.index import MANIFEST
 from edge_st_runtime.store.rows.snapshot import SearchOptions, encoded_id
+from edge_st_runtime.store.tokens.snapshot import TokenSnapshot
 from tests.support.damage import flip, replace_columns, rewrite
+from tests.support.small_tokens import token_vectors
 from tests.support.small_vectors import CHANGES, DIM, DOT, Small, check, files_of, vector
 
 
-def use(folder: Path, held: dict[Any, int]) -> None:
+def use(small: Small, held: dict[Any, int]) -> None:
     """Open the index and read everything in it."""
-    snapshot = VectorIndex.open(folder).snapshot
+    snapshot = small.open().snapshot
     rows = snapshot.rows().tolist()
     for row in rows:
         for read in (snapshot.id, snapshot.text, snapshot.metadata):
             read(row)
     snapshot.find([encoded_id(found) for found in held])
     snapshot.encoded([b"1", b"2"])
-    snapshot.search(vector(1)[None], 5, DOT, SearchOptions(bool))
-    snapshot.search(vector(1)[None], 5, DOT, SearchOptions(rows=np.arange(3)))
+    for wanted in (SearchOptions(bool), SearchOptions(rows=np.arange(3))):
+        if isinstance(snapshot, TokenSnapshot):
+            snapshot.search([token_vectors(4)], 5, wanted)
+        else:
+            snapshot.search(vector(1)[None], 5, DOT, wanted)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in.*:RuntimeWarning")  # floats with a flipped bit
@@ -46,20 +51,20 @@ def test_flipped_bytes(small: Small) -> None:
         for place in generator.permutation(len(whole))[:60].tolist():
             flip(path, place, int(generator.integers(8)))
             with suppress(DamagedFileError):
-                use(folder, small.held)
+                use(small, small.held)
                 if path.name in deleted or path.name == MANIFEST:
                     assert path.name == MANIFEST  # white space in JSON may change
-                    check(VectorIndex.open(folder).snapshot, small.held)
+                    check(small.open().snapshot, small.held)
             try:
-                VectorIndex.open(folder).verify()
+                small.open().verify()
             except DamagedFileError:
                 refused += 1
             else:
                 assert path.name == MANIFEST
-                check(VectorIndex.open(folder).snapshot, small.held)
+                check(small.open().snapshot, small.held)
             path.write_bytes(whole)
     assert refused > 300
-    check(VectorIndex.open(folder).snapshot, small.held)
+    check(small.open().snapshot, small.held)
 
 
 def test_truncated_and_missing_files(small: Small) -> None:
@@ -71,16 +76,16 @@ def test_truncated_and_missing_files(small: Small) -> None:
             path.write_bytes(whole[:-missing])
             for mode in ("r", "a"):
                 if path.name == MANIFEST and missing == 1:
-                    VectorIndex.open(folder, mode).close()  # type: ignore[arg-type]
+                    small.open(mode).close()  # type: ignore[arg-type]
                     continue
                 with pytest.raises(DamagedFileError, match=r"bytes, expected \d+|cannot be read as JSON|checksum"):
-                    VectorIndex.open(folder, mode)  # type: ignore[arg-type]
+                    small.open(mode)  # type: ignore[arg-type]
         path.unlink()
         with pytest.raises(FolderError, match=r"is missing; build the index again|has no index.json; expected"):
-            VectorIndex.open(folder)
+            small.open()
         path.write_bytes(whole)
-    check(VectorIndex.open(folder).snapshot, small.held)
-    VectorIndex.open(folder, "a").close()
+    check(small.open().snapshot, small.held)
+    small.open("a").close()
 
 
 def test_a_damaged_segment_is_not_merged(small: Small) -> None:
@@ -94,13 +99,13 @@ def test_a_damaged_segment_is_not_merged(small: Small) -> None:
             CHANGES[change](small)
         assert files_of(small) == before
     path.write_bytes(whole)
-    check(VectorIndex.open(folder).snapshot, small.held)
+    check(small.open().snapshot, small.held)
     small.index.compact()
     check(small.index.snapshot, small.held)
 
 
-def test_a_manifest_that_does_not_fit_its_segments(small: Small) -> None:
-    manifest = small.index.folder / MANIFEST
+def test_a_manifest_that_does_not_fit_its_segments(dense: Small) -> None:
+    manifest = dense.index.folder / MANIFEST
     whole = manifest.read_bytes()
 
     def refused(error: type[EdgeSTError], message: str) -> None:
@@ -131,10 +136,10 @@ def test_a_manifest_that_does_not_fit_its_segments(small: Small) -> None:
 
 def test_a_file_removed_while_it_is_opened(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is removed between its check and its opening."""
-    folder, memmap = small.index.folder, np.memmap
+    memmap = np.memmap
     monkeypatch.setattr(np, "memmap", lambda path, **options: Path(path).unlink() or memmap(path, **options))
     with pytest.raises(MissingFileError, match="safetensors is missing; build the index again"):
-        VectorIndex.open(folder)
+        small.open()
 
 
 @pytest.mark.parametrize("mode", ["r", "a"])
@@ -145,4 +150,4 @@ def test_other_rows_than_those_that_were_deleted(small: Small, mode: Any) -> Non
     small.index.close()
     flip(path, path.stat().st_size - 4)
     with pytest.raises(DamagedFileError, match=rf"{deleted} has sha256 .*; build the index again"):
-        VectorIndex.open(small.index.folder, mode)
+        small.open(mode)

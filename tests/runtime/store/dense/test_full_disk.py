@@ -49,7 +49,7 @@ def test_a_full_disk_changes_nothing(small: Small, change: str, step: str, monke
                 assert "cannot write to" in str(error)  # noqa: PT017
             else:
                 break
-        reader = VectorIndex.open(small.index.folder)
+        reader = small.open()
         for each in (small.index, reader):
             check(each.snapshot, small.held)
         reader.verify()
@@ -58,7 +58,7 @@ def test_a_full_disk_changes_nothing(small: Small, change: str, step: str, monke
     assert call > 1
     small.index.verify()
     small.index.close()
-    VectorIndex.open(small.index.folder, "a").verify()
+    small.open("a").verify()
     assert {path.name for path in small.index.folder.glob("segment-*")} <= {
         entry["name"] for entry in segment_folder.listed(small.index._manifest)
     }
