@@ -7,6 +7,7 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from edge_st_runtime.checks import check_count
+from edge_st_runtime.search.late.codec import DEFAULT_PRECISION
 
 from ..models.multi_vector_encoder import MultiVectorEncoder
 from .base import StoredIndex
@@ -38,15 +39,17 @@ class MultiVectorIndex(StoredIndex[MultiVectorEncoder]):
         metadata: Iterable[Metadata | None] | None = None,
         *,
         embeddings: Sequence[ArrayLike] | None = None,
-        precision: str = "int8",
+        precision: str = DEFAULT_PRECISION,
         store_texts: bool = True,
         show_progress_bar: bool | None = None,
     ) -> Self:
         """Make a new index in folder ``path``, add the rows as `add` does, and return it open to write.
 
-        ``precision`` is how token vectors are stored: "int8" (one byte a dimension). How exactly is learned from the
-        first rows that are added, and stays so until the index moves to another model. Without ``store_texts`` results
-        have no text, and the index cannot `migrate`. With ``model`` None, rows and queries are ``embeddings`` only.
+        ``precision`` is how token vectors are stored: "int8", "int4" or "int2" (8, 4 or 2 bits a dimension). How they
+        are rounded, and which rows are looked at first, is learned from the first 1,024 rows, or as many as are added
+        at once, and stays so until the index moves to another model: begin with many and mixed rows. Without
+        ``store_texts`` results have no text, and the index cannot `migrate`. With ``model`` None, rows and queries are
+        ``embeddings`` only.
 
         Raises FolderError where ``path`` holds an index or cannot be written, OptionError for an argument outside its
         values, and what `add` raises. If it fails after rows were added, those rows stay; otherwise there is no index.
@@ -73,7 +76,9 @@ class MultiVectorIndex(StoredIndex[MultiVectorEncoder]):
 
         ``filter``, ``ids`` and ``score_threshold`` restrict the rows as in `Index.search`.
 
-        ``candidates`` rows are scored exactly; None means as many as the precision needs.
+        Of each query, ``candidates`` rows, or ``top_k`` if that is more, are scored by their stored vectors: those that
+        seem best by centroids of their vectors. None means 20 times ``top_k``, but at least 1,000. With as many as
+        there are rows, no row is missed.
 
         A row without a token, such as one of which a skip list leaves nothing, is never found. A query without a token
         finds nothing and gives a warning that says so. Raises OptionError for ``top_k`` below 1 and for a text where

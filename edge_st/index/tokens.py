@@ -9,7 +9,7 @@ import numpy as np
 from edge_st_runtime.arrays import Floats, Ids
 from edge_st_runtime.checks import check_choice
 from edge_st_runtime.errors import InputError
-from edge_st_runtime.search.plain_tokens import PRECISIONS
+from edge_st_runtime.search.late.codec import PRECISIONS
 from edge_st_runtime.store.rows.snapshot import SearchOptions
 from edge_st_runtime.store.tokens.index import TokenIndex
 from edge_st_runtime.store.tokens.layout import TokenVectors

@@ -8,6 +8,8 @@ from edge_st_runtime.store.rows.snapshot import SearchOptions
 from edge_st_runtime.store.tokens.snapshot import TokenSnapshot
 
 DIM = 8
+#: by precision, how far a number of a unit vector may be from what is stored of it
+_TOLERANCES = {"int8": 0.02, "int4": 0.4, "int2": 1.0}
 
 
 def token_vectors(seed: int) -> Any:
@@ -27,8 +29,9 @@ def decoded(snapshot: TokenSnapshot, row: int) -> Any:
     return np.empty((0, DIM)) if stored.codec is None or not stored.tokens else stored.codec.decode(stored.columns)
 
 
-def check_token_search(snapshot: TokenSnapshot, held: dict[Any, int], tolerance: float = 0.02) -> None:
+def check_token_search(snapshot: TokenSnapshot, held: dict[Any, int]) -> None:
     """Compare the stored vectors with the originals, and what is found with MaxSim of the stored ones."""
+    tolerance = _TOLERANCES[snapshot.layout.precision]
     rows = snapshot.rows().tolist()
     stored = {row: decoded(snapshot, row) for row in rows}
     for row, seed in zip(rows, held.values(), strict=True):

@@ -61,9 +61,9 @@ class Small:
         return cls(VectorIndex.create(folder, settings(*kind)))
 
     @classmethod
-    def of_tokens(cls, folder: Path, texts: bool = True) -> "Small":
+    def of_tokens(cls, folder: Path, precision: str = "int8", texts: bool = True) -> "Small":
         """Of token vectors."""
-        made = {"dim": DIM, "precision": "int8", "texts": texts, "similarity": "maxsim", "model": None}
+        made = {"dim": DIM, "precision": precision, "texts": texts, "similarity": "maxsim", "model": None}
         return cls(TokenIndex.create(folder, made))
 
     def open(self, mode: Mode = "r") -> Any:

@@ -8,8 +8,9 @@ from edge_st_runtime.errors import OptionError
 if TYPE_CHECKING:
     from .models import Model
 
+#: the default is the first
 OF_TEXTS = ("float32", "float16", "int8", "binary")
-OF_TOKENS = ("int8",)
+OF_TOKENS = ("int4", "int8", "int2")
 
 
 def add_precisions(parser: argparse.ArgumentParser) -> None:

@@ -65,7 +65,7 @@ def model(folders: dict[str, Path]) -> Counted:
 
 @pytest.fixture
 def index(model: Counted, tmp_path: Path) -> Iterator[MultiVectorIndex]:
-    with MultiVectorIndex.build(model, TEXTS[:40], tmp_path / "x", metadata=METADATA[:40]) as found:
+    with MultiVectorIndex.build(model, TEXTS[:40], tmp_path / "x", metadata=METADATA[:40], precision="int8") as found:
         yield found
 
 
@@ -172,7 +172,7 @@ def test_restricted_searches(index: MultiVectorIndex) -> None:
 
 def test_token_vectors_without_a_model(model: Counted, tmp_path: Path) -> None:
     vectors = model.encode_document(TEXTS[:20])
-    with MultiVectorIndex.build(None, None, tmp_path / "x", embeddings=vectors) as index:
+    with MultiVectorIndex.build(None, None, tmp_path / "x", embeddings=vectors, precision="int8") as index:
         index.add(None, embeddings=np.zeros((2, 3, 8)))
         index.update([20], None, embeddings=[vectors[1]])
         (hit, *_) = index.search(vectors[7], top_k=1)
@@ -214,7 +214,7 @@ def test_a_query_of_skipped_tokens_alone_finds_nothing_and_says_so(
 
 def test_scores_are_the_mean_where_the_model_says_so(folders: dict[str, Path], tmp_path: Path) -> None:
     model = MultiVectorEncoder(folders["mean"])
-    with MultiVectorIndex.build(model, TEXTS[:20], tmp_path / "x") as index:
+    with MultiVectorIndex.build(model, TEXTS[:20], tmp_path / "x", precision="int8") as index:
         (hit, *_) = index.search(QUERIES[0])
         expected = model.similarity(model.encode_query([QUERIES[0]]), model.encode_document(TEXTS[:20]))[0]
         assert hit["score"] == pytest.approx(float(expected.max()), abs=NEAR)

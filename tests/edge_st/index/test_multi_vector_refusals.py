@@ -112,7 +112,7 @@ BUILDS: list[Wrong] = [
     ({"model": None}, OptionError, "model is None; expected a MultiVectorEncoder, or embeddings"),
     ({"model": 5}, OptionError, r"model is int \(5\); expected a MultiVectorEncoder, or a folder or name of one"),
     ({"model": SentenceTransformer()}, OptionError, "expected a MultiVectorEncoder, or a folder or name of one"),
-    ({"precision": "binary"}, OptionError, "precision is 'binary'; expected one of 'int8'"),
+    ({"precision": "binary"}, OptionError, "precision is 'binary'; expected one of 'int8', 'int4', 'int2'"),
     ({"model": None, "texts": None, "embeddings": []}, InputError, "embeddings is empty and model is None"),
     ({"path": 5}, OptionError, r"path is int \(5\); expected the folder of an index"),
 ]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edge_st import Index
+from edge_st import Index, MultiVectorIndex
 from edge_st_runtime.store.sparse.bm25 import BM25
 from edge_st_runtime.store.sparse.inverted import InvertedIndex
 from tests.support.fuzzing.values import change
@@ -19,6 +19,7 @@ from tests.support.small_index import DOCUMENTS, QUERIES
 
 _TEXTS = [f"{word} {place}" for place, word in enumerate(["apple", "pear", "plum", "fig"] * 5)]
 _VECTORS = np.random.default_rng(5).standard_normal((len(_TEXTS), 8)).astype(np.float32)
+_TOKENS = [_VECTORS[place : place + place % 4] for place in range(len(_TEXTS))]
 
 
 def _dense(folder: Path, **options: Any) -> None:
@@ -43,6 +44,24 @@ def _write_dense(folder: Path) -> list[Any]:
         index.delete([2])
         index.compact()
         return [index.search(_VECTORS[:2], top_k=4), len(index)]
+
+
+def _tokens(folder: Path) -> None:
+    metadata = [{"n": place} for place in range(len(_TEXTS))]
+    made = {"metadata": metadata[:12], "embeddings": _TOKENS[:12], "precision": "int8"}
+    with MultiVectorIndex.build(None, _TEXTS[:12], folder, **made) as index:
+        index.add(_TEXTS[12:], metadata=metadata[12:], embeddings=_TOKENS[12:])
+        index.delete([3, 14])
+
+
+def _use_tokens(folder: Path) -> list[Any]:
+    with MultiVectorIndex.open(folder, "a") as index:
+        index.info()
+        index.verify()
+        hits = [index.search(_TOKENS[:2], top_k=4), index.search(_TOKENS[1], filter={"n": [1, 2]}), index.get([1, 2])]
+        index.add(["more"], embeddings=_TOKENS[:1])
+        index.compact()
+        return [*hits, index.search(_TOKENS[:2], top_k=4, candidates=4), len(index)]
 
 
 def _sparse(folder: Path) -> None:
@@ -83,6 +102,7 @@ KINDS: Mapping[str, tuple[Make, Read]] = {
     "dense index": (_dense, _read_dense),
     "int8 index": (lambda folder: _dense(folder, precision="int8", rescore="float16"), _read_dense),
     "binary index, written to": (lambda folder: _dense(folder, precision="binary"), _write_dense),
+    "multi-vector index": (_tokens, _use_tokens),
     "sparse index": (_sparse, _read_sparse),
     "BM25 index": (_bm25, _read_bm25),
 }

@@ -52,7 +52,8 @@ class Levels:
         codes = self._nearest(vectors / np.where(spread > 0, spread, np.float32(1))[:, None])
         levels = self.values[codes]
         scales = np.einsum("nd,nd->n", levels, vectors) / np.einsum("nd,nd->n", levels, levels)
-        scales = np.where(spread > 0, scales, 0).astype(np.float16)
+        with np.errstate(over="ignore"):
+            scales = np.where(spread > 0, scales, 0).astype(np.float16)
         if not np.isfinite(scales).all():
             raise InputError("the token vectors are too large to be stored; expected numbers below 65,504")
         return self._packed(codes), scales
@@ -61,7 +62,8 @@ class Levels:
         """What the numbers of each vector are divided by before they are compared with the levels."""
         if self.bits == _EVEN:
             return np.abs(vectors).max(axis=1) / np.float32(self.half[-1])
-        return np.sqrt(np.mean(vectors * vectors, axis=1))
+        with np.errstate(over="ignore"):  # it is refused above
+            return np.sqrt(np.mean(vectors * vectors, axis=1))
 
     def _nearest(self, numbers: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The number of the level that is nearest to each of ``numbers``; found in a table of small cells."""
@@ -77,7 +79,8 @@ class Levels:
     def _packed(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Codes (n, dim), as many as fit into two bytes at a time; the last ones are followed by zeros."""
         each = 16 // self.bits
-        padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % each))).reshape(len(codes), -1, each)
+        padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % each)))
+        padded = padded.reshape(len(codes), padded.shape[1] // each, each)
         shifts = np.arange(0, 16, self.bits, dtype=np.uint16)
         words = np.bitwise_or.reduce(padded.astype(np.uint16) << shifts, axis=2).astype("<u2")
         return words.view(np.uint8)
@@ -85,7 +88,8 @@ class Levels:
     def decode(self, codes: NDArray[np.uint8], dim: int) -> Floats:
         """The levels (n, dim) of ``codes`` (n, width)."""
         words = np.ascontiguousarray(codes).view("<u2")
-        return np.take(self._table, words, axis=0).reshape(len(codes), -1)[:, :dim]
+        levels = np.take(self._table, words, axis=0)
+        return levels.reshape(len(codes), levels.shape[1] * levels.shape[2])[:, :dim]
 
 
 LEVELS: Mapping[int, Levels] = {

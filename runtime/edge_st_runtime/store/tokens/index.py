@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ...errors import DamagedFileError
-from ...search.plain_tokens import PRECISIONS, TokenCodec
+from ...search.late.codec import PRECISIONS, TokenCodec
 from ...vectors.similarity import TOKEN_FUNCTIONS
 from ..rows.index import RowIndex
 from ..rows.manifest import check_manifest, dimensions

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats, Ids
 from ...errors import DamagedFileError
-from ...search.plain_tokens import TokenCodec
+from ...search.late.codec import TokenCodec
+from ...search.late.postings import POSTING_COLUMNS, Postings
 from ..rows.layout import Columns, sized_column
 from ..segment_file import REPAIR, Column
 
@@ -22,14 +23,14 @@ _TOKENS = 65_536
 class TokenVectors:
     """The token vectors of rows, in ``columns`` (tokens, width) of codes; those of row i end at ``ends[i]``.
 
-    ``codec`` made the codes. Where no row has a token, there may be no codec and no columns. ``postings`` lead from a
-    query to rows.
+    ``codec`` made the codes. Where no row has a token, there may be no codec and no columns. New rows in memory have no
+    ``postings``.
     """
 
     codec: TokenCodec | None
     columns: Columns
     ends: Ids
-    postings: Columns
+    postings: Postings | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -74,10 +75,10 @@ class TokenLayout:
         """The token vectors (tokens, dim) of each row as they are stored; the first ones train the codec."""
         ends = np.cumsum(np.fromiter(map(len, vectors), dtype=np.int64, count=len(vectors)))
         if not len(ends) or not ends[-1]:
-            return TokenVectors(self.codec, {}, ends, {})
+            return TokenVectors(self.codec, {}, ends)
         tokens = np.concatenate([found for found in vectors if len(found)])
         codec = self.codec or TokenCodec.trained(tokens, self.precision)
-        return TokenVectors(codec, codec.encode(tokens), ends, {})
+        return TokenVectors(codec, codec.encode(tokens), ends)
 
     def opened(self, columns: Columns, rows: int) -> TokenVectors:
         """The token vectors of a segment; raises DamagedFileError for columns of another layout."""
@@ -85,7 +86,7 @@ class TokenLayout:
         if (np.diff(ends, prepend=0) < 0).any():
             raise DamagedFileError(f"the segment's {_ENDS} do not ascend; {REPAIR}")
         if not ends[-1]:
-            return TokenVectors(self.codec, {}, ends, {})
+            return TokenVectors(self.codec, {}, ends)
         if self.codec is None:
             raise DamagedFileError(f"the segment has token vectors, but the index has no codec; {REPAIR}")
         count = int(ends[-1])
@@ -93,7 +94,8 @@ class TokenLayout:
             name: sized_column(columns, name, dtype, count * width).reshape(count, width)
             for name, (dtype, width) in self.codec.columns.items()
         }
-        return TokenVectors(self.codec, codes, ends, {})
+        postings = {name: sized_column(columns, name, dtype, None) for name, dtype in POSTING_COLUMNS.items()}
+        return TokenVectors(self.codec, codes, ends, Postings.opened(postings, len(self.codec.centroids)))
 
     def written(self, parts: Sequence[Part]) -> dict[str, Column]:
         """The columns of a segment with the given rows of each part, in order; read while they are written."""
@@ -104,6 +106,9 @@ class TokenLayout:
         if codec is not None and count:
             for name, (dtype, width) in codec.columns.items():
                 columns[name] = Column(dtype, (count * width,), _numbers(parts, name))
+            nearest = np.concatenate([found[:, 0] for found in _numbers(parts, "centroids")])
+            postings = Postings.of(nearest, ends, len(codec.centroids))
+            columns |= {name: Column.of(array) for name, array in postings.columns().items()}
         return columns
 
     def joined(self, parts: Sequence[Part]) -> TokenVectors:
@@ -112,7 +117,7 @@ class TokenLayout:
         ends = np.cumsum(np.concatenate([np.empty(0, dtype=np.int64), *lengths]))
         codec = _codec(parts) or self.codec
         names = codec.columns if codec is not None and len(ends) and ends[-1] else ()
-        return TokenVectors(codec, {name: np.concatenate(list(_numbers(parts, name))) for name in names}, ends, {})
+        return TokenVectors(codec, {name: np.concatenate(list(_numbers(parts, name))) for name in names}, ends)
 
 
 def _codec(parts: Sequence[Part]) -> TokenCodec | None:

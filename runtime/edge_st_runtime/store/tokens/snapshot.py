@@ -6,7 +6,7 @@ import numpy as np
 
 from ...arrays import Floats, Ids
 from ...search.best import NO_ROW
-from ...search.plain_tokens import Part, find
+from ...search.late.finding import Part, find
 from ..rows.snapshot import EVERY_ROW, SearchOptions, Snapshot
 from .layout import TokenLayout, TokenVectors
 
@@ -28,11 +28,11 @@ class TokenSnapshot(Snapshot[TokenLayout, TokenVectors]):
         parts = []
         for segment, start in self.numbered:
             vectors = segment.vectors
-            if vectors.codec is None or not vectors.tokens:
+            if vectors.codec is None or vectors.postings is None:
                 continue
             allowed = self.allowed(segment, start, wanted if rows is None else SearchOptions(rows=rows))
-            parts.append(Part(vectors.codec, vectors.columns, vectors.ends, start, allowed))
-        scores, found = find(queries, parts, top_k)
+            parts.append(Part(vectors.codec, vectors.columns, vectors.ends, vectors.postings, start, allowed))
+        scores, found = find(queries, parts, top_k, wanted.candidates)
         if mean:
             scores /= np.array([max(1, len(query)) for query in queries], dtype=np.float32)[:, None]
         if wanted.threshold is not None:

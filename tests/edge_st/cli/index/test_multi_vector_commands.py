@@ -8,7 +8,8 @@ import pytest
 from edge_st import MultiVectorEncoder, MultiVectorIndex
 from edge_st.cli import main
 from edge_st.cli.index.precisions import OF_TEXTS, OF_TOKENS
-from edge_st_runtime.search.codes import PRECISIONS
+from edge_st_runtime.search import codes
+from edge_st_runtime.search.late import codec
 from tests.support.index_command import IndexCommand
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_multi_vector import dense_weight, save_multi_vector
@@ -84,9 +85,8 @@ def test_models_of_the_other_kind(built: IndexCommand, models: Path) -> None:
 
 
 def test_the_precisions_are_those_of_the_indexes() -> None:
-    assert set(OF_TEXTS) == set(PRECISIONS)
-    with pytest.raises(ValueError, match=f"expected one of {', '.join(map(repr, OF_TOKENS))}$"):
-        MultiVectorIndex.build(None, None, "x", embeddings=[[[1.0]]], precision="none")
+    assert (set(OF_TEXTS), OF_TEXTS[0]) == (set(codes.PRECISIONS), "float32")
+    assert (set(OF_TOKENS), OF_TOKENS[0]) == (set(codec.PRECISIONS), codec.DEFAULT_PRECISION)
 
 
 @pytest.mark.parametrize("options", [[], ["--hybrid"]])

@@ -42,9 +42,9 @@ def codec_of(small: Small) -> Any:
     return json.loads((small.index.folder / MANIFEST).read_text()).get(CODEC)
 
 
-@pytest.mark.parametrize("texts", [True, False])
-def test_changes(tmp_path: Path, texts: bool) -> None:
-    small = Small.of_tokens(tmp_path, texts)
+@pytest.mark.parametrize(("precision", "texts"), [("int8", True), ("int4", False), ("int2", True)])
+def test_changes(tmp_path: Path, precision: str, texts: bool) -> None:
+    small = Small.of_tokens(tmp_path, precision, texts)
     check_all(small)
     for count in (1, 30, 3):
         small.append(count)
@@ -218,7 +218,7 @@ def test_a_manifest_that_does_not_fit_its_segments(small: Small) -> None:
         manifest.write_bytes(whole)
 
     rewrite(manifest, lambda found: found["settings"].update(precision="float32"))
-    refused("precision is 'float32'; expected one of 'int8'")
+    refused("precision is 'float32'; expected one of 'int8', 'int4', 'int2'")
     rewrite(manifest, lambda found: found["settings"].update(similarity="dot"))
     refused("similarity is 'dot'; expected one of 'maxsim', 'meanmaxsim'")
     rewrite(manifest, lambda found: found.pop(CODEC))
