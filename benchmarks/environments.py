@@ -18,7 +18,9 @@ REQUIREMENTS = {
         *("-c", OLDER, "sentence-transformers", "optimum-onnx[onnxruntime]", "optimum-intel[openvino]", "torch"),
         *("nncf", "datasets"),  # to make its static int8 graph
     ],
+    "export": ["-c", CONSTRAINTS, str(ROOT), f"{ROOT / 'export'}[openvino]", "torch"],
     "fastembed": ["fastembed==0.9.1"],
+    "plaid": ["fast-plaid==1.7.0.2110", "torch==2.11.0"],
     "fastretrieval": ["fastretrieval==1.12.0"],
     "candding": ["candding==0.1.0"],
     "ctranslate2": ["ctranslate2==4.8.5", "transformers", "torch"],

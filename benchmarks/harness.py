@@ -28,6 +28,7 @@ ENVIRONMENTS = ROOT / ".venv-bench"
 _OF_PEER = {
     "edge-st": "edge",
     "edge-st-export": "st5",
+    "edge-st-export multi-vector": "export",
     "sentence-transformers": "st",
     "sentence-transformers onnx": "st5",
     "sentence-transformers onnx qint8": "st5",
@@ -41,6 +42,8 @@ _OF_PEER = {
     "infinity": "infinity",
     "faiss": "search",
     "usearch": "search",
+    "fast-plaid": "plaid",
+    "numpy": "edge",
 }
 _INT8 = {"edge-st onnx int8": "onnx/model_int8.onnx", "edge-st openvino int8": "openvino/openvino_model_int8.xml"}
 #: seconds between two peers' turns, so that the threads of the first stop spinning
@@ -223,7 +226,7 @@ class Worker:
         if versions:
             print(f"{self.peer}: " + ", ".join(" ".join(pair) for pair in versions.items()))
 
-    def give(self, name: str, texts: Sequence[Any]) -> None:
+    def give(self, name: str, texts: Any) -> None:
         """Send ``texts``, or other inputs that JSON can hold, under ``name``."""
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             json.dump(texts, file)

@@ -66,8 +66,14 @@ def setting(threads: int, texts: list[str], **given: Any) -> Setting:
 def open_peer(peer: str, **given: Any) -> Encode:
     """Open the peer of this name with the arguments of `setting`, and run a first input.
 
-    The peers of the task "search" are in searchers.py.
+    The peers of the task "search" are in searchers.py, those of "late-search" in late_searchers.py.
     """
+    if given["task"] == "late-search":
+        from late_searchers import open_searcher as open_late_searcher
+
+        search = open_late_searcher(peer, Path(given["folder"]))
+        search(0)
+        return search
     if given["task"] == "search":
         from searchers import open_searcher
 
@@ -81,5 +87,12 @@ def open_peer(peer: str, **given: Any) -> Encode:
 
 
 def array(found: Any) -> Any:
-    """The output of a peer in a form that NumPy saves: sparse rows of edge-st or of torch become dense ones."""
+    """The output of a peer in a form that NumPy saves: sparse rows of edge-st or of torch become dense ones.
+
+    The token vectors of several texts become one array (tokens, dim).
+    """
+    if isinstance(found, list) and getattr(found[0], "ndim", 0) == 2:
+        import numpy as np
+
+        return np.concatenate(found)
     return found.to_dense() if hasattr(found, "to_dense") else found

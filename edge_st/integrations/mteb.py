@@ -31,7 +31,7 @@ except ImportError as error:
 
 try:
     from mteb.models import MultiVectorSearchEncoderWrapper as _TokenSearch
-except ImportError:  # mteb of before the middle of 2026, which runs all other models
+except ImportError:  # an older mteb, which runs all other models
     _TokenSearch = None
 
 _FRAMEWORKS = {"onnx": "ONNX", "openvino": "OpenVINO", "numpy": "NumPy"}

@@ -14,10 +14,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge_st.cli import main
 from tests.support.command_parsers import options_of
 from tests.support.tiny_graphs import TinyGraph
+from tests.support.tiny_heads import TinyHeads
+from tests.support.tiny_models import TinyModel
+from tests.support.tiny_multi_vector import save_multi_vector
 from tests.support.tiny_pair_models import SPARSE, TinyCrossEncoder
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +128,9 @@ def write_models(folder: Path) -> None:
     graph = TinyGraph(outputs={"sentence_embedding": "mean"}, own_positions=_LIMIT)
     TinyCrossEncoder(limit=_LIMIT, graph=graph).save(folder / "models" / "reranker")
     replace(SPARSE, limit=_LIMIT).save(folder / "models" / "splade")
+    TinyHeads().save(folder / "models" / "bge-m3")
+    with TemporaryDirectory() as plain:
+        save_multi_vector(folder / "models" / "colbert", TinyModel(limit=_LIMIT).save(Path(plain) / "model"))
 
 
 def make_world(folder: Path) -> Path:

@@ -7,12 +7,18 @@ from .model_files import hidden_size, pools_first
 from .peer import Encode, Setting
 
 _NAME = "peers/model"
+#: a late-interaction model that fastembed knows, as it takes no others, and the graph that it looks for
+_LATE, LATE_GRAPH = "answerdotai/answerai-colbert-small-v1", "vespa_colbert.onnx"
 
 
 def fastembed(**options: int) -> Callable[[Setting], Encode]:
     """fastembed; ``options`` such as the batch size are those of its calls."""
 
     def opened(setting: Setting) -> Encode:
+        if setting.task == "multi-vector":
+            from fastembed import LateInteractionTextEmbedding
+
+            return _token_embedding(LateInteractionTextEmbedding(_LATE, **_loading(setting)), options)
         from fastembed.common.model_description import ModelSource
 
         given: dict[str, Any] = {
@@ -56,6 +62,17 @@ def _embedding(model: Any, options: dict[str, int]) -> Encode:
     import numpy as np
 
     return lambda texts: np.array(list(model.embed(texts, **options)))
+
+
+def _token_embedding(model: Any, options: dict[str, int]) -> Encode:
+    """Its graph has the projection, and takes [unused0] and [unused1] as the marks of queries and documents."""
+
+    def embed(given: Any) -> Any:
+        if isinstance(given, dict):
+            return list(model.query_embed(given["queries"]))
+        return list(model.embed([given] if isinstance(given, str) else given, **options))
+
+    return embed
 
 
 def _ranking(model: Any, options: dict[str, int]) -> Encode:

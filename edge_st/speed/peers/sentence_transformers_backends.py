@@ -40,9 +40,21 @@ def ranking(model: Any) -> Encode:
     return rank
 
 
+def encoding_tokens(model: Any) -> Encode:
+    """Run ``model.encode_document`` on texts, and ``model.encode_query`` on those of {"queries": texts}."""
+
+    def encode(given: Any) -> Any:
+        queries = isinstance(given, dict)
+        encode, texts = (model.encode_query, given["queries"]) if queries else (model.encode_document, given)
+        return encode(texts, show_progress_bar=False, convert_to_numpy=True)
+
+    return encode
+
+
 TASKS = {
     "dense": Task("SentenceTransformer", encoding),
     "sparse": Task("SparseEncoder", encoding),
+    "multi-vector": Task("MultiVectorEncoder", encoding_tokens),
     "rerank": Task("CrossEncoder", ranking, [("a first query", ["a first text", "a second"])]),
 }
 

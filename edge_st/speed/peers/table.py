@@ -15,22 +15,22 @@ from .sentence_transformers_backends import (
 )
 
 _DENSE, _RERANK = frozenset({"dense"}), frozenset({"dense", "rerank"})
-_ALL = frozenset({"dense", "rerank", "sparse"})
+_ALL, _TOKENS = frozenset({"dense", "rerank", "sparse"}), frozenset({"multi-vector"})
 _TORCH = ("sentence-transformers",)
 _ONNX = ("sentence-transformers", "optimum-onnx", "onnxruntime")
 _OPENVINO = ("sentence-transformers", "optimum-intel", "openvino")
 _LLAMA = ("llama-cpp-python", "gguf", "safetensors")
 
 PEERS = {
-    "sentence-transformers torch": Peer(_TORCH, "weights", _ALL, on_torch),
+    "sentence-transformers torch": Peer(_TORCH, "weights", _ALL | _TOKENS, on_torch),
     "sentence-transformers onnx": Peer(_ONNX, "onnx", _ALL, on_onnx),
     "sentence-transformers onnx qint8": Peer(_ONNX, "onnx", _RERANK, on_onnx, make_qint8, QINT8),
     "sentence-transformers openvino": Peer(_OPENVINO, "openvino", _ALL, on_openvino),
     "sentence-transformers openvino int8": Peer(
         (*_OPENVINO, "nncf", "datasets"), "openvino", _DENSE, on_openvino, make_openvino_int8, OPENVINO_INT8
     ),
-    "fastembed": Peer(("fastembed",), "onnx", _RERANK, fastembed()),
-    "fastembed, batches of 32": Peer(("fastembed",), "onnx", _RERANK, fastembed(batch_size=32)),
+    "fastembed": Peer(("fastembed",), "onnx", _RERANK | _TOKENS, fastembed()),
+    "fastembed, batches of 32": Peer(("fastembed",), "onnx", _RERANK | _TOKENS, fastembed(batch_size=32)),
     "fastretrieval": Peer(("fastretrieval",), "onnx", _RERANK, fastretrieval),
     "candding": Peer(("candding",), "weights", _RERANK, candding, make_cache),
     "ctranslate2 int8": Peer(

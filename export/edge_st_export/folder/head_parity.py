@@ -30,7 +30,8 @@ class HeadParity:
     """How near a graph's heads are to the original's, over all texts.
 
     ``dense``, ``token_vectors`` and ``lexical`` are the lowest cosines of two vectors, ``token_vectors_mean`` is the
-    mean. ``token_weights_difference`` is the largest difference of two weights, ``token_weights_scale`` the largest weight.
+    mean. ``token_weights_difference`` is the largest difference of two weights of a token, ``token_weights_scale`` the
+    largest weight.
     """
 
     dense: float

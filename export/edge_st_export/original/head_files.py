@@ -99,12 +99,12 @@ def read_head_files(source: Source, original: Any, layout: ModelFolder) -> HeadW
 
 
 def notes_on(heads: HeadWeights | None) -> list[str]:
-    """What to do with an exported folder that has ``heads``."""
+    """Which classes open an exported folder that has ``heads``."""
     if heads is None:
         return []
     classes = {SENTENCE_TRANSFORMER: heads, SPARSE_ENCODER: heads.sparse, MULTI_VECTOR_ENCODER: heads.colbert}
-    names = " and ".join(name for name, head in classes.items() if head is not None)
-    return [f"the graphs have several heads: {names} open the folder with one each, edge_st.BGEM3 with all in one pass"]
+    names = ", ".join(name for name, head in classes.items() if head is not None)
+    return [f"the graphs have several heads: {names} take one each, edge_st.BGEM3 takes all in one pass"]
 
 
 def _linear(path: Path, width: int, outputs: int | None = None) -> Linear:

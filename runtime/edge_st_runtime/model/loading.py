@@ -155,9 +155,7 @@ def _test(model: LoadedModel, options: LoadOptions) -> None:
     """Raise UnfitError for a variant that fails its self-test."""
     for choice in dict.fromkeys(route.choice for route in model.routes.values()):
         tested = {
-            name: RouteUnderTest(
-                route.pipeline, route.limit, model.folder.routes[name].prefix + choice.file, route.tasks
-            )
+            name: RouteUnderTest(route.pipeline, route.limit, model.folder.routes[name].prefix + choice.file)
             for name, route in model.routes.items()
             if route.choice == choice
         }

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,14 +23,12 @@ from ..files.reading import reading
 from ..machine.cpu import cpu_features, cpu_name
 from ..machine.local_cache import can_keep, digest, keep, recall
 from ..modules.specs import Features
-from ..modules.token_mask import TASK
 from ..text.tokens import TextOrPair
 from ..vectors.parity import correlations, cosines
 from .classes import CROSS_ENCODER, result_of
 from .folder import SETTINGS_FILE, ModelFolder
 from .pipeline import Pipeline
 from .record import Golden, GraphRecord, Record
-from .tasks import Task
 from .variants import Choice
 
 VARIABLE = "EDGE_ST_SELF_TEST"
@@ -44,15 +42,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class RouteUnderTest:
-    """A route's pipeline, its limit in tokens, and the path of its graph relative to the model folder.
-
-    ``tasks`` are those that change how their texts become tokens.
-    """
+    """A route's pipeline, its limit in tokens, and the path of its graph relative to the model folder."""
 
     pipeline: Pipeline
     limit: int | None
     graph: str
-    tasks: Mapping[str, Task] = field(default_factory=dict)
 
 
 def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[str, RouteUnderTest]) -> None:
@@ -60,10 +54,9 @@ def self_test(folder: ModelFolder, choice: Choice, device: str, routes: Mapping[
 
     ``routes`` are the routes that run the choice, on ``device``. The golden texts that use no named prompt are run, and
     the least cosine to the original's vectors must reach `GraphRecord.least_golden`; logits of pairs are compared by
-    their correlation. Models that give token vectors run them as queries and documents too, with their prompts.
-
-    The result is cached in the user's cache folder, under the graph's checksums, the engine's version and the CPU.
-    Where it cannot be cached, every load runs the short texts alone, in a third of the time.
+    their correlation, token vectors one by one. The result is cached in the user's cache folder, under the graph's
+    checksums, the engine's version and the CPU. Where it cannot be cached, every load runs the short texts alone, in a
+    third of the time.
 
     There is no test in float32, without an entry in the record, and where the environment has EDGE_ST_SELF_TEST=0.
     """
@@ -99,8 +92,13 @@ def _key(record: Record, choice: Choice, device: str, graphs: list[str]) -> str:
     files = sorted({name for graph in graphs for name in record.graph_files(graph)})
     checksums = [record.files[name][0] for name in files]
     engine = (choice.engine, engine_version(choice.engine), device)
-    golden = [[part.task, hashlib.sha256(part.embeddings.tobytes()).hexdigest()] for part in record.golden]
+    golden = [_identity(part) for part in record.golden]
     return digest(checksums, choice.dtype, engine, cpu_name(), sorted(cpu_features()), golden)
+
+
+def _identity(golden: Golden) -> list[object]:
+    counts = [] if golden.counts is None else [golden.counts.tolist()]
+    return [golden.task, hashlib.sha256(golden.embeddings.tobytes()).hexdigest(), *counts]
 
 
 def _cosine(kept: Mapping[str, object] | None) -> float | None:
@@ -115,7 +113,7 @@ def _measured(folder: ModelFolder, record: Record, routes: Mapping[str, RouteUnd
     compare = correlations if folder.model_type == CROSS_ENCODER else cosines
     for part in record.golden:
         route = routes.get(folder.route(part.task))
-        if route is None or (part.prompt_name is not None and part.counts is None):
+        if route is None or part.prompt_name is not None:
             continue
         expected = part.at(places)
         found = _outputs(folder, texts, expected, route)
@@ -140,34 +138,30 @@ def _outputs(folder: ModelFolder, texts: Sequence[TextOrPair], golden: Golden, r
 
     Of several heads it is the dense one.
     """
-    task = route.tasks.get(golden.task or "", Task())
-    limit = task.limit(route.limit)
     with reading(folder.path / SETTINGS_FILE):
-        name = golden.prompt_name or folder.settings.get("default_prompt_name")
-        prompt = (folder.settings.get("prompts") or {}).get(name)
-        extra = route.pipeline.prompt_features(prompt, limit)
+        prompt = (folder.settings.get("prompts") or {}).get(folder.settings.get("default_prompt_name"))
+        extra = route.pipeline.prompt_features(prompt, route.limit)
     gives = SENTENCE_EMBEDDING if folder.by_head else result_of(folder.model_type)
     select = _token_rows if golden.counts is not None else partial(_rows, gives)
     pipeline = replace(route.pipeline, modules=()) if folder.by_head else route.pipeline
     batches = pipeline.run(
         texts,
         select,
-        limit=limit,
+        limit=route.limit,
         batch_size=_BATCH,
         prompt=prompt,
-        extra=extra if golden.counts is None else {TASK: golden.task, **extra},
+        extra=extra,
         tokens=golden.counts is not None,
-        expansion=task.expansion,
         outputs=(SENTENCE_EMBEDDING,) if folder.by_head else (),
     )
     try:
         rows = {int(place): row for places, found in batches for place, row in zip(places, found, strict=True)}
     except EdgeSTError as error:
         raise EngineError(f"the self-test could not run {route.graph}: {error}") from error
-    texts_rows = [rows[place] for place in range(len(texts))]
-    if golden.counts is not None and [len(found) for found in texts_rows] != golden.counts.tolist():
+    ordered = [rows[place] for place in range(len(texts))]
+    if golden.counts is not None and [len(each) for each in ordered] != golden.counts.tolist():
         return _NO_ROWS
-    found = np.concatenate(texts_rows)
+    found = np.concatenate(ordered)
     if golden.dimensions is not None:
         return found[:, golden.dimensions] * (golden.embeddings != 0)
     return found[:, : golden.embeddings.shape[1]]

@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_st import SentenceTransformer
+from edge_st import BGEM3, SentenceTransformer, SparseEncoder
 from edge_st.hub.pull import pull
 from edge_st_runtime.errors import DamagedFileError, HubError, OptionError
 from tests.support.hub_models import CONFIGS, NAME, ONNX, contents, dense_model, python, record, static_model
 from tests.support.hub_server import HubServer
+from tests.support.tiny_heads import TinyHeads
 
 
 def test_pull_makes_a_plain_folder_quietly(hub: HubServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +33,20 @@ def test_pulled_static_model_runs(hub: HubServer, tmp_path: Path) -> None:
 
     assert hub.requested() == contents(folder) == {*needed, "edge_st.json"}
     np.testing.assert_allclose(SentenceTransformer(str(folder)).encode("good day"), [0, 0.5, 0.5, 0])
+
+
+def test_a_pulled_folder_has_all_heads(hub: HubServer, tmp_path: Path) -> None:
+    model = TinyHeads()
+    made = model.save(tmp_path / "made")
+    hub.add(NAME, {path.relative_to(made).as_posix(): path.read_bytes() for path in made.rglob("*") if path.is_file()})
+
+    folder = pull(NAME, tmp_path / "out", backend="onnx")
+
+    assert "heads.json" in contents(folder)
+    found = BGEM3(folder, backend="onnx").encode("the fox", return_sparse=True)
+    assert found["lexical_weights"] == pytest.approx(model.lexical("the fox"), rel=1e-5)
+    (vector,) = SparseEncoder(folder, backend="onnx").encode(["the fox"]).to_dicts()
+    assert {str(token): weight for token, weight in vector.items()} == pytest.approx(found["lexical_weights"])
 
 
 def test_killed_pull_leaves_nothing_loadable_and_is_continued(hub: HubServer, tmp_path: Path) -> None:

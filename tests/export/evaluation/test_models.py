@@ -42,6 +42,20 @@ def of_sparse_embeddings(library: Library) -> list[Any]:
     return of_embeddings(library, "Sparse")
 
 
+def of_token_vectors(library: Library) -> list[Any]:
+    both = ["maxsim", "meanmaxsim"]
+    candidates = [[SECOND[place], SECOND[place - 1], SECOND[place - 2]] for place in range(HALF)]
+    teacher = [[float((place * way) % 7) for way in (3, 5, 4)] for place in range(HALF)]
+    return [
+        library.MultiVectorInformationRetrievalEvaluator(
+            QUERIES, CORPUS, RELEVANT, corpus_chunk_size=5, write_predictions=True
+        ),
+        library.MultiVectorRerankingEvaluator(SAMPLES),
+        library.MultiVectorTripletEvaluator(FIRST, SECOND, SECOND[::-1], similarity_fn_names=both),
+        library.MultiVectorDistillationEvaluator(FIRST, candidates, teacher),
+    ]
+
+
 def of_scores(library: Library) -> list[Any]:
     return [
         library.CrossEncoderRerankingEvaluator(SAMPLES),
@@ -59,6 +73,8 @@ def of_classes(library: Library) -> list[Any]:
     [
         pytest.param("bert", of_embeddings, id="embeddings"),
         pytest.param("splade-bert", of_sparse_embeddings, id="sparse embeddings"),
+        pytest.param("late-fixed", of_token_vectors, id="token vectors"),
+        pytest.param("late-mean", of_token_vectors, id="token vectors, meanmaxsim"),
         pytest.param("classifier-bert", of_scores, id="scores"),
         pytest.param("classifier-plain", of_classes, id="classes"),
     ],
