@@ -113,9 +113,11 @@ def test_copies_of_rows_are_exact(tmp_path: Path, model: Counted) -> None:
         )
         index.add(["new", *TEXTS[:30:3]])
         snapshot = index._store.snapshot
-        first = snapshot.columns(np.arange(0, 30, 3))
-        for name, column in snapshot.columns(np.arange(31, 41)).items():
-            np.testing.assert_array_equal(column, first[name])
+        known, copied, rows = snapshot.stored(np.arange(0, 30, 3)), snapshot.stored(np.arange(31, 41)), np.arange(10)
+        for first, second in ((known.codes, copied.codes), (known.copy, copied.copy)):
+            for name, column in first.take(rows).items() if first is not None else ():
+                np.testing.assert_array_equal(second.take(rows)[name], column)
+        assert (known.copy is None) == (rescore is None)
         index.close()
 
 
