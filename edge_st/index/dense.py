@@ -1,7 +1,7 @@
 """Dense vectors as the kind of vectors of an index."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from .settings import check_precision
 class Dense:
     """A vector (dim,) for each row or query; several are an array (n, dim) float32. See `VectorKind`."""
 
-    model: ClassVar[type[SentenceTransformer]] = SentenceTransformer
-    store: ClassVar[type[VectorIndex]] = VectorIndex
-    portion: ClassVar[int] = 65_536
+    model: type[SentenceTransformer] = SentenceTransformer
+    store: type[VectorIndex] = VectorIndex
+    portion: int = 65_536
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise OptionError as `check_precision` does."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,9 @@ _logger = logging.getLogger(__name__)
 class Tokens:
     """Vectors (tokens, dim) for each row or query; several are a list of arrays. See `VectorKind`."""
 
-    model: ClassVar[type[MultiVectorEncoder]] = MultiVectorEncoder
-    store: ClassVar[type[TokenIndex]] = TokenIndex
-    portion: ClassVar[int] = 1024
+    model: type[MultiVectorEncoder] = MultiVectorEncoder
+    store: type[TokenIndex] = TokenIndex
+    portion: int = 1024
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise OptionError for an unknown precision."""

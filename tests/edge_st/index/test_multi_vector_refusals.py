@@ -31,6 +31,10 @@ def index(folder: Path, tmp_path: Path) -> Iterator[MultiVectorIndex]:
         yield found
 
 
+def arguments(given: dict[str, Any]) -> dict[str, Any]:
+    return {"texts": ["a", "b", "c"], **given}
+
+
 def with_at(value: float) -> Any:
     found = [vectors.copy() for vectors in VECTORS]
     found[2][1, 5] = value
@@ -67,7 +71,7 @@ ROWS: list[Wrong] = [
 def test_wrong_rows(index: MultiVectorIndex, given: dict[str, Any], error: type[EdgeSTError], message: str) -> None:
     before = index.info()
     with pytest.raises(error, match=message):
-        index.add(**({"texts": ["a", "b", "c"]} | given))
+        index.add(**arguments(given))
     assert index.info() == before
     assert len(index.search("fox")) == 2
 
@@ -77,7 +81,7 @@ def test_wrong_rows_make_no_folder(
     tmp_path: Path, folder: Path, given: dict[str, Any], error: type[EdgeSTError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        MultiVectorIndex.build(folder, path=tmp_path / "new", **({"texts": ["a", "b", "c"]} | given))
+        MultiVectorIndex.build(folder, path=tmp_path / "new", **arguments(given))
     assert list(tmp_path.iterdir()) == []
 
 
