@@ -59,6 +59,7 @@ def make_for_fastembed(exported: Path, target: Path) -> None:
     model = onnx.load(graph_file)
     weight = load_file(next(exported.glob("*_Dense/model.safetensors")))["linear.weight"]
     hidden = model.graph.output[0].name
+    _without_types(model.graph)
     model.graph.initializer.append(numpy_helper.from_array(weight.T.copy(), "projection"))
     model.graph.node.append(helper.make_node("MatMul", [hidden, "projection"], ["token_vectors"]))
     del model.graph.output[:]
@@ -72,6 +73,16 @@ def make_for_fastembed(exported: Path, target: Path) -> None:
     _add_special_tokens(part)
     onnx.save(model, part / "vespa_colbert.onnx")
     part.rename(target)
+
+
+def _without_types(graph: Any) -> None:
+    """All tokens are of type 0: fastembed lengthens the other inputs by the mark alone."""
+    from onnx import helper
+
+    types = next((each for each in graph.input if each.name == "token_type_ids"), None)
+    if types is not None:
+        graph.input.remove(types)
+        graph.node.insert(0, helper.make_node("Sub", ["input_ids", "input_ids"], [types.name]))
 
 
 def _add_special_tokens(folder: Path) -> None:
