@@ -85,7 +85,7 @@ def build_edge(peer: str, folder: Path) -> None:
     precision = peer.split()[1]
     with MultiVectorIndex.build(None, None, place(peer, folder), embeddings=list(first), precision=precision) as index:
         for portion in others:
-            index.add(embeddings=list(portion))
+            index.add(None, embeddings=list(portion))
         index.compact()
 
 

@@ -95,4 +95,5 @@ def array(found: Any) -> Any:
         import numpy as np
 
         return np.concatenate(found)
-    return found.to_dense() if hasattr(found, "to_dense") else found
+    to_dense = getattr(found, "to_dense", None)
+    return found if to_dense is None else to_dense()

@@ -36,13 +36,13 @@ def test_token_vectors_are_kept_by_their_texts(tmp_path: Path) -> None:
     inputs = Inputs("document", ["a", "b", "c", "d"])
     cache = Cache(tmp_path, "one")
     list(cache.portions(inputs, lambda texts: Portion(vectors[: len(texts)], 0.5, 1234)))
-    found = joined([portion.outputs for _ in range(2) for portion in cache.portions(inputs)])
+    found: Any = joined([portion.outputs for _ in range(2) for portion in cache.portions(inputs)])
     assert [each.tolist() for each in found] == [each.tolist() for each in vectors * 2]
     assert [each.shape for each in found] == [each.shape for each in vectors * 2]
 
 
 def rows(portions: Iterator[Portion]) -> np.ndarray[Any, Any]:
-    found = joined([portion.outputs for portion in portions])
+    found: Any = joined([portion.outputs for portion in portions])
     return found.to_dense() if isinstance(found, SparseMatrix) else found
 
 

@@ -132,7 +132,7 @@ def test_multi_vector(task: Callable[[], AbsTask], similarity: str, multi_vector
 
 
 def test_a_multi_vector_model_runs_on_retrieval_only(multi_vector_folders: tuple[Path, Path]) -> None:
-    wrapped = as_mteb_model(MultiVectorEncoder(multi_vector_folders[1]), name="we/late")
+    wrapped: Any = as_mteb_model(MultiVectorEncoder(multi_vector_folders[1]), name="we/late")
     assert isinstance(wrapped, SearchProtocol)
     assert not isinstance(wrapped, EncoderProtocol)
     meta = wrapped.mteb_model_meta

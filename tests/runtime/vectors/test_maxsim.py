@@ -89,7 +89,9 @@ def test_masks_leave_tokens_out() -> None:
 
 def test_a_mask_of_numbers_weighs_the_tokens_of_queries() -> None:
     weights = np.array([0.5, 2.0, 0.0], dtype=np.float32)
-    wanted = sum(weight * by_loop([QUERIES[0][at : at + 1]], DOCUMENTS) for at, weight in enumerate(weights))
+    wanted = np.sum(
+        [weight * by_loop([QUERIES[0][at : at + 1]], DOCUMENTS) for at, weight in enumerate(weights)], axis=0
+    )
     np.testing.assert_allclose(maxsim(QUERIES[0], DOCUMENTS, a_mask=weights), wanted, rtol=1e-5)
     np.testing.assert_allclose(mean_maxsim(QUERIES[:1], DOCUMENTS, a_mask=[weights]), wanted / 2, rtol=1e-5)
     np.testing.assert_allclose(maxsim_pairwise(QUERIES[0], DOCUMENTS[0], a_mask=weights), wanted[:, 0], rtol=1e-5)
