@@ -67,5 +67,5 @@ def _part(vectors: Floats, tokens: int, generator: np.random.Generator) -> Float
 
 def _noisy(vectors: Floats, generator: np.random.Generator) -> Floats:
     noise = generator.standard_normal(vectors.shape, dtype=np.float32)
-    noisy: Floats = vectors + noise * np.float32(NOISE / np.sqrt(vectors.shape[-1]))
-    return normalize(noisy)
+    noise *= np.float32(NOISE / np.sqrt(vectors.shape[-1]))
+    return normalize(vectors + noise)
