@@ -18,8 +18,8 @@ from edge_st import SentenceTransformer
 from edge_st.evaluation.datasets import read_beir
 
 EXACT, PLAID = "numpy exact", ["fast-plaid 8", "fast-plaid 32"]
-#: texts whose token vectors the passages are made around, and queries a round
-TEXTS, ALONE = 1000, 10
+#: queries a round
+ALONE = 10
 
 
 def measure_search(options: argparse.Namespace) -> None:
@@ -40,7 +40,7 @@ def _make_vectors(options: argparse.Namespace, home: Path) -> None:
         return
     home.mkdir(parents=True, exist_ok=True)
     data = read_beir(options.data, options.split)
-    texts, questions = list(data.corpus.values())[:TEXTS], list(data.queries.values())[:TEXTS]
+    texts, questions = list(data.corpus.values())[: options.texts], list(data.queries.values())
     made = late_vectors(SentenceTransformer(str(options.minilm)), texts, questions)
     queries = np.stack(made.queries(options.queries))
     shape = (options.passages, made.tokens, queries.shape[2])

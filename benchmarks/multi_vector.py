@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--tokens", type=int, default=180, help="the tokens of each of them")
     made.add_argument("--passages", type=int, default=100_000, help="the passages of the index, of 60 tokens each")
     made.add_argument("--queries", type=int, default=50, help="the queries of the index")
+    made.add_argument("--texts", type=int, default=6000, help="the most texts that the passages lie around")
     made.add_argument("--precisions", nargs="+", default=["int8", "int4", "int2"], help="how the index stores vectors")
     made.add_argument("--candidates", nargs="+", type=int, help="how many rows the index scores exactly (default: own)")
     made.add_argument("--quality-queries", type=int, help="the queries of the quality, drawn with a fixed seed")

@@ -176,8 +176,21 @@ def _load(folder: ModelFolder, choices: Mapping[str, Choice], options: LoadOptio
         check_word_weights(route, tokenizer.size)
         width = check_widths(modules, {backend.meaning: backend.width}, result_of(folder.model_type))
         pipeline = Pipeline(tokenizer, backend, modules, width, _one_by_one(route, choices[name]), options.background)
-        routes[name] = LoadedRoute(pipeline, choices[name], limit, read_tasks(route, tokenizer))
+        tasks = read_tasks(route, tokenizer)
+        _check_filling(route, tasks, modules)
+        routes[name] = LoadedRoute(pipeline, choices[name], limit, tasks)
     return LoadedModel(folder, routes)
+
+
+def _check_filling(route: Route, tasks: Mapping[str, Task], modules: tuple[Module, ...]) -> None:
+    """Warn of queries that are filled up for nothing."""
+    filled = any(task.expansion is not None for task in tasks.values())
+    if filled and not any(isinstance(module, MultiVectorMask) for module in modules):
+        _logger.warning(
+            "%s has a query_expansion, but modules.json names no MultiVectorMask, without which the filling is not "
+            "scored; add one after the transformer",
+            route.path / route.transformer_file.removeprefix(route.prefix),
+        )
 
 
 def _resolved(modules: tuple[Module, ...], tokenizer: Tokenizer) -> tuple[Module, ...]:

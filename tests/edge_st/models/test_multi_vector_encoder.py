@@ -140,6 +140,15 @@ def test_without_an_expansion_queries_have_their_own_tokens(plain: MultiVectorEn
     assert lengths(plain.encode_query(TEXTS)) == [tokens(plain, text) for text in TEXTS]
 
 
+def test_a_filling_that_nothing_counts_is_told(folders: Folders, caplog: pytest.LogCaptureFixture) -> None:
+    folder = folders.folder()
+    entries = json.loads((folder / "modules.json").read_text("utf-8"))
+    write_json(folder / "modules.json", [each for each in entries if "MultiVectorMask" not in each["type"]])
+    model = MultiVectorEncoder(folder, backend=folders.engine)
+    assert "sentence_bert_config.json has a query_expansion, but modules.json names no MultiVectorMask" in caplog.text
+    assert lengths(model.encode_query(["a"])) == [tokens(model, "a")]
+
+
 def test_queries_that_attend_to_the_filling_differ_in_their_own_tokens(folders: Folders) -> None:
     ignored, attended = folders(), folders(query_expansion={**FIXED, "attend": True})
     own = tokens(ignored, TEXTS[0])
