@@ -66,6 +66,7 @@ def test_the_engine(model: SentenceTransformer, engine: str, models: dict[str, M
         "sparse": "onnx",
         "cross": "onnx",
         "classifier": "onnx",
+        "late": "onnx",
     }
 
 
