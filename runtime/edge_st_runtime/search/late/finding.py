@@ -7,8 +7,6 @@ import numpy as np
 
 from ...arrays import Floats, Ids
 from ...errors import DamagedFileError
-from ...machine.parallel import parallel_map
-from ...machine.threads import thread_count
 from ..best import NO_ROW, Allowed
 from .codec import Columns, TokenCodec
 from .postings import Postings
@@ -16,7 +14,7 @@ from .postings import Postings
 _PROBED = 8
 _LEAST, _FOR_EACH = 1000, 20
 #: tokens of passages that are decoded at once
-_TOKENS = 16_384
+_TOKENS = 4096
 #: further passages that are scored alone, for those whose scores equal that of the last
 _SPARE = 16
 
@@ -103,15 +101,12 @@ def _likely(parts: Sequence[Part], near: Sequence[Floats], may: Sequence[Ids], m
 def _maxsim(query: Floats, near: Floats, part: Part, rows: Ids) -> Floats:
     """The MaxSim (n,) of ``query``, turned, with the passages ``rows`` (n,), which have tokens.
 
-    ``near`` are the query's products with the centroids. Several threads score the passages.
+    ``near`` are the query's products with the centroids. NumPy's matrix multiplication has threads of its own.
     """
     starts, lengths = _spans(part, rows)
     blocks = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(np.cumsum(lengths) // _TOKENS)) + 1)
 
-    def score(block: Ids) -> Floats:
-        return _of_block(query, near, part, starts[block], lengths[block])
-
-    found = parallel_map(score, iter(blocks if len(rows) else []), thread_count())
+    found = [_of_block(query, near, part, starts[block], lengths[block]) for block in blocks if len(block)]
     return np.concatenate([np.empty(0, dtype=np.float32), *found])
 
 
