@@ -8,7 +8,8 @@ import numpy as np
 from edge_st_runtime.arrays import Floats
 from edge_st_runtime.checks import described
 from edge_st_runtime.errors import InputError, InputTypeError
-from edge_st_runtime.vectors.dense import as_array
+
+from .embeddings import float_rows
 
 _EXPECTED = "expected a list of arrays (tokens, dim), as MultiVectorEncoder.encode gives"
 
@@ -41,14 +42,7 @@ def width_of(vectors: Sequence[Floats]) -> int | None:
 
 
 def _checked(embedding: Any, name: str) -> Floats:
-    found = as_array(embedding, name)
-    if found.dtype.kind not in "fiu":
-        raise InputTypeError(f"{name} has dtype {found.dtype}; expected numbers, such as float32")
-    if found.ndim != 2 or not found.shape[1]:
-        raise InputError(f"{name} has shape {found.shape}; expected (tokens, dim)")
-    with np.errstate(over="ignore"):
-        found = found.astype(np.float32, copy=False)
-    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    found, bad = float_rows(embedding, name, "(tokens, dim)")
     if len(bad):
         raise InputError(f"{name} holds NaN or infinity at token {bad[0]} ({len(bad)} of {len(found)} tokens do)")
     return found
