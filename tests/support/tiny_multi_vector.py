@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_st import MultiVectorEncoder
 from tests.support.tiny_graphs import HIDDEN
 from tests.support.tiny_models import write_json, write_safetensors
 
@@ -25,6 +26,8 @@ _KINDS = {
     "Normalize": "base.modules.normalize",
 }
 _TOKENS = "token_embeddings"
+TEXTS = ["hello world", "one two - three. four", "a"]
+LONG = "one two three four five six seven eight nine ten " * 4
 
 
 def save_multi_vector(
@@ -96,3 +99,25 @@ def _entry(number: int, kind: str) -> dict[str, Any]:
     path = "" if number == 0 else f"{number}_{kind}"
     name = f"sentence_transformers.{_KINDS[kind]}.{kind}"
     return {"idx": number, "name": str(number), "path": path, "type": name}
+
+
+class Folders:
+    """Multi-vector folders and the models that open them, by their settings."""
+
+    def __init__(self, source: Path, place: Path, engine: str) -> None:
+        self.source, self.place, self.engine = source, place, engine
+
+    def folder(self, **settings: Any) -> Path:
+        return save_multi_vector(self.place / str(len(list(self.place.iterdir()))), self.source, **settings)
+
+    def __call__(self, options: Mapping[str, Any] | None = None, **settings: Any) -> MultiVectorEncoder:
+        return MultiVectorEncoder(self.folder(**settings), backend=self.engine, num_threads=1, **(options or {}))
+
+
+def lengths(found: list[Any]) -> list[int]:
+    return [len(each) for each in found]
+
+
+def tokens(model: MultiVectorEncoder, text: str) -> int:
+    """How many tokens a text has, with those around it."""
+    return int(model.count_tokens(text))

@@ -44,12 +44,8 @@ def maxsim(
     ``chunk_elements`` bounds the numbers that are in memory at once; None: 4 million. A query without tokens scores 0,
     a document without tokens -1e9.
     """
-    _check_device(device)
-    queries, documents = _side(a, a_mask, "a"), _side(b, b_mask, "b")
+    queries, documents = _sides(a, b, a_mask, b_mask, chunk_elements, device)
     scores = np.zeros((len(queries), len(documents)), dtype=np.float32)
-    _check_widths(queries, documents)
-    if chunk_elements is not None:
-        check_count("chunk_elements", chunk_elements)
     budget = _AT_ONCE if chunk_elements is None else chunk_elements
     for rows in _chunks(queries.lengths, isqrt(budget)):
         tokens, starts = queries.joined(rows)
@@ -75,16 +71,12 @@ def maxsim_pairwise(
 
     One pair at a time is in memory, whatever ``chunk_elements`` says. Raises InputError where the numbers differ.
     """
-    _check_device(device)
-    if chunk_elements is not None:
-        check_count("chunk_elements", chunk_elements)
-    queries, documents = _side(a, a_mask, "a"), _side(b, b_mask, "b")
+    queries, documents = _sides(a, b, a_mask, b_mask, chunk_elements, device)
     if len(queries) != len(documents):
         raise InputError(
             f"`a` and `b` must hold the same number of items to score as pairs, got {len(queries)} and "
             f"{len(documents)}."
         )
-    _check_widths(queries, documents)
     scores = np.zeros(len(queries), dtype=np.float32)
     for place, (query, document) in enumerate(zip(queries.items, documents.items, strict=True)):
         if len(query) and len(document):
@@ -146,6 +138,19 @@ class _Side:
     def joined_weights(self, places: Sequence[int]) -> Floats | None:
         """The weights of the items at ``places``; None where all are 1."""
         return None if self.weights is None else np.concatenate([self.weights[place] for place in places])
+
+
+def _sides(
+    a: Any, b: Any, a_mask: Any, b_mask: Any, chunk_elements: int | None, device: str | None
+) -> tuple[_Side, _Side]:
+    """The queries and the documents that the arguments of `maxsim` give; raises what it does."""
+    if str(device) not in ("None", "cpu"):
+        raise OptionError(f"device is {device!r}; NumPy computes the scores on the CPU: leave it out")
+    if chunk_elements is not None:
+        check_count("chunk_elements", chunk_elements)
+    queries, documents = _side(a, a_mask, "a"), _side(b, b_mask, "b")
+    _check_widths(queries, documents)
+    return queries, documents
 
 
 def _side(embeddings: Any, mask: Any, name: str) -> _Side:
@@ -238,8 +243,3 @@ def _check_widths(queries: _Side, documents: _Side) -> None:
             raise InputError(f"token vectors of {side.width} and {other} dimensions; expected the same width")
     if None not in (queries.width, documents.width) and queries.width != documents.width:
         raise InputError(f"token vectors of {queries.width} and {documents.width} dimensions; expected the same width")
-
-
-def _check_device(device: str | None) -> None:
-    if str(device) not in ("None", "cpu"):
-        raise OptionError(f"device is {device!r}; NumPy computes the scores on the CPU: leave it out")
