@@ -13,6 +13,7 @@ from ...checks import check_choice
 from ...errors import DamagedFileError
 from .clusters import centroids_of, nearest_of
 from .levels import LEVELS, Levels
+from .workspace import Workspace
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 #: the ways of storing token vectors, and the bits of a dimension
@@ -105,6 +106,6 @@ class TokenCodec:
 
     def decode(self, columns: Columns) -> Floats:
         """The vectors (n, dim) of ``columns`` (n, width)."""
-        rest = self.levels.decode(columns["codes"], self.dim) * columns["scales"].astype(np.float32)
+        rest = self.levels.decode(columns["codes"], self.dim, Workspace()) * columns["scales"].astype(np.float32)
         turned = self.centroids[columns["centroids"][:, 0]] + rest
         return np.asarray(turned @ self.rotation.T, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,11 +11,13 @@ from ...errors import DamagedFileError
 from ..best import NO_ROW, Allowed
 from .codec import Columns, TokenCodec
 from .postings import Postings
+from .scoring import Scorer
+from .workspace import Workspace
 
-_PROBED = 8
+Found: TypeAlias = tuple[Floats, Ids]
+
+_PROBED = 12
 _LEAST, _FOR_EACH = 1000, 20
-#: tokens of passages that are decoded at once
-_TOKENS = 4096
 #: further passages that are scored alone, for those whose scores equal that of the last
 _SPARE = 16
 
@@ -39,7 +42,7 @@ class Part:
         return np.flatnonzero(may if self.allowed is None else may & self.allowed)
 
 
-def find(queries: Sequence[Floats], parts: Sequence[Part], k: int, candidates: int | None = None) -> tuple[Floats, Ids]:
+def find(queries: Sequence[Floats], parts: Sequence[Part], k: int, candidates: int | None = None) -> Found:
     """Scores (queries, k) float32 and rows (queries, k) int64 of each query's best passages, best first.
 
     A query is an array (tokens, dim). ``candidates`` passages, or all where there are fewer, are scored exactly; None:
@@ -51,12 +54,12 @@ def find(queries: Sequence[Floats], parts: Sequence[Part], k: int, candidates: i
     """
     most = max(k, max(_LEAST, _FOR_EACH * k) if candidates is None else candidates)
     scores, rows = np.full((len(queries), k), -np.inf, dtype=np.float32), np.full((len(queries), k), NO_ROW)
-    may = [part.found() for part in parts]
+    may, space = [part.found() for part in parts], Workspace()
     for place, query in enumerate(queries):
         if not len(query):
             continue
         try:
-            found = _best(query, parts, may, k, most)
+            found = _best(query, parts, may, k, most, space)
         except IndexError as error:
             raise DamagedFileError(
                 f"a segment was changed since it was written ({error}); find the file with verify()"
@@ -65,11 +68,10 @@ def find(queries: Sequence[Floats], parts: Sequence[Part], k: int, candidates: i
     return scores, rows
 
 
-def _best(query: Floats, parts: Sequence[Part], may: Sequence[Ids], k: int, most: int) -> tuple[Floats, Ids]:
-    turned = [part.codec.turned(query) for part in parts]
-    near = [found @ part.codec.centroids.T for found, part in zip(turned, parts, strict=True)]
-    chosen = may if sum(map(len, may)) <= most else _likely(parts, near, may, most)
-    scored = [_maxsim(*each) for each in zip(turned, near, parts, chosen, strict=True)]
+def _best(query: Floats, parts: Sequence[Part], may: Sequence[Ids], k: int, most: int, space: Workspace) -> Found:
+    scorers = [Scorer.of(query, part.codec, part.columns, space) for part in parts]
+    chosen = may if sum(map(len, may)) <= most else _likely(parts, [scorer.near for scorer in scorers], may, most)
+    scored = [scorer.scores(*_spans(part, rows)) for scorer, part, rows in zip(scorers, parts, chosen, strict=True)]
     bounds = np.cumsum([0, *map(len, chosen)])
     best = np.argsort(-np.concatenate([np.empty(0, dtype=np.float32), *scored]), kind="stable")[: k + _SPARE]
     owners = np.searchsorted(bounds, best, side="right") - 1
@@ -79,7 +81,7 @@ def _best(query: Floats, parts: Sequence[Part], may: Sequence[Ids], k: int, most
     for place, (owner, number) in enumerate(zip(owners.tolist(), (best - bounds[owners]).tolist(), strict=True)):
         part, row = parts[owner], chosen[owner][number : number + 1]
         rows[place] = part.start + row[0]
-        scores[place] = _of_block(turned[owner], near[owner], part, *_spans(part, row))[0]
+        scores[place] = scorers[owner].scores(*_spans(part, row))[0]
     order = np.lexsort((rows, -scores))[:k]
     return scores[order], rows[order]
 
@@ -98,30 +100,7 @@ def _likely(parts: Sequence[Part], near: Sequence[Floats], may: Sequence[Ids], m
     return [rows[chosen[start:end]] for rows, start, end in zip(may, bounds[:-1], bounds[1:], strict=True)]
 
 
-def _maxsim(query: Floats, near: Floats, part: Part, rows: Ids) -> Floats:
-    """The MaxSim (n,) of ``query``, turned, with the passages ``rows`` (n,), which have tokens.
-
-    ``near`` are the query's products with the centroids. NumPy's matrix multiplication has threads of its own.
-    """
-    starts, lengths = _spans(part, rows)
-    blocks = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(np.cumsum(lengths) // _TOKENS)) + 1)
-
-    found = [_of_block(query, near, part, starts[block], lengths[block]) for block in blocks if len(block)]
-    return np.concatenate([np.empty(0, dtype=np.float32), *found])
-
-
 def _spans(part: Part, rows: Ids) -> tuple[Ids, Ids]:
     """Where the tokens of the passages ``rows`` (n,) begin, and how many they are."""
     starts = np.where(rows == 0, 0, part.ends[rows - 1])
     return starts, part.ends[rows] - starts
-
-
-def _of_block(query: Floats, near: Floats, part: Part, starts: Ids, lengths: Ids) -> Floats:
-    """The MaxSim (n,) of passages, whose tokens begin at ``starts`` (n,), with ``query``; see `_maxsim`."""
-    ends = np.cumsum(lengths)
-    places = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
-    codes, nearest, scales = (np.take(part.columns[name], places, axis=0) for name in ("codes", "centroids", "scales"))
-    products = query @ part.codec.levels.decode(codes, part.codec.dim).T
-    products *= scales[:, 0].astype(np.float32)
-    products += np.take(near, nearest[:, 0].astype(np.intp), axis=1)
-    return np.maximum.reduceat(products, ends - lengths, axis=1).sum(axis=0)

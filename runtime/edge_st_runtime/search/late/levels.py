@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...errors import InputError
+from .workspace import Workspace
 
 _HALF_OF_4 = (0.4528, 1.510)
 _HALF_OF_16 = (0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733)
@@ -38,9 +39,8 @@ class Levels:
 
     @cached_property
     def _table(self) -> Floats:
-        """The levels that each two bytes stand for (65536, levels)."""
-        codes = np.arange(2**16, dtype=np.uint16)
-        shifts = np.arange(0, 16, self.bits, dtype=np.uint16)
+        """The levels that each byte stands for (256, levels)."""
+        codes, shifts = np.arange(2**8), np.arange(0, 8, self.bits)
         return self.values[(codes[:, None] >> shifts) & (2**self.bits - 1)]
 
     def encode(self, vectors: Floats) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
@@ -85,11 +85,15 @@ class Levels:
         words = np.bitwise_or.reduce(padded.astype(np.uint16) << shifts, axis=2).astype("<u2")
         return words.view(np.uint8)
 
-    def decode(self, codes: NDArray[np.uint8], dim: int) -> Floats:
-        """The levels (n, dim) of ``codes`` (n, width)."""
-        words = np.ascontiguousarray(codes).view("<u2")
-        levels = np.take(self._table, words, axis=0)
-        return levels.reshape(len(codes), levels.shape[1] * levels.shape[2])[:, :dim]
+    def decode(self, codes: NDArray[np.uint8], dim: int, space: Workspace) -> Floats:
+        """The levels (n, dim) of ``codes`` (n, width), in ``space``, where the next call overwrites them."""
+        count, width = codes.shape
+        each = 8 // self.bits
+        places = space.empty("places", codes.shape, np.intp)
+        places[...] = codes
+        levels = space.empty("levels", (count, width, each), np.float32)
+        np.take(self._table, places, axis=0, out=levels, mode="clip")
+        return levels.reshape(count, width * each)[:, :dim]
 
 
 LEVELS: Mapping[int, Levels] = {

@@ -9,6 +9,7 @@ from edge_st_runtime.errors import DamagedFileError, InputError, OptionError
 from edge_st_runtime.search.late.clusters import centroids_of, nearest_of
 from edge_st_runtime.search.late.codec import PRECISIONS, TokenCodec
 from edge_st_runtime.search.late.levels import LEVELS
+from edge_st_runtime.search.late.workspace import Workspace
 from tests.support.late_passages import clustered
 
 DIM = 24
@@ -50,7 +51,7 @@ def test_the_error_of_normal_numbers_is_the_least_that_levels_have(bits: int, ex
     levels, numbers = LEVELS[bits], np.random.default_rng(2).standard_normal((200, 512)).astype(np.float32)
     codes, scales = levels.encode(numbers)
     assert codes.shape == (200, 64 * bits)
-    decoded = levels.decode(codes, 512) * scales.astype(np.float32)[:, None]
+    decoded = levels.decode(codes, 512, Workspace()) * scales.astype(np.float32)[:, None]
     assert np.mean((numbers - decoded) ** 2) < 1.02 * expected
     with pytest.raises(InputError, match="too large to be stored"):
         levels.encode(np.full((1, 4), 1e30, dtype=np.float32))

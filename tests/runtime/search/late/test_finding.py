@@ -60,7 +60,7 @@ def test_all_are_scored_where_they_are_few(precision: str) -> None:
 def test_the_blocks_are_no_bounds(parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
     expected = find(QUERIES, parts, 30)
     for tokens in (1, 10, 100):
-        monkeypatch.setattr("edge_st_runtime.search.late.finding._TOKENS", tokens)
+        monkeypatch.setattr("edge_st_runtime.search.late.scoring._TOKENS", tokens)
         for found, wanted in zip(find(QUERIES, parts, 30), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
 
