@@ -48,6 +48,7 @@ def test_embeddings(
     assert f"left out: sentence-transformers openvino (no openvino/*.xml in {folder})" in err
 
 
+@pytest.mark.slow
 def test_a_peer_that_fails_is_named_and_the_others_go_on(
     small_report: ExportReport, small_copy: Path, texts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
