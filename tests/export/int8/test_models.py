@@ -27,6 +27,7 @@ from tests.export.folder.test_export import files_of
 from tests.export.int8.int8_models import LAYERS, MODELS
 from tests.support.hub_server import HubServer
 from tests.support.made_once import MadeOnce
+from tests.support.slow import slow_but
 
 GATE = Gate(cosine=0.99, p1=0.9, agreement=0.5)
 FILES = {"onnx": "onnx/model_int8.onnx", "openvino": "openvino/openvino_model_int8.xml"}
@@ -52,7 +53,7 @@ def exported_in_int8(name: str, once: MadeOnce) -> ExportReport:
     return report
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=slow_but({"bert", "splade", "cross-encoder"}, MODELS))
 def exported(request: pytest.FixtureRequest, once: MadeOnce) -> tuple[str, ExportReport]:
     return request.param, exported_in_int8(request.param, once)
 

@@ -16,6 +16,7 @@ from tests.export.originals import cosine_min, load_original
 from tests.export.zoo.building import write_sentencepiece
 from tests.export.zoo.examining import Zoo
 from tests.support.long_texts import shorter_texts_are_long, wrongly_tokenized
+from tests.support.slow import slow_but
 from tests.support.tiny_tokenizers import save_tokenizer
 
 FILES = {
@@ -45,7 +46,7 @@ def test_tokens_of_a_part_are_those_of_the_whole(
     assert wrongly_tokenized(TextTokenizer(folder)) == []
 
 
-@pytest.mark.parametrize("name", ["modernbert", "mpnet", "qwen3", "embeddinggemma"])
+@pytest.mark.parametrize("name", slow_but({"mpnet"}, ["modernbert", "mpnet", "qwen3", "embeddinggemma"]))
 def test_attention_in_blocks_gives_the_vectors_of_the_original(
     name: str, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from edge_st_export import ExportReport
 from edge_st_export.original.texts import DIFFICULT, GOLDEN
 from edge_st_runtime.modules.pooling import POOLING
 from tests.export.remembered import Remembered
+from tests.support.slow import slow_but
 
 GRAPHS = ("onnx", "openvino")
 TEXTS = [*GOLDEN, *DIFFICULT[::3]]
@@ -48,7 +49,7 @@ VARIANTS: dict[str, Callable[[Peer], Peer]] = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", slow_but({"cls", "dense", "prompts", "limit 128"}, VARIANTS))
 def test_variant(name: str, real_folder: Path, real_report: ExportReport, tmp_path: Path) -> None:
     torch.manual_seed(3)
     peer = VARIANTS[name](Peer(str(real_folder), device="cpu", local_files_only=True))

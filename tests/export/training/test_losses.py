@@ -16,9 +16,15 @@ from edge_st_runtime.errors import DamagedFileError
 from tests.export.training import rows
 from tests.export.training.cases import CASES, KEPT_DIM, KEPT_LAYERS, LAYERS, dense
 from tests.export.training.training import examine, fit, outputs, train
+from tests.support.slow import slow_but
+
+QUICK = {
+    *("MultipleNegativesRanking", "Matryoshka", "Softmax", "CSR over SparseMultipleNegativesRanking"),
+    *("Splade over SparseMultipleNegativesRanking", "cross-encoder BinaryCrossEntropy"),
+}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(QUICK, CASES))
 def test_the_export_is_the_trained_model(name: str, tmp_path: Path) -> None:
     trained = train(CASES[name], tmp_path)
     given = outputs(trained.model)
