@@ -56,21 +56,9 @@ OLDER = {
 SLOW = {
     *("roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra", "bge-m3", "modernbert-8192"),
     *("custom-code", "nomic", "gte", "mistral", "ministral3", "qwen3-right", "gpt2", "gpt-neox", "old-clip"),
-    *(
-        "eurobert",
-        "jina-v3",
-        "lfm2",
-        "llama",
-        "olmo3",
-        "qwen2",
-        "weighted-layers",
-        "cnn-lstm",
-        "padding-and-truncation",
-    ),
-    *(
-        f"classifier-{kind}"
-        for kind in ("untyped", "roberta", "xlm-roberta", "distilbert", "mpnet", "albert", "electra")
-    ),
+    *("eurobert", "jina-v3", "lfm2", "llama", "olmo3", "qwen2", "weighted-layers", "cnn-lstm"),
+    *("padding-and-truncation", "classifier-untyped", "classifier-roberta", "classifier-xlm-roberta"),
+    *(f"classifier-{kind}" for kind in ("distilbert", "mpnet", "albert", "electra")),
     *(f"classifier-{kind}" for kind in ("deberta-v2", "deberta-v3", "modernbert", "modernbert-mean", "nomic", "gte")),
     *("classifier-qwen3-right", "classifier-plain-half", "classifier-short-roberta", "dense-scores-of-mean"),
     *("logit-score-plain", "logit-score-tied", "scores-identity-v4", "scores-tanh-v4"),

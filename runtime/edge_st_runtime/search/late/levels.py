@@ -77,13 +77,11 @@ class Levels:
         return np.searchsorted((self.values[1:] + self.values[:-1]) / 2, centres).astype(np.uint8)
 
     def _packed(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Codes (n, dim), as many as fit into two bytes at a time; the last ones are followed by zeros."""
-        each = 16 // self.bits
-        padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % each)))
-        padded = padded.reshape(len(codes), padded.shape[1] // each, each)
-        shifts = np.arange(0, 16, self.bits, dtype=np.uint16)
-        words = np.bitwise_or.reduce(padded.astype(np.uint16) << shifts, axis=2).astype("<u2")
-        return words.view(np.uint8)
+        """Codes (n, dim), as many as fit into a byte at a time; the last ones are followed by zeros."""
+        count, dim = codes.shape
+        each, width = 8 // self.bits, self.width(dim)
+        padded = np.pad(codes, ((0, 0), (0, width * each - dim))).reshape(count, width, each)
+        return np.bitwise_or.reduce(padded << np.arange(0, 8, self.bits, dtype=np.uint8), axis=2)
 
     def decode(self, codes: NDArray[np.uint8], dim: int, space: Workspace) -> Floats:
         """The levels (n, dim) of ``codes`` (n, width), in ``space``, where the next call overwrites them."""
