@@ -1,6 +1,7 @@
 """The application over tiny models of every class, and the same models to compare with."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from starlette.applications import Starlette
 
 from edge_st import CrossEncoder, Index, SentenceTransformer, SparseEncoder
 from edge_st.server import create_app
+from edge_st.server.service import Service
 from tests.support.tiny_models import TinyModel
 from tests.support.tiny_pair_models import ONE, SPARSE, THREE
 
@@ -78,3 +80,17 @@ def same(folders: Folders) -> Same:
         SentenceTransformer(),
         Index.open(folders.index, model=dense),
     )
+
+
+def service_of(app: Starlette) -> Service:
+    """The service behind the application."""
+    found: Service = app.state.service
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Return when ``condition`` is true; fail where that takes longer."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.01)

@@ -1,14 +1,11 @@
-"""Models that are loaded, unloaded or damaged, and the work of clients that left."""
+"""Models that are loaded, unloaded or damaged, and the start and the end of the service."""
 
 import asyncio
 import gc
-import json
 import shutil
-import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,12 +19,8 @@ from starlette.testclient import TestClient
 from edge_st.models.classes import open_model
 from edge_st.protocols.fields import UnavailableError
 from edge_st.server import create_app, draining
-from edge_st.server.service import Service
 from edge_st_runtime.errors import FolderError
-from tests.support.asking import is_empty
-from tests.support.gated import Gated, gated
-from tests.support.listening import served
-from tests.support.service import Folders, Same
+from tests.support.service import Folders, Same, service_of, wait_until
 
 TEXTS = ["the quick fox", "who remembers the dog"]
 
@@ -149,124 +142,6 @@ def test_a_model_that_nobody_asks_is_unloaded_and_comes_back(folders: Folders, s
 def gone(model: "weakref.ref[Any]") -> bool:
     gc.collect()
     return model() is None
-
-
-def service_of(app: Starlette) -> Service:
-    found: Service = app.state.service
-    return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.01)
-
-
-Closed = tuple[Starlette, Gated]
-
-
-@pytest.fixture
-def closed_gate(folders: Folders) -> Iterator[Closed]:
-    """The application with one thread, whose dense model waits at a gate."""
-    app = folders.app(lazy=True, threads=1, queue_tokens=8 * 40)
-    service = service_of(app)
-    asyncio.run(first_request(app))
-    found = service._by_name["dense"].loaded
-    assert found is not None
-    ((key, steps),) = found.steps.items()
-    found.steps[key], gate = gated(steps)
-    yield app, gate
-    gate.open()
-    service.scheduler.close()
-
-
-async def first_request(app: Starlette) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
-        assert embed_status(await client.post("/embed", json={"inputs": "a"})) == 200
-
-
-def embed_status(found: httpx.Response) -> int:
-    return found.status_code
-
-
-def test_a_model_is_not_unloaded_while_it_answers(closed_gate: Closed) -> None:
-    app, gate = closed_gate
-    served_model = service_of(app)._by_name["dense"]
-
-    async def ask() -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
-            working = asyncio.ensure_future(client.post("/embed", json={"inputs": "the fox"}))
-            await asyncio.to_thread(gate.came, 1)
-            assert not served_model.is_idle(0)
-            gate.open()
-            await working
-            assert served_model.is_idle(0)
-
-    asyncio.run(ask())
-
-
-def test_the_work_of_a_client_that_left_is_dropped(closed_gate: Closed) -> None:
-    """A real connection that is closed early."""
-    app, gate = closed_gate
-    service = service_of(app)
-    with served(app) as server:
-        with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(httpx.post, f"{server.address}/embed", json={"inputs": ["the fox"]}, timeout=20)
-            gate.came(1)
-            leaving = send(server.address, {"inputs": ["the dog", "green sea"]})
-            wait_until(lambda: service.waiting()["dense"][0] == 2)
-            leaving.close()
-            wait_until(lambda: service.waiting()["dense"] == (0, 0))
-            gate.open()
-            assert first.result().status_code == 200
-        assert is_empty(service.scheduler)
-        assert len(gate.rows()) == 1
-        metrics = httpx.get(f"{server.address}/metrics").text
-        assert 'te_request_failure{err="dropped"} 1.0' in metrics
-        assert embed_status(httpx.post(f"{server.address}/embed", json={"inputs": TEXTS})) == 200
-
-
-def send(address: str, body: Any) -> socket.socket:
-    host, port = address.removeprefix("http://").split(":")
-    found = socket.create_connection((host, int(port)))
-    content = json.dumps(body).encode()
-    head = (
-        f"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    found.sendall(head.encode() + content)
-    return found
-
-
-def test_a_full_queue_is_told_in_each_dialect(closed_gate: Closed) -> None:
-    app, gate = closed_gate
-    service = service_of(app)
-
-    async def ask() -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", timeout=20) as client:
-            working = [asyncio.ensure_future(client.post("/embed", json={"inputs": "the fox"}))]
-            await asyncio.to_thread(gate.came, 1)
-            some = ["the dog", "green sea", "old library", "nobody remembers", "lazy dog", "a door"]
-            working.append(asyncio.ensure_future(client.post("/embed", json={"inputs": some})))
-            while not service.waiting()["dense"][0]:
-                await asyncio.sleep(0.001)
-            more = [f"{text} {text}" for text in some]
-            for path, body, status in (
-                ("/embed", {"inputs": more}, 429),
-                ("/v1/embeddings", {"input": more}, 429),
-                ("/api/embed", {"input": more}, 503),
-            ):
-                found = await client.post(path, json={**body, "model": "dense"})
-                assert found.status_code == status, found.text
-                assert 1 <= int(found.headers["retry-after"]) <= 60
-                assert "tokens wait" in found.text
-            statistics = (await client.get("/stats")).json()
-            assert statistics["queue"]["texts"] == statistics["models"]["dense"]["queue"]["texts"] == 6
-            gate.open()
-            assert {found.status_code for found in await asyncio.gather(*working)} == {200}
-
-    asyncio.run(ask())
-    assert is_empty(service.scheduler)
 
 
 def test_not_ready_before_the_start_and_at_the_end(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
